@@ -1,0 +1,29 @@
+"""The errors of the toolkit: each names the object, both values and the remedy."""
+
+
+class TactileError(Exception):
+    """Base of every error the toolkit raises on purpose (exit code 2 on the command line)."""
+
+
+class StackError(TactileError):
+    """The installed or already imported libraries cannot work together."""
+
+
+class DataError(TactileError, ValueError):
+    """A recording, data set or array is not what its format says."""
+
+
+class NotationError(TactileError, ValueError):
+    """A network description in the papers' notation cannot be parsed."""
+
+
+class ConversionError(TactileError, ValueError):
+    """A Keras model, or one of its layers, cannot become a spiking network."""
+
+
+class ModelFileError(TactileError, ValueError):
+    """A saved model is missing, damaged or unsafe."""
+
+
+class EngineError(TactileError, RuntimeError):
+    """An engine cannot run this network."""

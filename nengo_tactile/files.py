@@ -1,0 +1,96 @@
+"""Files written whole or not at all."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def atomic_write(path, mode="w"):
+    """Open a temporary file beside ``path`` that replaces it only on success.
+
+    Parameters
+    ----------
+    path : str or Path
+        The final file. Its folder is made when missing.
+    mode : str
+        ``"w"`` (UTF-8 text) or ``"wb"``.
+
+    Yields
+    ------
+    file object
+        Whatever interrupts the block (a full disk, Ctrl-C) leaves the old file as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes private files
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def atomic_folder(path):
+    """Yield an empty temporary folder that replaces ``path`` only on success.
+
+    Parameters
+    ----------
+    path : str or Path
+        The final folder. An existing one is replaced as a whole.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    old = temporary.with_name(temporary.name + ".old")
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            os.replace(old, path)
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _plain(value):
+    """Turn numpy values into what JSON holds."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"cannot write {type(value).__name__} {value!r} as JSON")
+
+
+def write_json(path, data):
+    """Write ``data`` as indented JSON, atomically. NaN and infinity are refused."""
+    text = json.dumps(data, indent=2, default=_plain, allow_nan=False)
+    with atomic_write(path) as file:
+        file.write(text + "\n")
+
+
+def write_npz(path, **arrays):
+    """Write arrays as a compressed .npz, atomically, without pickles."""
+    with atomic_write(path, "wb") as file:
+        np.savez_compressed(file, **arrays)
