@@ -1,0 +1,22 @@
+"""Fixtures every test folder shares."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng():
+    """A generator with a fixed seed, fresh for each test."""
+    return np.random.default_rng(20200512)  # date of the ST-MNIST preprint
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder of real recordings; tests that need it are skipped without it."""
+    folder = os.environ.get("NENGO_TACTILE_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs real recordings: set NENGO_TACTILE_DATA to their folder")
+    return Path(folder)
