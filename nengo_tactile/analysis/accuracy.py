@@ -1,0 +1,212 @@
+"""Accuracy over time, latency, confusion between classes, spread over random splits."""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile.errors import DataError
+
+# accuracies are ratios of counts: 0.97 - 0.96 exceeds 0.01 by one rounding error
+_ROUNDING = 1e-9
+
+
+def _within(accuracy, tolerance):
+    """Tell for each step whether the accuracy is within ``tolerance`` of the last one."""
+    accuracy = np.asarray(accuracy, dtype=float)
+    if accuracy.ndim != 1 or accuracy.size == 0:
+        raise DataError(
+            f"accuracy has shape {accuracy.shape}, wanted (n_steps,) with at least one step: "
+            "give Recording.accuracy(labels)"
+        )
+    if not np.isfinite(accuracy).all():
+        bad = int(np.flatnonzero(~np.isfinite(accuracy))[0])
+        raise DataError(
+            f"accuracy[{bad}] is {accuracy[bad]}, wanted a finite number: "
+            "give Recording.accuracy(labels) of a recording with at least one sample"
+        )
+    if not tolerance >= 0:
+        raise DataError(f"tolerance is {tolerance}, wanted zero or more (0.01 is one point)")
+    return np.abs(accuracy - accuracy[-1]) <= tolerance + _ROUNDING
+
+
+def latency_step(accuracy, tolerance=0.01):
+    """First step from which the accuracy stays within ``tolerance`` of the final one.
+
+    Steps count from 1: after ``k`` steps the accuracy is ``accuracy[k - 1]`` and ``k * dt``
+    seconds have passed. Both sides count: an accuracy that overshoots its final value by
+    more than the tolerance has not settled yet.
+
+    Parameters
+    ----------
+    accuracy : (n_steps,) array_like of float
+        Accuracy after each step, :meth:`Recording.accuracy`.
+    tolerance : float
+        Largest distance from the final accuracy, as a fraction (0.01 is one point).
+
+    Returns
+    -------
+    int
+        Between 1 and n_steps.
+
+    Raises
+    ------
+    DataError
+        If the accuracy is empty, not one-dimensional or not finite, or the tolerance
+        is negative.
+    """
+    within = _within(accuracy, tolerance)
+    outside = np.flatnonzero(~within)
+    return int(outside[-1]) + 2 if outside.size else 1
+
+
+def first_step_within(accuracy, tolerance=0.01):
+    """First step at which the accuracy is within ``tolerance`` of the final one.
+
+    Unlike :func:`latency_step` the accuracy may leave the band again afterwards, so this
+    is never later. Parameters, step count and errors are those of :func:`latency_step`.
+    """
+    return int(_within(accuracy, tolerance).argmax()) + 1
+
+
+def confusion_matrix(labels, predictions, n_classes=None):
+    """Count how often each true class (row) was read as each class (column).
+
+    Parameters
+    ----------
+    labels, predictions : (n_samples,) array_like of int
+        Class indices from 0.
+    n_classes : int, optional
+        Number of classes; by default one more than the largest index present.
+
+    Returns
+    -------
+    (n_classes, n_classes) int array
+
+    Raises
+    ------
+    DataError
+        If the shapes differ, a class index is not an integer or lies outside the classes.
+    """
+    arrays = {"labels": np.asarray(labels), "predictions": np.asarray(predictions)}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if shapes["labels"] != shapes["predictions"] or len(shapes["labels"]) != 1:
+        raise DataError(
+            f"labels have shape {shapes['labels']} and predictions {shapes['predictions']}: "
+            "give one true and one predicted class per sample, both (n_samples,)"
+        )
+    if n_classes is None:
+        n_classes = 1 + max((int(a.max()) for a in arrays.values() if a.size), default=-1)
+    for name, array in arrays.items():
+        if not np.issubdtype(array.dtype, np.integer):
+            raise DataError(f"{name} are {array.dtype}, wanted integer class indices")
+        bad = np.flatnonzero((array < 0) | (array >= n_classes))
+        if bad.size:
+            raise DataError(
+                f"{name}[{bad[0]}] is {array[bad[0]]}, wanted a class index from 0 to "
+                f"{n_classes - 1}: check the labels or give n_classes"
+            )
+    flat = arrays["labels"].astype(np.int64) * n_classes + arrays["predictions"]
+    return np.bincount(flat, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def class_accuracy(matrix):
+    """Share of each true class that was read correctly.
+
+    Parameters
+    ----------
+    matrix : (n_classes, n_classes) int array
+        From :func:`confusion_matrix`.
+
+    Returns
+    -------
+    (n_classes,) float array
+        NaN for classes without samples.
+    """
+    matrix = np.asarray(matrix)
+    totals = matrix.sum(axis=1)
+    return np.where(totals > 0, np.diag(matrix) / np.maximum(totals, 1), np.nan)
+
+
+def largest_confusions(matrix, names=None, n=5):
+    """Name the most frequent mistakes.
+
+    Parameters
+    ----------
+    matrix : (n_classes, n_classes) int array
+        From :func:`confusion_matrix`.
+    names : sequence of str, optional
+        Class names; by default the indices.
+    n : int
+        How many to list at most.
+
+    Returns
+    -------
+    list of dict
+        ``{"true", "read_as", "count", "share"}``, most frequent first; ``share`` is the
+        fraction of the true class. Ties are kept in the order of the classes.
+    """
+    matrix = np.asarray(matrix)
+    names = [str(i) for i in range(len(matrix))] if names is None else list(names)
+    mistakes = matrix - np.diag(np.diag(matrix))
+    rows = []
+    for flat in np.argsort(-mistakes, axis=None, kind="stable")[:n]:
+        true, read = (int(i) for i in np.unravel_index(flat, matrix.shape))
+        count = int(mistakes[true, read])
+        if count == 0:
+            break
+        share = count / int(matrix[true].sum())
+        rows.append(
+            {"true": names[true], "read_as": names[read], "count": count, "share": share}
+        )
+    return rows
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSummary:
+    """Mean and spread of one figure over random splits.
+
+    Attributes
+    ----------
+    mean : float
+    sd : float or None
+        Sample standard deviation (n - 1 in the denominator); None with a single split,
+        where there is no spread to speak of.
+    n_splits : int
+    """
+
+    mean: float
+    sd: float | None
+    n_splits: int
+
+    def __str__(self):
+        return f"{self.mean:.4f}" if self.sd is None else f"{self.mean:.4f} ({self.sd:.4f})"
+
+
+def mean_and_sd(values):
+    """Mean and sample standard deviation over splits, as in Table 2 of the ST-MNIST paper.
+
+    Parameters
+    ----------
+    values : (n_splits,) array_like of float
+
+    Returns
+    -------
+    SplitSummary
+
+    Raises
+    ------
+    DataError
+        If there is no value or one is not finite.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or values.size == 0:
+        raise DataError(
+            f"values have shape {values.shape}, wanted (n_splits,): give at least one split"
+        )
+    if not np.isfinite(values).all():
+        bad = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise DataError(
+            f"split {bad} has the value {values[bad]}: run it again or leave it out"
+        )
+    sd = float(values.std(ddof=1)) if values.size > 1 else None
+    return SplitSummary(mean=float(values.mean()), sd=sd, n_splits=int(values.size))

@@ -1,0 +1,152 @@
+"""Pictures of a spiking network at work: firing rates, spikes and synaptic operations."""
+
+import numpy as np
+
+from nengo_tactile.analysis.activity import layer_activity
+from nengo_tactile.analysis.style import (
+    BLUE,
+    GREEN,
+    INK,
+    QUIET,
+    SKY,
+    VERMILION,
+    compact,
+    new_figure,
+    styled,
+)
+
+
+def _layer_axis(axes, names):
+    """Write layer names from top to bottom on the vertical axis."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+@styled
+def firing_rates(recording, max_rate_hz=None, percentile=99.9, title=None):
+    """Draw the distribution of firing rates in each layer.
+
+    Boxes hold the middle half and whiskers 5 to 95 % of the firing neurons (pairs of
+    sample and neuron with at least one spike); the diamond is the given percentile over
+    all pairs; the right margin says which share stays silent.
+
+    Parameters
+    ----------
+    recording : Recording
+    max_rate_hz : float or dict, optional
+        The rate of saturation as in :func:`layer_activity`; drawn as a line where it is
+        one number.
+    percentile : float
+        Which percentile the diamond marks.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    activities = layer_activity(recording, max_rate_hz, percentile)
+    rates = recording.firing_rates()
+    names = [a.layer for a in activities]
+    figure = new_figure(1.7 + 0.55 * len(names))
+    axes = figure.add_subplot()
+    axes.grid(axis="x")
+    boxes, places = [], []
+    for place, name in enumerate(names):
+        firing = rates[name][rates[name] > 0]
+        if firing.size:
+            low, q1, median, q3, high = np.percentile(firing, [5, 25, 50, 75, 95])
+            boxes.append(
+                {"whislo": low, "q1": q1, "med": median, "q3": q3, "whishi": high, "fliers": []}
+            )
+            places.append(place)
+    if boxes:
+        axes.bxp(
+            boxes,
+            positions=places,
+            orientation="horizontal",
+            widths=0.5,
+            showfliers=False,
+            patch_artist=True,
+            boxprops={"facecolor": SKY, "edgecolor": BLUE, "alpha": 0.9},
+            medianprops={"color": INK, "linewidth": 2},
+            whiskerprops={"color": BLUE, "linewidth": 1.5},
+            capprops={"color": BLUE, "linewidth": 1.5},
+        )
+    axes.plot(
+        [a.percentile_hz for a in activities],
+        range(len(names)),
+        linestyle="none",
+        marker="D",
+        markersize=7,
+        color=VERMILION,
+        label=f"{percentile:g} % of neurons are slower",
+    )
+    if max_rate_hz is None or np.isscalar(max_rate_hz):
+        limit = 1 / recording.dt if max_rate_hz is None else max_rate_hz
+        axes.set_xlim(0, None)
+        # far off, the line would squeeze the boxes into a corner
+        if axes.get_xlim()[1] > 0.5 * limit:
+            axes.axvline(
+                limit,
+                color=QUIET,
+                linestyle="--",
+                linewidth=1.2,
+                label=f"saturation, {limit:g} Hz",
+            )
+    axes.set_xlim(0, None)
+    axes.set_xlabel("firing rate (Hz)")
+    _layer_axis(axes, names)
+    side = axes.secondary_yaxis("right")
+    side.set_yticks(range(len(names)), [f"{a.silent_share:.0%} silent" for a in activities])
+    side.tick_params(length=0)
+    side.spines["right"].set_visible(False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2)
+    if title:
+        axes.set_title(title)
+    return figure
+
+
+@styled
+def spikes_and_synops(recording, step=None, title=None):
+    """Draw spikes and synaptic operations per sample of each layer, as bars.
+
+    Parameters
+    ----------
+    recording : Recording
+    step : int, optional
+        Count up to this step; by default over the whole presentation.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    activities = layer_activity(recording, step=step)
+    names = [a.layer for a in activities]
+    figure = new_figure(1.15 + 0.5 * len(names) + (0.3 if title else 0))
+    left, right = figure.subplots(1, 2, sharey=True)
+    for axes, heading, values, colour in (
+        (left, "spikes per sample", [a.spikes for a in activities], BLUE),
+        (right, "synaptic operations", [a.synops for a in activities], GREEN),
+    ):
+        axes.barh(range(len(names)), values, height=0.6, color=colour)
+        for place, value in enumerate(values):
+            axes.annotate(
+                compact(value),
+                (value, place),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=11,
+            )
+        axes.set_xlim(0, 1.32 * (max(values, default=0) or 1))
+        axes.set_xticks([])
+        axes.spines["bottom"].set_visible(False)
+        axes.set_title(heading, color=QUIET, fontsize=11.5)
+        _layer_axis(axes, names)
+        axes.axvline(0, color=QUIET, linewidth=0.8)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure

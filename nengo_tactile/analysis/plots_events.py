@@ -1,0 +1,166 @@
+"""Pictures of tactile recordings: event raster and tactile image (ST-MNIST paper, Figure 4)."""
+
+import math
+
+import numpy as np
+
+from nengo_tactile.analysis.style import INK, QUIET, VERMILION, new_figure, styled
+from nengo_tactile.errors import DataError
+
+
+@styled
+def event_raster(events, sensor_size=(10, 10), duration_s=2.0, title=None):
+    """Draw every event over time: ON red, OFF black, taxel address on the vertical axis.
+
+    After Figure 4 (bottom) of the ST-MNIST paper. ON ticks sit in the upper and OFF ticks
+    in the lower half of a taxel's row, so that they differ without colour too.
+
+    Parameters
+    ----------
+    events : structured array with fields x, y, t (microseconds) and p
+        Tonic's event format; polarities above zero are ON.
+    sensor_size : (width, height, ...) of int
+        Taxels along x and y; further entries, as in tonic's ``sensor_size``, are ignored.
+        A taxel's address is ``y * width + x``.
+    duration_s : float, optional
+        Length of the time axis in seconds; None ends it with the last event.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If an event lies outside the sensor or the time axis.
+    """
+    width, height = int(sensor_size[0]), int(sensor_size[1])
+    seconds = events["t"].astype(float) * 1e-6
+    address = events["y"].astype(int) * width + events["x"].astype(int)
+    outside = (
+        (events["x"] < 0) | (events["x"] >= width) | (events["y"] < 0) | (events["y"] >= height)
+    )
+    if outside.any():
+        bad = int(np.flatnonzero(outside)[0])
+        raise DataError(
+            f"event {bad} is at x={events['x'][bad]}, y={events['y'][bad]}, the sensor has "
+            f"{width} x {height} taxels: give its sensor_size"
+        )
+    if duration_s is None:
+        duration_s = float(seconds.max()) if seconds.size else 1.0
+    if seconds.size and not (seconds.min() >= 0 and seconds.max() <= duration_s):
+        bad = int(np.flatnonzero((seconds < 0) | (seconds > duration_s))[0])
+        raise DataError(
+            f"event {bad} is at {seconds[bad]:.6f} s, the time axis ends at {duration_s} s: "
+            "give the recording's duration_s, or None to end with the last event"
+        )
+    n_taxels = width * height
+    figure = new_figure(4.0)
+    axes = figure.add_subplot()
+    on = events["p"] > 0
+    # a row is 3.1 inches / n_taxels high; a tick fills half of it but stays visible
+    size = max(2.0, 0.5 * 3.1 * 72 / n_taxels) * 1.6
+    for mask, colour, offset, name in (
+        (on, VERMILION, 0.2, "ON"),
+        (~on, INK, -0.2, "OFF"),
+    ):
+        axes.plot(
+            seconds[mask],
+            address[mask] + offset,
+            linestyle="none",
+            marker="|",
+            markersize=size,
+            markeredgewidth=0.9,
+            color=colour,
+            label=f"{name}, {int(mask.sum()):,} events",
+        )
+    axes.set(
+        xlim=(0, duration_s),
+        ylim=(-1, n_taxels),
+        xlabel="time (s)",
+        ylabel="taxel address",
+    )
+    _legend_above(axes, title)
+    return figure
+
+
+def _legend_above(axes, title):
+    """Put the legend between title and axes, with marks large enough to see."""
+    legend = axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=2,
+        borderaxespad=0.2,
+        handletextpad=0.2,
+        columnspacing=1.4,
+    )
+    for handle in legend.legend_handles:
+        handle.set_markersize(11)
+        handle.set_markeredgewidth(2.5)
+    if title:
+        axes.set_title(title, pad=28)
+
+
+@styled
+def tactile_evolution(frames, times_s, transpose=False, title=None):
+    """Draw how the tactile image builds up, as in Figure 4 (top) of the ST-MNIST paper.
+
+    Parameters
+    ----------
+    frames : (n_frames, rows, columns) array_like of float
+        The cumulative image at each time, all on one scale, zero or more.
+    times_s : (n_frames,) array_like of float
+        The time of each frame in seconds.
+    transpose : bool
+        Swap rows and columns: ST-MNIST images are upright as image[x, y], STEMNIST
+        images as image[y, x].
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If the shapes do not fit, there is no frame, or a frame holds negative values
+        or NaN.
+    """
+    frames = np.asarray(frames, dtype=float)
+    times_s = np.asarray(times_s, dtype=float)
+    if frames.ndim != 3 or len(frames) == 0 or times_s.shape != (len(frames),):
+        raise DataError(
+            f"frames have shape {frames.shape} and times_s {times_s.shape}: give at least "
+            "one frame, (n_frames, rows, columns), and one time per frame"
+        )
+    if not (np.isfinite(frames).all() and frames.min() >= 0):
+        raise DataError(
+            f"frames reach from {frames.min()} to {frames.max()}, wanted finite values of "
+            "zero or more: aggregate the events without their sign"
+        )
+    if transpose:
+        frames = frames.transpose(0, 2, 1)
+    n_columns = min(4, len(frames))
+    n_rows = math.ceil(len(frames) / n_columns)
+    cell = 5.0 / n_columns
+    figure = new_figure(
+        n_rows * (cell * frames.shape[1] / frames.shape[2] + 0.3) + (0.4 if title else 0.1)
+    )
+    grid = figure.subplots(n_rows, n_columns, squeeze=False)
+    top = frames.max() or 1.0
+    for axes in grid.flat[len(frames) :]:
+        axes.set_axis_off()
+    for axes, frame, seconds in zip(grid.flat, frames, times_s):
+        picture = axes.imshow(frame, cmap="Blues", vmin=0, vmax=top, interpolation="nearest")
+        axes.set_title(f"{seconds:.2f} s", fontsize=11, pad=4)
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set_visible(True)
+    bar = figure.colorbar(picture, ax=grid, fraction=0.035, pad=0.02, ticks=[0, top])
+    bar.ax.set_yticklabels(["0", f"{top:.3g}"])
+    bar.outline.set_visible(False)
+    bar.set_label("normalised event count" if top <= 1 else "events", color=QUIET, labelpad=-8)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure

@@ -1,0 +1,231 @@
+"""Pictures of how well it works: accuracy over time, confusion, our table beside the paper's."""
+
+import numpy as np
+
+from nengo_tactile.analysis.accuracy import latency_step
+from nengo_tactile.analysis.style import (
+    BLUE,
+    INK,
+    PALETTE,
+    PAPER_BAR,
+    QUIET,
+    new_figure,
+    styled,
+)
+from nengo_tactile.errors import DataError
+
+
+@styled
+def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title=None):
+    """Draw accuracy against the number of steps after which one stops reading.
+
+    Parameters
+    ----------
+    curves : dict of str to (n_steps,) array_like of float
+        Accuracy after each step, one entry per engine or network.
+    ann_accuracy : float, optional
+        Accuracy of the network it came from, drawn as a dashed line.
+    tolerance : float
+        Marks on each curve where it is settled, see :func:`latency_step`.
+    dt : float, optional
+        Length of a step in seconds, for the axis label.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If there is no curve, or a curve is not an accuracy over time.
+    """
+    if not curves:
+        raise DataError("no accuracy curve was given: give {name: Recording.accuracy(labels)}")
+    figure = new_figure(3.7)
+    axes = figure.add_subplot()
+    axes.grid(axis="y")
+    if ann_accuracy is not None:
+        axes.axhline(
+            ann_accuracy,
+            color=QUIET,
+            linestyle="--",
+            linewidth=1.5,
+            label=f"ANN {ann_accuracy:.1%}",
+        )
+    longest = 1
+    for index, (name, accuracy) in enumerate(curves.items()):
+        accuracy = np.asarray(accuracy, dtype=float)
+        settled = latency_step(accuracy, tolerance)
+        colour = PALETTE[index % len(PALETTE)]
+        axes.plot(
+            np.arange(1, len(accuracy) + 1),
+            accuracy,
+            color=colour,
+            linestyle=("-", "-.", ":")[index // len(PALETTE) % 3],
+            label=f"{name} {accuracy[-1]:.1%}, settled at step {settled}",
+        )
+        axes.plot(
+            settled,
+            accuracy[settled - 1],
+            marker="o",
+            markersize=9,
+            markerfacecolor="white",
+            markeredgecolor=colour,
+            markeredgewidth=2,
+        )
+        longest = max(longest, len(accuracy))
+    axes.set_xlim(0, longest * 1.02)
+    axes.set_ylim(0, 1.03)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set_xlabel("time steps" if dt is None else f"time steps of {dt * 1e3:g} ms")
+    axes.set_ylabel("accuracy")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
+    if title:
+        axes.set_title(title)
+    return figure
+
+
+@styled
+def confusion(matrix, names=None, title=None):
+    """Draw a confusion matrix; shades are shares of the true class.
+
+    Parameters
+    ----------
+    matrix : (n_classes, n_classes) int array
+        From :func:`confusion_matrix`: rows true, columns read.
+    names : sequence of str, optional
+        Class names; by default the indices.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With counts in the cells up to 12 classes.
+
+    Raises
+    ------
+    DataError
+        If the matrix is not square or the names do not fit.
+    """
+    matrix = np.asarray(matrix)
+    n_classes = len(matrix)
+    names = [str(i) for i in range(n_classes)] if names is None else [str(n) for n in names]
+    if matrix.shape != (n_classes, n_classes) or n_classes == 0 or len(names) != n_classes:
+        raise DataError(
+            f"the confusion matrix has shape {matrix.shape} and {len(names)} class names: "
+            "give a square matrix and one name per class"
+        )
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    few = n_classes <= 12
+    figure = new_figure(5.0 if few else 5.6)
+    axes = figure.add_subplot()
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_xticks(range(n_classes), names)
+    axes.set_yticks(range(n_classes), names)
+    axes.tick_params(length=0, labelsize=11 if few else 8)
+    axes.set(xlabel="read as", ylabel="true class")
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(np.arange(-0.5, n_classes), minor=True)
+    axes.set_yticks(np.arange(-0.5, n_classes), minor=True)
+    axes.grid(which="minor", color="#E4E7EB", linewidth=0.8 if few else 0.4)
+    axes.tick_params(which="minor", length=0)
+    if few:
+        for (row, column), count in np.ndenumerate(matrix):
+            if count:
+                axes.text(
+                    column,
+                    row,
+                    f"{count}",
+                    ha="center",
+                    va="center",
+                    fontsize=10 if matrix.max() < 1000 else 8.5,
+                    color="white" if shares[row, column] > 0.55 else INK,
+                )
+    else:
+        bar = figure.colorbar(picture, ax=axes, fraction=0.04, pad=0.02, ticks=[0, 0.5, 1])
+        bar.ax.set_yticklabels(["0 %", "50 %", "100 %"])
+        bar.outline.set_visible(False)
+        bar.set_label("share of the true class", color=QUIET)
+    if title:
+        axes.set_title(title)
+    return figure
+
+
+def _span(value, sd):
+    return f"{value:.3f}" if sd is None else f"{value:.3f} ± {sd:.3f}"
+
+
+@styled
+def beside_paper(rows, title=None, measure="accuracy"):
+    """Draw our numbers beside the paper's as bars with standard deviations.
+
+    Parameters
+    ----------
+    rows : list of dict
+        ``name``, ``paper`` and ``ours_mean`` (None where there is no number), and
+        optionally ``paper_sd`` and ``ours_sd``; other keys are ignored, so the rows of
+        results.json can be given as they are.
+    title : str, optional
+    measure : str
+        What the numbers are, for the axis label.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If there is no row or one lacks its name or numbers.
+    """
+    if not rows:
+        raise DataError("no rows were given: give the rows of results.json")
+    for index, row in enumerate(rows):
+        missing = [key for key in ("name", "paper", "ours_mean") if key not in row]
+        if missing:
+            raise DataError(
+                f"row {index} has no {' and no '.join(map(repr, missing))}, only "
+                f"{sorted(row)}: give None for a number that does not exist"
+            )
+    figure = new_figure(1.1 + 0.85 * len(rows))
+    axes = figure.add_subplot()
+    tallest = 0.0
+    for place, row in enumerate(rows):
+        for offset, value, sd, colour in (
+            (-0.19, row["paper"], row.get("paper_sd"), PAPER_BAR),
+            (0.19, row["ours_mean"], row.get("ours_sd"), BLUE),
+        ):
+            if value is None:
+                text, end = ("no number in the paper" if offset < 0 else "not run"), 0.0
+            else:
+                text, end = _span(value, sd), value + (sd or 0)
+                axes.barh(place + offset, value, height=0.36, color=colour)
+                if sd:
+                    axes.errorbar(
+                        value, place + offset, xerr=sd, color=INK, capsize=3, linewidth=1.3
+                    )
+            tallest = max(tallest, end)
+            axes.annotate(
+                text,
+                (end, place + offset),
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=11,
+                color=INK if value is not None else QUIET,
+            )
+    axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(0, 1.5 * (tallest or 1))
+    axes.set_xticks([tick for tick in axes.get_xticks() if tick <= max(tallest, 1) + 1e-9])
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(measure)
+    swatches = [
+        axes.barh([0], [0], color=colour, label=label)
+        for colour, label in ((PAPER_BAR, "paper"), (BLUE, "ours"))
+    ]
+    figure.legend(handles=swatches, loc="outside upper right", ncols=2)
+    if title:
+        axes.set_title(title)
+    return figure
