@@ -1,0 +1,160 @@
+"""The rate of a leaky integrate-and-fire (LIF) neuron as a Keras layer.
+
+Hunsberger and Eliasmith (arXiv:1611.05141, eq. 1-5), the reference [20] of the ST-MNIST
+paper: a network is trained with the static response of LIF neurons, smoothed near the
+threshold (soft LIF), and gets spiking neurons afterwards.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from nengo_tactile.errors import ConversionError
+
+
+@dataclasses.dataclass(frozen=True)
+class LIFParameters:
+    """A layer of LIF neurons with input ``x`` and output ``amplitude * firing rate``.
+
+    Attributes
+    ----------
+    gain : float
+        The membrane receives the current ``gain * x``; it fires for currents above 1.
+    amplitude : float
+        Output per hertz, so that output and input have the same unit.
+    tau_rc : float
+        Membrane time constant in seconds (Nengo's default 0.02).
+    tau_ref : float
+        Refractory time in seconds (Nengo's default 0.002).
+    """
+
+    gain: float
+    amplitude: float
+    tau_rc: float = 0.02
+    tau_ref: float = 0.002
+
+    def __post_init__(self):
+        for name in ("gain", "amplitude", "tau_rc"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ConversionError(
+                    f"LIF {name} is {value}: it must be finite and above zero"
+                )
+        if not (math.isfinite(self.tau_ref) and self.tau_ref >= 0):
+            raise ConversionError(f"LIF tau_ref is {self.tau_ref}: it must be zero or more")
+
+    def rates(self, x):
+        """Firing rates in hertz for inputs ``x`` (any shape), the closed form."""
+        excess = np.asarray(x, np.float64) * self.gain - 1
+        rates = np.zeros_like(excess)
+        firing = excess > 0
+        rates[firing] = 1 / (self.tau_ref + self.tau_rc * np.log1p(1 / excess[firing]))
+        return rates
+
+    def faster(self, factor):
+        """The same function of ``x`` at ``factor`` times the firing rates.
+
+        A LIF neuron whose time constants shrink by a factor fires that factor faster at
+        every current; with the amplitude divided by it nothing else changes. Weights and
+        biases stay as they are (unlike ``scale_firing_rates``, which skews a LIF neuron).
+        """
+        return LIFParameters(
+            self.gain, self.amplitude / factor, self.tau_rc / factor, self.tau_ref / factor
+        )
+
+
+def current_for_rate(rate, tau_rc=0.02, tau_ref=0.002):
+    """Constant current at which a LIF neuron fires at ``rate`` hertz (inverse of its rate).
+
+    Raises
+    ------
+    ConversionError
+        If the refractory time does not allow that rate.
+    """
+    if not 0 < rate < (1 / tau_ref if tau_ref else math.inf):
+        raise ConversionError(
+            f"a LIF neuron with tau_ref {tau_ref} s cannot fire at {rate} Hz: choose a rate "
+            f"between 0 and {1 / tau_ref if tau_ref else math.inf:.0f} Hz"
+        )
+    return 1 / -math.expm1((tau_ref - 1 / rate) / tau_rc)
+
+
+def parameters_for(activation, max_rate, tau_rc=0.02, tau_ref=0.002):
+    """LIF parameters that fire at ``max_rate`` hertz where the ReLU had ``activation``.
+
+    Parameters
+    ----------
+    activation : float
+        A high percentile of the layer's activations on calibration data.
+    max_rate : float
+        Firing rate in hertz there.
+
+    Returns
+    -------
+    LIFParameters
+        The layer's output at ``activation`` is ``activation`` again.
+    """
+    if not (math.isfinite(activation) and activation > 0):
+        raise ConversionError(
+            f"the layer's activations reach {activation} on the calibration data: its scale "
+            "must be finite and above zero; give calibration data that excite the layer"
+        )
+    gain = current_for_rate(max_rate, tau_rc, tau_ref) / activation
+    return LIFParameters(gain, activation / max_rate, tau_rc, tau_ref)
+
+
+def rate_lif_layer():
+    """The Keras layer class (made on first use, because TensorFlow is slow to load)."""
+    global _LAYER
+    if _LAYER is None:
+        _LAYER = _make_layer()
+    return _LAYER
+
+
+_LAYER = None
+
+
+def _make_layer():
+    from nengo_tactile import stack
+
+    tf = stack.tensorflow()
+
+    @tf.keras.utils.register_keras_serializable("nengo_tactile")
+    class RateLIF(tf.keras.layers.Layer):
+        """Static response of LIF neurons, ``amplitude * rate(gain * x)``.
+
+        Parameters
+        ----------
+        gain, amplitude, tau_rc, tau_ref : float
+            See `LIFParameters`.
+        sigma : float
+            Width of the smoothing near the threshold (soft LIF, eq. 5); 0 gives the exact
+            rate, whose slope is infinite at the threshold.
+        """
+
+        def __init__(self, gain, amplitude, tau_rc=0.02, tau_ref=0.002, sigma=0.0, **kwargs):
+            super().__init__(**kwargs)
+            self.parameters = LIFParameters(gain, amplitude, tau_rc, tau_ref)
+            self.sigma = sigma
+
+        def call(self, x):
+            lif = self.parameters
+            excess = lif.gain * x - 1
+            if self.sigma:
+                excess = self.sigma * tf.nn.softplus(excess / self.sigma)
+                # where softplus underflows the rate is zero anyway
+                excess = tf.maximum(excess, 1e-30)
+                return lif.amplitude / (lif.tau_ref + lif.tau_rc * tf.math.log1p(1 / excess))
+            safe = tf.where(excess > 0, excess, 1.0)
+            rate = 1 / (lif.tau_ref + lif.tau_rc * tf.math.log1p(1 / safe))
+            return tf.where(excess > 0, lif.amplitude * rate, 0.0)
+
+        def get_config(self):
+            return {
+                **super().get_config(),
+                **dataclasses.asdict(self.parameters),
+                "sigma": self.sigma,
+            }
+
+    return RateLIF

@@ -1,0 +1,274 @@
+"""Training of Keras classifiers: seeded, checkpointed after every epoch, resumable."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from nengo_tactile import files
+from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.progress import track
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    optimizer : {"rmsprop", "adam"}
+    epochs, batch_size : int
+    learning_rate : float
+    schedule : {"constant", "cosine"}
+        "cosine" warms up over the first 5 % of the steps, then falls to zero.
+    label_smoothing : float
+        Share of the target spread evenly over all classes.
+    weight_decay : float
+        L2 penalty on kernels, added to the loss.
+    """
+
+    optimizer: str = "adam"
+    epochs: int = 60
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    schedule: str = "cosine"
+    label_smoothing: float = 0.05
+    weight_decay: float = 1e-5
+
+
+#: ST-MNIST paper, section 3.2.1: 20 epochs, RMSProp, sparse categorical cross-entropy. The
+#: learning rate (0.001) and batch size (32) are Keras's defaults; the paper gives none.
+PAPER = Recipe("rmsprop", 20, 32, 1e-3, "constant", 0.0, 0.0)
+MODERN = Recipe()
+RECIPES = {"paper": PAPER, "modern": MODERN}
+
+
+@dataclasses.dataclass
+class History:
+    """Loss and accuracy after each epoch."""
+
+    loss: list = dataclasses.field(default_factory=list)
+    accuracy: list = dataclasses.field(default_factory=list)
+    validation_accuracy: list = dataclasses.field(default_factory=list)
+
+
+def check_samples(x, y, n_classes, name="training data"):
+    """Refuse arrays that cannot be trained on.
+
+    Raises
+    ------
+    DataError
+        For NaN or infinite inputs, labels that are no class of the network, or arrays of
+        different lengths.
+    """
+    if len(x) == 0:
+        raise DataError(f"{name}: no samples: give at least one")
+    if len(x) != len(y):
+        raise DataError(
+            f"{name}: {len(x)} inputs but {len(y)} labels: give one label per input"
+        )
+    if not np.isfinite(x).all():
+        first = np.argwhere(~np.isfinite(x))[0]
+        raise DataError(
+            f"{name}: value {x[tuple(first)]} at index {tuple(int(i) for i in first)}: inputs must "
+            "be finite; remove or repair that sample"
+        )
+    y = np.asarray(y)
+    if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= n_classes:
+        raise DataError(
+            f"{name}: labels are {y.dtype} from {y.min()} to {y.max()}, the network has "
+            f"{n_classes} outputs: labels must be integers from 0 to {n_classes - 1}"
+        )
+
+
+def train(
+    model,
+    data,
+    recipe=MODERN,
+    seed=0,
+    validation=None,
+    checkpoint=None,
+    progress=None,
+    description="training",
+):
+    """Train a classifier that ends in logits, in place.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+    data : (x, y) or callable
+        Arrays, or a function ``epoch -> (x, y)`` that returns each epoch's samples (for
+        augmentation or fresh simulations); it must depend on the epoch alone.
+    recipe : Recipe
+    seed : int
+        Seed of the order of the samples.
+    validation : (x, y), optional
+        Scored after each epoch.
+    checkpoint : path, optional
+        An .npz file rewritten after each epoch; when it exists training goes on from it.
+    progress : bool, optional
+        Show a progress bar (default: on a terminal).
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ModelFileError
+        If the checkpoint belongs to another network, recipe or seed.
+    """
+    from nengo_tactile import stack
+
+    tf = stack.tensorflow()
+    samples = data if callable(data) else (lambda epoch: data)
+    n_classes = model.output_shape[-1]
+    x, y = samples(0)
+    check_samples(x, y, n_classes)
+    steps_per_epoch = math.ceil(len(x) / recipe.batch_size)
+
+    optimizer = _optimizer(tf, recipe)
+    optimizer.build(model.trainable_variables)
+    step = _train_step(tf, model, optimizer, recipe, n_classes)
+    history = History()
+    fingerprint = _fingerprint(model, recipe, seed)
+    first = _resume(checkpoint, model, optimizer, history, fingerprint) if checkpoint else 0
+    total = recipe.epochs * steps_per_epoch
+
+    for epoch in track(range(first, recipe.epochs), description, progress=progress):
+        if epoch or callable(data):
+            x, y = samples(epoch)
+        # the order depends on seed and epoch alone, so that a resumed run repeats it
+        order = np.random.default_rng((seed, epoch)).permutation(len(x))
+        losses, hits = [], 0
+        for index, start in enumerate(range(0, len(x), recipe.batch_size)):
+            chosen = order[start : start + recipe.batch_size]
+            optimizer.learning_rate.assign(
+                _learning_rate(recipe, epoch * steps_per_epoch + index, total)
+            )
+            loss, correct = step(
+                tf.constant(x[chosen], tf.float32), tf.constant(y[chosen], tf.int32)
+            )
+            losses.append(float(loss) * len(chosen))
+            hits += int(correct)
+        history.loss.append(sum(losses) / len(x))
+        history.accuracy.append(hits / len(x))
+        if not math.isfinite(history.loss[-1]):
+            raise DataError(
+                f"{description}: the loss became {history.loss[-1]} in epoch {epoch + 1}: lower the "
+                f"learning rate (now {recipe.learning_rate}) or look for outliers in the inputs"
+            )
+        if validation is not None:
+            history.validation_accuracy.append(accuracy(model, *validation))
+        if checkpoint:
+            _save(checkpoint, model, optimizer, history, fingerprint, epoch + 1)
+    return history
+
+
+def predict(model, x, batch_size=512):
+    """Logits for ``x``, computed in minibatches: (n_samples, n_classes) float32."""
+    from nengo_tactile import stack
+
+    tf = stack.tensorflow()
+    parts = [
+        model(tf.constant(x[start : start + batch_size], tf.float32), training=False).numpy()
+        for start in range(0, len(x), batch_size)
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, model.output_shape[-1]), np.float32)
+
+
+def accuracy(model, x, y):
+    """Share of samples whose largest logit is the label."""
+    return float((predict(model, x).argmax(1) == y).mean())
+
+
+def _optimizer(tf, recipe):
+    kinds = {"rmsprop": tf.keras.optimizers.RMSprop, "adam": tf.keras.optimizers.Adam}
+    if recipe.optimizer not in kinds:
+        raise DataError(f"recipe: optimizer {recipe.optimizer!r} is unknown: {sorted(kinds)}")
+    return kinds[recipe.optimizer](recipe.learning_rate)
+
+
+def _learning_rate(recipe, step, total):
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    if recipe.schedule != "cosine":
+        raise DataError(f"recipe: schedule {recipe.schedule!r} is unknown: constant or cosine")
+    warm_up = max(1, total // 20)
+    if step < warm_up:
+        return recipe.learning_rate * (step + 1) / warm_up
+    done = (step - warm_up) / max(1, total - warm_up)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _train_step(tf, model, optimizer, recipe, n_classes):
+    kernels = [v for v in model.trainable_variables if v.shape.rank > 1]
+
+    @tf.function(reduce_retracing=True)
+    def step(x, y):
+        targets = tf.one_hot(y, n_classes)
+        if recipe.label_smoothing:
+            targets = (
+                targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / n_classes
+            )
+        with tf.GradientTape() as tape:
+            logits = model(x, training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+            penalised = loss
+            if recipe.weight_decay:
+                penalised += recipe.weight_decay * tf.add_n([tf.nn.l2_loss(k) for k in kernels])
+        gradients = tape.gradient(penalised, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+        hits = tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == y, tf.int32))
+        return loss, hits
+
+    return step
+
+
+def _fingerprint(model, recipe, seed):
+    text = json.dumps([model.to_json(), dataclasses.asdict(recipe), seed])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _optimizer_variables(optimizer):
+    variables = optimizer.variables
+    return list(variables() if callable(variables) else variables)
+
+
+def _save(path, model, optimizer, history, fingerprint, epoch):
+    arrays = {f"model_{i}": v.numpy() for i, v in enumerate(model.variables)}
+    arrays |= {
+        f"optimizer_{i}": v.numpy() for i, v in enumerate(_optimizer_variables(optimizer))
+    }
+    state = {"fingerprint": fingerprint, "epoch": epoch, "history": dataclasses.asdict(history)}
+    files.write_npz(path, state=np.array(json.dumps(state)), **arrays)
+
+
+def _resume(path, model, optimizer, history, fingerprint):
+    path = Path(path)
+    if not path.exists():
+        return 0
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            state = json.loads(str(stored["state"]))
+            if state["fingerprint"] != fingerprint:
+                raise ModelFileError(
+                    f"{path}: this checkpoint belongs to another network, recipe or seed: "
+                    "move it away, or repeat the arguments it was made with"
+                )
+            for i, variable in enumerate(model.variables):
+                variable.assign(stored[f"model_{i}"])
+            for i, variable in enumerate(_optimizer_variables(optimizer)):
+                variable.assign(stored[f"optimizer_{i}"])
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(
+            f"{path}: not a readable checkpoint ({error}): delete it to start again"
+        ) from error
+    for name, values in state["history"].items():
+        getattr(history, name)[:] = values
+    return state["epoch"]

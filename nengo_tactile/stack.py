@@ -1,0 +1,270 @@
+"""Make NengoDL 3.6 run on today's TensorFlow: the only file that touches ``sys.modules``
+or the environment.
+
+NengoDL's last release (3.6.0, January 2023) names private places of Keras 2: the modules
+``keras.engine.functional`` and ``keras.layers``. They live on in ``tf_keras``, which
+TensorFlow uses as ``tf.keras`` when ``TF_USE_LEGACY_KERAS=1`` stands in the environment
+before its first import. While ``nengo_dl`` is being imported, those module names point at
+tf_keras; afterwards ``import keras`` gives Keras 3 as before.
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import importlib.metadata
+import logging
+import os
+import sys
+import types
+import warnings
+
+from nengo_tactile.errors import StackError
+
+KERAS_SWITCH = "TF_USE_LEGACY_KERAS"
+
+#: Distribution name, what it is for, and the licence a user has to know of.
+DISTRIBUTIONS = (
+    ("tensorflow", "tensors and training", "Apache-2.0"),
+    ("tf_keras", "Keras 2, NengoDL's model format", "Apache-2.0"),
+    ("keras", "Keras 3, comes with TensorFlow, left untouched", "Apache-2.0"),
+    ("nengo", "networks and neuron types", "GPL-2.0"),
+    (
+        "nengo-dl",
+        "the NengoDL engine and Converter",
+        "proprietary, free for academic and personal use",
+    ),
+    ("nengo-loihi", "the Loihi emulator", "Apache-2.0"),
+    ("nengo-extras", "Loihi neuron types in NengoDL", "proprietary, non-commercial use"),
+    ("numpy", "arrays", "BSD-3-Clause"),
+    ("scipy", ".mat files, sparse matrices, statistics", "BSD-3-Clause"),
+    ("tonic", "event data sets and transforms", "GPL-3.0"),
+    ("numba", "compiled loops", "BSD-2-Clause"),
+    ("h5py", "HDF5 files", "BSD-3-Clause"),
+    ("scikit-learn", "splits and metrics", "BSD-3-Clause"),
+    ("matplotlib", "plots", "Matplotlib licence (BSD style)"),
+    ("pooch", "downloads", "BSD-3-Clause"),
+    ("rich", "tables and progress bars", "MIT"),
+    ("typer", "command line", "MIT"),
+    ("jinja2", "report pages", "BSD-3-Clause"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Patch:
+    """One change made to the running process, and why."""
+
+    what: str
+    why: str
+
+
+PATCHES = (
+    Patch(
+        f"environment variable {KERAS_SWITCH}=1",
+        "tf.keras must be tf_keras (Keras 2): NengoDL builds Keras 2 models",
+    ),
+    Patch(
+        "environment variable TF_CPP_MIN_LOG_LEVEL=3",
+        "TensorFlow's start-up lines about CPU features and missing GPUs",
+    ),
+    Patch(
+        "names keras, keras.engine, keras.engine.functional and keras.layers point at tf_keras "
+        "while nengo_dl is imported, then at what they were",
+        "NengoDL imports Functional, _build_map and BatchNormalizationV1/V2 from there",
+    ),
+    Patch(
+        "Python warnings and log lines of these libraries are held back while they are imported",
+        "deprecations inside finished releases that no user can act on",
+    ),
+)
+
+_LOADED = {}
+
+
+def prepare():
+    """Set the environment that TensorFlow reads at its first import.
+
+    Raises
+    ------
+    StackError
+        If TensorFlow was imported before as Keras 3: nothing can be mended then.
+    """
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None and not getattr(tensorflow, "_tf_uses_legacy_keras", False):
+        raise StackError(
+            "tensorflow was imported before nengo_tactile and uses Keras 3, but NengoDL needs "
+            f"Keras 2 (tf_keras): import nengo_tactile first, or set {KERAS_SWITCH}=1 in the "
+            "environment before Python starts"
+        )
+    os.environ[KERAS_SWITCH] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@contextlib.contextmanager
+def _quiet_import():
+    """Hold back warnings, log lines and native start-up lines while libraries load."""
+    loggers = [logging.getLogger(name) for name in ("tensorflow", "tf_keras", "absl")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings(), _native_stderr_to_null():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels):
+                logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _native_stderr_to_null():
+    """Send file descriptor 2 to the null device: absl writes there before any log setting.
+
+    Python's own errors still surface, as exceptions.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:  # no error stream at all (a daemon): nothing to keep quiet
+        yield
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        sys.stderr.flush()
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
+
+
+def _need(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise StackError(
+            f"{name} cannot be imported ({error}): install the set that works together with "
+            "`pip install nengo-tactile`, in a virtual environment of its own"
+        ) from error
+
+
+def tensorflow():
+    """Import TensorFlow with tf_keras as ``tf.keras``, without start-up noise.
+
+    Returns
+    -------
+    module
+        ``tensorflow``.
+    """
+    if "tensorflow" not in _LOADED:
+        prepare()
+        with _quiet_import():
+            module = _need("tensorflow")
+            home = module.keras.Model.__module__.split(".")[0]
+        if home != "tf_keras":
+            raise StackError(
+                f"tf.keras comes from {home!r}, NengoDL needs 'tf_keras': import nengo_tactile "
+                f"before tensorflow, or set {KERAS_SWITCH}=1 before Python starts"
+            )
+        # retracing advice and the like; errors still come through
+        module.get_logger().setLevel("ERROR")
+        _LOADED["tensorflow"] = module
+    return _LOADED["tensorflow"]
+
+
+def _keras_stand_ins():
+    """Modules with just the names that NengoDL takes from Keras 2's private places."""
+    layers = importlib.import_module("tf_keras.layers")
+    functional = importlib.import_module("tf_keras.src.engine.functional")
+    normalization = "tf_keras.src.layers.normalization"
+    v1 = importlib.import_module(f"{normalization}.batch_normalization_v1")
+    v2 = importlib.import_module(f"{normalization}.batch_normalization")
+
+    keras = types.ModuleType("keras")
+    engine = types.ModuleType("keras.engine")
+    stand_in_layers = types.ModuleType("keras.layers")
+    stand_in_layers.__dict__.update(
+        {name: value for name, value in vars(layers).items() if not name.startswith("__")}
+    )
+    stand_in_layers.BatchNormalizationV1 = v1.BatchNormalization
+    stand_in_layers.BatchNormalizationV2 = v2.BatchNormalization
+    keras.engine, keras.layers, engine.functional = engine, stand_in_layers, functional
+    keras.__path__ = engine.__path__ = []
+    return {
+        "keras": keras,
+        "keras.engine": engine,
+        "keras.engine.functional": functional,
+        "keras.layers": stand_in_layers,
+    }
+
+
+def nengo_dl():
+    """Import NengoDL on tf_keras, leaving ``import keras`` as it was.
+
+    Returns
+    -------
+    module
+        ``nengo_dl``.
+    """
+    if "nengo_dl" not in _LOADED:
+        tensorflow()
+        with _quiet_import():
+            if "nengo_dl" in sys.modules:
+                module = sys.modules["nengo_dl"]
+            else:
+                module = _import_nengo_dl()
+            # with nengo-extras, the chip's neuron types build in NengoDL too
+            _need("nengo_loihi")
+        _LOADED["nengo_dl"] = module
+    return _LOADED["nengo_dl"]
+
+
+def _import_nengo_dl():
+    stand_ins = _keras_stand_ins()
+    kept = {name: sys.modules.get(name) for name in stand_ins}
+    sys.modules.update(stand_ins)
+    try:
+        # NengoDL sets TF_CPP_MIN_LOG_LEVEL itself
+        level = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+        return _need("nengo_dl")
+    finally:
+        if level is not None:
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
+        for name, module in kept.items():
+            if module is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = module
+
+
+def nengo_loihi():
+    """Import NengoLoihi (and nengo-extras, through which NengoDL knows the chip's neurons).
+
+    Returns
+    -------
+    module
+        ``nengo_loihi``.
+    """
+    if "nengo_loihi" not in _LOADED:
+        # its neuron types register NengoDL builders only when NengoDL can be imported
+        nengo_dl()
+        with _quiet_import():
+            _LOADED["nengo_loihi"] = _need("nengo_loihi")
+    return _LOADED["nengo_loihi"]
+
+
+def versions():
+    """Versions and licences of the stack.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``version`` (None when missing), ``purpose``, ``licence``.
+    """
+    rows = []
+    for name, purpose, licence in DISTRIBUTIONS:
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            version = None
+        rows.append({"name": name, "version": version, "purpose": purpose, "licence": licence})
+    return rows
