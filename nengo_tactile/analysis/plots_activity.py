@@ -81,7 +81,7 @@ def firing_rates(recording, max_rate_hz=None, percentile=99.9, title=None):
         marker="D",
         markersize=7,
         color=VERMILION,
-        label=f"{percentile:g} % of neurons are slower",
+        label=f"{percentile:g}th percentile",
     )
     if max_rate_hz is None or np.isscalar(max_rate_hz):
         limit = 1 / recording.dt if max_rate_hz is None else max_rate_hz

@@ -3,16 +3,22 @@
 import math
 
 from nengo_tactile.analysis.style import (
+    BLUE,
+    GREEN,
     GRID,
     INK,
-    PALETTE,
+    ORANGE,
     PAPER_BAR,
-    QUIET,
+    PURPLE,
+    SKY,
     VERMILION,
     new_figure,
     styled,
 )
 from nengo_tactile.errors import DataError
+
+# vermilion is kept for what is over its limit
+_LAYER_COLOURS = (BLUE, GREEN, ORANGE, PURPLE, SKY, "#7B8794")
 
 # limits of one Loihi core, nengo_loihi/block.py: MAX_COMPARTMENTS, MAX_IN_AXONS,
 # MAX_OUT_AXONS, MAX_SYNAPSE_BITS
@@ -62,7 +68,9 @@ def core_map(cores, title=None):
             if not core[key] >= 0:
                 raise DataError(f"core {index}: {key} is {core[key]}, wanted zero or more")
     layers = list(dict.fromkeys(core["layer"] for core in cores))
-    colours = {layer: _colour(index) for index, layer in enumerate(layers)}
+    colours = {
+        layer: _LAYER_COLOURS[index % len(_LAYER_COLOURS)] for index, layer in enumerate(layers)
+    }
     n_columns = min(4 if len(cores) <= 16 else 6 if len(cores) <= 48 else 8, len(cores))
     n_rows = math.ceil(len(cores) / n_columns)
     tile_height = {4: 1.05, 6: 0.85, 8: 0.7}.get(n_columns, 1.05)
@@ -78,28 +86,20 @@ def core_map(cores, title=None):
 
     handles = [Patch(color=colours[layer], label=_key(layer, cores)) for layer in layers]
     figure.legend(handles=handles, loc="outside lower left", ncols=2)
-    axes.text(
-        0,
-        1.0,
-        "bars from top: " + ", ".join(_SHORT.values()),
-        transform=axes.transAxes,
-        ha="left",
-        va="bottom",
-        fontsize=11,
-        color=QUIET,
-    )
-    if title:
-        axes.set_title(title, pad=24)
+    lines = [title] if title else []
+    lines.append("bars from top: " + ", ".join(_SHORT.values()))
+    axes.set_title("\n".join(lines), fontsize=11)
     return figure
 
 
-def _colour(index):
-    return PALETTE[index % len(PALETTE)]
-
-
 def _key(layer, cores):
-    count = sum(core["layer"] == layer for core in cores)
-    return f"{layer} ({count} core{'s' if count > 1 else ''})"
+    """Name a layer with the cores it takes."""
+    numbers = [core["core"] for core in cores if core["layer"] == layer]
+    if len(numbers) == 1:
+        return f"{layer}: core {numbers[0]}"
+    if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        return f"{layer}: cores {numbers[0]} to {numbers[-1]}"
+    return f"{layer}: {len(numbers)} cores"
 
 
 def _tile(axes, column, row, core, colours, n_columns):

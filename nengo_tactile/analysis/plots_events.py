@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from nengo_tactile.analysis.style import INK, QUIET, VERMILION, new_figure, styled
+from nengo_tactile.analysis.style import INK, QUIET, RED, new_figure, styled
 from nengo_tactile.errors import DataError
 
 
@@ -62,7 +62,7 @@ def event_raster(events, sensor_size=(10, 10), duration_s=2.0, title=None):
     # a row is 3.1 inches / n_taxels high; a tick fills half of it but stays visible
     size = max(2.0, 0.5 * 3.1 * 72 / n_taxels) * 1.6
     for mask, colour, offset, name in (
-        (on, VERMILION, 0.2, "ON"),
+        (on, RED, 0.2, "ON"),
         (~on, INK, -0.2, "OFF"),
     ):
         axes.plot(
@@ -141,7 +141,7 @@ def tactile_evolution(frames, times_s, transpose=False, title=None):
         )
     if transpose:
         frames = frames.transpose(0, 2, 1)
-    n_columns = min(4, len(frames))
+    n_columns = 3 if len(frames) in (5, 6, 9) else min(4, len(frames))
     n_rows = math.ceil(len(frames) / n_columns)
     cell = 5.0 / n_columns
     figure = new_figure(

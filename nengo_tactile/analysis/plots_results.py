@@ -1,4 +1,6 @@
-"""Pictures of how well it works: accuracy over time, confusion, our table beside the paper's."""
+"""Pictures of how well it works: accuracy over time, confusion, ours beside the paper's."""
+
+import textwrap
 
 import numpy as np
 
@@ -42,7 +44,7 @@ def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title
     """
     if not curves:
         raise DataError("no accuracy curve was given: give {name: Recording.accuracy(labels)}")
-    figure = new_figure(3.7)
+    figure = new_figure(3.4 + 0.25 * len(curves))
     axes = figure.add_subplot()
     axes.grid(axis="y")
     if ann_accuracy is not None:
@@ -75,6 +77,17 @@ def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title
             markeredgewidth=2,
         )
         longest = max(longest, len(accuracy))
+    axes.plot(
+        [],
+        [],
+        linestyle="none",
+        marker="o",
+        markersize=8,
+        markerfacecolor="white",
+        markeredgecolor=QUIET,
+        markeredgewidth=2,
+        label=f"settled: stays within {tolerance * 100:g} % points of the end",
+    )
     axes.set_xlim(0, longest * 1.02)
     axes.set_ylim(0, 1.03)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -89,6 +102,8 @@ def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title
 @styled
 def confusion(matrix, names=None, title=None):
     """Draw a confusion matrix; shades are shares of the true class.
+
+    Shades follow the square root of the share, so that rare mistakes stay visible.
 
     Parameters
     ----------
@@ -108,6 +123,8 @@ def confusion(matrix, names=None, title=None):
     DataError
         If the matrix is not square or the names do not fit.
     """
+    from matplotlib.colors import PowerNorm
+
     matrix = np.asarray(matrix)
     n_classes = len(matrix)
     names = [str(i) for i in range(n_classes)] if names is None else [str(n) for n in names]
@@ -118,9 +135,11 @@ def confusion(matrix, names=None, title=None):
         )
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     few = n_classes <= 12
-    figure = new_figure(5.0 if few else 5.6)
+    figure = new_figure(5.2 if few else 4.9)
     axes = figure.add_subplot()
-    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    picture = axes.imshow(
+        shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest"
+    )
     axes.set_xticks(range(n_classes), names)
     axes.set_yticks(range(n_classes), names)
     axes.tick_params(length=0, labelsize=11 if few else 8)
@@ -140,12 +159,13 @@ def confusion(matrix, names=None, title=None):
                     ha="center",
                     va="center",
                     fontsize=10 if matrix.max() < 1000 else 8.5,
-                    color="white" if shares[row, column] > 0.55 else INK,
+                    color="white" if shares[row, column] > 0.3 else INK,
                 )
     else:
-        bar = figure.colorbar(picture, ax=axes, fraction=0.04, pad=0.02, ticks=[0, 0.5, 1])
-        bar.ax.set_yticklabels(["0 %", "50 %", "100 %"])
+        bar = figure.colorbar(picture, ax=axes, fraction=0.04, pad=0.02, ticks=[0, 0.1, 0.5, 1])
+        bar.ax.set_yticklabels(["0%", "10%", "50%", "100%"])
         bar.outline.set_visible(False)
+        bar.ax.minorticks_off()
         bar.set_label("share of the true class", color=QUIET)
     if title:
         axes.set_title(title)
@@ -215,10 +235,12 @@ def beside_paper(rows, title=None, measure="accuracy"):
                 fontsize=11,
                 color=INK if value is not None else QUIET,
             )
-    axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    axes.set_yticks(range(len(rows)), [textwrap.fill(row["name"], 16) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, 1.5 * (tallest or 1))
-    axes.set_xticks([tick for tick in axes.get_xticks() if tick <= max(tallest, 1) + 1e-9])
+    end_of_axis = max(tallest, 1.0)
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= end_of_axis + 1e-9])
+    axes.spines["bottom"].set_bounds(0, end_of_axis)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(measure)
     swatches = [

@@ -10,7 +10,7 @@ import io
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), ordered by contrast on white
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#AA4499"
-ORANGE, SKY = "#E69F00", "#56B4E9"
+ORANGE, SKY, RED = "#E69F00", "#56B4E9", "#CC3311"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 INK, QUIET, GRID, PAPER_BAR = "#1F2933", "#52606D", "#E4E7EB", "#9AA5B1"
 
@@ -67,7 +67,9 @@ def new_figure(height, width=WIDTH):
     """Make an empty figure, sizes in inches."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    return figure
 
 
 def png(figure, dpi=160):
