@@ -1,0 +1,65 @@
+"""Events counted in time bins: spike tensors of (steps, height, width, polarity)."""
+
+import numpy as np
+
+from nengo_tactile.errors import DataError
+from nengo_tactile.events.arrays import check_events
+
+
+def spike_tensor(
+    events, sensor_size, bin_us, n_steps, binary=True, start_us=0, source="events"
+):
+    """Count events in time bins.
+
+    Parameters
+    ----------
+    events : (n_events,) structured array
+        Fields x, y, t (microseconds), p.
+    sensor_size : tuple of int
+        (width, height, 2), as in tonic.
+    bin_us : int
+        Width of a bin in microseconds.
+    n_steps : int
+        Number of bins. Events from ``start_us + n_steps * bin_us`` on are an error, because
+        dropping them would silently shorten the recording.
+    binary : bool
+        Mark bins with at least one event by 1 (spikes) instead of counting events.
+    start_us : int
+        Start of the first bin in microseconds.
+    source : str
+        What errors call the recording.
+
+    Returns
+    -------
+    (n_steps, height, width, 2) array
+        uint8 if ``binary``, else uint16 counts; channel 0 is OFF and 1 is ON, as in
+        tonic.transforms.ToFrame. An empty recording gives zeros.
+
+    Raises
+    ------
+    DataError
+        For malformed events or events outside the bins.
+    """
+    check_events(events, sensor_size, source)
+    if bin_us <= 0 or n_steps <= 0:
+        raise DataError(f"bin_us is {bin_us} and n_steps {n_steps}: both must be positive")
+    step = (events["t"] - start_us) // bin_us
+    outside = (step < 0) | (step >= n_steps)
+    if outside.any():
+        index = int(outside.argmax())
+        raise DataError(
+            f"{source}: event {index} at {events['t'][index]} us lies outside the bins, which "
+            f"cover {start_us} to {start_us + n_steps * bin_us} us: raise n_steps or bin_us, "
+            "or cut the recording first"
+        )
+    width, height = sensor_size[:2]
+    shape = (n_steps, height, width, 2)
+    index = np.ravel_multi_index(
+        (step, events["y"], events["x"], (events["p"] > 0).astype(np.int64)), shape
+    )
+    counts = np.bincount(index, minlength=np.prod(shape)).reshape(shape)
+    if binary:
+        return (counts > 0).astype(np.uint8)
+    if counts.max(initial=0) > np.iinfo(np.uint16).max:
+        raise DataError(f"{source}: a bin holds {counts.max()} events: use narrower bins")
+    return counts.astype(np.uint16)

@@ -1,0 +1,181 @@
+"""Tactile images: events aggregated per taxel, normalised (ST-MNIST paper, section 3.2.1)."""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile.errors import DataError
+from nengo_tactile.events.arrays import check_events
+from nengo_tactile.progress import track
+
+_POLARITIES = ("merge", "split", "difference")
+_NORMALISATIONS = ("max", "sum", "log", "standard", "none")
+
+
+@dataclasses.dataclass(frozen=True)
+class TactileImage:
+    """How a recording becomes an image.
+
+    Parameters
+    ----------
+    sensor_size : tuple of int
+        (width, height, 2), as in tonic.
+    n_bins : int
+        Equal time bins over ``duration_us``; each gives its own channels.
+    polarity : {"merge", "split", "difference"}
+        Count ON and OFF together (the paper's "aggregated FA responses"), in separate channels
+        (OFF first, as in tonic), or ON minus OFF.
+    normalise : {"max", "sum", "log", "standard", "none"}
+        Over the whole image: divide by the largest magnitude; by the sum of magnitudes; take
+        sign(v) log(1 + abs(v)) and divide by its largest magnitude; subtract the mean and
+        divide by the SD; or keep counts.
+    duration_us : int
+        Length of a recording in microseconds (2 s in ST-MNIST).
+    upright : bool
+        Let rows follow x instead of y. In ST-MNIST the top of a digit lies at low x and its
+        right side at high y (see `nengo_tactile.events.eskin`), so this shows digits upright.
+
+    Notes
+    -----
+    A recording without events gives a zero image under every normalisation: a network then
+    sees "nothing", which is the truth.
+    """
+
+    sensor_size: tuple = (10, 10, 2)
+    n_bins: int = 1
+    polarity: str = "merge"
+    normalise: str = "max"
+    duration_us: int = 2_000_000
+    upright: bool = False
+
+    def __post_init__(self):
+        object.__setattr__(self, "sensor_size", tuple(int(v) for v in self.sensor_size))
+        if len(self.sensor_size) != 3 or min(self.sensor_size) < 1:
+            raise DataError(
+                f"sensor_size is {self.sensor_size}, wanted (width, height, 2), each at least 1"
+            )
+        for name, allowed in (("polarity", _POLARITIES), ("normalise", _NORMALISATIONS)):
+            if getattr(self, name) not in allowed:
+                raise DataError(
+                    f"tactile image: {name} is {getattr(self, name)!r}; choose one of {allowed}"
+                )
+        for name in ("n_bins", "duration_us"):
+            if int(getattr(self, name)) != getattr(self, name) or getattr(self, name) < 1:
+                raise DataError(
+                    f"tactile image: {name} is {getattr(self, name)!r}; "
+                    "give a whole number of at least 1"
+                )
+
+    @property
+    def shape(self):
+        """(height, width, channels) of an image; channels vary fastest over polarity."""
+        width, height = self.sensor_size[:2]
+        if self.upright:
+            width, height = height, width
+        return height, width, self.n_bins * (2 if self.polarity == "split" else 1)
+
+    def counts(self, events, source="events"):
+        """Aggregate without normalising.
+
+        Parameters
+        ----------
+        events : (n_events,) structured array
+            One recording with fields x, y, t (microseconds), p.
+        source : str
+            What errors call the recording.
+
+        Returns
+        -------
+        (height, width, channels) float32 array
+
+        Raises
+        ------
+        DataError
+            For malformed events or events at or after ``duration_us``.
+        """
+        check_events(events, self.sensor_size, source)
+        late = events["t"] >= self.duration_us
+        if late.any():
+            raise DataError(
+                f"{source}: event {late.argmax()} at {events['t'][late.argmax()]} us lies "
+                f"after duration_us = {self.duration_us}: raise duration_us or cut the recording"
+            )
+        width, height = self.sensor_size[:2]
+        shape = (height, width, self.n_bins, 2)
+        on = events["p"] > 0
+        step = events["t"] * self.n_bins // self.duration_us
+        index = np.ravel_multi_index((events["y"], events["x"], step, on.astype(int)), shape)
+        counts = np.bincount(index, minlength=np.prod(shape)).reshape(shape)
+        if self.polarity == "merge":
+            counts = counts.sum(axis=-1)
+        elif self.polarity == "difference":
+            counts = counts[..., 1] - counts[..., 0]
+        image = counts.reshape(height, width, -1).astype(np.float32)
+        return image.transpose(1, 0, 2) if self.upright else image
+
+    def normalised(self, counts):
+        """Normalise counts.
+
+        Parameters
+        ----------
+        counts : (height, width, channels) array
+
+        Returns
+        -------
+        (height, width, channels) float32 array
+            All zeros where ``counts`` are all equal and the rule would divide by zero.
+        """
+        image = np.asarray(counts, np.float32)
+        if self.normalise == "log":
+            image = np.sign(image) * np.log1p(np.abs(image))
+        if self.normalise in ("max", "log"):
+            scale = np.abs(image).max()
+        elif self.normalise == "sum":
+            scale = np.abs(image).sum()
+        elif self.normalise == "standard":
+            image = image - image.mean()
+            scale = image.std()
+        else:
+            return image
+        return image / scale if scale > 0 else np.zeros_like(image)
+
+    def __call__(self, events, source="events"):
+        """Turn one recording into its normalised image, float32 of `shape`."""
+        return self.normalised(self.counts(events, source))
+
+    def batch(self, recordings, progress=None, total=None):
+        """Turn many recordings into images.
+
+        Parameters
+        ----------
+        recordings : iterable
+            Event arrays, or (events, label) pairs as a tonic data set gives them.
+        progress : bool, optional
+            Show a bar; by default only on a terminal.
+        total : int, optional
+            Number of recordings, for iterables without a length.
+
+        Returns
+        -------
+        (n_samples, height, width, channels) float32 array
+        """
+        images = []
+        for number, item in enumerate(track(recordings, "tactile images", total, progress)):
+            events = item[0] if isinstance(item, tuple) else item
+            images.append(self(events, f"recording {number}"))
+        return np.stack(images) if images else np.zeros((0, *self.shape), np.float32)
+
+    def to_dict(self):
+        """Return the settings as plain JSON values."""
+        return {**dataclasses.asdict(self), "sensor_size": list(self.sensor_size)}
+
+    @classmethod
+    def from_dict(cls, settings):
+        """Rebuild from `to_dict`'s values; unknown keys raise DataError."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(settings) - known)
+        if unknown:
+            raise DataError(
+                f"tactile image: unknown settings {unknown}; known are {sorted(known)}"
+            )
+        return cls(**settings)
