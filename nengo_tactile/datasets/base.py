@@ -1,0 +1,61 @@
+"""What all data sets share: tonic's Dataset with transforms, labels and writers."""
+
+import operator
+
+from tonic.dataset import Dataset
+
+from nengo_tactile.events.arrays import EVENT_DTYPE
+
+
+class EventDataset(Dataset):
+    """A labelled set of event recordings in tonic's manner.
+
+    ``dataset[i]`` is ``(events, label)``: a structured array with fields x, y, t (microseconds)
+    and p, and an int. Subclasses fill ``targets`` and read one recording in ``read_events``.
+
+    Parameters
+    ----------
+    save_to : str or Path
+        Folder of the recordings.
+    transform, target_transform, transforms : callable, optional
+        As in tonic: of the events, of the label, of both.
+
+    Attributes
+    ----------
+    targets : (n_samples,) int array
+        Labels, indices into ``classes``.
+    writers : (n_samples,) int array or None
+        Who made each recording, where that is known.
+    """
+
+    dtype = EVENT_DTYPE
+    ordering = EVENT_DTYPE.names
+    writers = None
+
+    def __init__(self, save_to, transform=None, target_transform=None, transforms=None):
+        super().__init__(
+            str(save_to),
+            transform=transform,
+            target_transform=target_transform,
+            transforms=transforms,
+        )
+
+    def __len__(self):
+        return len(self.targets)
+
+    def __repr__(self):
+        return f"{type(self).__name__}({len(self)} samples, {len(self.classes)} classes)"
+
+    def __getitem__(self, index):
+        index = operator.index(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        index %= len(self)
+        sample, target = self.read_events(index), int(self.targets[index])
+        if self.transform is not None:
+            sample = self.transform(sample)
+        if self.target_transform is not None:
+            target = self.target_transform(target)
+        if self.transforms is not None:
+            sample, target = self.transforms(sample, target)
+        return sample, target

@@ -1,0 +1,168 @@
+"""Data sets by name or by path, as the command line opens them."""
+
+import functools
+import importlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from nengo_tactile.datasets.sources import data_root, locate, read_npz
+from nengo_tactile.errors import DataError
+from nengo_tactile.events.recorded import FILE_NAME as _TRAJECTORIES
+
+# name -> (module, class, arguments that go with the name)
+_SETS = {
+    "stmnist": ("stmnist", "STMNIST", {}),
+    "stemnist": ("stemnist", "STEMNIST", {}),
+    "nmnist": ("nmnist", "NMNIST", {}),
+    "ev-objects": ("evtouch", "EvTouch", {"kind": "objects"}),
+    "ev-containers": ("evtouch", "EvTouch", {"kind": "containers"}),
+    "mnist": ("mnist", "MNIST", {}),
+    "eskin": ("eskin", "ESkin", {}),
+    "eskin-pendigits": ("eskin", "ESkin", {}),
+}
+
+_SIMULATED = {"eskin", "eskin-pendigits"}  # not recordings of their own
+
+
+def dataset_names():
+    """Names that `open_dataset` takes, in a fixed order."""
+    return tuple(_SETS)
+
+
+def open_dataset(name_or_path, split="train", data_dir=None, **options):
+    """Open a data set by name, or whatever lies at a path.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        One of `dataset_names`, or the path of a data set's folder, zip or npz, which is
+        recognised by what it holds.
+    split : str
+        "train" or "test"; ST-MNIST also takes "all".
+    data_dir : str or Path, optional
+        Where to look for a named set; without it the environment variable NENGO_TACTILE_DATA
+        counts. "eskin" (invented writers) needs none, "eskin-pendigits" the pen trajectories.
+    **options
+        Passed to the class: ``seed``, ``transform``, ``default_layout``, ...
+
+    Returns
+    -------
+    dataset
+        A tonic-style data set.
+
+    Raises
+    ------
+    DataError
+        For a name that is not known, data that is not there (the message lists what was looked
+        for and where), or an option the set does not take.
+    """
+    key = str(name_or_path).lower()
+    if key in _SETS:
+        place = _place(key, data_dir)
+    else:
+        place = Path(name_or_path).expanduser()
+        if not place.exists():
+            raise DataError(
+                f"{name_or_path!s} is neither a data set ({', '.join(_SETS)}) nor a path"
+            )
+        key = _recognise(place)
+    module, name, fixed = _SETS[key]
+    cls = getattr(importlib.import_module(f"nengo_tactile.datasets.{module}"), name)
+    build = cls if place is None else functools.partial(cls, place)
+    _require_options(cls, options, key)
+    return build(split=split, **fixed, **options)
+
+
+def _place(key, data_dir):
+    """Return the first argument of the class, None where its default will do."""
+    if key == "eskin":
+        return None
+    if key == "eskin-pendigits":
+        return locate(
+            data_dir,
+            [_TRAJECTORIES, f"pendigits/{_TRAJECTORIES}"],
+            "the pen trajectories of pendigits",
+            f"put {_TRAJECTORIES} there, or use 'eskin', which needs no data",
+        )
+    return data_root(data_dir)
+
+
+def _require_options(cls, options, key):
+    """Raise for options that the class does not take."""
+    import inspect
+
+    known = inspect.signature(cls).parameters
+    for option in options:
+        if option not in known:
+            raise DataError(f"{key} takes no option {option!r}, only {', '.join(known)}")
+
+
+def _recognise(path):
+    """Return the name of the set at ``path``, by the names inside it."""
+    if path.is_dir():
+        for key in _SETS:
+            if key not in _SIMULATED and _is_there(key, path):
+                return key
+    elif path.suffix == ".npz":
+        names = _npz_names(path)
+        if {"t", "offsets", "participant"} <= names:
+            return "stemnist"
+        if "xy_train" in names:
+            return "eskin-pendigits"
+        if {"x_train", "bins"} <= names:
+            return _ev_touch_kind(path)
+        if {"x_train", "y_train"} <= names:
+            return "mnist"
+    elif zipfile.is_zipfile(path):
+        names = [name.lower() for name in _zip_names(path)]
+        if any(name.endswith(".mat") for name in names):
+            return "stmnist"
+        if any(name.endswith(".bin") for name in names):
+            return "nmnist"
+    raise DataError(
+        f"{path} holds none of the known data sets ({', '.join(_SETS)}): "
+        "give the name and data_dir to see what is looked for"
+    )
+
+
+def _is_there(key, folder):
+    """Whether the set lies directly in ``folder``."""
+    if key == "stmnist":
+        places = [folder / digit for digit in "0123456789"]
+        places += [folder / "data_submission" / digit for digit in "0123456789"]
+        return any(any(place.glob("*.mat")) for place in places)
+    if key == "nmnist":
+        return (folder / "Train").is_dir() or (folder / "Test").is_dir()
+    files = {
+        "stemnist": "stemnist_spikes_aer.npz",
+        "ev-objects": "ev_objects.npz",
+        "ev-containers": "ev_containers.npz",
+        "mnist": "mnist.npz",
+    }
+    return (folder / files[key]).is_file()
+
+
+def _npz_names(path):
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return set(archive.files)
+    except Exception as error:  # numpy lets zip and value errors through
+        raise DataError(f"{path} is no readable npz file ({error}): get it afresh") from error
+
+
+def _zip_names(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except Exception as error:  # zipfile lets struct and Unicode errors through
+        raise DataError(
+            f"{path} is no readable zip archive ({error}): get it afresh"
+        ) from error
+
+
+def _ev_touch_kind(path):
+    """Objects or containers, by the number of bins."""
+    bins = int(read_npz(path, {"bins": ("iu", 0)})["bins"])
+    return "ev-containers" if bins == 325 else "ev-objects"

@@ -1,0 +1,313 @@
+"""Where recordings lie: folders, zip archives and npz files, opened with care."""
+
+import os
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from nengo_tactile.errors import DataError
+
+DATA_VARIABLE = "NENGO_TACTILE_DATA"
+
+# A recording of 101 x 330,000 doubles would be this large: 150 times the longest class mean of
+# the ST-MNIST paper (Table 1). What claims to be larger is damaged or a decompression bomb.
+MAX_MEMBER_BYTES = 2**28
+
+# Left behind by archivers and file managers, never recordings.
+_LITTER_FOLDERS = {"__MACOSX"}
+_LITTER_PREFIX = "."
+
+
+def data_root(save_to=None):
+    """Return the folder (or file) where recordings are looked for.
+
+    Parameters
+    ----------
+    save_to : str or Path, optional
+        A folder or file; without it the environment variable NENGO_TACTILE_DATA counts.
+
+    Raises
+    ------
+    DataError
+        When neither is given or the place does not exist.
+    """
+    origin = "save_to"
+    if save_to is None:
+        save_to, origin = os.environ.get(DATA_VARIABLE), f"environment variable {DATA_VARIABLE}"
+        if not save_to:
+            raise DataError(
+                f"no place for recordings given: pass their folder or set {DATA_VARIABLE}"
+            )
+    path = Path(save_to).expanduser()
+    if not path.exists():
+        raise DataError(f"{path} does not exist ({origin}): give the folder of the recordings")
+    return path
+
+
+def locate(save_to, candidates, what, remedy, accept=Path.exists):
+    """Find a data set below a folder.
+
+    Parameters
+    ----------
+    save_to : str, Path or None
+        A file (taken as it is), a folder, or None for NENGO_TACTILE_DATA.
+    candidates : sequence of str
+        Relative paths, tried in this order.
+    what : str
+        Name of the data set, for the error.
+    remedy : str
+        How to get the data, for the error.
+    accept : callable
+        Whether a candidate path is the data set.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    DataError
+        When no candidate is there; the message lists each.
+    """
+    root = data_root(save_to)
+    if root.is_file():
+        return root
+    paths = [root / candidate if candidate else root for candidate in candidates]
+    for path in paths:
+        if accept(path):
+            return path
+    looked = "".join(f"\n  {path}" for path in paths)
+    raise DataError(f"{what} was not found. Looked for:{looked}\n{remedy}")
+
+
+def _is_litter(name):
+    parts = PurePosixPath(name).parts
+    return parts[0] in _LITTER_FOLDERS or any(part.startswith(_LITTER_PREFIX) for part in parts)
+
+
+class FolderSource:
+    """The files below a folder, by their relative posix names.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._stamps = {}
+        for folder, subfolders, files in os.walk(self.path):
+            subfolders.sort()
+            for file in sorted(files):
+                full = Path(folder, file)
+                name = full.relative_to(self.path).as_posix()
+                if not _is_litter(name):
+                    status = full.stat()
+                    self._stamps[name] = (status.st_size, status.st_mtime_ns)
+
+    @property
+    def names(self):
+        """Names of all files, sorted folder by folder."""
+        return list(self._stamps)
+
+    def describe(self, name):
+        """The file's name as errors show it."""
+        return str(self.path / name)
+
+    def stamps(self, names):
+        """Size and modification time of ``names``, as plain tuples."""
+        return [(name, *self._stamps[name]) for name in names]
+
+    def read(self, name):
+        """Return the bytes of a file."""
+        path = self.path / name
+        try:
+            size = path.stat().st_size
+            if size > MAX_MEMBER_BYTES:
+                raise DataError(
+                    f"{path} holds {size} bytes, over the limit of {MAX_MEMBER_BYTES}"
+                )
+            return path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error}): check the file") from error
+
+
+class ZipSource:
+    """The members of a zip archive, read without extracting them.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Raises
+    ------
+    DataError
+        When the file is no zip archive, is damaged, encrypted, holds two members of one name,
+        or a member whose path leaves the archive's folder.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._archive, self._process = None, None
+        self._members = {}
+        for info in self._open().infolist():
+            name = _safe_member_name(info, self.path)
+            if info.is_dir() or _is_litter(name):
+                continue
+            if name in self._members:
+                raise DataError(
+                    f"{self.path}: member {name!r} is there twice: get the zip afresh"
+                )
+            if info.flag_bits & 1:
+                raise DataError(f"{self.path}: member {name!r} is encrypted: unpack it by hand")
+            self._members[name] = info
+
+    def __getstate__(self):
+        # an open file neither pickles nor survives a fork of a data loader
+        return {**self.__dict__, "_archive": None, "_process": None}
+
+    def _open(self):
+        if self._archive is None or self._process != os.getpid():
+            try:
+                self._archive = zipfile.ZipFile(self.path)
+            except Exception as error:  # zipfile lets struct, Unicode and value errors through
+                raise DataError(
+                    f"{self.path} is no readable zip archive ({_reason(error)}): get it afresh"
+                ) from error
+            self._process = os.getpid()
+        return self._archive
+
+    def close(self):
+        """Close the archive; it opens again when read."""
+        if self._archive is not None:
+            self._archive.close()
+            self._archive = None
+
+    def __del__(self):
+        if getattr(self, "_archive", None) is not None:
+            self._archive.close()
+
+    @property
+    def names(self):
+        """Names of all members that are files, in a fixed order."""
+        return sorted(self._members)
+
+    def describe(self, name):
+        """The member's name as errors show it."""
+        return f"{self.path}:{name}"
+
+    def stamps(self, names):
+        """Size and modification time of the archive, size and checksum of ``names``."""
+        status = self.path.stat()
+        members = [
+            (name, self._members[name].file_size, self._members[name].CRC) for name in names
+        ]
+        return [("", status.st_size, status.st_mtime_ns), *members]
+
+    def read(self, name):
+        """Return the bytes of a member, its checksum verified."""
+        info = self._members[name]
+        if info.file_size > MAX_MEMBER_BYTES:
+            raise DataError(
+                f"{self.describe(name)} unpacks to {info.file_size} bytes, over the limit of "
+                f"{MAX_MEMBER_BYTES}: the archive is damaged or not of this data set"
+            )
+        try:
+            return self._open().read(info)
+        except DataError:
+            raise
+        except Exception as error:  # zlib, struct, BadZipFile, EOF, NotImplemented, ...
+            raise DataError(
+                f"{self.describe(name)} is damaged ({_reason(error)}): get the zip afresh"
+            ) from error
+
+
+def _safe_member_name(info, archive):
+    """Return the member's posix name, or say that it would leave its folder."""
+    name = info.filename.replace("\\", "/")
+    parts = PurePosixPath(name).parts
+    is_link = stat.S_ISLNK(info.external_attr >> 16)
+    if not parts or name.startswith("/") or ".." in parts or ":" in parts[0] or is_link:
+        raise DataError(
+            f"{archive}: member {info.filename!r} points outside its folder: do not unpack "
+            "this archive, get it from its authors"
+        )
+    return PurePosixPath(name).as_posix()
+
+
+def open_source(path):
+    """Return a `FolderSource` or a `ZipSource`, whatever ``path`` is.
+
+    Raises
+    ------
+    DataError
+        When it is neither a folder nor a zip archive.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return FolderSource(path)
+    if not path.exists():
+        raise DataError(f"{path} does not exist: give a folder or a zip archive")
+    return ZipSource(path)
+
+
+def read_npz(path, wanted):
+    """Read named arrays of an npz file, never running code from it.
+
+    Parameters
+    ----------
+    path : str or Path
+    wanted : dict of str to (kinds, ndim)
+        Per array, the allowed ``dtype.kind`` characters and the number of dimensions.
+
+    Returns
+    -------
+    dict of str to array
+
+    Raises
+    ------
+    DataError
+        When the file is no npz, lacks an array, or holds it pickled, damaged, of another type
+        or with another number of dimensions.
+    """
+    path = Path(path)
+    arrays = {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} holds one bare array: give the .npz of the data set")
+            present = list(archive.files)
+            for key in wanted:
+                if key not in present:
+                    raise DataError(
+                        f"{path} has no array {key!r}, only {present}: give another .npz"
+                    )
+                arrays[key] = archive[key]
+    except DataError:
+        raise
+    except Exception as error:  # numpy lets zip, zlib, header and value errors through
+        raise DataError(
+            f"{path} is no readable npz file without pickles ({_reason(error)}): get it afresh"
+        ) from error
+    for key, (kinds, ndim) in wanted.items():
+        array = arrays[key]
+        if array.dtype.kind not in kinds or array.ndim != ndim:
+            raise DataError(
+                f"{path}: array {key!r} has type {array.dtype} and shape {array.shape}, wanted "
+                f"{ndim} dimensions of kind {' or '.join(kinds)}"
+            )
+    return arrays
+
+
+def _reason(error):
+    """One line about an upstream error."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def require_split(split, allowed=("train", "test")):
+    """Return ``split`` when it is one of ``allowed``, else raise `DataError`."""
+    if split not in allowed:
+        raise DataError(f"split is {split!r}, wanted one of {', '.join(map(repr, allowed))}")
+    return split

@@ -1,0 +1,234 @@
+"""ST-MNIST: handwritten digits on a 10 x 10 event-based tactile array."""
+
+import hashlib
+import json
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from nengo_tactile.datasets.base import EventDataset
+from nengo_tactile.datasets.sources import locate, open_source, require_split
+from nengo_tactile.datasets.spiketrain import DEFAULT_LAYOUT, read_lut, read_spiketrain
+from nengo_tactile.datasets.splits import split_indices
+from nengo_tactile.errors import DataError
+from nengo_tactile.files import write_npz
+from nengo_tactile.progress import track
+
+_CACHE_FORMAT = "nengo-tactile events 1"
+
+
+class STMNIST(EventDataset):
+    """`ST-MNIST <http://www.benjamintee.com/stmnist>`_, the spiking tactile MNIST [1]_.
+
+    6,953 recordings of ten digits by 23 writers, 2 s each. The files do not say who wrote them.
+
+    Parameters
+    ----------
+    save_to : str or Path, optional
+        The unpacked folder, the zip archive, or a folder that holds either; without it the
+        environment variable NENGO_TACTILE_DATA counts. The archive is read without unpacking.
+    split : {"all", "train", "test"}
+        The set has no split of its own: "train" and "test" are drawn, stratified by digit.
+    test_share : float
+        Share of test samples; the paper uses 80-20 splits (3.2).
+    seed : int
+        Seed of the split.
+    default_layout : bool
+        Place taxels as x = row % 10, y = row // 10 although there is no LUT.mat. A LUT.mat that
+        is there is always used.
+    cache : str or Path, optional
+        An .npz file that keeps all parsed events. It is written on first use and used again as
+        long as every recording has the same name, size and time stamp.
+    transform, target_transform, transforms : callable, optional
+        As in tonic.
+
+    Attributes
+    ----------
+    files : list of str
+        Name of each sample's file inside the folder or archive.
+    layout : (100, 2) int array
+        x and y of each taxel address.
+
+    References
+    ----------
+    .. [1] H. H. See et al., "ST-MNIST - The Spiking Tactile MNIST Neuromorphic Dataset",
+       arXiv:2005.04319, 2020.
+    """
+
+    sensor_size = (10, 10, 2)
+    classes = tuple("0123456789")
+    # behind a form, so that there is no address to download from
+    page = "http://www.benjamintee.com/stmnist"
+    mirror = "https://scholarbank.nus.edu.sg"
+    filename = "STMNIST dataset NUS Tee Research Group.zip"
+    folder_name = "data_submission"
+    sha256 = "825bb5a64753fff4a2a2c32e3497fa8a951d9c94993e03ba25a057e17d83b884"
+
+    def __init__(
+        self,
+        save_to=None,
+        split="all",
+        test_share=0.2,
+        seed=0,
+        default_layout=False,
+        cache=None,
+        transform=None,
+        target_transform=None,
+        transforms=None,
+    ):
+        require_split(split, ("all", "train", "test"))
+        path = locate_stmnist(save_to)
+        super().__init__(path, transform, target_transform, transforms)
+        self.split, self.path = split, path
+        self._source = open_source(path)
+        files, labels = _list_recordings(self._source)
+        self.layout = _find_layout(self._source, default_layout)
+        chosen = np.arange(len(files))
+        if split != "all":
+            train, test = split_indices(labels, test_share, seed)
+            chosen = train if split == "train" else test
+        self.files = [files[index] for index in chosen]
+        self.data = self.files
+        self.targets = labels[chosen]
+        self._parsed = {}
+        if cache is not None:
+            events = _cached_events(self._source, files, self.layout, Path(cache))
+            self._parsed = {place: events[index] for place, index in enumerate(chosen)}
+
+    def read_events(self, index):
+        """Return a copy of recording ``index``, parsed once and kept in memory."""
+        if index not in self._parsed:
+            name = self.files[index]
+            self._parsed[index] = read_spiketrain(
+                self._source.read(name), self.layout, self._source.describe(name)
+            )
+        return self._parsed[index].copy()
+
+
+def form_message():
+    """Say how ST-MNIST is to be had, as one paragraph."""
+    return (
+        f"ST-MNIST has no direct download: fill in the form at {STMNIST.page} (or search for "
+        f"ST-MNIST at {STMNIST.mirror}), then put {STMNIST.filename!r} "
+        f"(sha256 {STMNIST.sha256})"
+        " or the unpacked folder into the folder above, or pass its path. The e-skin needs no "
+        "download."
+    )
+
+
+def locate_stmnist(save_to=None):
+    """Find the folder or archive of ST-MNIST.
+
+    Parameters
+    ----------
+    save_to : str or Path, optional
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    DataError
+        When it is not there; the message tells of the form that must be filled in.
+    """
+    candidates = [
+        f"{folder}{name}"
+        for folder in ("", "STMNIST/", "stmnist/")
+        for name in ("", STMNIST.folder_name, STMNIST.filename, f"{STMNIST.folder_name}.zip")
+    ]
+    return locate(save_to, candidates, "ST-MNIST", form_message(), _looks_right)
+
+
+def _looks_right(path):
+    """Whether ``path`` is an archive, or a folder with a folder of .mat files per digit."""
+    if path.suffix == ".zip":
+        return path.is_file()
+    return any(any((path / digit).glob("*.mat")) for digit in STMNIST.classes)
+
+
+def _is_lut(name):
+    return PurePosixPath(name).name.upper().startswith("LUT")
+
+
+def _list_recordings(source):
+    """Return the names and labels of all recordings, sorted by label and name."""
+    names = [
+        name for name in source.names if name.lower().endswith(".mat") and not _is_lut(name)
+    ]
+    if not names:
+        inner = [name for name in source.names if name.lower().endswith(".zip")]
+        hint = (
+            f": unpack {inner[0]!r} and give its path" if inner else ": give the ST-MNIST data"
+        )
+        raise DataError(f"{source.path} holds no .mat recordings{hint}")
+    parents = [PurePosixPath(name).parent for name in names]
+    for name, parent in zip(names, parents):
+        if parent.name not in STMNIST.classes:
+            raise DataError(
+                f"{source.describe(name)}: the folder is {parent.name!r}, wanted a digit from "
+                "0 to 9, which is the label: move the file into its digit's folder or away"
+            )
+    tops = sorted({str(parent.parent) for parent in parents})
+    if len(tops) > 1:
+        raise DataError(
+            f"{source.path} holds digit folders in several places ({', '.join(tops)}), so "
+            "samples may be there twice: give one of them"
+        )
+    found = sorted((parent.name, name) for name, parent in zip(names, parents))
+    return [name for _, name in found], np.array([int(label) for label, _ in found])
+
+
+def _find_layout(source, default_layout):
+    """Return the layout of the lookup table in ``source``, beside it, or the default one."""
+    tables = [name for name in source.names if name.lower().endswith(".mat") and _is_lut(name)]
+    layouts = [read_lut(source.read(name), source.describe(name)) for name in tables]
+    beside = source.path.parent / "LUT.mat"
+    if not tables and beside.is_file():
+        return read_lut(beside)
+    if layouts:
+        if any(not np.array_equal(layouts[0], layout) for layout in layouts):
+            raise DataError(
+                f"{source.path} holds lookup tables that differ ({', '.join(tables)}): keep one"
+            )
+        return layouts[0]
+    if default_layout:
+        return DEFAULT_LAYOUT
+    raise DataError(
+        f"{source.path} has no LUT.mat, nor has the folder around it, so the taxels' places "
+        "are unknown: add LUT.mat of ST-MNIST, or pass default_layout=True for x = row % 10, "
+        "y = row // 10"
+    )
+
+
+def _cached_events(source, names, layout, cache):
+    """Return the events of all files, from ``cache`` when that is up to date."""
+    key = json.dumps([_CACHE_FORMAT, source.stamps(names), np.asarray(layout).tolist()])
+    key = hashlib.sha256(key.encode()).hexdigest()
+    stored = _load_cache(cache, key)
+    if stored is None:
+        parsed = [
+            read_spiketrain(source.read(name), layout, source.describe(name))
+            for name in track(names, "reading ST-MNIST")
+        ]
+        offsets = np.cumsum([0, *map(len, parsed)])
+        stored = np.concatenate(parsed), offsets
+        write_npz(cache, key=np.array(key), events=stored[0], offsets=offsets)
+    events, offsets = stored
+    return np.split(events, offsets[1:-1])
+
+
+def _load_cache(cache, key):
+    """Return events and offsets of an up-to-date cache, or None: then it is made again."""
+    try:
+        with np.load(cache, allow_pickle=False) as archive:
+            if str(archive["key"]) == key:
+                return archive["events"], archive["offsets"]
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # numpy lets zip, zlib and header errors through
+        raise DataError(
+            f"{cache} is no readable cache of events ({type(error).__name__}: {error}): delete "
+            "it or name another file"
+        ) from error
+    return None
