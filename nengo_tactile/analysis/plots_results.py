@@ -86,7 +86,7 @@ def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title
         markerfacecolor="white",
         markeredgecolor=QUIET,
         markeredgewidth=2,
-        label=f"settled: stays within {tolerance * 100:g} % points of the end",
+        label=f"settled: from here within {tolerance * 100:g} % of the end",
     )
     axes.set_xlim(0, longest * 1.02)
     axes.set_ylim(0, 1.03)

@@ -15,6 +15,7 @@ from importlib import resources
 from nengo_tactile.errors import DataError
 from nengo_tactile.files import atomic_write
 
+_DASH = "\N{EN DASH}"
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 # wider pictures get a row of their own; those of analysis.plots are 896 pixels wide
 _NARROW_PIXELS = 1100
@@ -139,11 +140,11 @@ class Report:
 def _text(value):
     """Write a cell: strings as they are, numbers short, nothing as a dash."""
     if value is None:
-        return "–"
+        return _DASH
     if isinstance(value, str | bool) or not isinstance(value, numbers.Real):
         return str(value)
     if value != value:
-        return "–"
+        return _DASH
     if isinstance(value, numbers.Integral) or 1e4 <= abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:.4g}"

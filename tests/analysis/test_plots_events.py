@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from nengo_tactile.analysis.plots import event_raster, png, tactile_evolution
+from nengo_tactile.errors import DataError
+
+EVENT = np.dtype([("x", "<i2"), ("y", "<i2"), ("t", "<i8"), ("p", "<i2")])
+
+
+@pytest.fixture
+def events():
+    return np.array([(3, 0, 0, 1), (9, 9, 1_500_000, -1), (0, 2, 2_000_000, 0)], EVENT)
+
+
+def test_raster_puts_each_event_at_its_time_and_taxel(events):
+    figure = event_raster(events, title="a sample")
+    on, off = figure.axes[0].lines
+    np.testing.assert_allclose(on.get_xdata(), [0])
+    np.testing.assert_allclose(off.get_xdata(), [1.5, 2])
+    np.testing.assert_allclose(np.round(on.get_ydata()), [3])
+    np.testing.assert_allclose(np.round(off.get_ydata()), [99, 20])
+    assert figure.axes[0].get_xlim() == (0, 2)
+    assert [t.get_text() for t in figure.axes[0].get_legend().texts] == [
+        "ON, 1 events",
+        "OFF, 2 events",
+    ]
+    red, green, blue = (int(on.get_color()[i : i + 2], 16) for i in (1, 3, 5))
+    assert red > 3 * green and red > 3 * blue
+    assert max(int(off.get_color()[i : i + 2], 16) for i in (1, 3, 5)) < 80
+    png(figure)
+
+
+def test_raster_of_a_wide_sensor_with_boolean_polarity():
+    events = np.array(
+        [(15, 1, 10, True), (0, 0, 20, False)],
+        [("x", "u2"), ("y", "u2"), ("t", "i8"), ("p", "?")],
+    )
+    figure = event_raster(events, sensor_size=(16, 4, 2), duration_s=None)
+    on, _ = figure.axes[0].lines
+    assert round(float(on.get_ydata()[0])) == 31
+    assert figure.axes[0].get_xlim()[1] == pytest.approx(20e-6)
+
+
+def test_raster_without_events():
+    for duration_s in (2.0, None):
+        png(event_raster(np.empty(0, EVENT), duration_s=duration_s), dpi=40)
+
+
+def test_raster_hides_nothing(events):
+    with pytest.raises(DataError, match=r"event 1 is at x=9, y=9, the sensor has 8 x 8"):
+        event_raster(events, sensor_size=(8, 8))
+    with pytest.raises(DataError, match=r"event 1 is at 1.500000 s, the time axis ends at 1.0"):
+        event_raster(events, duration_s=1.0)
+
+
+@pytest.mark.parametrize("n_frames", [1, 4, 5, 6, 7, 8])
+def test_evolution_shows_every_frame_on_one_scale(rng, n_frames):
+    frames = rng.random((n_frames, 10, 12))
+    figure = tactile_evolution(frames, np.arange(n_frames) / 4)
+    shown = [
+        axes.images[0] for axes in figure.axes if axes.images and axes.get_title(loc="left")
+    ]
+    assert len(shown) == n_frames
+    for image, frame in zip(shown, frames):
+        np.testing.assert_array_equal(image.get_array(), frame)
+        assert image.get_clim() == (0, frames.max())
+    png(figure, dpi=40)
+
+
+def test_evolution_transposed(rng):
+    frames = rng.random((2, 3, 5))
+    figure = tactile_evolution(frames, [0.5, 1.0], transpose=True, title="up to")
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), frames[0].T)
+    assert figure.axes[1].get_title(loc="left") == "1.00 s"
+
+
+def test_evolution_of_an_empty_recording():
+    png(tactile_evolution(np.zeros((3, 4, 4)), [0, 1, 2]), dpi=40)
+
+
+@pytest.mark.parametrize(
+    ("frames", "times", "message"),
+    [
+        (np.zeros((2, 3)), [0, 1], r"frames have shape \(2, 3\)"),
+        (np.zeros((2, 3, 3)), [0], r"times_s \(1,\)"),
+        (np.zeros((0, 3, 3)), [], "at least one frame"),
+        (-np.ones((1, 3, 3)), [0], "frames reach from -1.0 to -1.0"),
+        (np.full((1, 3, 3), np.nan), [0], "frames reach from nan"),
+    ],
+)
+def test_evolution_refuses(frames, times, message):
+    with pytest.raises(DataError, match=message):
+        tactile_evolution(frames, times)
