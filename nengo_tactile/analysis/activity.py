@@ -83,6 +83,8 @@ class Cost:
 
 def _checked_step(recording, step):
     """Number of steps to count, all of them by default."""
+    if recording.n_samples == 0:
+        raise DataError("the recording holds no samples: run the network on at least one")
     if step is None:
         return recording.n_steps
     if not 1 <= step <= recording.n_steps:
@@ -141,8 +143,8 @@ def layer_activity(recording, max_rate_hz=None, percentile=99.9, step=None):
     Raises
     ------
     DataError
-        If the step or the percentile is out of range, a layer lacks its series over time
-        or its rate, or the presentation is too short to tell saturation.
+        If there are no samples, the step or the percentile is out of range, a layer lacks
+        its series over time or its rate, or the presentation is too short to tell saturation.
     """
     step = _checked_step(recording, step)
     if not 0 <= percentile <= 100:
@@ -198,7 +200,7 @@ def cost_until(recording, step=None):
     Raises
     ------
     DataError
-        If the step is out of range.
+        If there are no samples or the step is out of range.
     """
     step = _checked_step(recording, step)
 

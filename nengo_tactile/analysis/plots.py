@@ -1,11 +1,15 @@
 """Every picture the toolkit draws, by one name: ``from nengo_tactile.analysis import plots``.
 
-Each function returns a ``matplotlib.figure.Figure``; matplotlib is imported on first use.
+Each plot returns a ``matplotlib.figure.Figure``; matplotlib is imported on first use.
 """
 
 from nengo_tactile.analysis.plots_activity import firing_rates, spikes_and_synops
 from nengo_tactile.analysis.plots_chip import CORE_LIMITS, core_map
-from nengo_tactile.analysis.plots_events import event_raster, tactile_evolution
+from nengo_tactile.analysis.plots_events import (
+    cumulative_frames,
+    event_raster,
+    tactile_evolution,
+)
 from nengo_tactile.analysis.plots_results import accuracy_over_time, beside_paper, confusion
 from nengo_tactile.analysis.style import png
 
@@ -15,6 +19,7 @@ __all__ = [
     "beside_paper",
     "confusion",
     "core_map",
+    "cumulative_frames",
     "event_raster",
     "firing_rates",
     "png",

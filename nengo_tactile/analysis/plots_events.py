@@ -8,6 +8,18 @@ from nengo_tactile.analysis.style import INK, QUIET, RED, new_figure, styled
 from nengo_tactile.errors import DataError
 
 
+def _check_inside(events, width, height):
+    outside = (
+        (events["x"] < 0) | (events["x"] >= width) | (events["y"] < 0) | (events["y"] >= height)
+    )
+    if outside.any():
+        bad = int(np.flatnonzero(outside)[0])
+        raise DataError(
+            f"event {bad} is at x={events['x'][bad]}, y={events['y'][bad]}, the sensor has "
+            f"{width} x {height} taxels: give its sensor_size"
+        )
+
+
 @styled
 def event_raster(events, sensor_size=(10, 10), duration_s=2.0, title=None):
     """Draw every event over time: ON red, OFF black, taxel address on the vertical axis.
@@ -38,15 +50,7 @@ def event_raster(events, sensor_size=(10, 10), duration_s=2.0, title=None):
     width, height = int(sensor_size[0]), int(sensor_size[1])
     seconds = events["t"].astype(float) * 1e-6
     address = events["y"].astype(int) * width + events["x"].astype(int)
-    outside = (
-        (events["x"] < 0) | (events["x"] >= width) | (events["y"] < 0) | (events["y"] >= height)
-    )
-    if outside.any():
-        bad = int(np.flatnonzero(outside)[0])
-        raise DataError(
-            f"event {bad} is at x={events['x'][bad]}, y={events['y'][bad]}, the sensor has "
-            f"{width} x {height} taxels: give its sensor_size"
-        )
+    _check_inside(events, width, height)
     if duration_s is None:
         duration_s = float(seconds.max()) if seconds.size else 1.0
     if seconds.size and not (seconds.min() >= 0 and seconds.max() <= duration_s):
@@ -102,6 +106,37 @@ def _legend_above(axes, title):
         axes.set_title(title, pad=28)
 
 
+def cumulative_frames(events, times_s, sensor_size=(10, 10)):
+    """Count each taxel's events, ON and OFF together, up to each time.
+
+    Parameters
+    ----------
+    events : structured array with fields x, y and t (microseconds)
+    times_s : (n_frames,) array_like of float
+        Times in seconds; an event at exactly that time is counted.
+    sensor_size : (width, height, ...) of int
+        Taxels along x and y.
+
+    Returns
+    -------
+    (n_frames, height, width) float array
+        Divided by the largest count of all frames, so that the frames share one scale.
+        Rows are y: draw ST-MNIST and the e-skin with ``transpose=True``.
+
+    Raises
+    ------
+    DataError
+        If an event lies outside the sensor.
+    """
+    width, height = int(sensor_size[0]), int(sensor_size[1])
+    _check_inside(events, width, height)
+    frames = np.zeros((len(times_s), height, width))
+    for frame, seconds in zip(frames, times_s):
+        seen = events[events["t"] <= round(seconds * 1e6)]
+        np.add.at(frame, (seen["y"], seen["x"]), 1)
+    return frames / (frames.max(initial=0) or 1)
+
+
 @styled
 def tactile_evolution(frames, times_s, transpose=False, title=None):
     """Draw how the tactile image builds up, as in Figure 4 (top) of the ST-MNIST paper.
@@ -113,8 +148,8 @@ def tactile_evolution(frames, times_s, transpose=False, title=None):
     times_s : (n_frames,) array_like of float
         The time of each frame in seconds.
     transpose : bool
-        Swap rows and columns: ST-MNIST images are upright as image[x, y], STEMNIST
-        images as image[y, x].
+        Swap rows and columns. With rows along y STEMNIST is upright as it is; ST-MNIST
+        and the e-skin are upright with rows along x.
     title : str, optional
 
     Returns

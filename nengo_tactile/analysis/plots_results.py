@@ -17,6 +17,11 @@ from nengo_tactile.analysis.style import (
 from nengo_tactile.errors import DataError
 
 
+def _points(tolerance):
+    """Write a tolerance in percentage points."""
+    return f"{tolerance * 100:g} point{'' if tolerance == 0.01 else 's'}"
+
+
 @styled
 def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title=None):
     """Draw accuracy against the number of steps after which one stops reading.
@@ -86,7 +91,7 @@ def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title
         markerfacecolor="white",
         markeredgecolor=QUIET,
         markeredgewidth=2,
-        label=f"settled: from here within {tolerance * 100:g} % of the end",
+        label=f"settled: within {_points(tolerance)} of the end from here",
     )
     axes.set_xlim(0, longest * 1.02)
     axes.set_ylim(0, 1.03)

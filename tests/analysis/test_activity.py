@@ -99,6 +99,10 @@ def test_steps_outside_the_recording_are_refused(recording, step):
 
 
 def test_other_refusals(recording):
+    nothing = dataclasses.replace(recording, outputs=np.zeros((0, 20, 4)))
+    for measure in (layer_activity, cost_until):
+        with pytest.raises(DataError, match="no samples"):
+            measure(nothing)
     with pytest.raises(DataError, match="percentile is 101"):
         layer_activity(recording, percentile=101)
     with pytest.raises(DataError, match=r"max_rate_hz is 10 .* 0.04 s: not one spike fits"):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nengo_tactile.analysis.plots import event_raster, png, tactile_evolution
+from nengo_tactile.analysis.plots import cumulative_frames, event_raster, png, tactile_evolution
 from nengo_tactile.errors import DataError
 
 EVENT = np.dtype([("x", "<i2"), ("y", "<i2"), ("t", "<i8"), ("p", "<i2")])
@@ -51,6 +51,27 @@ def test_raster_hides_nothing(events):
         event_raster(events, sensor_size=(8, 8))
     with pytest.raises(DataError, match=r"event 1 is at 1.500000 s, the time axis ends at 1.0"):
         event_raster(events, duration_s=1.0)
+
+
+def test_cumulative_frames_equal_a_loop_over_events(rng):
+    events = np.zeros(300, EVENT)
+    events["x"], events["y"] = rng.integers(0, 5, 300), rng.integers(0, 3, 300)
+    events["t"], events["p"] = np.sort(rng.integers(0, 1000, 300)), rng.integers(0, 2, 300)
+    times = [0.0002, events["t"][200] * 1e-6, 0.001]
+    counts = np.zeros((3, 3, 5))
+    for x, y, t, _ in events:
+        for index, seconds in enumerate(times):
+            counts[index, y, x] += t <= round(seconds * 1e6)
+    assert counts[1].sum() >= 201
+    np.testing.assert_allclose(
+        cumulative_frames(events, times, (5, 3, 2)), counts / counts.max()
+    )
+
+
+def test_cumulative_frames_of_nothing(events):
+    assert not cumulative_frames(np.empty(0, EVENT), [1.0, 2.0]).any()
+    with pytest.raises(DataError, match="event 1 is at x=9, y=9, the sensor has 8 x 8"):
+        cumulative_frames(events, [1.0], (8, 8))
 
 
 @pytest.mark.parametrize("n_frames", [1, 4, 5, 6, 7, 8])
