@@ -41,7 +41,7 @@ TABLE1_SAMPLES = [697, 690, 699, 690, 690, 693, 698, 704, 697, 695]
 # minus the smallest address. Add this to our addresses from 0.
 TABLE1_ADDRESS_BASE = 1
 
-_FILE = "eskin_parameters.json"
+FILE_NAME = "eskin_parameters.json"
 
 
 def table1():
@@ -54,7 +54,7 @@ def table1():
 
 @functools.cache
 def _file():
-    return json.loads((resources.files(__package__) / _FILE).read_text("utf-8"))
+    return json.loads((resources.files(__package__) / FILE_NAME).read_text("utf-8"))
 
 
 def fitted_parameters(source="pendigits"):

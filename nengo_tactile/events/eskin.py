@@ -3,8 +3,8 @@
 The sensor is the one of ST-MNIST (See et al., arXiv:2005.04319, section 2): 100 piezoresistive
 taxels per square centimetre, written on with a pen of 0.5 mm tip diameter for 2 s, read out by
 ACES. Where taxels lie: the one original recording at hand shows the digit upright when the
-taxel address x runs downwards and y to the right, and Table 1 agrees (7 and 9, heavy at the top,
-have the lowest X means, 2 the highest).
+taxel address x runs downwards and y to the right, and Table 1 agrees (7 and 9, heavy at the
+top, have the lowest X means, 2 the highest).
 """
 
 import dataclasses
@@ -37,8 +37,11 @@ class ESkinParameters:
     film_spread_mm : float
         SD by which the film blurs pressure; the tip's own disc adds to it. From the recording
         (taxels stay active for about 80 ms a visit).
+    activation_kpa : float
+        Under this pressure film and electrode do not touch and the signal is 0. It gives
+        touched areas their sharp edge: no taxel of the recording has under 11 messages.
     floor_kpa : float
-        Pressure the film hardly feels: the signal is log(1 + p / floor), or p / floor.
+        The signal is log(1 + p / floor), or p / floor.
     response : {"log", "linear"}
     threshold : float
         Change of the signal that makes a message.
@@ -99,13 +102,14 @@ class ESkinParameters:
     """
 
     film_spread_mm: float = 0.33
-    floor_kpa: float = 40.0
+    activation_kpa: float = 40.0
+    floor_kpa: float = 15.0
     response: str = "log"
-    threshold: float = 0.25
+    threshold: float = 0.2
     threshold_mismatch: float = 0.1
     gain_mismatch: float = 0.2
     device_seed: int = 2005
-    vibration: float = 0.3
+    vibration: float = 0.15
     refractory_us: float = 3272.0
     delay_us: float = 6.0
     on_repeats: float = 4.46
@@ -312,8 +316,9 @@ def _messages(parameters, row, column, force, first_s, rng):
     peak_kpa = 1e3 / (2 * np.pi * sigma_mm**2)  # of 1 N; N per mm^2 is 1,000 kPa
     return compiled()(
         rng, row, column, force, first_s, parameters.step_us * 1e-6, sigma_mm / PITCH_MM,
-        peak_kpa, parameters.floor_kpa, parameters.response == "linear", parameters.vibration,
-        gain, threshold * parameters.threshold, parameters.refractory_us * 1e-6,
+        peak_kpa, parameters.activation_kpa, parameters.floor_kpa,
+        parameters.response == "linear", parameters.vibration, gain,
+        threshold * parameters.threshold, parameters.refractory_us * 1e-6,
         parameters.delay_us * 1e-6,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def taxel_messages(
-    rng, row, column, force, first_s, step_s, sigma, peak, floor, linear, vibration,
+    rng, row, column, force, first_s, step_s, sigma, peak, activation, floor, linear, vibration,
     gain, threshold, refractory_s, delay_s,
 ):  # fmt: skip
     """Turn the pen's way into the taxels' messages. Compiled by `compiled`.
@@ -29,8 +29,10 @@ def taxel_messages(
         Spread (SD) of the pressure field in units of the pitch.
     peak : float
         Pressure under the pen's centre per newton, in kilopascal.
+    activation : float
+        Pressure in kilopascal under which a taxel feels nothing.
     floor : float
-        Pressure in kilopascal that the film hardly feels.
+        Pressure in kilopascal that scales the signal.
     linear : bool
         The signal is p / floor instead of log(1 + p / floor).
     vibration : float
@@ -60,7 +62,6 @@ def taxel_messages(
     near_row = np.empty(n_rows)
     near_column = np.empty(n_columns)
     scale = -0.5 / (sigma * sigma)
-    negligible = 1e-3 * floor
     for step in range(row.size):
         now = first_s + step * step_s
         down = force[step] > 0
@@ -70,12 +71,12 @@ def taxel_messages(
             for j in range(n_columns):
                 near_column[j] = math.exp(scale * (column[step] - j) ** 2)
         for i in range(n_rows):
-            near = down and near_row[i] >= negligible
+            near = down and near_row[i] >= activation
             for j in range(n_columns):
                 pressure = 0.0
                 if near:
                     pressure = near_row[i] * near_column[j] * gain[i, j]
-                if pressure < negligible:
+                if pressure < activation:
                     if reported[i, j] == 0:
                         continue
                     pressure = 0.0

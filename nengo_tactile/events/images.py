@@ -98,7 +98,7 @@ class TactileImage:
         if late.any():
             raise DataError(
                 f"{source}: event {late.argmax()} at {events['t'][late.argmax()]} us lies "
-                f"after duration_us = {self.duration_us}: raise duration_us or cut the recording"
+                f"after duration_us = {self.duration_us}: raise it or cut the recording"
             )
         width, height = self.sensor_size[:2]
         shape = (height, width, self.n_bins, 2)
