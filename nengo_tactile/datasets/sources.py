@@ -7,13 +7,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from nengo_tactile.datasets.matfile import MAX_BYTES
 from nengo_tactile.errors import DataError
 
 DATA_VARIABLE = "NENGO_TACTILE_DATA"
-
-# A recording of 101 x 330,000 doubles would be this large: 150 times the longest class mean of
-# the ST-MNIST paper (Table 1). What claims to be larger is damaged or a decompression bomb.
-MAX_MEMBER_BYTES = 2**28
 
 # Left behind by archivers and file managers, never recordings.
 _LITTER_FOLDERS = {"__MACOSX"}
@@ -125,10 +122,8 @@ class FolderSource:
         path = self.path / name
         try:
             size = path.stat().st_size
-            if size > MAX_MEMBER_BYTES:
-                raise DataError(
-                    f"{path} holds {size} bytes, over the limit of {MAX_MEMBER_BYTES}"
-                )
+            if size > MAX_BYTES:
+                raise DataError(f"{path} holds {size} bytes, over the limit of {MAX_BYTES}")
             return path.read_bytes()
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error}): check the file") from error
@@ -209,10 +204,10 @@ class ZipSource:
     def read(self, name):
         """Return the bytes of a member, its checksum verified."""
         info = self._members[name]
-        if info.file_size > MAX_MEMBER_BYTES:
+        if info.file_size > MAX_BYTES:
             raise DataError(
                 f"{self.describe(name)} unpacks to {info.file_size} bytes, over the limit of "
-                f"{MAX_MEMBER_BYTES}: the archive is damaged or not of this data set"
+                f"{MAX_BYTES}: the archive is damaged or not of this data set"
             )
         try:
             return self._open().read(info)

@@ -1,10 +1,10 @@
 """The .mat files of ST-MNIST: spike trains and the lookup table of taxel addresses."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 
+from nengo_tactile.datasets.matfile import read_mat
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import make_events
 
@@ -19,53 +19,19 @@ LONGEST_S = 3600.0
 DEFAULT_LAYOUT = np.stack([np.arange(N_TAXELS) % GRID, np.arange(N_TAXELS) // GRID], axis=1)
 
 
-def load_variables(file, source, names=None):
-    """Read the variables of a MATLAB file (version 4 to 7) as arrays.
-
-    Parameters
-    ----------
-    file : path, bytes or binary file
-    source : str
-        What errors call the file.
-    names : list of str, optional
-        Read only these variables.
-
-    Returns
-    -------
-    dict of str to array
-
-    Raises
-    ------
-    DataError
-        For a file that is missing, empty, truncated or no MATLAB file.
-    """
-    import scipy.io
-
+def _content(file, source):
+    """Return the bytes of a path, of an open file, or bytes as they are."""
+    if isinstance(file, bytes):
+        return file
     try:
-        if isinstance(file, (str, Path)):
-            content = Path(file).read_bytes()
-        else:
-            content = file if isinstance(file, bytes) else file.read()
+        return Path(file).read_bytes() if isinstance(file, (str, Path)) else file.read()
     except OSError as error:
         raise DataError(f"{source} cannot be read ({error}): check the path") from error
-    if not content:
-        raise DataError(f"{source} is empty: get it afresh")
-    if content.startswith(b"\x89HDF") or content[:19] == b"MATLAB 7.3 MAT-file":
-        raise DataError(
-            f"{source} is a MATLAB 7.3 (HDF5) file, wanted version 7 or older: save it in "
-            "MATLAB with save(..., '-v7')"
-        )
-    try:
-        variables = scipy.io.loadmat(io.BytesIO(content), variable_names=names)
-    except (
-        Exception
-    ) as error:  # scipy lets zlib, struct, Unicode, type and memory errors through
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise DataError(
-            f"{source} is no readable MATLAB file ({reason}): it is damaged or truncated, get "
-            "it afresh"
-        ) from error
-    return {name: value for name, value in variables.items() if not name.startswith("__")}
+
+
+def _name(file):
+    """What errors call a file."""
+    return str(file) if isinstance(file, (str, Path)) else str(getattr(file, "name", "bytes"))
 
 
 def read_spiketrain(file, layout=None, source=None):
@@ -97,9 +63,8 @@ def read_spiketrain(file, layout=None, source=None):
     .. [1] H. H. See et al., "ST-MNIST - The Spiking Tactile MNIST Neuromorphic Dataset", 2.3,
        arXiv:2005.04319, 2020.
     """
-    if source is None:
-        source = str(file) if isinstance(file, (str, Path)) else getattr(file, "name", "bytes")
-    variables = load_variables(file, source, ["spiketrain"])
+    source = _name(file) if source is None else source
+    variables = read_mat(_content(file, source), source, {"spiketrain"})
     if "spiketrain" not in variables:
         raise DataError(f"{source} has no array 'spiketrain': give a recording of ST-MNIST")
     return events_of_spiketrain(variables["spiketrain"], layout, source)
@@ -107,16 +72,15 @@ def read_spiketrain(file, layout=None, source=None):
 
 def events_of_spiketrain(spiketrain, layout=None, source="spiketrain"):
     """Turn a (101, n) array into events; see `read_spiketrain`."""
-    kind = getattr(getattr(spiketrain, "dtype", None), "kind", "O")
-    shape = getattr(spiketrain, "shape", None)
-    if not isinstance(spiketrain, np.ndarray) or kind not in "fiu":
+    if not isinstance(spiketrain, np.ndarray) or spiketrain.dtype.kind not in "fiu":
+        kind = getattr(spiketrain, "dtype", spiketrain)
         raise DataError(
-            f"{source}: 'spiketrain' is {type(spiketrain).__name__} of kind {kind!r}, wanted a "
-            "numeric array of 101 rows"
+            f"{source}: 'spiketrain' is of type {kind}, wanted a real numeric array of 101 rows"
         )
-    if len(shape) != 2 or shape[0] != N_TAXELS + 1:
+    if spiketrain.ndim != 2 or spiketrain.shape[0] != N_TAXELS + 1:
         raise DataError(
-            f"{source}: 'spiketrain' has shape {shape}, wanted (101, n): 100 taxels and time"
+            f"{source}: 'spiketrain' has shape {spiketrain.shape}, wanted "
+            "(101, n): 100 taxels and time"
         )
     times = spiketrain[N_TAXELS].astype(np.float64)
     _check_times(times, source)
@@ -186,12 +150,11 @@ def read_lut(file, source=None):
     DataError
         When the file holds no such table, or one that gives two taxels one place.
     """
-    if source is None:
-        source = str(file) if isinstance(file, (str, Path)) else getattr(file, "name", "bytes")
+    source = _name(file) if source is None else source
     variables = {
         name: np.squeeze(value)
-        for name, value in load_variables(file, source).items()
-        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+        for name, value in read_mat(_content(file, source), source).items()
+        if isinstance(value, np.ndarray)
     }
     by_lower = {name.lower(): value for name, value in variables.items()}
     if {"x", "y"} <= set(by_lower) and by_lower["x"].shape == by_lower["y"].shape == (
