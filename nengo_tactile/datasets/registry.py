@@ -5,9 +5,7 @@ import importlib
 import zipfile
 from pathlib import Path
 
-import numpy as np
-
-from nengo_tactile.datasets.sources import data_root, locate, read_npz
+from nengo_tactile.datasets.sources import ZipSource, data_root, locate, open_npz, read_npz
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.recorded import FILE_NAME as _TRAJECTORIES
 
@@ -116,7 +114,7 @@ def _recognise(path):
         if {"x_train", "y_train"} <= names:
             return "mnist"
     elif zipfile.is_zipfile(path):
-        names = [name.lower() for name in _zip_names(path)]
+        names = [name.lower() for name in ZipSource(path).names]
         if any(name.endswith(".mat") for name in names):
             return "stmnist"
         if any(name.endswith(".bin") for name in names):
@@ -145,21 +143,8 @@ def _is_there(key, folder):
 
 
 def _npz_names(path):
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return set(archive.files)
-    except Exception as error:  # numpy lets zip and value errors through
-        raise DataError(f"{path} is no readable npz file ({error}): get it afresh") from error
-
-
-def _zip_names(path):
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    except Exception as error:  # zipfile lets struct and Unicode errors through
-        raise DataError(
-            f"{path} is no readable zip archive ({error}): get it afresh"
-        ) from error
+    with open_npz(path) as archive:
+        return set(archive.files)
 
 
 def _ev_touch_kind(path):

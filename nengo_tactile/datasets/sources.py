@@ -1,5 +1,6 @@
 """Where recordings lie: folders, zip archives and npz files, opened with care."""
 
+import contextlib
 import os
 import stat
 import zipfile
@@ -248,6 +249,34 @@ def open_source(path):
     return ZipSource(path)
 
 
+@contextlib.contextmanager
+def open_npz(path):
+    """Open an npz file; whatever goes wrong inside the block becomes a `DataError`.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Yields
+    ------
+    numpy.lib.npyio.NpzFile
+    """
+    try:
+        # np.load leaves a file open when it turns out to be damaged, so it is opened here
+        with open(path, "rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} holds one bare array: give the .npz of the data set")
+            with archive:
+                yield archive
+    except DataError:
+        raise
+    except Exception as error:  # numpy lets zip, zlib, header and value errors through
+        raise DataError(
+            f"{path} is no readable npz file without pickles ({_reason(error)}): get it afresh"
+        ) from error
+
+
 def read_npz(path, wanted):
     """Read named arrays of an npz file, never running code from it.
 
@@ -268,24 +297,14 @@ def read_npz(path, wanted):
         or with another number of dimensions.
     """
     path = Path(path)
-    arrays = {}
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} holds one bare array: give the .npz of the data set")
-            present = list(archive.files)
-            for key in wanted:
-                if key not in present:
-                    raise DataError(
-                        f"{path} has no array {key!r}, only {present}: give another .npz"
-                    )
-                arrays[key] = archive[key]
-    except DataError:
-        raise
-    except Exception as error:  # numpy lets zip, zlib, header and value errors through
-        raise DataError(
-            f"{path} is no readable npz file without pickles ({_reason(error)}): get it afresh"
-        ) from error
+    with open_npz(path) as archive:
+        present = list(archive.files)
+        for key in wanted:
+            if key not in present:
+                raise DataError(
+                    f"{path} has no array {key!r}, only {present}: give another .npz"
+                )
+        arrays = {key: archive[key] for key in wanted}
     for key, (kinds, ndim) in wanted.items():
         array = arrays[key]
         if array.dtype.kind not in kinds or array.ndim != ndim:

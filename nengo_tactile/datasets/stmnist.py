@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from nengo_tactile.datasets.base import EventDataset
-from nengo_tactile.datasets.sources import locate, open_source, require_split
+from nengo_tactile.datasets.sources import locate, open_npz, open_source, require_split
 from nengo_tactile.datasets.spiketrain import DEFAULT_LAYOUT, read_lut, read_spiketrain
 from nengo_tactile.datasets.splits import split_indices
 from nengo_tactile.errors import DataError
@@ -220,15 +220,9 @@ def _cached_events(source, names, layout, cache):
 
 def _load_cache(cache, key):
     """Return events and offsets of an up-to-date cache, or None: then it is made again."""
-    try:
-        with np.load(cache, allow_pickle=False) as archive:
-            if str(archive["key"]) == key:
-                return archive["events"], archive["offsets"]
-    except FileNotFoundError:
+    if not cache.exists():
         return None
-    except Exception as error:  # numpy lets zip, zlib and header errors through
-        raise DataError(
-            f"{cache} is no readable cache of events ({type(error).__name__}: {error}): delete "
-            "it or name another file"
-        ) from error
-    return None
+    with open_npz(cache) as archive:
+        if "key" not in archive.files:
+            raise DataError(f"{cache} is no cache of events: name another file")
+        return (archive["events"], archive["offsets"]) if archive["key"] == key else None

@@ -222,9 +222,12 @@ def test_the_cache_is_written_once_used_and_renewed(members, tmp_path, monkeypat
 def test_a_file_that_is_no_cache_is_never_overwritten(members, tmp_path):
     folder = write_folder(tmp_path / "set", members[0])
     (tmp_path / "thesis.npz").write_bytes(b"ten years of work")
-    with pytest.raises(DataError, match=r"thesis\.npz is no readable cache"):
+    with pytest.raises(DataError, match=r"thesis\.npz is no readable npz"):
         STMNIST(folder, cache=tmp_path / "thesis.npz")
     assert (tmp_path / "thesis.npz").read_bytes() == b"ten years of work"
+    np.savez(tmp_path / "thesis.npz", years=np.arange(10))
+    with pytest.raises(DataError, match=r"thesis\.npz is no cache of events"):
+        STMNIST(folder, cache=tmp_path / "thesis.npz")
 
 
 def test_no_cache_is_left_when_a_recording_is_damaged(members, tmp_path):
