@@ -47,6 +47,10 @@ class ESkinParameters:
         Change of the signal that makes a message.
     threshold_mismatch, gain_mismatch : float
         Lognormal SD over taxels of threshold and sensitivity.
+    gain_slope : tuple of 2 float
+        Relative growth of the sensitivity per mm (down, right), because film and electrodes are
+        not pressed together evenly. Fitted: Table 1's X and Y means lie below and to the right
+        of the array's centre, more so for wide digits than for the narrow 1.
     device_seed : int
         Which array: all recordings of the paper come from one.
     vibration : float
@@ -85,6 +89,9 @@ class ESkinParameters:
         read the label from the number of events: `without_pace` sets it to 1.
     pace_writer_sd, pace_sample_sd : float
         Lognormal SD of the writing time over writers and over samples.
+    slowing : float
+        The pen slows while it writes a digit: time per length grows linearly from 1 - slowing
+        at its start to 1 + slowing at its end. Fitted.
     lift_s : float
         Time in the air between strokes.
     height_mm, height_sd : float
@@ -108,6 +115,7 @@ class ESkinParameters:
     threshold: float = 0.2
     threshold_mismatch: float = 0.1
     gain_mismatch: float = 0.2
+    gain_slope: tuple = (0.0, 0.0)
     device_seed: int = 2005
     vibration: float = 0.15
     refractory_us: float = 3272.0
@@ -127,6 +135,7 @@ class ESkinParameters:
     pace: tuple = (1.0,) * 10
     pace_writer_sd: float = 0.4
     pace_sample_sd: float = 0.25
+    slowing: float = 0.0
     lift_s: float = 0.08
     height_mm: float = 8.6
     height_sd: float = 0.06
@@ -137,7 +146,7 @@ class ESkinParameters:
     centre_sample_sd_mm: float = 0.3
 
     def __post_init__(self):
-        for name in ("pace", "centre_mm"):
+        for name in ("pace", "centre_mm", "gain_slope"):
             object.__setattr__(self, name, tuple(float(v) for v in getattr(self, name)))
         if self.response not in ("log", "linear"):
             raise DataError(f"e-skin: response is {self.response!r}; choose 'log' or 'linear'")
@@ -145,10 +154,19 @@ class ESkinParameters:
             raise DataError(
                 f"e-skin: onset_polarity is {self.onset_polarity!r}; choose -1 or 1"
             )
-        if len(self.pace) != 10 or len(self.centre_mm) != 2:
+        for name, length, what in (
+            ("pace", 10, "one per digit"),
+            ("centre_mm", 2, "down, right"),
+            ("gain_slope", 2, "down, right"),
+        ):
+            values = getattr(self, name)
+            if len(values) != length or not np.isfinite(values).all():
+                raise DataError(
+                    f"e-skin: {name} is {values}; give {length} finite values ({what})"
+                )
+        if not -1 < self.slowing < 1:
             raise DataError(
-                f"e-skin: pace has {len(self.pace)} values and centre_mm has "
-                f"{len(self.centre_mm)}; give 10 (one per digit) and 2 (down, right)"
+                f"e-skin: slowing is {self.slowing}; give a number between -1 and 1"
             )
         zero_allowed = {
             "film_spread_mm", "threshold_mismatch", "gain_mismatch", "vibration", "delay_us",
@@ -158,7 +176,13 @@ class ESkinParameters:
             "device_seed",
         }  # fmt: skip
         for field in dataclasses.fields(self):
-            if field.name in ("response", "onset_polarity", "centre_mm"):
+            if field.name in (
+                "response",
+                "onset_polarity",
+                "centre_mm",
+                "gain_slope",
+                "slowing",
+            ):
                 continue
             values = np.atleast_1d(getattr(self, field.name)).astype(float)
             fine = values >= 0 if field.name in zero_allowed else values > 0
@@ -218,6 +242,9 @@ def taxel_mismatch(parameters):
     rng = np.random.default_rng(parameters.device_seed)
     shape = (N_TAXELS, N_TAXELS)
     gain = np.exp(rng.normal(0, parameters.gain_mismatch, shape))
+    off_centre_mm = (np.arange(N_TAXELS) - (N_TAXELS - 1) / 2) * PITCH_MM
+    down, right = parameters.gain_slope
+    gain *= np.exp(np.add.outer(down * off_centre_mm, right * off_centre_mm))
     threshold = np.exp(rng.normal(0, parameters.threshold_mismatch, shape))
     return gain, threshold
 
@@ -282,6 +309,7 @@ def simulate(trajectory, digit, parameters, hand, rng):
     pace = parameters.pace[digit] * hand.pace * np.exp(rng.normal(0, parameters.pace_sample_sd))
     longest_s = 0.95 * WINDOW_US * 1e-6  # who writes slower hurries up to stay in the window
     pace = min(pace, longest_s / placed.duration_s)
+    placed = dataclasses.replace(placed, t_s=_slowed(placed.t_s, parameters.slowing))
     duration_s = placed.duration_s * pace
     step_s = parameters.step_us * 1e-6
     t_s = np.arange(int(duration_s / step_s) + 2) * step_s
@@ -293,6 +321,12 @@ def simulate(trajectory, digit, parameters, hand, rng):
     first_s = rng.uniform(0.02, 0.99) * (WINDOW_US * 1e-6 - duration_s - 0.02)
     messages = _messages(parameters, row, column, force, first_s, rng)
     return _decode(*messages, parameters, rng)
+
+
+def _slowed(t_s, slowing):
+    """Stretch times so that each moment lasts 1 - slowing to 1 + slowing times as long."""
+    total = t_s[-1]
+    return t_s * (1 - slowing + slowing * t_s / total)
 
 
 def _ramp(down, step_s, ramp_s):

@@ -70,7 +70,9 @@ def read_pendigits(path, split="train"):
         raise DataError(f"{path}: no such file; give the folder that holds {FILE_NAME}")
     names = [f"{name}_{split}" for name in ("xy", "stroke", "offsets", "label", "writer")]
     try:
-        with np.load(path, allow_pickle=False) as file:
+        if not zipfile.is_zipfile(path):
+            raise zipfile.BadZipFile("no zip archive")
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             missing = [name for name in names if name not in file.files]
             if missing:
                 raise DataError(f"{path}: arrays {missing} are missing, found {file.files}")

@@ -10,7 +10,7 @@ from nengo_tactile.events.arrays import EVENT_DTYPE, check_events, make_events
 def test_dtype_is_tonics():
     from tonic.io import events_struct, make_structured_array
 
-    assert EVENT_DTYPE == events_struct
+    assert events_struct == EVENT_DTYPE
     columns = [1, 2], [3, 4], [5, 6], [True, False]
     np.testing.assert_array_equal(make_events(*columns), make_structured_array(*columns))
 

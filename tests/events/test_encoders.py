@@ -31,7 +31,9 @@ def test_poisson_rate_is_that_of_at_least_one_event_a_step():
 
 
 def test_poisson_steps_are_independent():
-    spikes = poisson_spikes(np.full((1, 1), 0.5), 200_000, 1e-3, 500.0, 2)[0, :, 0].astype(float)
+    spikes = poisson_spikes(np.full((1, 1), 0.5), 200_000, 1e-3, 500.0, 2)[0, :, 0].astype(
+        float
+    )
     correlation = np.corrcoef(spikes[1:], spikes[:-1])[0, 1]
     assert abs(correlation) < 5 / np.sqrt(200_000)
 
@@ -83,7 +85,7 @@ def test_nan_is_named(encode):
 def test_values_outside_0_to_1_are_refused():
     with pytest.raises(DataError, match=r"index \(0,\) is 1.5; wanted 0 to 1"):
         spike_delays(np.array([1.5]))
-    with pytest.raises(DataError, match="is -0.5"):
+    with pytest.raises(DataError, match=r"is -0\.5"):
         poisson_spikes(np.array([[-0.5]]), 3, 1e-3, 100.0, 0)
 
 

@@ -29,7 +29,7 @@ def loop_counts(events, n_bins):
 @pytest.mark.parametrize("n_bins", [1, 3])
 def test_polarities_match_a_loop(events, n_bins):
     wanted = loop_counts(events, n_bins)
-    make = dict(sensor_size=SENSOR, n_bins=n_bins, normalise="none", duration_us=1000)
+    make = {"sensor_size": SENSOR, "n_bins": n_bins, "normalise": "none", "duration_us": 1000}
     merged = TactileImage(polarity="merge", **make)(events)
     np.testing.assert_array_equal(merged, wanted.sum(-1))
     split = TactileImage(polarity="split", **make)(events)
@@ -42,7 +42,7 @@ def test_polarities_match_a_loop(events, n_bins):
 
 
 def test_normalisations_follow_their_formulas(events):
-    make = dict(sensor_size=SENSOR, polarity="difference", duration_us=1000)
+    make = {"sensor_size": SENSOR, "polarity": "difference", "duration_us": 1000}
     raw = TactileImage(normalise="none", **make)(events)
     wanted = {
         "max": raw / np.abs(raw).max(),
@@ -62,7 +62,7 @@ def test_no_events_give_a_zero_image(normalise):
 
 
 def test_upright_swaps_rows_and_columns(events):
-    make = dict(sensor_size=SENSOR, n_bins=2, duration_us=1000)
+    make = {"sensor_size": SENSOR, "n_bins": 2, "duration_us": 1000}
     upright = TactileImage(upright=True, **make)
     np.testing.assert_array_equal(
         upright(events), TactileImage(**make)(events).transpose(1, 0, 2)
@@ -105,5 +105,7 @@ def test_bad_settings_are_named(settings, message):
 
 
 def test_events_after_the_duration_are_refused(events):
-    with pytest.raises(DataError, match=r"rec: event \d+ at \d+ us lies after duration_us = 500"):
+    with pytest.raises(
+        DataError, match=r"rec: event \d+ at \d+ us lies after duration_us = 500"
+    ):
         TactileImage(SENSOR, duration_us=500)(events, "rec")

@@ -30,8 +30,9 @@ def run(row, column, force, *, step_s=1e-4, sigma=0.3, peak=1.0, activation=1e-9
     shape = np.shape(force)
     return (kernel or compiled())(
         np.random.default_rng(seed), np.broadcast_to(row, shape) * 1.0,
-        np.broadcast_to(column, shape) * 1.0, np.asarray(force, float), 0.0, step_s, sigma, peak,
-        activation, floor, linear, vibration, gain, ONES * threshold, refractory_s, delay_s,
+        np.broadcast_to(column, shape) * 1.0, np.asarray(force, float), 0.0, step_s, sigma,
+        peak, activation, floor, linear, vibration, gain, ONES * threshold, refractory_s,
+        delay_s,
     )  # fmt: skip
 
 
@@ -149,7 +150,7 @@ def test_moving_pen_matches_a_brute_force_loop(rng):
 def test_compiled_kernel_is_the_plain_function(rng):
     force = 1 + rng.random(400)
     row, column = 4 + rng.random(400), 5 + rng.random(400)
-    settings = dict(vibration=0.3, refractory_s=1e-3, delay_s=1e-5, linear=False, seed=9)
+    settings = {"vibration": 0.3, "refractory_s": 1e-3, "delay_s": 1e-5, "linear": False}
     fast = run(row, column, force, **settings)
     plain = run(row, column, force, kernel=taxel_messages, **settings)
     for a, b in zip(fast, plain):
@@ -157,7 +158,7 @@ def test_compiled_kernel_is_the_plain_function(rng):
 
 
 def test_more_messages_than_room_are_kept():
-    force = np.tile([0.1, 1.0], 4000)
+    force = np.tile([0.2, 1.0], 4000)
     assert len(at(run(4, 4, force), 4, 4)[0]) == 8000
 
 
@@ -261,7 +262,9 @@ def test_slow_writers_hurry_to_stay_in_the_window():
 
 def test_pace_stretches_time_and_can_be_switched_off():
     parameters = ESkinParameters(pace=(2.0,) + (1.0,) * 9, noise_rate_hz=0, pace_sample_sd=0)
-    digits = [simulate(a_digit(), k, parameters, STILL, np.random.default_rng(1)) for k in (0, 1)]
+    digits = [
+        simulate(a_digit(), k, parameters, STILL, np.random.default_rng(1)) for k in (0, 1)
+    ]
     spans = [np.ptp(events["t"]) for events in digits]
     assert spans[0] / spans[1] == pytest.approx(2, rel=0.05)
     same = parameters.without_pace()
@@ -271,7 +274,7 @@ def test_pace_stretches_time_and_can_be_switched_off():
 
 def test_ramp_counts_steps_to_the_nearest_lift():
     down = np.array([0, 1, 1, 1, 1, 1, 0, 0, 1, 1], bool)
-    expected = [0, 0.5, 1, 1, 1, 0.5, 0, 0, 0.5, 1]
+    expected = [0, 0.5, 1, 1, 1, 0.5, 0, 0, 0.5, 0.5]  # the end is a lift
     np.testing.assert_allclose(_ramp(down, 1e-3, 2e-3), expected)
     np.testing.assert_array_equal(_ramp(down, 1e-3, 0.0), down)
 
@@ -308,7 +311,9 @@ def test_parameters_survive_json():
     [
         ({"response": "cubic"}, "response is 'cubic'"),
         ({"onset_polarity": 0}, "onset_polarity is 0"),
-        ({"pace": (1.0,) * 9}, "pace has 9 values"),
+        ({"pace": (1.0,) * 9}, "pace is .* give 10 finite values"),
+        ({"centre_mm": (0.0, float("nan"))}, "centre_mm is .* give 2 finite"),
+        ({"slowing": 1.0}, "slowing is 1.0"),
         ({"pace": (0.0,) + (1.0,) * 9}, "pace is .* over 0"),
         ({"threshold": 0.0}, "threshold is 0.0; give over 0"),
         ({"vibration": -1.0}, "vibration is -1.0; give at least 0"),
@@ -324,15 +329,14 @@ def test_kernel_compiles_where_no_cache_can_be_written(monkeypatch):
     import numba
 
     compiled.cache_clear()
-    real = numba.njit
 
     def without_cache(**options):
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available")
-        return real(**options)
+        return lambda function: function  # compiling is slow and not in question here
 
     monkeypatch.setattr(numba, "njit", without_cache)
     try:
-        assert len(run(4, 4, np.linspace(0, 1.05, 5001)[1:])[0]) == 10
+        assert len(run(4, 4, np.linspace(0, 1.05, 501)[1:])[0]) == 10
     finally:
         compiled.cache_clear()
