@@ -21,6 +21,7 @@ _HOMES = {
     "split_by_writer": "splits",
     "repeated_splits": "splits",
     "compute_statistics": "statistics",
+    "stmnist_table1": "statistics",
     "fetch": "download",
 }
 

@@ -85,25 +85,48 @@ def _is_litter(name):
     return parts[0] in _LITTER_FOLDERS or any(part.startswith(_LITTER_PREFIX) for part in parts)
 
 
+def _raise(error):
+    raise error  # os.walk would skip the folder silently
+
+
 class FolderSource:
     """The files below a folder, by their relative posix names.
 
     Parameters
     ----------
     path : str or Path
+
+    Raises
+    ------
+    DataError
+        For folders that cannot be listed and links that lead nowhere.
     """
 
     def __init__(self, path):
         self.path = Path(path)
         self._stamps = {}
-        for folder, subfolders, files in os.walk(self.path):
-            subfolders.sort()
-            for file in sorted(files):
-                full = Path(folder, file)
-                name = full.relative_to(self.path).as_posix()
-                if not _is_litter(name):
-                    status = full.stat()
-                    self._stamps[name] = (status.st_size, status.st_mtime_ns)
+        visited = set()
+        try:
+            for folder, subfolders, files in os.walk(
+                self.path, onerror=_raise, followlinks=True
+            ):
+                visited.add(os.path.realpath(folder))
+                # links are followed, but never in a circle
+                subfolders[:] = sorted(
+                    name
+                    for name in subfolders
+                    if os.path.realpath(os.path.join(folder, name)) not in visited
+                )
+                for file in sorted(files):
+                    full = Path(folder, file)
+                    name = full.relative_to(self.path).as_posix()
+                    if not _is_litter(name):
+                        status = full.stat()
+                        self._stamps[name] = (status.st_size, status.st_mtime_ns)
+        except OSError as error:
+            raise DataError(
+                f"{self.path} cannot be listed ({error}): check links and permissions"
+            ) from error
 
     @property
     def names(self):

@@ -107,6 +107,28 @@ def compute_statistics(dataset, address_base=0, progress=None):
     return result
 
 
+def stmnist_table1():
+    """Return the ST-MNIST paper's Table 1 in the form that `table` and `to_json` take.
+
+    Returns
+    -------
+    dict of str to dict
+        Per digit: each of `STATISTICS` as ``{"mean", "sd"}`` and "Sample size". Addresses count
+        from 1: compare with ``compute_statistics(..., address_base=1)``.
+    """
+    from nengo_tactile.events import calibration
+
+    values = calibration.table1()
+    result = {}
+    for digit, size in enumerate(calibration.TABLE1_SAMPLES):
+        entry = {}
+        for name in STATISTICS:
+            both = values[name.lower().replace(" ", "_")]
+            entry[name] = {key: float(both[key][digit]) for key in ("mean", "sd")}
+        result[str(digit)] = {**entry, "Sample size": size}
+    return result
+
+
 def to_json(statistics, path, reference=None, **about):
     """Write statistics as JSON, atomically.
 
@@ -137,7 +159,7 @@ def table(statistics, reference=None, title="Statistics: mean (SD)"):
         From `compute_statistics`.
     reference : dict, optional
         ``{class name: {statistic: {"mean", "sd"} or (mean, sd), "Sample size": n}}``: printed
-        below each of our rows, for instance the paper's values.
+        below each of our rows, for instance `stmnist_table1`.
     title : str
 
     Returns

@@ -140,6 +140,24 @@ def test_a_partial_file_of_other_content_is_found_by_the_checksum(server, tmp_pa
     assert fetch(server.url, tmp_path / "a.bin", SHA256).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("stop", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_full_disk_or_ctrl_c_leaves_only_the_partial_file(
+    stop, server, tmp_path, monkeypatch
+):
+    def stopped(self, response, start):
+        self.part.write_bytes(CONTENT[:70_000])
+        raise stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResumingDownloader, "_store", stopped)
+        wanted = DataError if isinstance(stop, OSError) else KeyboardInterrupt
+        with pytest.raises(wanted, match="No space left" if wanted is DataError else None):
+            fetch(server.url, tmp_path / "a.bin", SHA256)
+    assert files_in(tmp_path) == ["a.bin.part"]
+    assert fetch(server.url, tmp_path / "a.bin", SHA256).read_bytes() == CONTENT
+    assert server.asked == [None, 70_000]
+
+
 def test_a_refusal_is_not_repeated(server, tmp_path):
     with pytest.raises(DataError, match="404"):
         fetch(server.url + "/other", tmp_path / "a.bin", SHA256)

@@ -48,6 +48,18 @@ def test_files_that_vanish_are_named(tmp_path):
         open_source(tmp_path / "nowhere")
 
 
+def test_links_are_followed_but_not_in_a_circle(tmp_path):
+    write_folder(tmp_path / "elsewhere", MEMBERS)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "circle").symlink_to(tmp_path / "set")
+    source = open_source(tmp_path / "set")
+    assert sorted(source.names) == sorted(f"linked/{name}" for name in MEMBERS)
+    (tmp_path / "set" / "broken").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"cannot be listed.*check links"):
+        open_source(tmp_path / "set")
+
+
 def test_encrypted_and_doubled_members_are_refused(tmp_path):
     path = write_zip(tmp_path / "a.zip", MEMBERS)
     content = path.read_bytes()

@@ -7,7 +7,13 @@ import pytest
 from fake_formats import random_events
 from rich.console import Console
 
-from nengo_tactile.datasets.statistics import STATISTICS, compute_statistics, table, to_json
+from nengo_tactile.datasets.statistics import (
+    STATISTICS,
+    compute_statistics,
+    stmnist_table1,
+    table,
+    to_json,
+)
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import EVENT_DTYPE
 
@@ -111,3 +117,14 @@ def test_json_holds_the_numbers_and_the_reference(samples, tmp_path):
     assert stored["statistics"] == statistics
     assert stored["reference"] == {"zero": {"ON events": [1, 2]}}
     assert stored["seed"] == 3
+
+
+def test_the_paper_s_table_is_a_reference(samples):
+    reference = stmnist_table1()
+    assert list(reference) == list("0123456789")
+    # read off the paper's Table 1
+    assert reference["0"]["ON events"] == {"mean": 1738.13, "sd": 1365.54}
+    assert reference["9"]["Y range"] == {"mean": 8.17, "sd": 1.13}
+    assert sum(entry["Sample size"] for entry in reference.values()) == 6953
+    statistics = compute_statistics(list(samples), address_base=1)
+    assert "1738.13 (1365.54)" in printed(table(statistics, reference))
