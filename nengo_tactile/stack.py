@@ -137,6 +137,30 @@ def _native_stderr_to_null():
         os.close(null)
 
 
+@contextlib.contextmanager
+def quiet_build():
+    """Hold back warnings of finished releases that no user can act on, each by its text."""
+    with warnings.catch_warnings():
+        for text in _UPSTREAM_WARNINGS:
+            warnings.filterwarnings("ignore", message=text)
+        yield
+
+
+#: Starts of warning messages, and why they say nothing to a user.
+_UPSTREAM_WARNINGS = (
+    # NengoDL: this toolkit runs on CPUs as well
+    "No GPU support detected",
+    # Nengo derives intercepts from gains and biases, which nothing here uses
+    "Non-finite values detected in `(max_rates|intercepts)`",
+    "invalid value encountered in (log1p|divide)",
+    "divide by zero encountered in (log1p|divide|true_divide)",
+    # NengoLoihi 1.1 with numpy 1.26 and Nengo 3.2
+    "NengoLoihi does not support initial values for 'voltage' being non-zero",
+    "tau_s is (already|currently) set to",
+    "invalid value encountered in cast",
+)
+
+
 def _need(name):
     try:
         return importlib.import_module(name)

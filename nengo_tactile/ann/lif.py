@@ -20,19 +20,22 @@ class LIFParameters:
     Attributes
     ----------
     gain : float
-        The membrane receives the current ``gain * x``; it fires for currents above 1.
+        The membrane receives the current ``gain * x + offset`` and fires above 1.
     amplitude : float
         Output per hertz, so that output and input have the same unit.
     tau_rc : float
         Membrane time constant in seconds (Nengo's default 0.02).
     tau_ref : float
         Refractory time in seconds (Nengo's default 0.002).
+    offset : float
+        Constant current. 0.5 makes a slow membrane nearly linear (see `linear_parameters`).
     """
 
     gain: float
     amplitude: float
     tau_rc: float = 0.02
     tau_ref: float = 0.002
+    offset: float = 0.0
 
     def __post_init__(self):
         for name in ("gain", "amplitude", "tau_rc"):
@@ -43,10 +46,15 @@ class LIFParameters:
                 )
         if not (math.isfinite(self.tau_ref) and self.tau_ref >= 0):
             raise ConversionError(f"LIF tau_ref is {self.tau_ref}: it must be zero or more")
+        if not (math.isfinite(self.offset) and self.offset <= 1):
+            raise ConversionError(
+                f"LIF offset is {self.offset}: it must be finite and at most 1, or the neuron "
+                "fires without input"
+            )
 
     def rates(self, x):
         """Firing rates in hertz for inputs ``x`` (any shape), the closed form."""
-        excess = np.asarray(x, np.float64) * self.gain - 1
+        excess = np.asarray(x, np.float64) * self.gain + (self.offset - 1)
         rates = np.zeros_like(excess)
         firing = excess > 0
         rates[firing] = 1 / (self.tau_ref + self.tau_rc * np.log1p(1 / excess[firing]))
@@ -59,8 +67,11 @@ class LIFParameters:
         every current; with the amplitude divided by it nothing else changes. Weights and
         biases stay as they are (unlike ``scale_firing_rates``, which skews a LIF neuron).
         """
-        return LIFParameters(
-            self.gain, self.amplitude / factor, self.tau_rc / factor, self.tau_ref / factor
+        return dataclasses.replace(
+            self,
+            amplitude=self.amplitude / factor,
+            tau_rc=self.tau_rc / factor,
+            tau_ref=self.tau_ref / factor,
         )
 
 
@@ -80,7 +91,7 @@ def current_for_rate(rate, tau_rc=0.02, tau_ref=0.002):
     return 1 / -math.expm1((tau_ref - 1 / rate) / tau_rc)
 
 
-def parameters_for(activation, max_rate, tau_rc=0.02, tau_ref=0.002):
+def parameters_for(activation, max_rate, tau_rc=0.02, tau_ref=0.002, offset=0.0):
     """LIF parameters that fire at ``max_rate`` hertz where the ReLU had ``activation``.
 
     Parameters
@@ -89,6 +100,8 @@ def parameters_for(activation, max_rate, tau_rc=0.02, tau_ref=0.002):
         A high percentile of the layer's activations on calibration data.
     max_rate : float
         Firing rate in hertz there.
+    tau_rc, tau_ref, offset : float
+        See `LIFParameters`.
 
     Returns
     -------
@@ -100,8 +113,19 @@ def parameters_for(activation, max_rate, tau_rc=0.02, tau_ref=0.002):
             f"the layer's activations reach {activation} on the calibration data: its scale "
             "must be finite and above zero; give calibration data that excite the layer"
         )
-    gain = current_for_rate(max_rate, tau_rc, tau_ref) / activation
-    return LIFParameters(gain, activation / max_rate, tau_rc, tau_ref)
+    gain = (current_for_rate(max_rate, tau_rc, tau_ref) - offset) / activation
+    return LIFParameters(gain, activation / max_rate, tau_rc, tau_ref, offset)
+
+
+def linear_parameters(activation, max_rate):
+    """LIF parameters whose rate is almost that of a ReLU, for networks trained with ReLU.
+
+    Far above threshold a LIF neuron fires at ``(current - 1/2) / tau_rc`` (the expansion of
+    ``1 / log(1 + 1 / (current - 1))``). A slow membrane (0.1 s) reaches ``max_rate`` at a
+    current of ``0.1 * max_rate``, and half a unit of constant current takes the 1/2 away, so
+    that only inputs below ``0.5 / gain`` are lost.
+    """
+    return parameters_for(activation, max_rate, tau_rc=0.1, tau_ref=0.0, offset=0.5)
 
 
 def rate_lif_layer():
@@ -126,21 +150,23 @@ def _make_layer():
 
         Parameters
         ----------
-        gain, amplitude, tau_rc, tau_ref : float
+        gain, amplitude, tau_rc, tau_ref, offset : float
             See `LIFParameters`.
         sigma : float
             Width of the smoothing near the threshold (soft LIF, eq. 5); 0 gives the exact
             rate, whose slope is infinite at the threshold.
         """
 
-        def __init__(self, gain, amplitude, tau_rc=0.02, tau_ref=0.002, sigma=0.0, **kwargs):
+        def __init__(
+            self, gain, amplitude, tau_rc=0.02, tau_ref=0.002, offset=0.0, sigma=0.0, **kwargs
+        ):
             super().__init__(**kwargs)
-            self.parameters = LIFParameters(gain, amplitude, tau_rc, tau_ref)
+            self.parameters = LIFParameters(gain, amplitude, tau_rc, tau_ref, offset)
             self.sigma = sigma
 
         def call(self, x):
             lif = self.parameters
-            excess = lif.gain * x - 1
+            excess = lif.gain * x + (lif.offset - 1)
             if self.sigma:
                 excess = self.sigma * tf.nn.softplus(excess / self.sigma)
                 # where softplus underflows the rate is zero anyway

@@ -147,7 +147,7 @@ def train(
         for index, start in enumerate(range(0, len(x), recipe.batch_size)):
             chosen = order[start : start + recipe.batch_size]
             optimizer.learning_rate.assign(
-                _learning_rate(recipe, epoch * steps_per_epoch + index, total)
+                learning_rate_at(recipe, epoch * steps_per_epoch + index, total)
             )
             loss, correct = step(
                 tf.constant(x[chosen], tf.float32), tf.constant(y[chosen], tf.int32)
@@ -192,7 +192,8 @@ def _optimizer(tf, recipe):
     return kinds[recipe.optimizer](recipe.learning_rate)
 
 
-def _learning_rate(recipe, step, total):
+def learning_rate_at(recipe, step, total):
+    """Learning rate of a recipe at step ``step`` of ``total`` (steps or epochs)."""
     if recipe.schedule == "constant":
         return recipe.learning_rate
     if recipe.schedule != "cosine":

@@ -1,0 +1,8 @@
+"""From a Keras model to a spiking network."""
+
+from nengo_tactile.conversion.check import check
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.storage import load, shipped_models
+
+__all__ = ["SpikingNetwork", "check", "convert", "load", "shipped_models"]

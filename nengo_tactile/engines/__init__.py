@@ -1,0 +1,46 @@
+"""Engines: ``run(network, inputs, n_steps) -> Recording``."""
+
+from nengo_tactile.engines.recording import Recording
+from nengo_tactile.errors import EngineError
+
+ENGINES = ("nengo-dl", "loihi")
+
+__all__ = ["ENGINES", "Recording", "run"]
+
+
+def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
+    """Run a spiking network.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    x : (n_samples, ...) float array
+        Samples in the network's input shape (see ``network.encode``).
+    n_steps : int, optional
+        Time steps per sample; by default ``network.n_steps``.
+    engine : {"nengo-dl", "loihi"}
+    progress : bool, optional
+        Show a progress bar (default: on a terminal).
+    **options
+        Of the engine: see `nengo_tactile.engines.nengo_dl.run` and
+        `nengo_tactile.engines.loihi.run`.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    EngineError
+        For unknown engines and for networks the engine cannot take.
+    """
+    n_steps = network.n_steps if n_steps is None else n_steps
+    if int(n_steps) != n_steps or n_steps < 1:
+        raise EngineError(f"n_steps is {n_steps}: give a whole number of at least 1")
+    if engine == "nengo-dl":
+        from nengo_tactile.engines import nengo_dl as module
+    elif engine == "loihi":
+        from nengo_tactile.engines import loihi as module
+    else:
+        raise EngineError(f"engine {engine!r} is unknown: choose one of {', '.join(ENGINES)}")
+    return module.run(network, x, int(n_steps), progress=progress, **options)

@@ -1,0 +1,120 @@
+"""Rebuilding Keras functional models: every pass returns a new model."""
+
+from nengo_tactile import stack
+from nengo_tactile.errors import ConversionError
+
+
+def functional(model):
+    """Return ``model`` as a functional model with one input and one output.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        Functional or sequential, built.
+
+    Raises
+    ------
+    ConversionError
+        For other kinds of models, naming the remedy.
+    """
+    tf = stack.tensorflow()
+    if not isinstance(model, tf.keras.Model):
+        kind = f"{type(model).__module__}.{type(model).__name__}"
+        hint = (
+            "this is a Keras 3 model: save it with model.save('model.h5') and give the path, or "
+            "build it from tf.keras after importing nengo_tactile"
+            if type(model).__module__.startswith("keras.")
+            else "give a tf.keras model or the path of a saved one"
+        )
+        raise ConversionError(f"model is a {kind}: {hint}")
+    if isinstance(model, tf.keras.Sequential):
+        if not model.built:
+            raise ConversionError(
+                f"model '{model.name}' has no input shape yet: add a tf.keras.Input in front or "
+                "call model.build(input_shape)"
+            )
+        x = inputs = tf.keras.Input(model.input_shape[1:], name="input")
+        for layer in model.layers:
+            if not isinstance(layer, tf.keras.layers.InputLayer):
+                x = copy_layer(layer, [x])
+        return tf.keras.Model(inputs, x, name=model.name)
+    if not hasattr(model, "_nodes_by_depth"):
+        raise ConversionError(
+            f"model '{model.name}' is a subclass of tf.keras.Model whose layers cannot be traced: "
+            "write it as a functional model, tf.keras.Model(inputs, outputs)"
+        )
+    for kind, tensors in (("inputs", model.inputs), ("outputs", model.outputs)):
+        if len(tensors) != 1:
+            raise ConversionError(
+                f"model '{model.name}' has {len(tensors)} {kind}, one is wanted: "
+                "cut the part to convert out with tf.keras.Model(input, output)"
+            )
+    return model
+
+
+def walk(model):
+    """Yield ``(layer, input tensors, output tensor)`` in the order of computation.
+
+    Raises
+    ------
+    ConversionError
+        If a layer is used several times (its copies would have to share weights).
+    """
+    tf = stack.tensorflow()
+    seen = set()
+    for depth in sorted(model._nodes_by_depth, reverse=True):
+        for node in model._nodes_by_depth[depth]:
+            if node.is_input:
+                continue
+            if node.layer.name in seen:
+                raise ConversionError(
+                    f"layer '{node.layer.name}' ({type(node.layer).__name__}) is used more than "
+                    "once: give each use a layer of its own"
+                )
+            seen.add(node.layer.name)
+            yield node.layer, tf.nest.flatten(node.keras_inputs), node.outputs
+
+
+def copy_layer(layer, inputs):
+    """Call a copy of ``layer``, with its weights, on new inputs."""
+    copy = layer.__class__.from_config(layer.get_config())
+    output = copy(inputs[0] if len(inputs) == 1 else inputs)
+    copy.set_weights(layer.get_weights())
+    return output
+
+
+def rebuild(model, replace):
+    """Make a new functional model, layer by layer.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        A functional model; it is not changed.
+    replace : callable
+        ``replace(layer, inputs) -> output`` on new tensors; returns None to copy the layer.
+
+    Returns
+    -------
+    tf.keras.Model
+    """
+    tf = stack.tensorflow()
+    old_input = model.inputs[0]
+    new_input = tf.keras.Input(old_input.shape[1:], name=model.input_names[0])
+    new = {id(old_input): new_input}
+    for layer, inputs, output in walk(model):
+        arguments = [new[id(tensor)] for tensor in inputs]
+        result = replace(layer, arguments)
+        new[id(output)] = copy_layer(layer, arguments) if result is None else result
+    return tf.keras.Model(new_input, new[id(model.outputs[0])], name=model.name)
+
+
+def consumers(model):
+    """Names of the layers that read each layer's output, {name: [name]}."""
+    readers = {model.layers[0].name: []}
+    made_by = {id(model.inputs[0]): model.layers[0].name}
+    for layer, inputs, output in walk(model):
+        readers.setdefault(layer.name, [])
+        made_by[id(output)] = layer.name
+        for tensor in inputs:
+            readers[made_by[id(tensor)]].append(layer.name)
+    return readers

@@ -1,0 +1,166 @@
+"""The spiking network: a Keras model with LIF rates, and how it is run."""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from nengo_tactile.conversion.build import build_nengo
+from nengo_tactile.conversion.stages import stages_of
+from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.events.images import TactileImage
+
+
+@dataclasses.dataclass(frozen=True)
+class SpikingNetwork:
+    """A spiking network and all that is needed to run it again.
+
+    Attributes
+    ----------
+    ann : tf.keras.Model
+        The Keras model it stands for; its neuron layers are `RateLIF`, the static response of
+        the spiking neurons.
+    n_steps : int
+        Time steps each sample is shown for.
+    dt : float
+        Length of a time step in seconds.
+    synapse : float or None
+        Time constant in seconds of the low-pass filter behind every spiking layer.
+    min_voltage : float
+        Floor of the membrane potential, in units of the threshold.
+    initial_voltage : float
+        Membrane potential at the start, in units of the threshold (the chip starts at 0).
+    image : TactileImage or None
+        How recordings become its input.
+    classes : tuple of str
+        Names of the outputs.
+    first_layer : {"host", "chip"}
+        On the Loihi engine: where the first layer's neurons are (see engines/loihi.py).
+    card : dict
+        Where it comes from: command, data, seed, counts, accuracies.
+    """
+
+    ann: object
+    n_steps: int = 60
+    dt: float = 0.001
+    synapse: float | None = 0.005
+    min_voltage: float = -1.0
+    initial_voltage: float = 0.5
+    image: TactileImage | None = None
+    classes: tuple = ()
+    first_layer: str = "host"
+    card: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        n_outputs = self.ann.output_shape[-1]
+        classes = tuple(self.classes) or tuple(str(i) for i in range(n_outputs))
+        if len(classes) != n_outputs:
+            raise ConversionError(
+                f"{len(classes)} class names for a network with {n_outputs} outputs: give one each"
+            )
+        object.__setattr__(self, "classes", classes)
+        if int(self.n_steps) < 1 or not self.dt > 0:
+            raise ConversionError(
+                f"n_steps is {self.n_steps} and dt {self.dt}: both must be above zero"
+            )
+        if self.image is not None and self.image.shape != self.input_shape:
+            raise ConversionError(
+                f"images have shape {self.image.shape}, the network takes {self.input_shape}: "
+                "choose the TactileImage it was trained with"
+            )
+
+    @property
+    def input_shape(self):
+        """Shape of one sample, (height, width, channels) or (features,)."""
+        return tuple(self.ann.input_shape[1:])
+
+    @functools.cached_property
+    def stages(self):
+        """Linear maps and their neurons, the read-out last."""
+        return stages_of(self.ann)
+
+    @property
+    def spiking_layers(self):
+        """Names of the spiking layers in order."""
+        return [stage.name for stage in self.stages if stage.lif is not None]
+
+    def fan_out(self):
+        """Synapses that leave each neuron, {spiking layer: (n_neurons,) int array}."""
+        result = {stage.name: np.zeros(stage.n_neurons, np.int64) for stage in self.stages[:-1]}
+        for stage in self.stages:
+            if stage.source in result:
+                result[stage.source] += stage.fan_out()
+        return result
+
+    def build(self, spiking=True, present=None):
+        """Make the Nengo network: see `nengo_tactile.conversion.build.build_nengo`."""
+        return build_nengo(
+            self.stages,
+            self.synapse,
+            self.min_voltage,
+            self.initial_voltage,
+            spiking,
+            present,
+        )
+
+    @property
+    def net(self):
+        """A new Nengo network to look into, connect and simulate."""
+        return self.build().net
+
+    def encode(self, data, progress=None):
+        """Turn recordings (or images) into the network's input.
+
+        Parameters
+        ----------
+        data : data set of (events, label), or array
+            An array is taken as images of `input_shape`.
+
+        Returns
+        -------
+        x : (n_samples, height, width, channels) float32 array
+        y : (n_samples,) int array or None
+            None for arrays.
+        """
+        if isinstance(data, np.ndarray) and data.dtype.names is None:
+            return self.check_input(data), None
+        if self.image is None:
+            raise DataError(
+                "this network does not know how recordings become its input: give arrays of "
+                f"shape (n_samples, {', '.join(map(str, self.input_shape))}), or set `image`"
+            )
+        labels = []
+
+        def recordings():
+            for index in range(len(data)):
+                events, label = data[index]
+                labels.append(label)
+                yield events
+
+        x = self.image.batch(recordings(), progress=progress, total=len(data))
+        return x, np.array(labels, dtype=np.int64)
+
+    def check_input(self, x):
+        """Refuse arrays that are not this network's input; returns them as float32."""
+        from nengo_tactile.conversion.calibration import check_calibration
+
+        return np.asarray(check_calibration(self.ann, x, "input"), np.float32)
+
+    def with_rates(self, factor):
+        """The same function at ``factor`` times the firing rates (see LIFParameters.faster)."""
+        from nengo_tactile.ann.lif import rate_lif_layer
+        from nengo_tactile.conversion.graph import rebuild
+
+        def replace(layer, inputs):
+            if type(layer).__name__ != "RateLIF":
+                return None
+            lif = layer.parameters.faster(factor)
+            return rate_lif_layer()(**vars(lif), sigma=layer.sigma, name=layer.name)(inputs[0])
+
+        return dataclasses.replace(self, ann=rebuild(self.ann, replace))
+
+    def save(self, folder):
+        """Write the network to a folder, whole or not at all."""
+        from nengo_tactile.conversion.storage import save
+
+        save(self, folder)

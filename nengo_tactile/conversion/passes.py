@@ -1,0 +1,250 @@
+"""Keras-to-Keras passes: each returns a new model that computes the same function.
+
+Only `use_lif` changes the function: it puts LIF rates where ReLUs were.
+"""
+
+import numpy as np
+
+from nengo_tactile import stack
+from nengo_tactile.ann.lif import rate_lif_layer
+from nengo_tactile.conversion import support
+from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild
+from nengo_tactile.errors import ConversionError
+
+_INACTIVE = ("Dropout", "SpatialDropout2D", "GaussianNoise")
+
+
+def check_layers(model):
+    """Refuse a model with layers that cannot be converted.
+
+    Raises
+    ------
+    ConversionError
+        With one line per layer: its name, type, the offending value and the remedy.
+    """
+    problems = [text for text in map(support.problem, functional(model).layers) if text]
+    if problems:
+        raise ConversionError("\n".join(problems))
+
+
+def simplify(model):
+    """Drop what does nothing at inference and give every activation a layer of its own.
+
+    Dropout and noise go; a softmax at the end goes (the largest logit wins all the same);
+    ``Conv2D(activation="relu")`` becomes a linear Conv2D and an Activation.
+
+    Returns
+    -------
+    tf.keras.Model
+        Same function, but for a softmax at the end.
+    """
+    tf = stack.tensorflow()
+    model = functional(model)
+    readers = consumers(model)
+
+    def refuse_softmax(layer):
+        if readers[layer.name]:
+            raise ConversionError(
+                f"layer '{layer.name}' ({type(layer).__name__}): a softmax before the end cannot "
+                "be converted; use 'relu'"
+            )
+
+    def replace(layer, inputs):
+        kind = type(layer).__name__
+        activation = support.activation_name(layer)
+        if kind in _INACTIVE:
+            return inputs[0]
+        if kind == "Softmax" or (kind == "Activation" and activation == "softmax"):
+            refuse_softmax(layer)
+            return inputs[0]
+        if kind == "Activation" and activation == "linear":
+            return inputs[0]
+        if kind == "ReLU":
+            return tf.keras.layers.Activation("relu", name=layer.name)(inputs[0])
+        if kind in ("Conv2D", "Dense") and activation != "linear":
+            if activation == "softmax":
+                refuse_softmax(layer)
+            config = {**layer.get_config(), "activation": "linear"}
+            linear = layer.__class__.from_config(config)
+            output = linear(inputs[0])
+            linear.set_weights(layer.get_weights())
+            if activation == "softmax":
+                return output
+            name = f"{layer.name}_{activation}"
+            return tf.keras.layers.Activation(activation, name=name)(output)
+        return None
+
+    return rebuild(model, replace)
+
+
+def merge_average_pooling(model):
+    """Merge average pooling into the convolution or dense layer that reads it.
+
+    Both are linear, so pooling over ``p x p`` followed by a ``k x k`` convolution is one
+    convolution with a kernel of side ``(k - 1) * pool stride + p``. It saves a layer of
+    neurons, and the Loihi emulator has no pooling of its own.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `simplify`.
+
+    Returns
+    -------
+    tf.keras.Model
+        Same function.
+
+    Raises
+    ------
+    ConversionError
+        If the pooling's reader cannot take it in, naming both layers.
+    """
+    tf = stack.tensorflow()
+    model = functional(model)
+    readers = consumers(model)
+    by_name = {layer.name: layer for layer in model.layers}
+    pooling, merged = {}, {}  # names of the layers that take a pooling in
+
+    for layer in model.layers:
+        if type(layer).__name__ not in ("AveragePooling2D", "GlobalAveragePooling2D"):
+            continue
+        for target in _weighted_readers(layer, readers, by_name):
+            pooling[target.name] = layer
+        merged[layer.name] = layer
+
+    def replace(layer, inputs):
+        if layer.name in merged:
+            return inputs[0]
+        pool = pooling.get(layer.name)
+        if pool is None:
+            return None
+        kernel, *bias = layer.get_weights()
+        if type(layer).__name__ == "Dense":
+            if len(inputs[0].shape) == 4:  # global pooling flattened nothing
+                inputs = [tf.keras.layers.Flatten(name=f"{layer.name}_flatten")(inputs[0])]
+            new = tf.keras.layers.Dense.from_config(layer.get_config())
+            kernel = _dense_over_pool(kernel, pool)
+        else:
+            size, step = _pool_geometry(pool)
+            config = layer.get_config()
+            config["strides"] = tuple(s * p for s, p in zip(layer.strides, step))
+            kernel = _convolution_over_pool(kernel, size, step)
+            config["kernel_size"] = kernel.shape[:2]
+            new = tf.keras.layers.Conv2D.from_config(config)
+        output = new(inputs[0])
+        new.set_weights([kernel, *bias])
+        return output
+
+    return rebuild(model, replace)
+
+
+def _weighted_readers(pool, readers, by_name):
+    """The conv and dense layers that read a pooling, directly or through Flatten."""
+    found = []
+    for name in readers[pool.name]:
+        reader = by_name[name]
+        kind = type(reader).__name__
+        if kind == "Flatten":
+            found += _weighted_readers(reader, readers, by_name)
+        elif kind == "Dense" or (kind == "Conv2D" and _takes_pooling(reader)):
+            found.append(reader)
+        else:
+            raise ConversionError(
+                f"layer '{pool.name}' ({type(pool).__name__}) is read by '{name}' ({kind}), which "
+                "cannot take it in: let a Dense or a Conv2D with padding='valid' follow, or use "
+                "strides in the convolution before instead of pooling"
+            )
+    if not found:
+        raise ConversionError(
+            f"layer '{pool.name}' ({type(pool).__name__}) ends the network: "
+            "let a Dense layer read it"
+        )
+    return found
+
+
+def _takes_pooling(conv):
+    return conv.padding == "valid" or tuple(conv.kernel_size) == (1, 1) == tuple(conv.strides)
+
+
+def _pool_geometry(pool):
+    """Window and stride in pixels, (rows, columns) each."""
+    if type(pool).__name__ == "GlobalAveragePooling2D":
+        side = pool.input_shape[1:3]
+        return side, side
+    return tuple(pool.pool_size), tuple(pool.strides)
+
+
+def _convolution_over_pool(kernel, size, step):
+    """Kernel (rows, columns, inputs, filters) of the pooling and convolution together."""
+    rows, columns = kernel.shape[:2]
+    sides = ((rows - 1) * step[0] + size[0], (columns - 1) * step[1] + size[1])
+    merged = np.zeros((*sides, *kernel.shape[2:]), kernel.dtype)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * step[0], column * step[1]
+            merged[top : top + size[0], left : left + size[1]] += kernel[row, column]
+    return merged / (size[0] * size[1])
+
+
+def _dense_over_pool(kernel, pool):
+    """Dense weights (pixels * channels, units) that read the map before the pooling."""
+    size, step = _pool_geometry(pool)
+    height, width, channels = pool.input_shape[1:]
+    rows = (height - size[0]) // step[0] + 1
+    columns = (width - size[1]) // step[1] + 1
+    pooled = kernel.reshape(rows, columns, channels, -1)
+    merged = np.zeros((height, width, channels, kernel.shape[1]), kernel.dtype)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * step[0], column * step[1]
+            merged[top : top + size[0], left : left + size[1]] += pooled[row, column]
+    return merged.reshape(-1, kernel.shape[1]) / (size[0] * size[1])
+
+
+def use_lif(model, parameters, sigma=0.0):
+    """Put the rates of LIF neurons where ReLUs are.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `simplify`; its activations are layers of their own.
+    parameters : dict of str to LIFParameters
+        For each ReLU layer by name.
+    sigma : float
+        Smoothing near the threshold (soft LIF).
+
+    Returns
+    -------
+    tf.keras.Model
+        Same weights, other activations.
+    """
+
+    def replace(layer, inputs):
+        if type(layer).__name__ == "Activation" and support.activation_name(layer) == "relu":
+            lif = parameters[layer.name]
+            return rate_lif_layer()(**vars(lif), sigma=sigma, name=layer.name)(inputs[0])
+        return None
+
+    return rebuild(functional(model), replace)
+
+
+def use_relu(model):
+    """Put ReLUs where LIF rates are: the inverse of `use_lif`."""
+    tf = stack.tensorflow()
+
+    def replace(layer, inputs):
+        if type(layer).__name__ == "RateLIF":
+            return tf.keras.layers.Activation("relu", name=layer.name)(inputs[0])
+        return copy_layer(layer, inputs)
+
+    return rebuild(functional(model), replace)
+
+
+def spiking_layers(model):
+    """Names of the layers that become neurons, in the order of computation."""
+    return [
+        layer.name
+        for layer in functional(model).layers
+        if type(layer).__name__ == "RateLIF"
+        or (type(layer).__name__ == "Activation" and support.activation_name(layer) == "relu")
+    ]

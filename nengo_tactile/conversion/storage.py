@@ -1,0 +1,196 @@
+"""Spiking networks as folders: architecture and settings as JSON, weights as .npz.
+
+Nothing in such a folder is ever executed: only layers of the support table are built.
+"""
+
+import dataclasses
+import importlib.resources
+import json
+from pathlib import Path
+
+import numpy as np
+
+from nengo_tactile import files, stack
+from nengo_tactile.ann.lif import rate_lif_layer
+from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.support import TABLE
+from nengo_tactile.errors import ModelFileError, TactileError
+from nengo_tactile.events.images import TactileImage
+
+FORMAT = 1
+_SETTINGS = (
+    "n_steps",
+    "dt",
+    "synapse",
+    "min_voltage",
+    "initial_voltage",
+    "classes",
+    "first_layer",
+)
+
+
+def save(network, folder):
+    """Write a network to a folder, whole or not at all.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    folder : path
+        Gets network.json, weights.npz, card.json and card.md; an existing folder is replaced
+        only if it holds a saved network (or nothing).
+
+    Raises
+    ------
+    ModelFileError
+        If the folder holds something else.
+    """
+    from nengo_tactile.conversion.cards import card_text
+
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or _foreign(folder)):
+        raise ModelFileError(
+            f"{folder}: is there already and is no saved network: choose another folder"
+        )
+    description = {
+        "format": FORMAT,
+        "architecture": json.loads(network.ann.to_json()),
+        "settings": {name: getattr(network, name) for name in _SETTINGS},
+        "image": None if network.image is None else network.image.to_dict(),
+    }
+    weights = {f"{i:03d}": w for i, w in enumerate(network.ann.get_weights())}
+    with files.atomic_folder(folder) as temporary:
+        files.write_json(temporary / "network.json", description)
+        files.write_npz(temporary / "weights.npz", **weights)
+        files.write_json(temporary / "card.json", network.card)
+        with files.atomic_write(temporary / "card.md") as file:
+            file.write(card_text(folder.name, network))
+
+
+def _foreign(folder):
+    names = {path.name for path in folder.iterdir()}
+    return bool(names) and "network.json" not in names
+
+
+def load(source):
+    """Read a saved network.
+
+    Parameters
+    ----------
+    source : path or str
+        A folder from ``network.save``, or the bare name of a model shipped with the package
+        (see `shipped_models`).
+
+    Returns
+    -------
+    SpikingNetwork
+
+    Raises
+    ------
+    ModelFileError
+        If it is missing, damaged or holds layers that are never loaded from files.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        shipped = shipped_models()
+        if str(source) not in shipped:
+            raise ModelFileError(
+                f"no model folder {str(source)!r}, and no shipped model of that name: "
+                f"choose one of {', '.join(sorted(shipped)) or '(none installed)'} or give a folder"
+            )
+        folder = shipped[str(source)]
+    description = _read_json(folder / "network.json")
+    if description.get("format") != FORMAT:
+        raise ModelFileError(
+            f"{folder / 'network.json'}: format {description.get('format')!r}, this version reads "
+            f"{FORMAT}: update nengo-tactile, or save the network again"
+        )
+    try:
+        model = _model(folder, description["architecture"])
+        settings = dict(description["settings"])
+        image = description["image"]
+        return SpikingNetwork(
+            model,
+            image=None if image is None else TactileImage.from_dict(image),
+            card=_read_json(folder / "card.json"),
+            **settings,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, TactileError):
+            raise
+        raise ModelFileError(
+            f"{folder / 'network.json'}: damaged ({type(error).__name__}: {error}): restore the "
+            "folder from its source"
+        ) from error
+
+
+def shipped_models():
+    """Folders of the models that come with the package, {name: Path}."""
+    found = {}
+    roots = [Path(__file__).parents[2] / "models"]
+    try:
+        roots.insert(0, Path(str(importlib.resources.files("nengo_tactile.models"))))
+    except ModuleNotFoundError:  # run from a checkout that is not installed
+        pass
+    for root in roots:
+        if root.is_dir():
+            for path in sorted(root.iterdir()):
+                if (path / "network.json").is_file():
+                    found.setdefault(path.name, path)
+    return found
+
+
+def _read_json(path):
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: cannot be read ({error.strerror}): restore the model's folder"
+        ) from error
+    except ValueError as error:
+        raise ModelFileError(f"{path}: is not JSON ({error}): restore the file") from error
+    if not isinstance(data, dict):
+        raise ModelFileError(
+            f"{path}: holds a {type(data).__name__}, wanted an object: restore the file"
+        )
+    return data
+
+
+def _model(folder, architecture):
+    tf = stack.tensorflow()
+    for layer in architecture["config"]["layers"]:
+        if (
+            layer["class_name"].rsplit(">", 1)[-1] not in TABLE
+            or layer["class_name"] == "Lambda"
+        ):
+            raise ModelFileError(
+                f"{folder / 'network.json'}: layer '{layer['config'].get('name')}' is a "
+                f"{layer['class_name']}, which is never loaded from a file: rebuild the model from "
+                "standard layers"
+            )
+    model = tf.keras.models.model_from_json(
+        json.dumps(architecture), custom_objects={"RateLIF": rate_lif_layer()}
+    )
+    path = folder / "weights.npz"
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            weights = [stored[name] for name in sorted(stored.files)]
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise ModelFileError(f"{path}: cannot be read ({error}): restore the file") from error
+    except Exception as error:  # zipfile and zlib have error classes of their own
+        raise ModelFileError(f"{path}: damaged ({error}): restore the file") from error
+    wanted = [tuple(w.shape) for w in model.weights]
+    if [w.shape for w in weights] != wanted:
+        raise ModelFileError(
+            f"{path}: arrays of shapes {[w.shape for w in weights]}, the architecture wants "
+            f"{wanted}: the two files belong to different networks"
+        )
+    for index, array in enumerate(weights):
+        if not np.isfinite(array).all():
+            raise ModelFileError(f"{path}: array {index:03d} holds NaN or infinity: restore it")
+    model.set_weights(weights)
+    return model
+
+
+def with_card(network, card):
+    """The network with another card."""
+    return dataclasses.replace(network, card=card)

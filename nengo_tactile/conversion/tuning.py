@@ -1,0 +1,102 @@
+"""Firing rates and synapses chosen on calibration data instead of by guess."""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile.ann.training import predict
+from nengo_tactile.errors import DataError
+from nengo_tactile.progress import track
+
+#: Calibration samples that tuning runs at most.
+MAX_SAMPLES = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One candidate setting and how it did on the calibration samples.
+
+    Attributes
+    ----------
+    rate_factor : float
+        Firing rates relative to the network that was given.
+    synapse : float or None
+        Low-pass time constant in seconds.
+    score : float
+        Accuracy (with labels) or agreement with the Keras model, averaged over the last
+        tenth of the steps.
+    spikes : float
+        Spikes per sample over the whole presentation.
+    """
+
+    rate_factor: float
+    synapse: float | None
+    score: float
+    spikes: float
+
+
+def tune(
+    network,
+    x,
+    labels=None,
+    rates=(0.5, 1.0),
+    synapses=(0.002, 0.005),
+    tolerance=0.005,
+    max_samples=MAX_SAMPLES,
+    progress=None,
+    run=None,
+):
+    """Choose firing rates and synapse on calibration samples.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    x : (n_samples, ...) array
+    labels : (n_samples,) int array, optional
+        Without them the Keras model's own predictions are the target.
+    rates : sequence of float
+        Factors on the firing rates; the function of the network stays the same
+        (`LIFParameters.faster`).
+    synapses : sequence of float or None
+        Low-pass time constants in seconds.
+    tolerance : float
+        Among the settings within this score of the best, the one with the fewest spikes wins.
+    max_samples : int
+        The first so many samples are run.
+    progress : bool, optional
+    run : callable, optional
+        Engine, ``run(network, x, n_steps) -> Recording``; by default NengoDL.
+
+    Returns
+    -------
+    network : SpikingNetwork
+        With the chosen setting.
+    trials : list of Trial
+        All candidates, in the order tried.
+    """
+    if run is None:
+        # engines are a floor above conversion; only this choice reaches up, at call time
+        from nengo_tactile.engines.nengo_dl import run
+    if labels is not None and len(labels) != len(x):
+        raise DataError(
+            f"calibration: {len(x)} samples but {len(labels)} labels: give one label per sample"
+        )
+    x = x[:max_samples]
+    target = (
+        predict(network.ann, x).argmax(1) if labels is None else np.asarray(labels)[: len(x)]
+    )
+    tail = max(1, network.n_steps // 10)
+    trials, candidates = [], []
+    settings = [(rate, synapse) for rate in rates for synapse in synapses]
+    for rate, synapse in track(settings, "tuning rates and synapse", progress=progress):
+        candidate = dataclasses.replace(network, synapse=synapse)
+        if rate != 1:
+            candidate = candidate.with_rates(rate)
+        recording = run(candidate, x, network.n_steps, progress=False)
+        score = float(recording.accuracy(target)[-tail:].mean())
+        spikes = sum(float(s.sum()) for s in recording.spikes_over_time.values()) / len(x)
+        trials.append(Trial(rate, synapse, score, spikes))
+        candidates.append(candidate)
+    best = max(trial.score for trial in trials)
+    good = [i for i, trial in enumerate(trials) if trial.score >= best - tolerance]
+    return candidates[min(good, key=lambda i: trials[i].spikes)], trials

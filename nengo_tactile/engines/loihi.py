@@ -1,0 +1,302 @@
+"""Running spiking networks on nengo-loihi: the emulator of Intel's Loihi chip, or the chip.
+
+Only the emulator (``target="sim"``) was tried. With Intel's NxSDK installed the same call
+takes ``target="loihi"``.
+
+The tactile image is a constant analogue current, which the chip cannot take in. Either the
+first layer's neurons run on the host and send their spikes (``first_layer="host"``), or one
+integrate-and-fire neuron per pixel does, and all layers are on the chip ("chip").
+"""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile import stack
+from nengo_tactile.engines.nengo_dl import read_out
+from nengo_tactile.engines.placement import CORES_PER_CHIP, build_model, core_table, place
+from nengo_tactile.engines.recording import Recording
+from nengo_tactile.errors import EngineError
+from nengo_tactile.progress import track
+
+#: Firing rate in hertz of an input neuron for the value 1, with ``first_layer="chip"``.
+INPUT_RATE = 500.0
+
+
+@dataclasses.dataclass(frozen=True)
+class ChipReport:
+    """How a network lies on the chip.
+
+    Attributes
+    ----------
+    cores : list of dict
+        Per neuron core: layer, compartments, in_axons, out_axons, synapse_bits.
+    on_host : tuple of str
+        Layers whose neurons run on the host.
+    weight_error : dict of str to float
+        Per chip layer: root mean square of (8-bit weights - weights), relative to the root
+        mean square of the weights.
+    """
+
+    cores: list
+    on_host: tuple
+    weight_error: dict
+
+    @property
+    def n_chips(self):
+        """Chips needed, at 128 cores each."""
+        return -(-len(self.cores) // CORES_PER_CHIP)
+
+
+class _Input:
+    """The sample on show; the host's input Node reads it at every step."""
+
+    def __init__(self, size):
+        self.values = np.zeros(size)
+
+    def __call__(self, t):
+        return self.values
+
+
+def _network(network, shown, first_layer):
+    """Nengo network with chip settings.
+
+    Returns
+    -------
+    built : Built
+    on_chip : dict of str to (ensemble, shape)
+    """
+    import nengo
+
+    nengo_loihi = stack.nengo_loihi()
+    built = network.build(present=shown)
+    net = built.net
+    nengo_loihi.add_params(net)
+    stages = {stage.name: stage for stage in network.stages[:-1]}
+    first = network.stages[0].name
+    on_chip = {
+        name: (ensemble, stages[name].output_shape)
+        for name, ensemble in built.ensembles.items()
+        if name != first or first_layer == "chip"
+    }
+    if first_layer == "chip":
+        _spike_the_input(nengo, network, built)
+    else:
+        net.config[built.ensembles[first]].on_chip = False
+    return built, on_chip
+
+
+def _spike_the_input(nengo, network, built):
+    """Put one neuron per pixel between the input Node and the first layer, on the host."""
+    net, stage = built.net, network.stages[0]
+    with net:
+        encoder = nengo.Ensemble(
+            stage.n_inputs,
+            1,
+            neuron_type=nengo.SpikingRectifiedLinear(
+                amplitude=1 / INPUT_RATE, initial_state={"voltage": nengo.dists.Choice([0.5])}
+            ),
+            gain=np.full(stage.n_inputs, INPUT_RATE),
+            bias=np.zeros(stage.n_inputs),
+            label="input spikes",
+        )
+        net.config[encoder].on_chip = False
+        (old,) = [c for c in net.connections if c.pre_obj is built.input]
+        net.connections.remove(old)
+        nengo.Connection(built.input, encoder.neurons, synapse=None)
+        nengo.Connection(
+            encoder.neurons, old.post, transform=old.transform, synapse=network.synapse
+        )
+        built.spike_probes["input"] = nengo.Probe(encoder.neurons, label="input spikes")
+
+
+def _check(network, x, first_layer):
+    if first_layer not in ("host", "chip"):
+        raise EngineError(f"first_layer is {first_layer!r}: choose 'host' or 'chip'")
+    if first_layer == "host" and len(network.stages) < 3:
+        raise EngineError(
+            f"the network has one spiking layer ({network.stages[0].name}); with it on the host "
+            "nothing is left for the chip: use first_layer='chip'"
+        )
+    if first_layer == "chip" and len(x) and x.min() < 0:
+        raise EngineError(
+            f"first_layer='chip' sends pixels as spikes, but the input goes down to {x.min():.3g}: "
+            "use images without negative values, or first_layer='host'"
+        )
+    for stage in network.stages[1 if first_layer == "host" else 0 : -1]:
+        if stage.kind == "conv" and len(stage.input_shape) != 3:
+            raise EngineError(f"layer '{stage.name}': the emulator takes 2-D convolutions only")
+
+
+def chip_report(network, first_layer=None):
+    """Place a network on the chip and say what it takes.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    first_layer : {"host", "chip"}, optional
+        By default the network's own.
+
+    Returns
+    -------
+    ChipReport
+    """
+    first_layer = first_layer or network.first_layer
+    _check(network, np.zeros((0,)), first_layer)
+    with stack.quiet_build():
+        _, on_chip, cores = _placed(network, _Input(network.stages[0].n_inputs), first_layer)
+        error = _weight_error(network, first_layer)
+    on_host = tuple(name for name in network.spiking_layers if name not in on_chip)
+    return ChipReport(cores, on_host, error)
+
+
+def _placed(network, shown, first_layer):
+    made = {}
+
+    def make_network():
+        made["built"], made["on_chip"] = _network(network, shown, first_layer)
+        return made["built"].net, made["on_chip"]
+
+    _, cores = place(make_network, network.dt)
+    return made["built"], made["on_chip"], cores
+
+
+def _weight_error(network, first_layer):
+    """Relative error of the chip's 8-bit weights, by layer.
+
+    The network is built twice, with and without discretisation; the integers are compared
+    with the weights after the scale that fits them best.
+    """
+    tables = []
+    for discretize in (False, True):
+        shown = _Input(network.stages[0].n_inputs)
+        built, on_chip = _network(network, shown, first_layer)
+        model = build_model(built.net, network.dt, discretize)
+        labels = {str(ensemble): name for name, (ensemble, _) in on_chip.items()}
+        table = {}
+        for block in model.blocks:
+            layer = next(n for s, n in labels.items() if str(block.label).startswith(s))
+            weights = [np.ravel(w) for synapse in block.synapses for w in synapse.weights]
+            if weights:
+                table.setdefault(layer, []).append(np.concatenate(weights).astype(float))
+        tables.append(table)
+    exact, integers = tables
+    result = {}
+    for layer, blocks in exact.items():
+        residual = total = 0.0
+        for w, q in zip(blocks, integers[layer]):
+            scale = (w @ q) / (q @ q) if q.any() else 0.0
+            residual += np.sum((w - scale * q) ** 2)
+            total += np.sum(w**2)
+        result[layer] = float(np.sqrt(residual / total)) if total else 0.0
+    return result
+
+
+def run(network, x, n_steps, progress=None, target="sim", first_layer=None):
+    """Show each sample for ``n_steps`` on the emulator, one after another.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    x : (n_samples, ...) float array
+    n_steps : int
+    progress : bool, optional
+    target : {"sim", "simreal", "loihi"}
+        The integer emulator, the emulator without quantisation, or the chip (with NxSDK;
+        not tried).
+    first_layer : {"host", "chip"}, optional
+        By default the network's own.
+
+    Returns
+    -------
+    Recording
+        Its spikes and synaptic operations include the host's layers; with
+        ``first_layer="chip"`` the input neurons are the layer "input".
+    """
+    nengo_loihi = stack.nengo_loihi()
+    if target not in ("sim", "simreal", "loihi"):
+        raise EngineError(f"target is {target!r}: choose 'sim', 'simreal' or 'loihi'")
+    if target == "loihi" and not nengo_loihi.hardware.HAS_NXSDK:
+        raise EngineError(
+            "target='loihi' needs Intel's NxSDK, which is not installed: use target='sim'"
+        )
+    first_layer = first_layer or network.first_layer
+    x = network.check_input(x)
+    _check(network, x, first_layer)
+    flat = x.reshape(len(x), -1)
+    shown = _Input(flat.shape[1])
+    fan_out = network.fan_out()
+    if first_layer == "chip":
+        fan_out["input"] = network.stages[0].fan_out()
+    parts = []
+    with stack.quiet_build():
+        built, _, _ = _placed(network, shown, first_layer)
+        sim = _simulator(nengo_loihi, built, network, target)
+        try:
+            for index in track(range(len(x)), "running the Loihi emulator", progress=progress):
+                if index:
+                    if target == "loihi":  # the chip's state is cleared by loading it anew
+                        sim.close()
+                        sim = _simulator(nengo_loihi, built, network, target)
+                    else:
+                        reset_emulator(sim)
+                shown.values = flat[index].astype(float)
+                sim.run_steps(n_steps)
+                parts.append(_recording(network, built, sim, fan_out))
+        finally:
+            sim.close()
+    return Recording.concatenate(parts)
+
+
+def _simulator(nengo_loihi, built, network, target):
+    return nengo_loihi.Simulator(built.net, dt=network.dt, target=target, seed=0)
+
+
+def reset_emulator(sim):
+    """Put an emulator and its host back to time zero, so that no state leaks.
+
+    ``nengo_loihi.Simulator.reset`` is not implemented in 1.1.0. Everything that changes while
+    it runs is set back here: compartments, spikes under way, probes, host simulators and the
+    queues between them. A test compares a sample after others with the sample alone.
+
+    Parameters
+    ----------
+    sim : nengo_loihi.Simulator
+        With target "sim" or "simreal", without learning.
+    """
+    from nengo_loihi.simulator import StepRunner
+
+    emulator = sim.sims["emulator"]
+    state = emulator.compartment
+    for name in ("input", "current", "voltage", "spiked", "spike_count", "ref_count"):
+        getattr(state, name)[...] = 0
+    for queue in emulator.synapses.spikes_in.values():
+        queue.clear()
+    for spike_input in emulator.inputs:
+        spike_input.spikes.clear()
+    for probe in emulator.probes.outputs:
+        emulator.probes.clear_probe(probe)
+    emulator.probes.probe_filter = type(emulator.probes.probe_filter)(dt=sim.dt)
+    emulator.t = 0
+    for name in ("host_pre", "host"):
+        if name in sim.sims:
+            sim.sims[name].reset()
+    sim.clear_probes()
+    sim._n_steps = 0
+    sim._probe_step_time()
+    # the runner holds on to step functions that the host's reset replaced
+    sim._runner = StepRunner(sim.model, sim.sims, sim.precompute, sim.timers)
+
+
+def _recording(network, built, sim, fan_out):
+    outputs = read_out(np.asarray(sim.data[built.output_probe], np.float32)[None])
+    counts, over_time, synops = {}, {}, {}
+    for name, probe in built.spike_probes.items():
+        fired = np.asarray(sim.data[probe])[None] > 0
+        counts[name] = fired.sum(axis=1, dtype=np.int32)
+        over_time[name] = fired.sum(axis=2, dtype=np.int64)
+        synops[name] = fired.astype(np.int64) @ fan_out[name]
+    return Recording(outputs, counts, over_time, synops, network.dt, "loihi")
+
+
+__all__ = ["ChipReport", "chip_report", "core_table", "reset_emulator", "run"]
