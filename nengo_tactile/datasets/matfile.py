@@ -18,6 +18,7 @@ from nengo_tactile.errors import DataError
 # doubles, 150 times the longest class mean of the ST-MNIST paper (Table 1).
 MAX_BYTES = 2**28
 
+_LONGEST_NAME = 63  # MATLAB's namelengthmax
 _HEADER_BYTES = 128
 _TAG_BYTES = 8
 
@@ -197,6 +198,8 @@ def _text(element):
     kind, body, _ = element
     if _TYPES.get(kind) not in ("i1", "u1"):
         raise _Damage(f"name of type {kind}")
+    if len(body) > _LONGEST_NAME:
+        raise _Damage(f"name of {len(body)} bytes")
     return bytes(body).decode("latin-1")
 
 
