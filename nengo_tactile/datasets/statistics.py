@@ -173,7 +173,7 @@ def table(statistics, reference=None, title="Statistics: mean (SD)"):
     if any(entry["Without events"] for entry in statistics.values()):
         columns.append("Without events")
     result = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    result.add_column("Class")
+    result.add_column("Class", no_wrap=True)
     for column in columns:
         result.add_column(column, justify="right", overflow="fold")
     for name, entry in statistics.items():
