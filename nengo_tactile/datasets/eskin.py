@@ -1,11 +1,26 @@
 """The simulated e-skin as a data set: digits written on 10 x 10 taxels."""
 
+import argparse
 from pathlib import Path
 
+import numpy as np
+
 from nengo_tactile.datasets.base import EventDataset
-from nengo_tactile.events.calibration import fitted_parameters
+from nengo_tactile.datasets.spiketrain import read_spiketrain
+from nengo_tactile.errors import DataError
+from nengo_tactile.events.calibration import fitted_parameters, table1
+from nengo_tactile.events.compare import (
+    class_statistics,
+    compare_distributions,
+    format_distributions,
+    format_table1,
+    plot_distributions,
+    sample_statistics,
+    table1_scores,
+)
 from nengo_tactile.events.eskin import SENSOR_SIZE
 from nengo_tactile.events.handwriting import handwriting, write_on_skin
+from nengo_tactile.files import atomic_write, write_json
 from nengo_tactile.progress import track
 
 
@@ -79,3 +94,113 @@ class ESkin(EventDataset):
         indices = range(len(self)) if indices is None else list(indices)
         for index in track(indices, "writing on the e-skin", progress=progress):
             yield self.read_events(index)
+
+
+def compare_with_paper(data, recording=None, n_compared=300, progress=None):
+    """Set a simulated data set beside the ST-MNIST paper and a real recording.
+
+    Parameters
+    ----------
+    data : ESkin
+    recording : structured array, optional
+        Events of one real ST-MNIST recording: adds the comparison of distributions.
+    n_compared : int
+        Most samples whose distributions are taken (see `samples_like`).
+    progress : bool, optional
+        Show a bar; by default only on a terminal.
+
+    Returns
+    -------
+    dict
+        Plain numbers, ready for JSON: ``table1`` and ``paper`` {statistic: {"mean", "sd"}} per
+        digit, ``scores`` (see `nengo_tactile.events.compare.table1_scores`), ``n_samples``, and
+        ``distributions`` if a recording was given.
+    """
+    rows = statistics_of(data, progress)
+    ours = class_statistics(rows, data.targets)
+    result = {"n_samples": len(data), "scores": table1_scores(ours)}
+    for name, table in (("table1", ours), ("paper", table1())):
+        result[name] = {
+            key: {kind: values.tolist() for kind, values in columns.items()}
+            for key, columns in table.items()
+        }
+    if recording is not None:
+        alike = samples_like(recording, rows, n_compared)
+        result["n_compared"] = len(alike)
+        result["distributions"] = compare_distributions(data.recordings(alike, progress), recording)
+    return result
+
+
+def statistics_of(data, progress=None):
+    """Return the statistics of Table 1 for each sample, (n_samples, 6) array."""
+    return np.stack([sample_statistics(events) for events in data.recordings(progress=progress)])
+
+
+def samples_like(recording, statistics, n_samples):
+    """Choose samples with about as many events as a recording.
+
+    One recording has one writer's pace, which alone decides how many events a taxel sends: it is
+    compared with samples that have at most a third more or fewer events.
+
+    Parameters
+    ----------
+    recording : structured array
+    statistics : (n_samples, 6) array
+        From `statistics_of`.
+    n_samples : int
+        The most to return, at even distances.
+
+    Returns
+    -------
+    (n,) int array
+        Indices.
+
+    Raises
+    ------
+    DataError
+        When no sample has so many events.
+    """
+    ratio = statistics[:, :2].sum(axis=1) / max(len(recording), 1)
+    alike = np.flatnonzero((ratio > 3 / 4) & (ratio < 4 / 3))
+    if len(alike) == 0:
+        raise DataError(
+            f"no simulated sample has about the recording's {len(recording)} events: "
+            "simulate more samples"
+        )
+    return alike[np.unique(np.linspace(0, len(alike) - 1, n_samples).astype(int))]
+
+
+def main(arguments=None):
+    """Print the comparison: ``python -m nengo_tactile.datasets.eskin --help``."""
+    parser = argparse.ArgumentParser(prog="python -m nengo_tactile.datasets.eskin")
+    parser.add_argument("--source", default="parametric", help="'parametric' or pendigits path")
+    parser.add_argument("--split", default="train", choices=("train", "test"))
+    parser.add_argument("--samples", type=int, help="by default the whole split")
+    parser.add_argument("--recording", help="one real ST-MNIST .mat file")
+    parser.add_argument("--out", type=Path, help="folder for comparison.json and .png")
+    options = parser.parse_args(arguments)
+    data = ESkin(options.source, options.split, options.samples)
+    recording = read_spiketrain(options.recording) if options.recording else None
+    result = compare_with_paper(data, recording)
+    ours = {
+        name: {kind: np.array(values) for kind, values in columns.items()}
+        for name, columns in result["table1"].items()
+    }
+    print(f"{data.writing.name}, {data.split} split, {len(data)} samples")
+    print(format_table1(ours, data.writing.name))
+    if recording is not None:
+        print(f"\nDistributions of {result['n_compared']} samples beside one real recording")
+        print(format_distributions(result["distributions"]))
+    if options.out:
+        write_json(options.out / "comparison.json", result)
+        print(f"wrote {options.out / 'comparison.json'}")
+    if options.out and recording is not None:
+        alike = samples_like(recording, statistics_of(data), 300)
+        figure = plot_distributions(data.recordings(alike), recording)
+        with atomic_write(options.out / "comparison.png", "wb") as file:
+            figure.savefig(file, format="png", dpi=120)
+        print(f"wrote {options.out / 'comparison.png'}")
+
+
+if __name__ == "__main__":
+    main()

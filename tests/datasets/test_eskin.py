@@ -29,9 +29,7 @@ def test_it_is_a_tonic_data_set(digits):
 
 
 def test_tonics_transforms_apply():
-    to_frame = tonic.transforms.ToFrame(
-        (10, 10, 2), time_window=10_000, include_incomplete=True
-    )
+    to_frame = tonic.transforms.ToFrame((10, 10, 2), time_window=10_000, include_incomplete=True)
     digits = ESkin(n_samples=2, transform=to_frame, target_transform=lambda label: -label)
     frames, label = digits[1]
     assert frames.shape[1:] == (2, 10, 10)
@@ -94,3 +92,30 @@ def test_digits_differ_as_on_real_skin():
     )
     score = KNeighborsClassifier(3).fit(x, sets[0].targets).score(x_test, sets[1].targets)
     assert score > 0.75
+
+
+def test_comparison_with_the_paper(digits):
+    from nengo_tactile.datasets import eskin
+
+    result = eskin.compare_with_paper(digits, digits[0][0], progress=False)
+    rows = eskin.statistics_of(digits, progress=False)
+    zeros = rows[digits.targets == 0, 0]
+    assert result["table1"]["on_events"]["mean"][0] == pytest.approx(zeros.mean())
+    assert result["paper"]["on_events"]["mean"][0] == 1738.13
+    counts = rows[:, :2].sum(axis=1)
+    for index in eskin.samples_like(digits[0][0], rows, 5):
+        assert 3 / 4 < counts[index] / len(digits[0][0]) < 4 / 3
+    with pytest.raises(DataError, match="no simulated sample has about"):
+        eskin.samples_like(digits[0][0][:1], rows, 5)
+
+
+def test_comparison_command(tmp_path, capsys, data_dir):
+    from nengo_tactile.datasets import eskin
+
+    recording = data_dir / "stmnist_sample" / "sample_stmnist.mat"
+    eskin.main(["--samples", "200", "--recording", str(recording), "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "1738 (1366)" in printed
+    assert "interval_ms" in printed
+    assert (tmp_path / "comparison.json").stat().st_size > 1000
+    assert (tmp_path / "comparison.png").stat().st_size > 10_000
