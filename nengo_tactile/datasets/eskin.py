@@ -20,6 +20,7 @@ from nengo_tactile.events.compare import (
 )
 from nengo_tactile.events.eskin import SENSOR_SIZE
 from nengo_tactile.events.handwriting import handwriting, write_on_skin
+from nengo_tactile.events.images import TactileImage
 from nengo_tactile.files import atomic_write, write_json
 from nengo_tactile.progress import track
 
@@ -170,6 +171,59 @@ def samples_like(recording, statistics, n_samples):
     return alike[np.unique(np.linspace(0, len(alike) - 1, n_samples).astype(int))]
 
 
+def pace_check(source="parametric", n_train=3000, n_test=1500, seed=0, progress=None):
+    """Measure what a classifier gains from the fitted pace of each digit.
+
+    The pace makes the number of events tell the digit (see ``pace`` of
+    `nengo_tactile.events.eskin.ESkinParameters`). Nearest neighbours are asked twice, on the
+    numbers of ON and OFF events alone and on images normalised by their maximum, each with the
+    fitted pace and with one pace for all digits.
+
+    Parameters
+    ----------
+    source, seed
+        As for `ESkin`.
+    n_train, n_test : int
+        Number of samples of each split.
+    progress : bool, optional
+
+    Returns
+    -------
+    dict of float
+        Test accuracies: ``images_with_pace``, ``images_without_pace``, ``counts_with_pace``,
+        ``counts_without_pace``; and ``images_trained_with_tested_without``: had the images
+        leaned on the pace, it would fall.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    image = TactileImage()
+    features, labels = {}, {}
+    for pace in ("with_pace", "without_pace"):
+        for split, n_samples in (("train", n_train), ("test", n_test)):
+            data = ESkin(source, split, n_samples, seed)
+            if pace == "without_pace":
+                data.parameters = data.parameters.without_pace()
+            recordings = list(data.recordings(progress=progress))
+            labels[split] = data.targets
+            images = image.batch(recordings, progress=False)
+            features["images", pace, split] = images.reshape(len(images), -1)
+            on = np.array([np.count_nonzero(events["p"]) for events in recordings])
+            size = np.array([len(events) for events in recordings])
+            features["counts", pace, split] = np.log1p(np.stack([on, size - on], axis=1))
+
+    def accuracy(kind, train, test):
+        neighbours = KNeighborsClassifier(5).fit(features[kind, train, "train"], labels["train"])
+        return float(neighbours.score(features[kind, test, "test"], labels["test"]))
+
+    result = {
+        f"{kind}_{pace}": accuracy(kind, pace, pace)
+        for kind in ("images", "counts")
+        for pace in ("with_pace", "without_pace")
+    }
+    crossed = accuracy("images", "with_pace", "without_pace")
+    return {**result, "images_trained_with_tested_without": crossed}
+
+
 def main(arguments=None):
     """Print the comparison: ``python -m nengo_tactile.datasets.eskin --help``."""
     parser = argparse.ArgumentParser(prog="python -m nengo_tactile.datasets.eskin")
@@ -177,6 +231,9 @@ def main(arguments=None):
     parser.add_argument("--split", default="train", choices=("train", "test"))
     parser.add_argument("--samples", type=int, help="by default the whole split")
     parser.add_argument("--recording", help="one real ST-MNIST .mat file")
+    parser.add_argument(
+        "--pace-check", action="store_true", help="what classifiers gain from each digit's pace"
+    )
     parser.add_argument("--out", type=Path, help="folder for comparison.json and .png")
     options = parser.parse_args(arguments)
     data = ESkin(options.source, options.split, options.samples)
@@ -191,6 +248,11 @@ def main(arguments=None):
     if recording is not None:
         print(f"\nDistributions of {result['n_compared']} samples beside one real recording")
         print(format_distributions(result["distributions"]))
+    if options.pace_check:
+        result["pace_check"] = pace_check(options.source)
+        print("\nTest accuracy of nearest neighbours")
+        for name, value in result["pace_check"].items():
+            print(f"  {name:<36}{value:.3f}")
     if options.out:
         write_json(options.out / "comparison.json", result)
         print(f"wrote {options.out / 'comparison.json'}")

@@ -71,9 +71,7 @@ def check_events(events, sensor_size=None, source="events"):
             f"{names or type(events).__name__}: build it with nengo_tactile.events.make_events"
         )
     if events.ndim != 1:
-        raise DataError(
-            f"{source}: events have shape {events.shape}: give one recording at a time"
-        )
+        raise DataError(f"{source}: events have shape {events.shape}: give one recording at a time")
     for name in "xytp":
         if events.dtype[name].kind not in "iub":
             raise DataError(

@@ -6,9 +6,7 @@ from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
 
 
-def spike_tensor(
-    events, sensor_size, bin_us, n_steps, binary=True, start_us=0, source="events"
-):
+def spike_tensor(events, sensor_size, bin_us, n_steps, binary=True, start_us=0, source="events"):
     """Count events in time bins.
 
     Parameters

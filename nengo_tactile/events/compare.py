@@ -279,9 +279,7 @@ def plot_distributions(simulated, recording):
             values = np.sort(values[name])
             if logarithmic is None:
                 share = [(values == k).mean() for k in grid]
-                axis.bar(
-                    grid + 0.4 * shift - 0.2, share, 0.4, color=colours[label], label=label
-                )
+                axis.bar(grid + 0.4 * shift - 0.2, share, 0.4, color=colours[label], label=label)
             else:
                 share = np.searchsorted(values, grid, side="right") / len(values)
                 axis.plot(grid, share, color=colours[label], label=label)

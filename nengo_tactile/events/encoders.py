@@ -148,9 +148,7 @@ def _checked(values, n_steps, unit_range=False):
     """Return ``values`` as an array of finite numbers with a sample axis."""
     values = np.asarray(values)
     if values.ndim == 0:
-        raise DataError(
-            "encoder: give an array with samples along its first axis, not a scalar"
-        )
+        raise DataError("encoder: give an array with samples along its first axis, not a scalar")
     if n_steps < 1:
         raise DataError(f"encoder: n_steps is {n_steps}; give at least 1")
     bad = ~np.isfinite(values)

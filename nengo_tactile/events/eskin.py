@@ -151,9 +151,7 @@ class ESkinParameters:
         if self.response not in ("log", "linear"):
             raise DataError(f"e-skin: response is {self.response!r}; choose 'log' or 'linear'")
         if self.onset_polarity not in (-1, 1):
-            raise DataError(
-                f"e-skin: onset_polarity is {self.onset_polarity!r}; choose -1 or 1"
-            )
+            raise DataError(f"e-skin: onset_polarity is {self.onset_polarity!r}; choose -1 or 1")
         for name, length, what in (
             ("pace", 10, "one per digit"),
             ("centre_mm", 2, "down, right"),
@@ -161,13 +159,9 @@ class ESkinParameters:
         ):
             values = getattr(self, name)
             if len(values) != length or not np.isfinite(values).all():
-                raise DataError(
-                    f"e-skin: {name} is {values}; give {length} finite values ({what})"
-                )
+                raise DataError(f"e-skin: {name} is {values}; give {length} finite values ({what})")
         if not -1 < self.slowing < 1:
-            raise DataError(
-                f"e-skin: slowing is {self.slowing}; give a number between -1 and 1"
-            )
+            raise DataError(f"e-skin: slowing is {self.slowing}; give a number between -1 and 1")
         zero_allowed = {
             "film_spread_mm", "threshold_mismatch", "gain_mismatch", "vibration", "delay_us",
             "refractory_us", "repeats_spread", "noise_rate_hz", "force_writer_sd",

@@ -107,9 +107,7 @@ def taxel_messages(
                     reported[i, j] = signal
                     free_at[i, j] = sent + refractory_s
                 elif pressure == 0.0:
-                    reported[i, j] = (
-                        0.0  # what is left of the last report leaks away in the air
-                    )
+                    reported[i, j] = 0.0  # what is left of the last report leaks away in the air
     return (
         times[:count].copy(),
         where[:count] // n_columns,

@@ -175,7 +175,5 @@ class TactileImage:
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(settings) - known)
         if unknown:
-            raise DataError(
-                f"tactile image: unknown settings {unknown}; known are {sorted(known)}"
-            )
+            raise DataError(f"tactile image: unknown settings {unknown}; known are {sorted(known)}")
         return cls(**settings)

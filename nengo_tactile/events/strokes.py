@@ -213,9 +213,7 @@ def _wander(n_points, size, rng):
     knots = max(n_points // _POINTS_PER_SEGMENT + 2, 2)
     noise = rng.normal(0, size, (knots, 2))
     position = np.linspace(0, knots - 1, n_points)
-    return np.stack(
-        [np.interp(position, np.arange(knots), noise[:, k]) for k in (0, 1)], axis=1
-    )
+    return np.stack([np.interp(position, np.arange(knots), noise[:, k]) for k in (0, 1)], axis=1)
 
 
 def _durations(curve, slowing):

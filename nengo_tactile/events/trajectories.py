@@ -109,9 +109,7 @@ def resample(trajectory, t_s):
     u = np.clip((t_s - times[i]) / span, 0, 1)
     before = np.where((i > 0) & (stroke[np.maximum(i - 1, 0)] == stroke[i]), i - 1, i)
     after_index = np.minimum(i + 2, last)
-    after = np.where(
-        (i + 2 <= last) & (stroke[after_index] == stroke[i + 1]), after_index, i + 1
-    )
+    after = np.where((i + 2 <= last) & (stroke[after_index] == stroke[i + 1]), after_index, i + 1)
     # Hermite form with finite-difference slopes, so that points need not be equally spaced
     h00 = (1 + 2 * u) * (1 - u) ** 2
     h01 = u * u * (3 - 2 * u)

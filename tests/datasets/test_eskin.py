@@ -109,6 +109,15 @@ def test_comparison_with_the_paper(digits):
         eskin.samples_like(digits[0][0][:1], rows, 5)
 
 
+def test_counts_tell_the_digit_only_with_its_pace():
+    from nengo_tactile.datasets.eskin import pace_check
+
+    scores = pace_check(n_train=300, n_test=200, progress=False)
+    assert scores["counts_with_pace"] < scores["images_with_pace"]
+    assert scores["images_without_pace"] > 0.7
+    assert scores["images_trained_with_tested_without"] > 0.7
+
+
 def test_comparison_command(tmp_path, capsys, data_dir):
     from nengo_tactile.datasets import eskin
 

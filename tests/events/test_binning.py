@@ -32,9 +32,7 @@ def test_counts_match_tonic(rng):
 
     events = random_events(rng)
     events["t"][0] = 0  # tonic starts its bins at the first event
-    frames = ToFrame(SENSOR, time_window=100, include_incomplete=True)(
-        events
-    )  # (bins, p, y, x)
+    frames = ToFrame(SENSOR, time_window=100, include_incomplete=True)(events)  # (bins, p, y, x)
     ours = spike_tensor(events, SENSOR, 100, len(frames), binary=False, start_us=0)
     np.testing.assert_array_equal(ours, frames.transpose(0, 2, 3, 1))
 
@@ -54,9 +52,7 @@ def test_no_events_give_zeros():
 
 def test_events_outside_the_bins_are_refused():
     events = make_events([0, 0], [0, 0], [10, 1000], [1, 1])
-    with pytest.raises(
-        DataError, match=r"rec: event 1 at 1000 us lies outside .* 0 to 1000 us"
-    ):
+    with pytest.raises(DataError, match=r"rec: event 1 at 1000 us lies outside .* 0 to 1000 us"):
         spike_tensor(events, SENSOR, 100, 10, source="rec")
     with pytest.raises(DataError, match="event 0 at 10 us"):
         spike_tensor(events, SENSOR, 100, 10, start_us=50)

@@ -31,9 +31,7 @@ def test_poisson_rate_is_that_of_at_least_one_event_a_step():
 
 
 def test_poisson_steps_are_independent():
-    spikes = poisson_spikes(np.full((1, 1), 0.5), 200_000, 1e-3, 500.0, 2)[0, :, 0].astype(
-        float
-    )
+    spikes = poisson_spikes(np.full((1, 1), 0.5), 200_000, 1e-3, 500.0, 2)[0, :, 0].astype(float)
     correlation = np.corrcoef(spikes[1:], spikes[:-1])[0, 1]
     assert abs(correlation) < 5 / np.sqrt(200_000)
 

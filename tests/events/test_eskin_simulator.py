@@ -171,8 +171,7 @@ def a_digit(n=40):
 def test_events_are_well_formed_and_seeded():
     parameters = ESkinParameters()
     first, again, other = (
-        simulate(a_digit(), 0, parameters, STILL, np.random.default_rng(seed))
-        for seed in (1, 1, 2)
+        simulate(a_digit(), 0, parameters, STILL, np.random.default_rng(seed)) for seed in (1, 1, 2)
     )
     check_events(first, SENSOR_SIZE)
     assert first["t"][-1] < WINDOW_US
@@ -201,9 +200,7 @@ def test_digit_runs_down_x_and_right_along_y():
 def test_onset_polarity_flips_the_sign_only():
     quiet = ESkinParameters(noise_rate_hz=0, on_repeats=1, off_repeats=1, repeats_spread=0)
     flipped = dataclasses.replace(quiet, onset_polarity=1)
-    a, b = (
-        simulate(a_digit(), 0, p, STILL, np.random.default_rng(5)) for p in (quiet, flipped)
-    )
+    a, b = (simulate(a_digit(), 0, p, STILL, np.random.default_rng(5)) for p in (quiet, flipped))
     np.testing.assert_array_equal(a["t"], b["t"])
     np.testing.assert_array_equal(a["p"], ~b["p"])
     assert not a["p"][0]  # the recording starts with OFF
@@ -262,9 +259,7 @@ def test_slow_writers_hurry_to_stay_in_the_window():
 
 def test_pace_stretches_time_and_can_be_switched_off():
     parameters = ESkinParameters(pace=(2.0,) + (1.0,) * 9, noise_rate_hz=0, pace_sample_sd=0)
-    digits = [
-        simulate(a_digit(), k, parameters, STILL, np.random.default_rng(1)) for k in (0, 1)
-    ]
+    digits = [simulate(a_digit(), k, parameters, STILL, np.random.default_rng(1)) for k in (0, 1)]
     spans = [np.ptp(events["t"]) for events in digits]
     assert spans[0] / spans[1] == pytest.approx(2, rel=0.05)
     same = parameters.without_pace()

@@ -45,9 +45,7 @@ def test_recorded_subsets_and_repetitions(folder):
     assert RecordedHandwriting(folder).labels.tolist() == [0, 1, 2, 3, 4]
     subset = RecordedHandwriting(folder, n_samples=3, seed=1).labels
     assert len(set(subset)) == 3
-    np.testing.assert_array_equal(
-        subset, RecordedHandwriting(folder, n_samples=3, seed=1).labels
-    )
+    np.testing.assert_array_equal(subset, RecordedHandwriting(folder, n_samples=3, seed=1).labels)
     again = RecordedHandwriting(folder, n_samples=7)
     assert again.labels.tolist() == [0, 1, 2, 3, 4, 0, 1]
     first, second = (write_on_skin(again, index, PARAMETERS) for index in (0, 5))
@@ -68,9 +66,7 @@ def test_handwriting_opens_both(folder):
         handwriting("nowhere")
 
 
-@pytest.mark.parametrize(
-    "make", [ParametricHandwriting, lambda *a: RecordedHandwriting("", *a)]
-)
+@pytest.mark.parametrize("make", [ParametricHandwriting, lambda *a: RecordedHandwriting("", *a)])
 def test_bad_arguments_are_named(make):
     with pytest.raises(DataError, match="split is 'both'"):
         make("both")

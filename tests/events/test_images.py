@@ -64,9 +64,7 @@ def test_no_events_give_a_zero_image(normalise):
 def test_upright_swaps_rows_and_columns(events):
     make = {"sensor_size": SENSOR, "n_bins": 2, "duration_us": 1000}
     upright = TactileImage(upright=True, **make)
-    np.testing.assert_array_equal(
-        upright(events), TactileImage(**make)(events).transpose(1, 0, 2)
-    )
+    np.testing.assert_array_equal(upright(events), TactileImage(**make)(events).transpose(1, 0, 2))
     assert upright.shape == (4, 3, 2)
 
 
@@ -105,7 +103,5 @@ def test_bad_settings_are_named(settings, message):
 
 
 def test_events_after_the_duration_are_refused(events):
-    with pytest.raises(
-        DataError, match=r"rec: event \d+ at \d+ us lies after duration_us = 500"
-    ):
+    with pytest.raises(DataError, match=r"rec: event \d+ at \d+ us lies after duration_us = 500"):
         TactileImage(SENSOR, duration_us=500)(events, "rec")
