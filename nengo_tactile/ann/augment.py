@@ -1,0 +1,50 @@
+"""Augmentation of training images."""
+
+import numpy as np
+
+
+def shift(x, rng, pixels=1):
+    """Shift each image by up to ``pixels`` rows and columns, filling with zeros.
+
+    Parameters
+    ----------
+    x : (n_samples, height, width, channels) array
+    rng : numpy Generator
+    pixels : int
+
+    Returns
+    -------
+    array of the same shape
+    """
+    height, width = x.shape[1:3]
+    padded = np.pad(x, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
+    shifts = rng.integers(0, 2 * pixels + 1, (len(x), 2))
+    rows = shifts[:, :1] + np.arange(height)
+    columns = shifts[:, 1:] + np.arange(width)
+    return padded[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def shifted_epochs(x, y, seed, pixels=1):
+    """Make ``epoch -> (x, y)`` with images shifted anew in each epoch.
+
+    Parameters
+    ----------
+    x : (n_parts, n_samples, ...) sequence of arrays
+        Parts take turns: epoch k uses part k modulo their number (for samples that were
+        simulated several times).
+    y : (n_parts, n_samples) sequence of int arrays
+    seed : int
+    pixels : int
+
+    Returns
+    -------
+    callable
+        For `nengo_tactile.ann.training.train`.
+    """
+
+    def samples(epoch):
+        rng = np.random.default_rng((seed, epoch))
+        part = epoch % len(x)
+        return shift(x[part], rng, pixels), y[part]
+
+    return samples

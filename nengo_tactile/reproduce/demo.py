@@ -1,0 +1,139 @@
+"""The main job in three minutes: tactile events to a spiking network on the Loihi emulator."""
+
+import datetime
+from pathlib import Path
+
+import numpy as np
+
+from nengo_tactile import __version__, files, stack
+from nengo_tactile.ann import training
+from nengo_tactile.ann.augment import shifted_epochs
+from nengo_tactile.report import KeyNumber, Note, Report, write_report
+from nengo_tactile.reproduce import pages, paths
+from nengo_tactile.reproduce.tasks import images, open_task, task_named
+
+#: Sizes that fit three minutes on two cores.
+N_TRAIN, N_TEST, N_EMULATOR = 4000, 600, 60
+RECIPE = training.Recipe(epochs=20, batch_size=64)
+
+
+def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print):
+    """Simulate or read recordings, train, convert, run on two engines, write a report.
+
+    Parameters
+    ----------
+    out : path
+        Gets report.html, results.json and the network in model/.
+    task_name : str
+        "eskin" needs no data at all.
+    data_dir : path, optional
+    seed : int
+    progress : bool, optional
+    say : callable
+        Takes a line of text after each step.
+
+    Returns
+    -------
+    dict
+        The numbers of results.json.
+    """
+    out = Path(out)
+    task = task_named(task_name)
+    train_set = open_task(task, "train", data_dir)
+    test_set = open_task(task, "test", data_dir)
+    rng = np.random.default_rng(seed)
+    train = np.sort(rng.permutation(len(train_set))[:N_TRAIN])
+    test = np.sort(rng.permutation(len(test_set))[:N_TEST])
+    x, y = images(task, train_set, train, progress)
+    x_test, y_test = images(task, test_set, test, progress)
+    say(f"1. {task.about}: {len(x)} training and {len(x_test)} test samples as tactile images")
+
+    model = paths.train_cnn(
+        task.network, shifted_epochs([x], [y], seed), RECIPE, seed, progress=progress
+    )
+    cnn = training.accuracy(model, x_test, y_test)
+    say(f"2. CNN {task.network}: {cnn:.1%} of the test samples")
+
+    network = paths.to_spikes(model, task, x, y, progress)
+    spiking = paths.on_nengo_dl(network, x_test, y_test, progress)
+    say(f"3. spiking network in NengoDL, {network.n_steps} steps: {spiking.accuracy:.1%}")
+
+    emulated, chosen = paths.on_emulator(network, x_test, y_test, N_EMULATOR, seed, progress)
+    same = training.accuracy(model, x_test[chosen], y_test[chosen])
+    chip = paths.on_chip(network)
+    say(
+        f"4. Loihi emulator, {len(chosen)} of these samples: {emulated.accuracy:.1%} "
+        f"(CNN on the same: {same:.1%}), {len(chip.cores)} cores"
+    )
+
+    numbers = {
+        "command": f"nengo-tactile demo --task {task_name} --seed {seed}",
+        "data": task.about,
+        "network": task.network,
+        "seed": seed,
+        "n_train": len(x),
+        "n_test": len(x_test),
+        "cnn_accuracy": cnn,
+        "cnn_accuracy_on_emulator_samples": same,
+        "nengo-dl": spiking.numbers(),
+        "loihi": emulated.numbers(),
+        "chip": {"cores": chip.cores, "on_host": chip.on_host, "weight_error": chip.weight_error},
+        "versions": {row["name"]: row["version"] for row in stack.versions()},
+    }
+    files.write_json(out / "results.json", numbers)
+    network.save(out / "model")
+    write_report(
+        out / "report.html",
+        _report(task, test_set, test, network, numbers, spiking, emulated, chip),
+    )
+    say(f"5. wrote {out / 'report.html'}, results.json and model/")
+    return numbers
+
+
+def _report(task, dataset, test, network, numbers, spiking, emulated, chip):
+    latency = numbers["nengo-dl"]["latency_step"]
+    curves = {
+        "NengoDL": spiking.recording.accuracy(spiking.labels),
+        "Loihi emulator": emulated.recording.accuracy(emulated.labels),
+    }
+    return Report(
+        "From touch to spikes",
+        f"A {task.network} network, trained on {numbers['n_train']:,} samples of the "
+        f"{task.about}, runs as a spiking network in NengoDL and on the emulator of Intel's "
+        "Loihi chip.",
+        {
+            "command": numbers["command"],
+            "data": task.about,
+            "seed": numbers["seed"],
+            "samples": f"{numbers['n_train']} training, {numbers['n_test']} test, "
+            f"{numbers['loihi']['n_test']} on the emulator",
+            "nengo-tactile": __version__,
+            "TensorFlow": numbers["versions"]["tensorflow"],
+            "date": datetime.date.today().isoformat(),
+        },
+        [
+            KeyNumber("CNN", f"{numbers['cnn_accuracy']:.1%}", f"{numbers['n_test']} samples"),
+            KeyNumber("spiking, NengoDL", f"{spiking.accuracy:.1%}", "the same samples"),
+            KeyNumber(
+                "Loihi emulator",
+                f"{emulated.accuracy:.1%}",
+                f"{numbers['loihi']['n_test']} samples, on which the CNN has "
+                f"{numbers['cnn_accuracy_on_emulator_samples']:.1%}",
+            ),
+            KeyNumber("latency", f"{latency} steps", f"of {network.dt * 1000:g} ms"),
+            KeyNumber("neuron cores", len(chip.cores), f"{chip.n_chips} Loihi chip(s)"),
+        ],
+        [
+            Note(
+                "A demonstration sized for three minutes. The shipped models and the tables of "
+                "the paper are trained longer: see nengo-tactile reproduce st-mnist."
+            )
+        ],
+        [
+            pages.input_section(task, dataset, int(test[0])),
+            pages.accuracy_section(curves, numbers["cnn_accuracy"], network.dt),
+            pages.activity_section(spiking),
+            pages.confusion_section(spiking, network.classes),
+            pages.chip_section(chip),
+        ],
+    )

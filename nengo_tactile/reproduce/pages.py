@@ -1,0 +1,186 @@
+"""Pictures and tables of a spiking network's runs, for the HTML report."""
+
+import numpy as np
+
+from nengo_tactile.analysis import (
+    ENERGY_NOTE,
+    confusion_matrix,
+    energy_of_recording,
+    largest_confusions,
+    plots,
+)
+from nengo_tactile.report import Note, Picture, Section, Table
+
+
+def input_section(task, dataset, index):
+    """Raster and tactile image of one recording (the paper's Figures 2 and 4)."""
+    events = dataset.read_events(index)
+    label = dataset.classes[int(dataset.targets[index])]
+    width, height = task.image.sensor_size[:2]
+    seconds = task.image.duration_us / 1e6
+    last = events["t"].max() / 1e6 if len(events) else seconds
+    times = np.linspace(0, min(seconds, last), 9)[2:]
+    frames = plots.cumulative_frames(events, times, (width, height))
+    return Section(
+        "What the sensor sends",
+        f"One recording of class {label}: {len(events):,} events of {width} x {height} taxels. "
+        "Events aggregate to a tactile image, the network's input.",
+        [
+            Picture(
+                plots.tactile_evolution(frames, times, transpose=task.image.upright),
+                "Evolution of the normalised tactile image over time (paper, Figure 4, top).",
+                f"Tactile images of a {label} growing over time",
+            ),
+            Picture(
+                plots.event_raster(events, (width, height), seconds),
+                "Events of every taxel over time: ON red, OFF black (paper, Figure 4, bottom).",
+                "Raster of events by taxel address and time",
+            ),
+        ],
+    )
+
+
+def accuracy_section(curves, ann_accuracy, dt=None):
+    """Accuracy after every time step, for one or more engines."""
+    return Section(
+        "Accuracy over time",
+        "If one stopped reading after each step. The read-out is the mean over the second half "
+        "of the steps so far.",
+        [
+            Picture(
+                plots.accuracy_over_time(curves, ann_accuracy=ann_accuracy, dt=dt),
+                "The marker is the latency: from there on the accuracy stays within one point "
+                "of its final value.",
+                "Accuracy of the spiking network rising over time steps towards the CNN's",
+            )
+        ],
+    )
+
+
+def activity_section(measured):
+    """Firing rates, spikes and synaptic operations of one run."""
+    recording = measured.recording
+    numbers = measured.numbers()
+    layers = [
+        {
+            "layer": row["layer"],
+            "neurons": row["n_neurons"],
+            "mean rate (Hz)": row["mean_hz"],
+            "99.9th percentile (Hz)": row["percentile_hz"],
+            "silent": f"{row['silent_share']:.0%}",
+            "saturated": f"{row['saturated_share']:.2%}",
+            "spikes / sample": row["spikes"],
+            "synops / sample": row["synops"],
+        }
+        for row in numbers["layers"]
+    ]
+    energy = energy_of_recording(recording)
+    return Section(
+        "Activity and cost",
+        f"Until the latency step ({numbers['latency_step']}) a sample takes "
+        f"{numbers['spikes_to_latency']:,.0f} spikes and {numbers['synops_to_latency']:,.0f} "
+        f"synaptic operations; over all {numbers['n_steps']} steps "
+        f"{numbers['spikes']:,.0f} and {numbers['synops']:,.0f}.",
+        [
+            Table(list(layers[0]), layers, "Per spiking layer, over the whole presentation."),
+            Picture(
+                plots.firing_rates(recording),
+                "Firing rates per layer.",
+                "Distribution of firing rates for each spiking layer",
+            ),
+            Picture(
+                plots.spikes_and_synops(recording),
+                "Spikes and synaptic operations per sample.",
+                "Bars of spikes and synaptic operations for each layer",
+            ),
+            Note(
+                f"Rough energy estimate for Loihi: {energy.joules * 1e6:.2f} microjoules a sample. "
+                f"{ENERGY_NOTE}"
+            ),
+        ],
+    )
+
+
+def confusion_section(measured, classes):
+    """Confusion matrix after the last step."""
+    predictions = measured.recording.predictions()[:, -1]
+    matrix = confusion_matrix(measured.labels, predictions, len(classes))
+    pairs = [
+        {
+            "class": pair["true"],
+            "read as": pair["read_as"],
+            "samples": pair["count"],
+            "share of class": f"{pair['share']:.1%}",
+        }
+        for pair in largest_confusions(matrix, list(classes))
+    ]
+    items = [
+        Picture(
+            plots.confusion(matrix, list(classes)),
+            f"{len(measured.labels)} samples, {measured.recording.engine}.",
+            "Confusion matrix of true and predicted classes",
+        )
+    ]
+    if pairs:
+        items.append(Table(list(pairs[0]), pairs, "The most frequent confusions."))
+    return Section("What it confuses", "", items)
+
+
+def chip_section(report, measured=None):
+    """Where the network lies on Loihi's cores."""
+    rows = [
+        {
+            "layer": layer,
+            "cores": len(cores),
+            "compartments": sum(core["compartments"] for core in cores),
+            "largest synapse memory": f"{max(c['synapse_bits'] for c in cores) / 2**20:.1%}",
+            "8-bit weight error": f"{report.weight_error.get(layer, 0):.2%}",
+        }
+        for layer, cores in _by_layer(report.cores).items()
+    ]
+    host = ", ".join(report.on_host) or "none"
+    return Section(
+        "On the chip",
+        f"{len(report.cores)} neuron cores of {report.n_chips} chip(s); layers on the host: "
+        f"{host}. Only nengo-loihi's emulator was tried, not the chip itself.",
+        [
+            Table(list(rows[0]), rows, "Per layer on the chip."),
+            Picture(
+                plots.core_map(report.cores),
+                "Use of each core against its limits: 1,024 compartments, 4,096 input and output "
+                "axons, 1,048,576 synapse bits.",
+                "Map of neuron cores with their utilisation",
+            ),
+        ],
+    )
+
+
+def _by_layer(cores):
+    found = {}
+    for core in cores:
+        found.setdefault(core["layer"], []).append(core)
+    return found
+
+
+def paper_table(rows):
+    """Ours beside the paper's, as a report table."""
+
+    def cell(mean, sd):
+        if mean is None:
+            return "-"
+        return f"{mean:.3f}" if sd is None else f"{mean:.3f} ({sd:.3f})"
+
+    return Table(
+        ["model", "paper", "ours", "splits", "test samples"],
+        [
+            [
+                row["name"],
+                cell(row["paper"], row.get("paper_sd")),
+                cell(row["ours_mean"], row["ours_sd"]),
+                row["n_splits"],
+                row["n_test"],
+            ]
+            for row in rows
+        ],
+        "Mean accuracy (SD over random splits).",
+    )

@@ -1,0 +1,128 @@
+"""From images to spikes: the steps that the demo, the tables and the shipped models share."""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile import engines
+from nengo_tactile.analysis import cost_until, energy_of_recording, latency_step, layer_activity
+from nengo_tactile.ann import build, training
+from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.lif_training import LIFRecipe, lif_network, train_in_nengo_dl
+from nengo_tactile.engines.loihi import chip_report
+
+#: Test samples shown to the emulator (ST-MNIST paper, section 3.2.2: 200 random ones).
+EMULATOR_SAMPLES = 200
+#: On the emulator firing rates are halved and the time doubled: it rounds inter-spike
+#: intervals up to whole steps, which costs fast neurons most (benchmarks/emulator_rates).
+EMULATOR_RATE = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """A network's run on labelled samples.
+
+    Attributes
+    ----------
+    recording : Recording
+    labels : (n_samples,) int array
+    """
+
+    recording: object
+    labels: np.ndarray
+
+    @property
+    def accuracy(self):
+        """Accuracy after the last step."""
+        return float(self.recording.accuracy(self.labels)[-1])
+
+    def numbers(self):
+        """Plain numbers for JSON."""
+        curve = self.recording.accuracy(self.labels)
+        step = latency_step(curve)
+        cost = cost_until(self.recording, step)
+        whole = cost_until(self.recording)
+        return {
+            "engine": self.recording.engine,
+            "n_test": len(self.labels),
+            "n_steps": self.recording.n_steps,
+            "accuracy": self.accuracy,
+            "accuracy_over_time": [float(a) for a in curve],
+            "latency_step": step,
+            "spikes_to_latency": cost.spikes,
+            "synops_to_latency": cost.synops,
+            "spikes": whole.spikes,
+            "synops": whole.synops,
+            "loihi_joules_rough": energy_of_recording(self.recording).joules,
+            "layers": [activity.row() for activity in layer_activity(self.recording)],
+        }
+
+
+def train_cnn(notation, data, recipe, seed, validation=None, checkpoint=None, progress=None):
+    """Build and train the paper's CNN.
+
+    Returns
+    -------
+    tf.keras.Model
+    """
+    model = build(notation, seed=seed)
+    training.train(
+        model,
+        data,
+        recipe,
+        seed=seed,
+        validation=validation,
+        checkpoint=checkpoint,
+        progress=progress,
+        description=f"training {notation}",
+    )
+    return model
+
+
+def train_snn(model, data, calibration, recipe=LIFRecipe(), seed=0, progress=None):  # noqa: B008
+    """Train on with LIF rates in NengoDL, as the paper's ANN-SNN row does.
+
+    Returns
+    -------
+    tf.keras.Model
+        With LIF rates.
+    """
+    lif = lif_network(model, calibration, recipe.max_rate)
+    trained, _ = train_in_nengo_dl(lif, data, recipe=recipe, seed=seed, progress=progress)
+    return trained
+
+
+def to_spikes(model, task, x, y, progress=None, **options):
+    """Convert with rates and synapse tuned on training samples."""
+    return convert(model, x[:512], labels=y[:512], image=task.image, progress=progress, **options)
+
+
+def on_nengo_dl(network, x, y, progress=None, n_steps=None):
+    """Run all samples in NengoDL."""
+    return Measured(engines.run(network, x, n_steps, progress=progress), np.asarray(y))
+
+
+def emulator_network(network):
+    """The network as it is shown to the emulator: slower firing, longer presentation."""
+    return dataclasses.replace(
+        network.with_rates(EMULATOR_RATE), n_steps=round(network.n_steps / EMULATOR_RATE)
+    )
+
+
+def on_emulator(network, x, y, n_samples=EMULATOR_SAMPLES, seed=0, progress=None):
+    """Run random test samples on the Loihi emulator.
+
+    Returns
+    -------
+    measured : Measured
+    chosen : (n_samples,) int array
+        Indices of the samples that were run.
+    """
+    chosen = np.random.default_rng(seed).permutation(len(x))[:n_samples]
+    recording = engines.run(emulator_network(network), x[chosen], engine="loihi", progress=progress)
+    return Measured(recording, np.asarray(y)[chosen]), chosen
+
+
+def on_chip(network):
+    """Where the network lies on the chip."""
+    return chip_report(emulator_network(network))

@@ -1,0 +1,241 @@
+"""Table 2 of the ST-MNIST paper (See et al. 2020): CNN, converted CNN, converted on Loihi.
+
+The paper's own recordings are behind a form; without them the simulated e-skin (or STEMNIST)
+takes their place, and every row says so. The SLAYER row keeps its place for a later version.
+"""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from nengo_tactile import files
+from nengo_tactile.analysis import mean_and_sd
+from nengo_tactile.ann import training
+from nengo_tactile.ann.augment import shifted_epochs
+from nengo_tactile.conversion.lif_training import LIFRecipe
+from nengo_tactile.datasets.splits import repeated_splits
+from nengo_tactile.errors import ModelFileError
+from nengo_tactile.progress import track
+from nengo_tactile.reproduce import paths
+from nengo_tactile.reproduce.tasks import pool
+
+#: Paper, Table 2: (row, mean accuracy, SD over 10 splits).
+PAPER_ROWS = (
+    ("CNN", 0.89, 0.01),
+    ("ANN-SNN (NengoDL)", 0.87, 0.01),
+    ("ANN-SNN (Loihi emulator)", 0.86, 0.02),
+    ("SNN-SLAYER", 0.81, 0.01),
+)
+#: Rows of ours beyond the paper.
+EXTRA_ROWS = ("CNN, modern recipe", "Converted without training (NengoDL)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a reproduction runs.
+
+    Attributes
+    ----------
+    task : Task
+    n_splits : int
+        Random 80-20 splits (the paper has 10).
+    n_emulator : int
+        Random test samples on the emulator (the paper has 200).
+    recipe : training.Recipe
+        Of the CNN; the paper's.
+    modern : training.Recipe
+    lif : LIFRecipe
+        Of the training in NengoDL.
+    n_steps : int
+    seed : int
+    """
+
+    task: object
+    n_splits: int = 10
+    n_emulator: int = paths.EMULATOR_SAMPLES
+    recipe: training.Recipe = training.PAPER
+    modern: training.Recipe = training.MODERN
+    lif: LIFRecipe = LIFRecipe()  # noqa: RUF009 (frozen)
+    n_steps: int = 60
+    seed: int = 0
+
+    def fingerprint(self):
+        """Identifies the plan, so that a resumed run does not mix two."""
+        text = json.dumps(dataclasses.asdict(dataclasses.replace(self, n_splits=0)), default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def run_split(plan, x, y, split, progress=None):
+    """One random split: train, convert, run.
+
+    Parameters
+    ----------
+    plan : Plan
+    x, y : arrays
+        All samples.
+    split : int
+        Its number; it also seeds the training.
+
+    Returns
+    -------
+    numbers : dict
+        ``accuracy`` {row: float}, ``n_train``, ``n_test`` and each engine's numbers.
+    network : SpikingNetwork
+    measured : dict of str to Measured
+    """
+    train, test = list(repeated_splits(y, split + 1, 0.2, plan.seed))[split]
+    seed = plan.seed * 1000 + split
+    notation = plan.task.network
+    paper = paths.train_cnn(notation, (x[train], y[train]), plan.recipe, seed, progress=progress)
+    augmented = shifted_epochs([x[train]], [y[train]], seed)
+    modern = paths.train_cnn(notation, augmented, plan.modern, seed, progress=progress)
+    lif = paths.train_snn(
+        paper, (x[train], y[train]), x[train][:512], plan.lif, seed, progress=progress
+    )
+    options = {"n_steps": plan.n_steps, "progress": progress}
+    network = paths.to_spikes(lif, plan.task, x[train], y[train], **options)
+    plain = paths.to_spikes(paper, plan.task, x[train], y[train], **options)
+
+    spiking = paths.on_nengo_dl(network, x[test], y[test], progress)
+    converted = paths.on_nengo_dl(plain, x[test], y[test], progress)
+    emulated, chosen = paths.on_emulator(network, x[test], y[test], plan.n_emulator, seed, progress)
+    numbers = {
+        "split": split,
+        "n_train": len(train),
+        "n_test": len(test),
+        "n_emulator": len(chosen),
+        "accuracy": {
+            "CNN": training.accuracy(paper, x[test], y[test]),
+            "CNN, modern recipe": training.accuracy(modern, x[test], y[test]),
+            "LIF rates": training.accuracy(lif, x[test], y[test]),
+            "ANN-SNN (NengoDL)": spiking.accuracy,
+            "Converted without training (NengoDL)": converted.accuracy,
+            "ANN-SNN (Loihi emulator)": emulated.accuracy,
+            "CNN on the emulator's samples": training.accuracy(
+                paper, x[test][chosen], y[test][chosen]
+            ),
+        },
+        "nengo-dl": spiking.numbers(),
+        "loihi": emulated.numbers(),
+    }
+    return numbers, network, {"nengo-dl": spiking, "loihi": emulated, "samples": test}
+
+
+def reproduce(plan, out, data_dir=None, progress=None, say=print):
+    """Run all splits, or those that an interrupted run left out, and write the results.
+
+    Parameters
+    ----------
+    plan : Plan
+    out : path
+        Gets splits/NN.json after each split, then results.json.
+    data_dir : path, optional
+    progress : bool, optional
+    say : callable
+        Takes a line of text after each split.
+
+    Returns
+    -------
+    results : dict
+        As in results.json.
+    last : tuple or None
+        What `run_split` returned for the last split, None if every split was on disk.
+
+    Raises
+    ------
+    ModelFileError
+        If ``out`` holds the splits of another plan.
+    """
+    out = Path(out)
+    x, y = pool(plan.task, data_dir, progress=progress)
+    training.check_samples(x, y, int(y.max()) + 1, plan.task.dataset)
+    splits, last = [], None
+    for split in track(range(plan.n_splits), "splits", progress=progress):
+        path = out / "splits" / f"{split:02d}.json"
+        numbers = _stored(path, plan)
+        if numbers is None:
+            numbers, network, measured = run_split(plan, x, y, split, progress=False)
+            numbers["plan"] = plan.fingerprint()
+            files.write_json(path, numbers)
+            last = (numbers, network, measured)
+        splits.append(numbers)
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in numbers["accuracy"].items())
+        say(f"split {split + 1} of {plan.n_splits}: {scores}")
+    results = summarise(plan, splits, len(y))
+    files.write_json(out / "results.json", results)
+    return results, last
+
+
+def _stored(path, plan):
+    if not path.exists():
+        return None
+    try:
+        numbers = json.loads(path.read_text(encoding="utf-8"))
+        fingerprint = numbers["plan"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(
+            f"{path}: not a result of this command ({error}): delete it to run it again"
+        ) from error
+    if fingerprint != plan.fingerprint():
+        raise ModelFileError(
+            f"{path}: comes from other settings or another data set: choose another --out folder"
+        )
+    return numbers
+
+
+def summarise(plan, splits, n_samples):
+    """Rows beside the paper's.
+
+    Returns
+    -------
+    dict
+        ``rows`` [{"name", "paper", "paper_sd", "ours_mean", "ours_sd", "n_splits", "n_test",
+        "data"}], and what was run.
+    """
+    rows = []
+    paper = {name: (mean, sd) for name, mean, sd in PAPER_ROWS}
+    for name in [row[0] for row in PAPER_ROWS] + list(EXTRA_ROWS):
+        values = [s["accuracy"][name] for s in splits if name in s["accuracy"]]
+        summary = mean_and_sd(values) if values else None
+        on_chip = "emulator" in name
+        rows.append(
+            {
+                "name": name,
+                "paper": paper.get(name, (None, None))[0],
+                "paper_sd": paper.get(name, (None, None))[1],
+                "ours_mean": summary.mean if summary else None,
+                "ours_sd": summary.sd if summary else None,
+                "n_splits": len(values),
+                "n_test": splits[0]["n_emulator" if on_chip else "n_test"] if values else 0,
+                "data": plan.task.about,
+            }
+        )
+    return {
+        "paper": "See et al. 2020, ST-MNIST, Table 2",
+        "network": plan.task.network,
+        "data": plan.task.about,
+        "n_samples": n_samples,
+        "seed": plan.seed,
+        "recipe": dataclasses.asdict(plan.recipe),
+        "lif_recipe": dataclasses.asdict(plan.lif),
+        "rows": rows,
+        "splits": splits,
+        "differences": differences(splits),
+    }
+
+
+def differences(splits):
+    """Mean accuracy lost on the way from the CNN to spikes and to the chip, in points."""
+
+    def lost(better, worse):
+        return 100 * float(np.mean([s["accuracy"][better] - s["accuracy"][worse] for s in splits]))
+
+    return {
+        "CNN to ANN-SNN (NengoDL)": lost("CNN", "ANN-SNN (NengoDL)"),
+        "CNN to ANN-SNN (emulator), same samples": lost(
+            "CNN on the emulator's samples", "ANN-SNN (Loihi emulator)"
+        ),
+    }
