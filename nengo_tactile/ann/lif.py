@@ -41,9 +41,7 @@ class LIFParameters:
         for name in ("gain", "amplitude", "tau_rc"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
-                raise ConversionError(
-                    f"LIF {name} is {value}: it must be finite and above zero"
-                )
+                raise ConversionError(f"LIF {name} is {value}: it must be finite and above zero")
         if not (math.isfinite(self.tau_ref) and self.tau_ref >= 0):
             raise ConversionError(f"LIF tau_ref is {self.tau_ref}: it must be zero or more")
         if not (math.isfinite(self.offset) and self.offset <= 1):

@@ -79,9 +79,7 @@ def parse(notation):
     layers = [_parse_layer(token, notation) for token in tokens]
     for layer, token in zip(layers[:-1], tokens):
         if layer.kind == "output":
-            raise NotationError(
-                f"network {notation!r}: output {token!r} must be the last layer"
-            )
+            raise NotationError(f"network {notation!r}: output {token!r} must be the last layer")
     if layers[-1].kind not in ("output", "dense"):
         raise NotationError(
             f"network {notation!r}: the last layer {tokens[-1]!r} must be an output such as 10o"
@@ -165,9 +163,7 @@ def build(notation, seed=0, activation="relu", padding="valid"):
                 name=name("conv"),
             )(x)
         elif layer.kind == "average pool":
-            x = keras_layers.AveragePooling2D(
-                layer.size, layer.step, name=name("average_pool")
-            )(x)
+            x = keras_layers.AveragePooling2D(layer.size, layer.step, name=name("average_pool"))(x)
         elif layer.kind == "max pool":
             x = keras_layers.MaxPooling2D(layer.size, layer.step, name=name("max_pool"))(x)
         else:

@@ -67,9 +67,7 @@ def check_samples(x, y, n_classes, name="training data"):
     if len(x) == 0:
         raise DataError(f"{name}: no samples: give at least one")
     if len(x) != len(y):
-        raise DataError(
-            f"{name}: {len(x)} inputs but {len(y)} labels: give one label per input"
-        )
+        raise DataError(f"{name}: {len(x)} inputs but {len(y)} labels: give one label per input")
     if not np.isfinite(x).all():
         first = np.argwhere(~np.isfinite(x))[0]
         raise DataError(
@@ -212,9 +210,7 @@ def _train_step(tf, model, optimizer, recipe, n_classes):
     def step(x, y):
         targets = tf.one_hot(y, n_classes)
         if recipe.label_smoothing:
-            targets = (
-                targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / n_classes
-            )
+            targets = targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / n_classes
         with tf.GradientTape() as tape:
             logits = model(x, training=True)
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
@@ -241,9 +237,7 @@ def _optimizer_variables(optimizer):
 
 def _save(path, model, optimizer, history, fingerprint, epoch):
     arrays = {f"model_{i}": v.numpy() for i, v in enumerate(model.variables)}
-    arrays |= {
-        f"optimizer_{i}": v.numpy() for i, v in enumerate(_optimizer_variables(optimizer))
-    }
+    arrays |= {f"optimizer_{i}": v.numpy() for i, v in enumerate(_optimizer_variables(optimizer))}
     state = {"fingerprint": fingerprint, "epoch": epoch, "history": dataclasses.asdict(history)}
     files.write_npz(path, state=np.array(json.dumps(state)), **arrays)
 

@@ -110,9 +110,7 @@ def build_nengo(
                 post = ensemble.neurons
                 ensembles[stage.name] = ensemble
                 spike_probes[stage.name] = nengo.Probe(post, label=f"{stage.name} spikes")
-            nengo.Connection(
-                pre, post, transform=_transform(nengo, stage, gain), synapse=filtered
-            )
+            nengo.Connection(pre, post, transform=_transform(nengo, stage, gain), synapse=filtered)
             objects[stage.name] = post
         output_probe = nengo.Probe(objects[stages[-1].name], synapse=None, label="output")
     return Built(net, source, ensembles, output_probe, spike_probes)

@@ -28,9 +28,7 @@ def check_calibration(model, x, name="calibration data"):
         raise DataError(f"{name}: no samples; give at least one, better 500")
     if not np.isfinite(x).all():
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
-        raise DataError(
-            f"{name}: value {x[first]} at index {first}: remove or repair that sample"
-        )
+        raise DataError(f"{name}: value {x[first]} at index {first}: remove or repair that sample")
     return x
 
 

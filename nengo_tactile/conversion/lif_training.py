@@ -135,7 +135,7 @@ def train_in_nengo_dl(
     recipe=LIFRecipe(),
     seed=0,
     validation=None,
-    progress=None,  # noqa: B008
+    progress=None,
 ):
     """Train a model with LIF rates in NengoDL.
 

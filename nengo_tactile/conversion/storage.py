@@ -158,10 +158,7 @@ def _read_json(path):
 def _model(folder, architecture):
     tf = stack.tensorflow()
     for layer in architecture["config"]["layers"]:
-        if (
-            layer["class_name"].rsplit(">", 1)[-1] not in TABLE
-            or layer["class_name"] == "Lambda"
-        ):
+        if layer["class_name"].rsplit(">", 1)[-1] not in TABLE or layer["class_name"] == "Lambda":
             raise ModelFileError(
                 f"{folder / 'network.json'}: layer '{layer['config'].get('name')}' is a "
                 f"{layer['class_name']}, which is never loaded from a file: rebuild the model from "

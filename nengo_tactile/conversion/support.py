@@ -55,9 +55,7 @@ TABLE = {
     "InputLayer": Support("input current"),
     "Conv2D": Support("convolution connection", limits=_CONV),
     "Dense": Support("dense connection"),
-    "AveragePooling2D": Support(
-        "merged into the next convolution or dense layer", limits=_POOL
-    ),
+    "AveragePooling2D": Support("merged into the next convolution or dense layer", limits=_POOL),
     "GlobalAveragePooling2D": Support("merged into the next dense layer", limits=_CHANNELS),
     "Flatten": Support("nothing (the order of neurons stays)", limits=_CHANNELS),
     "Activation": Support("LIF neurons"),
@@ -67,9 +65,7 @@ TABLE = {
     "SpatialDropout2D": Support("removed (inactive at inference)"),
     "GaussianNoise": Support("removed (inactive at inference)"),
     "Softmax": Support("removed at the end (it changes no winner)"),
-    "MaxPooling2D": Support(
-        remedy="use AveragePooling2D, or strides in the convolution before"
-    ),
+    "MaxPooling2D": Support(remedy="use AveragePooling2D, or strides in the convolution before"),
     "BatchNormalization": Support(
         remedy="fold it into the weights of the layer before, or train without it"
     ),
@@ -111,13 +107,10 @@ def problem(layer):
         value = tuple(value) if isinstance(value, (list, tuple)) else value
         value = value.item() if hasattr(value, "item") else value
         if hasattr(layer, name) and value not in allowed:
-            return (
-                f"{label}: {name} is {value!r}, only {allowed[0]!r} can be converted; {remedy}"
-            )
+            return f"{label}: {name} is {value!r}, only {allowed[0]!r} can be converted; {remedy}"
     if hasattr(layer, "activation") and activation_name(layer) not in ACTIVATIONS:
         return (
-            f"{label}: activation {activation_name(layer)!r} has no spiking neuron here; "
-            "use 'relu'"
+            f"{label}: activation {activation_name(layer)!r} has no spiking neuron here; use 'relu'"
         )
     if isinstance(layer, tf.keras.Model):
         return f"{label}: a model inside a model; call its layers one by one"

@@ -82,9 +82,7 @@ def tune(
             f"calibration: {len(x)} samples but {len(labels)} labels: give one label per sample"
         )
     x = x[:max_samples]
-    target = (
-        predict(network.ann, x).argmax(1) if labels is None else np.asarray(labels)[: len(x)]
-    )
+    target = predict(network.ann, x).argmax(1) if labels is None else np.asarray(labels)[: len(x)]
     tail = max(1, network.n_steps // 10)
     trials, candidates = [], []
     settings = [(rate, synapse) for rate in rates for synapse in synapses]
