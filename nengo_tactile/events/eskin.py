@@ -67,7 +67,7 @@ class ESkinParameters:
         Lognormal SD over samples of ``off_repeats``.
     onset_polarity : {-1, 1}
         Sign of the events when the pen arrives. The paper calls an increase of pressure ON, but
-        in the recording 28 of 30 taxels start with OFF and end with ON, so -1 is the default;
+        in the recording all 31 active taxels start with OFF, so -1 is the default;
         1 gives the paper's wording.
     noise_rate_hz : float
         Messages per second and taxel from nothing (stray decodings), fitted to the ranges.
