@@ -9,7 +9,6 @@ import dataclasses
 import platform
 from pathlib import Path
 
-
 from nengo_tactile import __version__, stack
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs

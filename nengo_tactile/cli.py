@@ -1,0 +1,241 @@
+"""The command line: thin, every command calls the Python face.
+
+Bad input, a full disk and Ctrl-C end with one clear message and exit code 2.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nengo_tactile import __version__
+from nengo_tactile.errors import TactileError
+
+app = typer.Typer(
+    name="nengo-tactile",
+    help="Keras networks and tactile event recordings as spiking networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+reproduce_app = typer.Typer(no_args_is_help=True, help="A paper's tables, ours beside theirs.")
+app.add_typer(reproduce_app, name="reproduce")
+
+Task = Annotated[str, typer.Option("--task", help="eskin, eskin-pendigits, stemnist or stmnist.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of recordings (default: $NENGO_TACTILE_DATA)."),
+]
+Out = Annotated[Path, typer.Option(help="Folder for the results.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+Split = Annotated[str, typer.Option(help="train or test.")]
+Samples = Annotated[int | None, typer.Option(min=1, help="Use so many random samples.")]
+
+
+def say(text):
+    """Print a line of result."""
+    typer.echo(text)
+
+
+def _show(table):
+    from rich.console import Console
+
+    Console().print(table)
+
+
+@app.command()
+def doctor(
+    quick: Annotated[bool, typer.Option(help="Skip the engines' self-tests.")] = False,
+):
+    """Print versions, patches and licences; test each engine for a few seconds."""
+    from nengo_tactile.doctor import diagnose, tables
+
+    result = diagnose(quick=quick)
+    for table in tables(result):
+        _show(table)
+    if not result.ok:
+        raise TactileError(result.problem)
+
+
+@app.command()
+def demo(
+    task: Task = "eskin",
+    out: Out = Path("nengo-tactile-out/demo"),
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Events to a spiking network on the Loihi emulator, with a report, in three minutes."""
+    from nengo_tactile.reproduce.demo import demo as run_demo
+
+    run_demo(out, task, data_dir, seed, say=say)
+
+
+@app.command()
+def data(
+    name: Annotated[str, typer.Argument(help="A data set's name, or its folder, zip or npz.")],
+    split: Split = "train",
+    data_dir: DataDir = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the table as JSON.")] = None,
+    paper: Annotated[bool, typer.Option(help="Show ST-MNIST's Table 1 beside it.")] = False,
+):
+    """Statistics of an event data set, as in Table 1 of the ST-MNIST paper."""
+    from nengo_tactile.datasets import compute_statistics, open_dataset, statistics
+
+    reference = statistics.stmnist_table1() if paper else None
+    dataset = open_dataset(name, split=split, data_dir=data_dir)
+    found = compute_statistics(dataset, address_base=1 if paper else 0)
+    title = f"{name}, {split}, {len(dataset)} samples: mean (SD)"
+    _show(statistics.table(found, reference, title))
+    if out:
+        statistics.to_json(found, out, reference, data=name, split=split)
+        say(f"wrote {out}")
+
+
+@app.command()
+def train(
+    network: Annotated[str, typer.Argument(help='For example "10x10-6c4-24c3-10o".')],
+    out: Annotated[Path, typer.Option(help="Model file to write, .keras or .h5.")],
+    task: Task = "eskin",
+    recipe: Annotated[str, typer.Option(help="paper or modern.")] = "modern",
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="File rewritten each epoch; training resumes from it.")
+    ] = None,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Train a network in the papers' notation on a tactile task."""
+    from nengo_tactile.reproduce.commands import train_model
+
+    train_model(network, out, task, recipe, epochs, checkpoint, data_dir, seed, say=say)
+
+
+@app.command()
+def check(model: Annotated[Path, typer.Argument(help="A .keras or .h5 file.")]):
+    """Say for each layer whether it spikes, on which engines, and the remedy if not."""
+    from nengo_tactile.conversion import check as check_model
+
+    result = check_model(model)
+    _show(result.table())
+    if not result.ok:
+        raise TactileError(f"{model}: cannot be converted as it is; the table names the remedies")
+
+
+@app.command()
+def convert(
+    model: Annotated[Path, typer.Argument(help="A .keras or .h5 file.")],
+    out: Annotated[Path, typer.Option(help="Folder for the spiking network.")],
+    task: Task = "eskin",
+    percentile: Annotated[float, typer.Option(help="Of activations, for the scales.")] = 99.9,
+    max_rate: Annotated[
+        float | None, typer.Option(help="Hertz at the percentile (default: tuned).")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Time steps per sample.")] = 60,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Convert a Keras model, with scales and synapse tuned on training samples of a task."""
+    from nengo_tactile.reproduce.commands import convert_model
+
+    convert_model(model, out, task, percentile, max_rate, steps, data_dir, seed, say=say)
+
+
+@app.command()
+def run(
+    network: Annotated[str, typer.Argument(help="A saved network's folder, or a shipped name.")],
+    out: Out = Path("nengo-tactile-out/run"),
+    task: Annotated[
+        str | None, typer.Option("--task", help="Default: the one it was trained for.")
+    ] = None,
+    split: Split = "test",
+    engine: Annotated[str, typer.Option(help="nengo-dl or loihi.")] = "nengo-dl",
+    steps: Annotated[int | None, typer.Option(min=1, help="Default: the network's.")] = None,
+    samples: Samples = None,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Run a spiking network on a tactile task; write results.json and recording.npz."""
+    from nengo_tactile.reproduce.commands import run_network
+
+    _show(run_network(network, out, task, split, engine, steps, samples, data_dir, seed, say=say))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="The --out folder of nengo-tactile run.")],
+):
+    """Write report.html for a run."""
+    from nengo_tactile.reproduce.commands import write_run_report
+
+    say(f"wrote {write_run_report(folder)}")
+
+
+@reproduce_app.command("st-mnist")
+def reproduce_st_mnist(
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            help="stmnist, eskin, eskin-pendigits or stemnist (default: what --data-dir holds, "
+            "else the e-skin).",
+        ),
+    ] = None,
+    splits: Annotated[int, typer.Option(min=1, help="Random 80-20 splits.")] = 10,
+    emulator_samples: Annotated[int, typer.Option(min=1)] = 200,
+    out: Out = Path("nengo-tactile-out/st-mnist"),
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Table 2 of the ST-MNIST paper: CNN, converted, converted on the Loihi emulator."""
+    from nengo_tactile.reproduce.commands import reproduce_table2
+
+    _show(reproduce_table2(task, splits, emulator_samples, out, data_dir, seed, say=say))
+
+
+def _version(value: bool):
+    if value:
+        say(f"nengo-tactile {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+):
+    pass
+
+
+def main(arguments=None):
+    """Entry point: maps errors to one message and exit code 2."""
+    try:
+        return app(args=arguments, standalone_mode=False) or 0
+    except typer.Abort:
+        return _fail("interrupted; nothing half-written was left")
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing half-written was left, finished parts are kept")
+    except TactileError as error:
+        return _fail(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(
+            f"{where}{error.strerror or error}: check the path, its permissions and free space; "
+            "nothing half-written was left"
+        )
+    except Exception as error:
+        # usage errors: typer ships its own copy of click or uses the installed one, by version
+        if not (hasattr(error, "show") and hasattr(error, "exit_code")):
+            raise
+        error.show()
+        return 2
+
+
+def _fail(text):
+    print(f"nengo-tactile: {text}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""``nengo-tactile doctor``: is this installation sound?"""
+
+import dataclasses
+import platform
+import time
+
+import numpy as np
+
+from nengo_tactile import __version__, stack
+from nengo_tactile.errors import TactileError
+
+#: Presented steps of the self-test; a few hundred take about a second on either engine.
+_STEPS = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Diagnosis:
+    """What `diagnose` found.
+
+    Attributes
+    ----------
+    versions : list of dict
+        See `nengo_tactile.stack.versions`.
+    engines : list of dict
+        ``engine``, ``ok``, ``seconds``, ``detail``.
+    """
+
+    versions: list
+    engines: list
+
+    @property
+    def ok(self):
+        """Whether everything is there and every engine passed."""
+        return not self.problem
+
+    @property
+    def problem(self):
+        """What is wrong, in one line; empty when nothing is."""
+        missing = [row["name"] for row in self.versions if row["version"] is None]
+        failed = [row["engine"] for row in self.engines if not row["ok"]]
+        parts = []
+        if missing:
+            parts.append(f"missing: {', '.join(missing)}; reinstall with pip install nengo-tactile")
+        if failed:
+            parts.append(f"self-test failed: {', '.join(failed)}; see the table")
+        return "; ".join(parts)
+
+
+def diagnose(quick=False):
+    """Collect versions and test the engines.
+
+    Parameters
+    ----------
+    quick : bool
+        Skip the engines.
+
+    Returns
+    -------
+    Diagnosis
+    """
+    engines = [] if quick else [_test_engine(name) for name in ("nengo-dl", "loihi")]
+    return Diagnosis(stack.versions(), engines)
+
+
+def _test_engine(name):
+    """Compare firing rates of a small network with the closed form of LIF neurons."""
+    stack.nengo_loihi()  # loads every library: their import is no part of the test's time
+    start = time.perf_counter()
+    try:
+        ok, detail = _rates_agree(name)
+    except (TactileError, ImportError, AttributeError, ValueError, TypeError) as error:
+        ok, detail = False, f"{type(error).__name__}: {error}"
+    seconds = time.perf_counter() - start
+    return {"engine": name, "ok": ok, "seconds": seconds, "detail": detail}
+
+
+def _rates_agree(name):
+    from nengo_tactile.conversion.network import SpikingNetwork
+    from nengo_tactile.engines import run
+
+    network = SpikingNetwork(_test_model(), synapse=0.005)
+    x = np.full((1, 4), 0.8, np.float32)
+    recording = run(network, x, _STEPS, engine=name, progress=False)
+    worst = 0.0
+    for stage in network.stages[:-1]:
+        expected = stage.lif.rates(x.mean())
+        measured = recording.spike_counts[stage.name].mean() / (_STEPS * network.dt)
+        worst = max(worst, abs(measured - expected) / expected)
+    # a spike more or less in 0.2 s, and the chip rounds intervals up to whole steps
+    return worst < 0.15, f"firing rates within {worst:.1%} of the closed form"
+
+
+def _test_model():
+    """Two layers of LIF neurons that pass on the mean of their input."""
+    from nengo_tactile.ann.lif import parameters_for, rate_lif_layer
+
+    tf = stack.tensorflow()
+    average = tf.keras.initializers.Constant(0.25)
+    lif = vars(parameters_for(1.0, 100.0))
+    x = inputs = tf.keras.Input((4,))
+    for name in ("first", "second"):
+        x = tf.keras.layers.Dense(4, kernel_initializer=average, name=name)(x)
+        x = rate_lif_layer()(**lif, name=f"{name}_lif")(x)
+    outputs = tf.keras.layers.Dense(2, kernel_initializer=average, name="read_out")(x)
+    return tf.keras.Model(inputs, outputs, name="self_test")
+
+
+def tables(diagnosis):
+    """The diagnosis as rich tables."""
+    from rich.table import Table
+
+    versions = Table(
+        title=f"nengo-tactile {__version__}, Python {platform.python_version()}",
+        title_justify="left",
+    )
+    for column in ("package", "version", "for", "licence"):
+        versions.add_column(column, overflow="fold")
+    for row in diagnosis.versions:
+        versions.add_row(row["name"], row["version"] or "MISSING", row["purpose"], row["licence"])
+    patches = Table(title="What is patched, and why", title_justify="left")
+    for column in ("patch", "reason"):
+        patches.add_column(column, overflow="fold")
+    for patch in stack.PATCHES:
+        patches.add_row(patch.what, patch.why)
+    found = [versions, patches]
+    if diagnosis.engines:
+        engines = Table(title="Self-test", title_justify="left")
+        for column in ("engine", "result", "seconds", "detail"):
+            engines.add_column(column, overflow="fold")
+        for row in diagnosis.engines:
+            engines.add_row(
+                row["engine"],
+                "ok" if row["ok"] else "FAILED",
+                f"{row['seconds']:.1f}",
+                row["detail"],
+            )
+        found.append(engines)
+    return found

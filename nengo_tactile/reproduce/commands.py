@@ -1,0 +1,429 @@
+"""What the command line's longer commands do; each is callable from Python too."""
+
+import dataclasses
+import datetime
+import json
+from pathlib import Path
+
+import numpy as np
+
+from nengo_tactile import __version__, engines, files
+from nengo_tactile.analysis import plots
+from nengo_tactile.ann import training
+from nengo_tactile.ann.augment import shifted_epochs
+from nengo_tactile.ann.notation import notation_for, parse
+from nengo_tactile.conversion import convert, load
+from nengo_tactile.datasets.registry import open_dataset
+from nengo_tactile.engines.recording import Recording
+from nengo_tactile.errors import DataError, ModelFileError, NotationError
+from nengo_tactile.report import KeyNumber, Note, Picture, Report, Section, write_report
+from nengo_tactile.reproduce import pages, paths, st_mnist
+from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
+
+
+def train_model(
+    network,
+    out,
+    task_name="eskin",
+    recipe="modern",
+    epochs=None,
+    checkpoint=None,
+    data_dir=None,
+    seed=0,
+    progress=None,
+    say=print,
+):
+    """Train a network in the papers' notation on a tactile task and save it.
+
+    Parameters
+    ----------
+    network : str
+        Papers' notation; its input must be the task's image.
+    out : path
+        .keras or .h5.
+    task_name : str
+    recipe : {"paper", "modern"}
+    epochs : int, optional
+        Instead of the recipe's.
+    checkpoint : path, optional
+        Rewritten each epoch; training resumes from it.
+    data_dir : path, optional
+    seed : int
+    progress : bool, optional
+    say : callable
+
+    Returns
+    -------
+    tf.keras.Model
+    """
+    out = Path(out)
+    if out.suffix not in (".keras", ".h5"):
+        raise DataError(f"{out}: the model file must end in .keras or .h5")
+    if recipe not in training.RECIPES:
+        raise DataError(f"recipe {recipe!r} is unknown: {', '.join(training.RECIPES)}")
+    task = task_named(task_name)
+    shape, _ = parse(network)
+    if shape != task.image.shape:
+        raise NotationError(
+            f"network {network!r} takes {shape}, images of {task_name} are {task.image.shape}: "
+            f"begin it with {notation_for(task.image.shape, '...')[:-4]}"
+        )
+    chosen = training.RECIPES[recipe]
+    if epochs:
+        chosen = dataclasses.replace(chosen, epochs=epochs)
+    x, y = images(task, open_task(task, "train", data_dir), progress=progress)
+    test = images(task, open_task(task, "test", data_dir), progress=progress)
+    data = shifted_epochs([x], [y], seed) if recipe == "modern" else (x, y)
+    model = paths.train_cnn(network, data, chosen, seed, checkpoint=checkpoint, progress=progress)
+    _save_keras(model, out)
+    say(
+        f"{network}, {recipe} recipe, {chosen.epochs} epochs, seed {seed}: "
+        f"{training.accuracy(model, *test):.4f} of {len(test[1])} test samples; wrote {out}"
+    )
+    return model
+
+
+def _save_keras(model, out):
+    """Write a Keras model beside its place, then move it there."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.stem}.partial{out.suffix}")
+    try:
+        model.save(temporary)
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def convert_model(
+    model,
+    out,
+    task_name="eskin",
+    percentile=99.9,
+    max_rate=None,
+    n_steps=60,
+    data_dir=None,
+    seed=0,
+    progress=None,
+    say=print,
+):
+    """Convert a Keras model file, tuned on training samples of a task, and save it.
+
+    Returns
+    -------
+    SpikingNetwork
+    """
+    task = task_named(task_name)
+    dataset = open_task(task, "train", data_dir)
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:512])
+    x, y = images(task, dataset, chosen, progress)
+    network = convert(
+        Path(model),
+        x,
+        labels=y,
+        percentile=percentile,
+        max_rate=max_rate,
+        n_steps=n_steps,
+        image=task.image,
+        classes=dataset.classes,
+        progress=progress,
+    )
+    card = {"summary": f"Converted from {Path(model).name}.", "task": task_name, "seed": seed}
+    dataclasses.replace(network, card=card).save(out)
+    synapse = "none" if network.synapse is None else f"{network.synapse * 1000:g} ms"
+    say(f"wrote {out}: {', '.join(network.spiking_layers)} spike, synapse {synapse}")
+    return network
+
+
+def run_network(
+    name,
+    out,
+    task_name=None,
+    split="test",
+    engine="nengo-dl",
+    n_steps=None,
+    n_samples=None,
+    data_dir=None,
+    seed=0,
+    progress=None,
+    say=print,
+):
+    """Run a saved network on a task's recordings and write what was measured.
+
+    Writes results.json and recording.npz into ``out``.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    network = load(name)
+    task = _task_for(network, task_name)
+    dataset = open_dataset(task.dataset, split=split, data_dir=data_dir)
+    chosen = np.arange(len(dataset))
+    if n_samples is not None:
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:n_samples])
+    x, y = images(task, dataset, chosen, progress)
+    shown = network
+    if engine == "loihi" and n_steps is None:
+        shown = paths.emulator_network(network)
+        say(
+            f"emulator: firing rates times {paths.EMULATOR_RATE}, {shown.n_steps} steps "
+            "(give --steps to keep the network's own rates)"
+        )
+    recording = engines.run(shown, x, n_steps, engine=engine, progress=progress)
+    measured = paths.Measured(recording, y)
+    numbers = {
+        "network": str(name),
+        "task": task_name or network.card.get("task", task.dataset),
+        "data": task.about,
+        "split": split,
+        "seed": seed,
+        "ann_accuracy": training.accuracy(network.ann, x, y),
+        "classes": list(network.classes),
+        **measured.numbers(),
+    }
+    if engine == "loihi":
+        chip = paths.chip_report(shown)
+        numbers["chip"] = {
+            "cores": chip.cores,
+            "on_host": chip.on_host,
+            "weight_error": chip.weight_error,
+        }
+    with files.atomic_folder(out) as folder:
+        files.write_json(folder / "results.json", numbers)
+        arrays = {"outputs": recording.outputs, "labels": y}
+        for kind in ("spike_counts", "spikes_over_time", "synops_over_time"):
+            arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
+        files.write_npz(folder / "recording.npz", dt=np.array(recording.dt), **arrays)
+    say(f"wrote {Path(out) / 'results.json'} and recording.npz")
+    return _run_table(numbers)
+
+
+def _task_for(network, task_name):
+    if network.image is None:
+        raise DataError(
+            "the network does not know how recordings become its input: convert it with a task"
+        )
+    if task_name is None:
+        size = network.image.sensor_size[:2]
+        task_name = {(10, 10): "eskin", (16, 16): "stemnist"}.get(tuple(size))
+        if task_name is None:
+            raise DataError(
+                f"no task has a sensor of {size}: choose one of {', '.join(TASKS)} with --task"
+            )
+    return dataclasses.replace(task_named(task_name), image=network.image)
+
+
+def _run_table(numbers):
+    from rich.table import Table
+
+    table = Table(title=f"{numbers['network']} on {numbers['engine']}", title_justify="left")
+    for column in ("what", "value"):
+        table.add_column(column)
+    rows = {
+        "data": f"{numbers['data']}, {numbers['split']}, {numbers['n_test']} samples",
+        "accuracy of the rates (Keras)": f"{numbers['ann_accuracy']:.4f}",
+        "accuracy of the spikes": f"{numbers['accuracy']:.4f} after {numbers['n_steps']} steps",
+        "latency": f"step {numbers['latency_step']}",
+        "spikes per sample": f"{numbers['spikes']:,.0f} "
+        f"({numbers['spikes_to_latency']:,.0f} to the latency)",
+        "synaptic operations per sample": f"{numbers['synops']:,.0f} "
+        f"({numbers['synops_to_latency']:,.0f} to the latency)",
+        "Loihi energy, rough": f"{numbers['loihi_joules_rough'] * 1e6:.2f} microjoules",
+    }
+    for what, value in rows.items():
+        table.add_row(what, value)
+    for row in numbers["layers"]:
+        table.add_row(
+            f"firing rate of {row['layer']}",
+            f"mean {row['mean_hz']:.1f} Hz, 99.9th percentile {row['percentile_hz']:.0f} Hz, "
+            f"{row['silent_share']:.0%} silent, {row['saturated_share']:.2%} saturated",
+        )
+    return table
+
+
+def write_run_report(folder):
+    """Write report.html for the folder of a `run_network`.
+
+    Returns
+    -------
+    Path
+    """
+    folder = Path(folder)
+    numbers, measured = _read_run(folder)
+    sections = [
+        pages.accuracy_section(
+            {numbers["engine"]: measured.recording.accuracy(measured.labels)},
+            numbers["ann_accuracy"],
+            measured.recording.dt,
+        ),
+        pages.activity_section(measured),
+        pages.confusion_section(measured, numbers["classes"]),
+    ]
+    if "chip" in numbers:
+        from nengo_tactile.engines.loihi import ChipReport
+
+        sections.append(pages.chip_section(ChipReport(**numbers["chip"])))
+    path = folder / "report.html"
+    write_report(
+        path,
+        Report(
+            f"{numbers['network']} on {numbers['engine']}",
+            f"{numbers['n_test']:,} samples of the {numbers['data']}.",
+            {
+                "data": f"{numbers['data']}, {numbers['split']}",
+                "seed": numbers["seed"],
+                "nengo-tactile": __version__,
+                "date": datetime.date.today().isoformat(),
+            },
+            [
+                KeyNumber("accuracy", f"{numbers['accuracy']:.1%}", "of the spikes"),
+                KeyNumber("rates", f"{numbers['ann_accuracy']:.1%}", "the Keras model"),
+                KeyNumber("latency", f"{numbers['latency_step']} steps"),
+            ],
+            sections=sections,
+        ),
+    )
+    return path
+
+
+def _read_run(folder):
+    try:
+        numbers = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        with np.load(folder / "recording.npz", allow_pickle=False) as stored:
+            parts = {"spike_counts": {}, "spikes_over_time": {}, "synops_over_time": {}}
+            for name in stored.files:
+                kind, _, layer = name.partition("/")
+                if kind in parts:
+                    parts[kind][layer] = stored[name]
+            recording = Recording(
+                stored["outputs"], **parts, dt=float(stored["dt"]), engine=numbers["engine"]
+            )
+            return numbers, paths.Measured(recording, stored["labels"])
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        raise ModelFileError(
+            f"{folder}: is not the folder of a run ({error}): make one with nengo-tactile run"
+        ) from error
+
+
+def reproduce_table2(
+    task_name=None,
+    n_splits=10,
+    n_emulator=200,
+    out="nengo-tactile-out/st-mnist",
+    data_dir=None,
+    seed=0,
+    progress=None,
+    say=print,
+    plan=None,
+):
+    """Reproduce Table 2 of the ST-MNIST paper; write results.json and report.html.
+
+    Parameters
+    ----------
+    task_name : str, optional
+        By default ST-MNIST where ``data_dir`` holds it, else the e-skin driven by recorded
+        trajectories where those are there, else the e-skin with invented writers.
+    n_splits, n_emulator, seed : int
+    out, data_dir : path
+    progress : bool, optional
+    say : callable
+    plan : Plan, optional
+        Instead of the one made from the arguments.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    out = Path(out)
+    task = task_named(task_name or _best_task(data_dir, say))
+    plan = plan or st_mnist.Plan(task, n_splits, n_emulator, seed=seed)
+    results, last = st_mnist.reproduce(plan, out, data_dir, progress, say)
+    write_report(out / "report.html", _table2_report(plan, results, last, data_dir))
+    say(f"wrote {out / 'results.json'} and report.html")
+    return _table2(results)
+
+
+def _best_task(data_dir, say):
+    for name in ("stmnist", "eskin-pendigits"):
+        try:
+            open_task(task_named(name), "train", data_dir)
+        except DataError as error:
+            reason = str(error)
+        else:
+            say(f"data: {TASKS[name].about}")
+            return name
+        if name == "stmnist" and data_dir is not None:
+            say(f"no ST-MNIST recordings: {reason}")
+    say(f"data: {TASKS['eskin'].about}")
+    return "eskin"
+
+
+def _table2(results):
+    from rich.table import Table
+
+    title = f"{results['network']}, {results['data']}: mean accuracy (SD)"
+    table = Table(title=title, title_justify="left")
+    columns, rows = (lambda t: (t.columns, t.rows))(pages.paper_table(results["rows"]))
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    return table
+
+
+def _table2_report(plan, results, last, data_dir):
+    note = (
+        "The paper's accuracies are on its own recordings, which are behind a form. Ours here "
+        f"are on: {plan.task.about}. They say how the method works, not how it does on ST-MNIST."
+    )
+    sections = [
+        Section(
+            "Beside the paper",
+            "",
+            [
+                pages.paper_table(results["rows"]),
+                Picture(
+                    plots.beside_paper(results["rows"]),
+                    "Accuracy of each row, the paper's and ours.",
+                    "Bars of accuracies beside the paper's",
+                ),
+            ],
+        )
+    ]
+    if last is not None:
+        numbers, network, measured = last
+        curves = {
+            name: measured[engine].recording.accuracy(measured[engine].labels)
+            for name, engine in (("NengoDL", "nengo-dl"), ("Loihi emulator", "loihi"))
+        }
+        if plan.task.dataset != "stmnist":
+            dataset = open_task(plan.task, "train", data_dir)
+            sections.append(pages.input_section(plan.task, dataset, 0))
+        sections += [
+            pages.accuracy_section(curves, numbers["accuracy"]["CNN"], network.dt),
+            pages.activity_section(measured["nengo-dl"]),
+            pages.confusion_section(measured["nengo-dl"], network.classes),
+            pages.chip_section(paths.on_chip(network)),
+        ]
+    rows = {row["name"]: row for row in results["rows"]}
+    return Report(
+        "Table 2 of the ST-MNIST paper",
+        f"{results['network']} over {rows['CNN']['n_splits']} random 80-20 splits.",
+        {
+            "command": f"nengo-tactile reproduce st-mnist --splits {plan.n_splits} "
+            f"--seed {plan.seed}",
+            "data": f"{plan.task.about}, {results['n_samples']} samples",
+            "nengo-tactile": __version__,
+            "date": datetime.date.today().isoformat(),
+        },
+        [
+            KeyNumber(name, f"{rows[name]['ours_mean']:.3f}", _beside(rows[name]))
+            for name in ("CNN", "ANN-SNN (NengoDL)", "ANN-SNN (Loihi emulator)")
+        ],
+        [] if plan.task.dataset == "stmnist" else [Note(note, warning=True)],
+        sections,
+    )
+
+
+def _beside(row):
+    return f"paper, on its recordings: {row['paper']:.2f}"
