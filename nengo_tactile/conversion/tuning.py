@@ -25,6 +25,9 @@ class Trial:
     score : float
         Accuracy (with labels) or agreement with the Keras model, averaged over the last
         tenth of the steps.
+    error : float
+        Root mean square of (read-out - Keras model's logits) after the last step, relative to
+        that of the logits.
     spikes : float
         Spikes per sample over the whole presentation.
     """
@@ -32,6 +35,7 @@ class Trial:
     rate_factor: float
     synapse: float | None
     score: float
+    error: float
     spikes: float
 
 
@@ -42,6 +46,7 @@ def tune(
     rates=(0.5, 1.0),
     synapses=(0.002, 0.005),
     tolerance=0.005,
+    error_margin=1.1,
     max_samples=MAX_SAMPLES,
     progress=None,
     run=None,
@@ -60,7 +65,11 @@ def tune(
     synapses : sequence of float or None
         Low-pass time constants in seconds.
     tolerance : float
-        Among the settings within this score of the best, the one with the fewest spikes wins.
+        Settings whose score is further than this below the best are out.
+    error_margin : float
+        Of the rest, those whose read-out error exceeds the smallest by this factor are out:
+        calibration samples are often too easy for the score to tell settings apart. The one
+        with the fewest spikes wins.
     max_samples : int
         The first so many samples are run.
     progress : bool, optional
@@ -82,7 +91,8 @@ def tune(
             f"calibration: {len(x)} samples but {len(labels)} labels: give one label per sample"
         )
     x = x[:max_samples]
-    target = predict(network.ann, x).argmax(1) if labels is None else np.asarray(labels)[: len(x)]
+    logits = predict(network.ann, x)
+    target = logits.argmax(1) if labels is None else np.asarray(labels)[: len(x)]
     tail = max(1, network.n_steps // 10)
     trials, candidates = [], []
     settings = [(rate, synapse) for rate in rates for synapse in synapses]
@@ -93,8 +103,12 @@ def tune(
         recording = run(candidate, x, network.n_steps, progress=False)
         score = float(recording.accuracy(target)[-tail:].mean())
         spikes = sum(float(s.sum()) for s in recording.spikes_over_time.values()) / len(x)
-        trials.append(Trial(rate, synapse, score, spikes))
+        error = float(np.sqrt(np.mean((recording.outputs[:, -1] - logits) ** 2)))
+        error /= float(np.sqrt(np.mean(logits**2))) or 1.0
+        trials.append(Trial(rate, synapse, score, error, spikes))
         candidates.append(candidate)
     best = max(trial.score for trial in trials)
-    good = [i for i, trial in enumerate(trials) if trial.score >= best - tolerance]
-    return candidates[min(good, key=lambda i: trials[i].spikes)], trials
+    accurate = [i for i, trial in enumerate(trials) if trial.score >= best - tolerance]
+    least = min(trials[i].error for i in accurate)
+    close = [i for i in accurate if trials[i].error <= error_margin * least]
+    return candidates[min(close, key=lambda i: trials[i].spikes)], trials

@@ -50,8 +50,8 @@ MODELS = {
         "6c4-24c3-10o",
         {},
         training.Recipe(epochs=160, batch_size=128, learning_rate=6e-3, weight_decay=0.0),
-        8,
-        60,
+        4,
+        80,
         "The ST-MNIST paper's network for digits written on a simulated 10 x 10 e-skin, driven "
         "by recorded pen trajectories of 30 writers and tested on 7 others.",
     ),
@@ -61,7 +61,7 @@ MODELS = {
         {"n_bins": 4},
         training.Recipe(epochs=60, batch_size=64),
         1,
-        60,
+        80,
         "A convolutional network for STEMNIST's 35 letters and digits written with a finger on "
         "16 x 16 taxels, from tactile images in four time bins.",
     ),
