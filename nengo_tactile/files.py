@@ -38,9 +38,10 @@ def atomic_write(path, mode="w"):
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes private files
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        _name_file(error, path, temporary)
         raise
 
 
@@ -59,20 +60,31 @@ def atomic_folder(path):
     old = temporary.with_name(temporary.name + ".old")
     try:
         yield temporary
-        temporary.chmod(0o755)
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)  # mkdtemp makes private folders
         if path.exists():
             os.replace(path, old)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         if old.exists() and not path.exists():
             os.replace(old, path)
+        _name_file(error, path, temporary)
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _plain(value):
+def _name_file(error, path, temporary):
+    """Let an OSError name the file the user asked for (a full disk comes without a name)."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return
+    if error.filename is None or str(error.filename).startswith(str(temporary)):
+        error.filename, error.filename2 = str(path), None
+
+
+def plain(value):
     """Turn numpy values into what JSON holds."""
     if isinstance(value, np.generic):
         return value.item()
@@ -85,7 +97,7 @@ def _plain(value):
 
 def write_json(path, data):
     """Write ``data`` as indented JSON, atomically. NaN and infinity are refused."""
-    text = json.dumps(data, indent=2, default=_plain, allow_nan=False)
+    text = json.dumps(data, indent=2, default=plain, allow_nan=False)
     with atomic_write(path) as file:
         file.write(text + "\n")
 

@@ -10,6 +10,7 @@ tf_keras; afterwards ``import keras`` gives Keras 3 as before.
 
 import contextlib
 import dataclasses
+import faulthandler
 import importlib
 import importlib.metadata
 import logging
@@ -91,9 +92,9 @@ def prepare():
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is not None and not getattr(tensorflow, "_tf_uses_legacy_keras", False):
         raise StackError(
-            "tensorflow was imported before nengo_tactile and uses Keras 3, but NengoDL needs "
-            f"Keras 2 (tf_keras): import nengo_tactile first, or set {KERAS_SWITCH}=1 in the "
-            "environment before Python starts"
+            "tensorflow was imported before nengo_tactile (keras, nengo_dl and nengo_loihi import "
+            "it too) and uses Keras 3, but NengoDL needs Keras 2 (tf_keras): import nengo_tactile "
+            f"first, or set {KERAS_SWITCH}=1 in the environment before Python starts"
         )
     os.environ[KERAS_SWITCH] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -119,22 +120,30 @@ def _quiet_import():
 def _native_stderr_to_null():
     """Send file descriptor 2 to the null device: absl writes there before any log setting.
 
-    Python's own errors still surface, as exceptions.
+    Python's own errors still surface, as exceptions; should native code end the process (an
+    instruction this processor lacks), faulthandler says so on the real error stream.
     """
     try:
         saved = os.dup(2)
     except OSError:  # no error stream at all (a daemon): nothing to keep quiet
         yield
         return
-    null = os.open(os.devnull, os.O_WRONLY)
+    watch = not faulthandler.is_enabled()
     try:
-        sys.stderr.flush()
-        os.dup2(null, 2)
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        if watch:
+            faulthandler.enable(saved)
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
         yield
     finally:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        if watch:
+            faulthandler.disable()
         os.dup2(saved, 2)
         os.close(saved)
-        os.close(null)
 
 
 @contextlib.contextmanager
@@ -232,13 +241,17 @@ def nengo_dl():
     if "nengo_dl" not in _LOADED:
         tensorflow()
         with _quiet_import():
-            if "nengo_dl" in sys.modules:
-                module = sys.modules["nengo_dl"]
-            else:
-                module = _import_nengo_dl()
+            # a user who imported it had to mend the names of Keras too: then it works
+            module = sys.modules.get("nengo_dl") or _import_nengo_dl()
             # with nengo-extras, the chip's neuron types build in NengoDL too
-            _need("nengo_loihi")
+            loihi = _need("nengo_loihi")
+        if not loihi.compat.HAS_DL:
+            raise StackError(
+                "nengo_loihi was imported before nengo_tactile and found no NengoDL that works: "
+                "import nengo_tactile first"
+            )
         _LOADED["nengo_dl"] = module
+        _LOADED["nengo_loihi"] = loihi
     return _LOADED["nengo_dl"]
 
 
@@ -246,13 +259,12 @@ def _import_nengo_dl():
     stand_ins = _keras_stand_ins()
     kept = {name: sys.modules.get(name) for name in stand_ins}
     sys.modules.update(stand_ins)
+    # NengoDL sets TF_CPP_MIN_LOG_LEVEL itself; `prepare` has set it
+    level = os.environ["TF_CPP_MIN_LOG_LEVEL"]
     try:
-        # NengoDL sets TF_CPP_MIN_LOG_LEVEL itself
-        level = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
         return _need("nengo_dl")
     finally:
-        if level is not None:
-            os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
         for name, module in kept.items():
             if module is None:
                 sys.modules.pop(name, None)
@@ -268,11 +280,8 @@ def nengo_loihi():
     module
         ``nengo_loihi``.
     """
-    if "nengo_loihi" not in _LOADED:
-        # its neuron types register NengoDL builders only when NengoDL can be imported
-        nengo_dl()
-        with _quiet_import():
-            _LOADED["nengo_loihi"] = _need("nengo_loihi")
+    # its neuron types register NengoDL builders only when NengoDL can be imported
+    nengo_dl()
     return _LOADED["nengo_loihi"]
 
 

@@ -102,7 +102,8 @@ def train(
         augmentation or fresh simulations); it must depend on the epoch alone.
     recipe : Recipe
     seed : int
-        Seed of the order of the samples.
+        Seed of the order of the samples. (Dropout and noise layers draw from TensorFlow's own
+        generator: see ``tf.keras.utils.set_random_seed``.)
     validation : (x, y), optional
         Scored after each epoch.
     checkpoint : path, optional
@@ -117,7 +118,9 @@ def train(
     Raises
     ------
     ModelFileError
-        If the checkpoint belongs to another network, recipe or seed.
+        If the checkpoint belongs to another network, recipe, seed or data.
+    DataError
+        For samples that cannot be trained on, and when the loss is no longer finite.
     """
     from nengo_tactile import stack
 
@@ -126,26 +129,26 @@ def train(
     n_classes = model.output_shape[-1]
     x, y = samples(0)
     check_samples(x, y, n_classes)
-    steps_per_epoch = math.ceil(len(x) / recipe.batch_size)
 
     optimizer = _optimizer(tf, recipe)
     optimizer.build(model.trainable_variables)
     step = _train_step(tf, model, optimizer, recipe, n_classes)
     history = History()
-    fingerprint = _fingerprint(model, recipe, seed)
-    first = _resume(checkpoint, model, optimizer, history, fingerprint) if checkpoint else 0
-    total = recipe.epochs * steps_per_epoch
+    mark = fingerprint(model, recipe, seed, x, y) if checkpoint else None
+    first = resume(checkpoint, model, optimizer, history, mark) if checkpoint else 0
 
     for epoch in track(range(first, recipe.epochs), description, progress=progress):
-        if epoch or callable(data):
+        if epoch and callable(data):
             x, y = samples(epoch)
+            check_samples(x, y, n_classes, f"training data of epoch {epoch + 1}")
+        steps = math.ceil(len(x) / recipe.batch_size)
         # the order depends on seed and epoch alone, so that a resumed run repeats it
         order = np.random.default_rng((seed, epoch)).permutation(len(x))
         losses, hits = [], 0
         for index, start in enumerate(range(0, len(x), recipe.batch_size)):
             chosen = order[start : start + recipe.batch_size]
             optimizer.learning_rate.assign(
-                learning_rate_at(recipe, epoch * steps_per_epoch + index, total)
+                learning_rate_at(recipe, epoch * steps + index, recipe.epochs * steps)
             )
             loss, correct = step(
                 tf.constant(x[chosen], tf.float32), tf.constant(y[chosen], tf.int32)
@@ -156,13 +159,13 @@ def train(
         history.accuracy.append(hits / len(x))
         if not math.isfinite(history.loss[-1]):
             raise DataError(
-                f"{description}: the loss became {history.loss[-1]} in epoch {epoch + 1}: lower the "
-                f"learning rate (now {recipe.learning_rate}) or look for outliers in the inputs"
+                f"{description}: the loss became {history.loss[-1]} in epoch {epoch + 1}: lower "
+                f"the learning rate (now {recipe.learning_rate}) or look for outliers in the inputs"
             )
         if validation is not None:
             history.validation_accuracy.append(accuracy(model, *validation))
         if checkpoint:
-            _save(checkpoint, model, optimizer, history, fingerprint, epoch + 1)
+            save_checkpoint(checkpoint, model, optimizer, history, mark, epoch + 1)
     return history
 
 
@@ -225,9 +228,14 @@ def _train_step(tf, model, optimizer, recipe, n_classes):
     return step
 
 
-def _fingerprint(model, recipe, seed):
-    text = json.dumps([model.to_json(), dataclasses.asdict(recipe), seed])
-    return hashlib.sha256(text.encode()).hexdigest()
+def fingerprint(model, recipe, seed, x, y):
+    """What a checkpoint must agree with: network, recipe, seed and data, as a digest."""
+    digest = hashlib.sha256(
+        json.dumps([model.to_json(), dataclasses.asdict(recipe), seed]).encode()
+    )
+    for array in (x, y):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _optimizer_variables(optimizer):
@@ -235,35 +243,62 @@ def _optimizer_variables(optimizer):
     return list(variables() if callable(variables) else variables)
 
 
-def _save(path, model, optimizer, history, fingerprint, epoch):
+def save_checkpoint(path, model, optimizer, history, mark, epoch):
+    """Write the state of a training after ``epoch`` epochs, atomically.
+
+    Parameters
+    ----------
+    path : path
+        An .npz file.
+    model : tf.keras.Model
+    optimizer : tf.keras.optimizers.Optimizer
+    history : History
+    mark : str
+        From `fingerprint`.
+    epoch : int
+        Epochs done.
+    """
     arrays = {f"model_{i}": v.numpy() for i, v in enumerate(model.variables)}
     arrays |= {f"optimizer_{i}": v.numpy() for i, v in enumerate(_optimizer_variables(optimizer))}
-    state = {"fingerprint": fingerprint, "epoch": epoch, "history": dataclasses.asdict(history)}
+    state = {"fingerprint": mark, "epoch": epoch, "history": dataclasses.asdict(history)}
     files.write_npz(path, state=np.array(json.dumps(state)), **arrays)
 
 
-def _resume(path, model, optimizer, history, fingerprint):
+def resume(path, model, optimizer, history, mark):
+    """Put the state of `save_checkpoint` back, if there is one.
+
+    Returns
+    -------
+    int
+        Epochs done; 0 without a checkpoint.
+
+    Raises
+    ------
+    ModelFileError
+        If the checkpoint is damaged or ``mark`` is another.
+    """
     path = Path(path)
     if not path.exists():
         return 0
     try:
         with np.load(path, allow_pickle=False) as stored:
-            state = json.loads(str(stored["state"]))
-            if state["fingerprint"] != fingerprint:
-                raise ModelFileError(
-                    f"{path}: this checkpoint belongs to another network, recipe or seed: "
-                    "move it away, or repeat the arguments it was made with"
-                )
-            for i, variable in enumerate(model.variables):
-                variable.assign(stored[f"model_{i}"])
-            for i, variable in enumerate(_optimizer_variables(optimizer)):
-                variable.assign(stored[f"optimizer_{i}"])
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        if isinstance(error, ModelFileError):
-            raise
+            arrays = {name: stored[name] for name in stored.files}
+        state = json.loads(str(arrays["state"]))
+        if state["fingerprint"] != mark:
+            raise ModelFileError(
+                f"{path}: this checkpoint belongs to another network, recipe, seed or data: "
+                "move it away, or repeat the arguments it was made with"
+            )
+        for i, variable in enumerate(model.variables):
+            variable.assign(arrays[f"model_{i}"])
+        for i, variable in enumerate(_optimizer_variables(optimizer)):
+            variable.assign(arrays[f"optimizer_{i}"])
+        for name, values in state["history"].items():
+            getattr(history, name)[:] = values
+        return int(state["epoch"])
+    except ModelFileError:
+        raise
+    except Exception as error:  # numpy, zipfile, zlib and json have error classes of their own
         raise ModelFileError(
             f"{path}: not a readable checkpoint ({error}): delete it to start again"
         ) from error
-    for name, values in state["history"].items():
-        getattr(history, name)[:] = values
-    return state["epoch"]

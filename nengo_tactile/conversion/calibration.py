@@ -26,6 +26,8 @@ def check_calibration(model, x, name="calibration data"):
         )
     if not len(x):
         raise DataError(f"{name}: no samples; give at least one, better 500")
+    if x.dtype.kind not in "fiub":
+        raise DataError(f"{name}: values are {x.dtype}: give real numbers")
     if not np.isfinite(x).all():
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
         raise DataError(f"{name}: value {x[first]} at index {first}: remove or repair that sample")

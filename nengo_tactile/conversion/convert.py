@@ -7,6 +7,7 @@ from nengo_tactile.conversion.calibration import activation_percentiles, check_c
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.passes import (
     check_layers,
+    map_lif,
     merge_average_pooling,
     simplify,
     spiking_layers,
@@ -81,7 +82,9 @@ def convert(
     check_layers(model)
     plain = merge_average_pooling(simplify(model))
     calibration = check_calibration(plain, calibration)
-    if not any(hasattr(layer, "parameters") for layer in plain.layers):
+    if any(type(layer).__name__ == "RateLIF" for layer in plain.layers):
+        plain = map_lif(plain)  # without smoothing, which was for training
+    else:
         names = spiking_layers(plain)
         if not names:
             raise ConversionError(

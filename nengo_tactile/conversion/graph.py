@@ -1,16 +1,21 @@
 """Rebuilding Keras functional models: every pass returns a new model."""
 
 from nengo_tactile import stack
+from nengo_tactile.ann.keras3 import from_keras3, is_keras3
 from nengo_tactile.errors import ConversionError
 
 
 def functional(model):
-    """Return ``model`` as a functional model with one input and one output.
+    """Return ``model`` as a functional tf.keras model with one input and one output.
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Functional or sequential, built.
+    model : tf.keras.Model or keras.Model
+        Functional or sequential, built. A Keras 3 model is translated.
+
+    Returns
+    -------
+    tf.keras.Model
 
     Raises
     ------
@@ -18,15 +23,13 @@ def functional(model):
         For other kinds of models, naming the remedy.
     """
     tf = stack.tensorflow()
+    if is_keras3(model):
+        model = from_keras3(model)
     if not isinstance(model, tf.keras.Model):
         kind = f"{type(model).__module__}.{type(model).__name__}"
-        hint = (
-            "this is a Keras 3 model: save it with model.save('model.h5') and give the path, or "
-            "build it from tf.keras after importing nengo_tactile"
-            if type(model).__module__.startswith("keras.")
-            else "give a tf.keras model or the path of a saved one"
+        raise ConversionError(
+            f"model is a {kind}: give a Keras model or the path of a saved one (.keras or .h5)"
         )
-        raise ConversionError(f"model is a {kind}: {hint}")
     if isinstance(model, tf.keras.Sequential):
         if not model.built:
             raise ConversionError(
@@ -35,9 +38,8 @@ def functional(model):
             )
         x = inputs = tf.keras.Input(model.input_shape[1:], name="input")
         for layer in model.layers:
-            if not isinstance(layer, tf.keras.layers.InputLayer):
-                x = copy_layer(layer, [x])
-        return tf.keras.Model(inputs, x, name=model.name)
+            x = copy_layer(layer, [x])
+        model = tf.keras.Model(inputs, x, name=model.name)
     if not hasattr(model, "_nodes_by_depth"):
         raise ConversionError(
             f"model '{model.name}' is a subclass of tf.keras.Model whose layers cannot be traced: "
@@ -49,6 +51,11 @@ def functional(model):
                 f"model '{model.name}' has {len(tensors)} {kind}, one is wanted: "
                 "cut the part to convert out with tf.keras.Model(input, output)"
             )
+    if None in model.input_shape[1:]:
+        raise ConversionError(
+            f"model '{model.name}' takes inputs of shape {model.input_shape[1:]}: a spiking "
+            "network has a fixed number of neurons; build it with a fixed input shape"
+        )
     return model
 
 

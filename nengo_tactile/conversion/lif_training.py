@@ -11,15 +11,25 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.ann.lif import parameters_for
-from nengo_tactile.ann.training import History, check_samples, learning_rate_at, predict
+from nengo_tactile.ann.training import (
+    History,
+    accuracy,
+    check_samples,
+    fingerprint,
+    learning_rate_at,
+    resume,
+    save_checkpoint,
+)
 from nengo_tactile.conversion.calibration import activation_percentiles
-from nengo_tactile.conversion.graph import copy_layer, rebuild
+from nengo_tactile.conversion.graph import rebuild
 from nengo_tactile.conversion.passes import (
     check_layers,
+    map_lif,
     merge_average_pooling,
     simplify,
     spiking_layers,
     use_lif,
+    use_relu,
 )
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.progress import track
@@ -74,13 +84,14 @@ def lif_network(model, calibration, max_rate=250.0, percentile=99.9, sigma=0.0):
 def nengo_dl_converter(lif_model, sigma=0.0):
     """The NengoDL network of a model with LIF rates, through ``nengo_dl.Converter``.
 
-    Activations are layers of their own here, so the Converter scales gains and amplitudes and
-    never a bias: parameters move between the two networks unchanged (nengo-dl issue 213).
+    The Converter sees plain ReLUs, each a layer of its own; the neurons' gains, amplitudes and
+    offsets are set on its ensembles afterwards. Weights and biases are never scaled, so they
+    move between the two networks unchanged (nengo-dl issue 213).
 
     Parameters
     ----------
     lif_model : tf.keras.Model
-        From `lif_network`; all its layers share time constants and firing-rate range.
+        From `lif_network`.
     sigma : float
         Soft LIF if above zero.
 
@@ -91,51 +102,32 @@ def nengo_dl_converter(lif_model, sigma=0.0):
     import nengo
 
     nengo_dl = stack.nengo_dl()
-    tf = stack.tensorflow()
-    found = [layer.parameters for layer in lif_model.layers if hasattr(layer, "parameters")]
-    if len({(p.tau_rc, p.tau_ref, round(p.gain * p.amplitude, 9)) for p in found}) > 1 or any(
-        p.offset for p in found
-    ):
-        raise ConversionError(
-            f"model '{lif_model.name}': its LIF layers differ in time constants or in gain times "
-            "amplitude, or have an offset; NengoDL's Converter swaps one neuron type for all: "
-            "make the model with lif_network"
-        )
-    first = found[0]
-    shared = {"tau_rc": first.tau_rc, "tau_ref": first.tau_ref}
-    amplitude = first.gain * first.amplitude
-    neuron = (
-        nengo_dl.SoftLIFRate(sigma=sigma, amplitude=amplitude, **shared)
-        if sigma
-        else nengo.LIFRate(amplitude=amplitude, **shared)
-    )
-
-    scales = {}
-
-    def with_relu(layer, inputs):
+    converter = nengo_dl.Converter(use_relu(lif_model), allow_fallback=False)
+    ensembles = {ensemble.label: ensemble for ensemble in converter.net.all_ensembles}
+    for layer in lif_model.layers:
         if type(layer).__name__ != "RateLIF":
-            return copy_layer(layer, inputs)
-        relu = tf.keras.layers.Activation("relu", name=layer.name)
-        scales[relu] = layer.parameters.gain
-        return relu(inputs[0])
-
-    relu_model = rebuild(lif_model, with_relu)
-    return nengo_dl.Converter(
-        relu_model,
-        allow_fallback=False,
-        swap_activations={tf.keras.activations.relu: neuron},
-        scale_firing_rates=scales,
-    )
+            continue
+        lif = layer.parameters
+        shared = {"tau_rc": lif.tau_rc, "tau_ref": lif.tau_ref, "amplitude": lif.amplitude}
+        ensemble = ensembles[_label(layer)]
+        ensemble.neuron_type = (
+            nengo_dl.SoftLIFRate(sigma=sigma, **shared) if sigma else nengo.LIFRate(**shared)
+        )
+        ensemble.gain = nengo.dists.Choice([lif.gain])
+        # the Converter has marked it as not trainable: the layer before holds the bias
+        ensemble.bias = nengo.dists.Choice([lif.offset])
+    return converter
 
 
 def train_in_nengo_dl(
     lif_model,
-    x,
-    y,
+    data,
     recipe=LIFRecipe(),
     seed=0,
     validation=None,
+    checkpoint=None,
     progress=None,
+    description="training LIF rates",
 ):
     """Train a model with LIF rates in NengoDL.
 
@@ -143,12 +135,15 @@ def train_in_nengo_dl(
     ----------
     lif_model : tf.keras.Model
         From `lif_network`; not changed.
-    x : (n_samples, ...) array
-    y : (n_samples,) int array
+    data : (x, y) or callable
+        Arrays, or a function ``epoch -> (x, y)``, as in `nengo_tactile.ann.training.train`.
     recipe : LIFRecipe
     seed : int
         Seed of the order of the samples.
     validation : (x, y), optional
+        Scored at the end.
+    checkpoint : path, optional
+        An .npz file rewritten after each epoch; when it exists training goes on from it.
     progress : bool, optional
 
     Returns
@@ -156,85 +151,109 @@ def train_in_nengo_dl(
     model : tf.keras.Model
         New model with exact LIF rates (no smoothing) and the trained parameters.
     history : History
+
+    Raises
+    ------
+    ConversionError
+        If the model has no LIF rates.
+    DataError
+        For samples that cannot be trained on, and when the loss is no longer finite.
+    ModelFileError
+        If the checkpoint belongs to another network, recipe, seed or data.
     """
     nengo_dl = stack.nengo_dl()
     tf = stack.tensorflow()
-    check_samples(x, y, lif_model.output_shape[-1])
-    converter = nengo_dl_converter(lif_model, recipe.sigma)
-    with converter.net:
-        nengo_dl.configure_settings(
-            stateful=False, planner=nengo_dl.graph_optimizer.noop_planner, keep_history=False
+    if not any(type(layer).__name__ == "RateLIF" for layer in lif_model.layers):
+        raise ConversionError(
+            f"model '{lif_model.name}' has no LIF rates to train: make it with lif_network"
+        )
+    samples = data if callable(data) else (lambda epoch: data)
+    n_classes = lif_model.output_shape[-1]
+    x, y = samples(0)
+    check_samples(x, y, n_classes)
+    batch_size = min(recipe.batch_size, len(x))
+    history = History()
+    with stack.quiet_build():
+        converter = nengo_dl_converter(lif_model, recipe.sigma)
+        with converter.net:
+            nengo_dl.configure_settings(
+                stateful=False, planner=nengo_dl.graph_optimizer.noop_planner, keep_history=False
+            )
+        simulator = nengo_dl.Simulator(
+            converter.net, minibatch_size=batch_size, progress_bar=False, seed=seed
         )
     node = converter.inputs[converter.model.inputs[0]]
     probe = converter.outputs[converter.model.outputs[0]]
-    batch_size = min(recipe.batch_size, len(x))
-    n_batches = len(x) // batch_size
-    flat = np.asarray(x, np.float32).reshape(len(x), 1, -1)
-    targets = np.asarray(y).reshape(len(y), 1, 1)
-    history = History()
-    with nengo_dl.Simulator(
-        converter.net, minibatch_size=batch_size, progress_bar=False, seed=seed
-    ) as sim:
+    with stack.quiet_build(), simulator as sim:
         optimizer = tf.keras.optimizers.RMSprop(recipe.learning_rate)
+        optimizer.build(sim.keras_model.trainable_variables)
         sim.compile(
             optimizer=optimizer,
             loss={probe: tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)},
         )
-        for epoch in track(range(recipe.epochs), "training LIF rates", progress=progress):
-            order = np.random.default_rng((seed, epoch)).permutation(len(x))
+        first = 0
+        if checkpoint:
+            mark = fingerprint(lif_model, recipe, seed, x, y)
+            first = resume(checkpoint, sim.keras_model, optimizer, history, mark)
+        for epoch in track(range(first, recipe.epochs), description, progress=progress):
+            if epoch and callable(data):
+                x, y = samples(epoch)
+                check_samples(x, y, n_classes, f"training data of epoch {epoch + 1}")
             # NengoDL's minibatch is fixed; what does not fill one waits for the next epoch
-            chosen = order[: n_batches * batch_size]
+            order = np.random.default_rng((seed, epoch)).permutation(len(x))
+            chosen = order[: len(x) // batch_size * batch_size]
             optimizer.learning_rate.assign(learning_rate_at(recipe, epoch, recipe.epochs))
             result = sim.fit(
-                {node: flat[chosen]}, {probe: targets[chosen]}, shuffle=False, verbose=0
+                {node: np.asarray(x, np.float32)[chosen].reshape(len(chosen), 1, -1)},
+                {probe: np.asarray(y)[chosen].reshape(-1, 1, 1)},
+                shuffle=False,
+                verbose=0,
             )
             history.loss.append(float(result.history["loss"][0]))
             if not np.isfinite(history.loss[-1]):
                 raise DataError(
-                    f"training LIF rates: the loss became {history.loss[-1]} in epoch {epoch + 1}: "
+                    f"{description}: the loss became {history.loss[-1]} in epoch {epoch + 1}: "
                     f"lower the learning rate (now {recipe.learning_rate}) or raise sigma"
                 )
+            if checkpoint:
+                save_checkpoint(checkpoint, sim.keras_model, optimizer, history, mark, epoch + 1)
         trained = _export(sim, converter, lif_model)
-    history.accuracy.append(float((predict(trained, x).argmax(1) == y).mean()))
+    history.accuracy.append(accuracy(trained, x, y))
     if validation is not None:
-        x_val, y_val = validation
-        history.validation_accuracy.append(
-            float((predict(trained, x_val).argmax(1) == y_val).mean())
-        )
+        history.validation_accuracy.append(accuracy(trained, *validation))
     return trained, history
 
 
-def _label(obj):
-    return str(obj.ensemble.label if hasattr(obj, "ensemble") else obj.label)
+def _label(layer):
+    """What the Converter calls the object of a layer's first (and only) use."""
+    return f"{layer.name}.0"
 
 
 def _export(sim, converter, lif_model):
     """Copy the parameters of a NengoDL simulation into a Keras model with exact LIF rates."""
+    from nengo import Dense
+    from nengo.transforms import NoTransform, Sparse
+
     sim.freeze_params(converter.net)
-    weights = {}
+    kernels, biases = {}, {}
     for connection in converter.net.all_connections:
         transform = connection.transform
-        if not hasattr(transform, "init") or type(transform).__name__ == "Sparse":
+        if isinstance(transform, (NoTransform, Sparse)):  # what copies and broadcasts
             continue
         value = np.asarray(transform.init, np.float32)
-        pre, post = _label(connection.pre_obj), _label(connection.post_obj)
-        layer = post.split(".")[0]
-        if pre.split(".")[-1] == "bias":
-            weights.setdefault(layer, {})["bias"] = value.reshape(-1)
-        elif type(transform).__name__ == "Convolution" or value.ndim == 2:
-            conv = type(transform).__name__ == "Convolution"
-            weights.setdefault(layer, {})["kernel"] = value if conv else value.T
+        pre, post = (getattr(o, "ensemble", o).label for o in (connection.pre, connection.post))
+        if pre.endswith(".bias"):
+            biases[pre.removesuffix(".bias")] = value.reshape(-1)
+        else:
+            kernels[post] = value.T if isinstance(transform, Dense) else value
 
     def replace(layer, inputs):
-        if type(layer).__name__ == "RateLIF":
-            config = {**layer.get_config(), "sigma": 0.0}
-            return layer.__class__.from_config(config)(inputs[0])
         if not layer.weights:
             return None
         copy = layer.__class__.from_config(layer.get_config())
         output = copy(inputs[0])
-        found = weights[layer.name]
-        copy.set_weights([found["kernel"], *([found["bias"]] if layer.use_bias else [])])
+        name = _label(layer)
+        copy.set_weights([kernels[name], *([biases[name]] if layer.use_bias else [])])
         return output
 
-    return rebuild(lif_model, replace)
+    return map_lif(rebuild(lif_model, replace))

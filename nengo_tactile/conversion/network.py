@@ -6,6 +6,8 @@ import functools
 import numpy as np
 
 from nengo_tactile.conversion.build import build_nengo
+from nengo_tactile.conversion.calibration import check_calibration
+from nengo_tactile.conversion.passes import map_lif
 from nengo_tactile.conversion.stages import stages_of
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage
@@ -59,10 +61,22 @@ class SpikingNetwork:
                 f"{len(classes)} class names for a network with {n_outputs} outputs: give one each"
             )
         object.__setattr__(self, "classes", classes)
-        if int(self.n_steps) < 1 or not self.dt > 0:
+        if int(self.n_steps) != self.n_steps or self.n_steps < 1 or not self.dt > 0:
             raise ConversionError(
-                f"n_steps is {self.n_steps} and dt {self.dt}: both must be above zero"
+                f"n_steps is {self.n_steps} and dt {self.dt}: give a whole number of steps and a "
+                "length in seconds, both above zero"
             )
+        if self.synapse is not None and not self.synapse >= 0:
+            raise ConversionError(
+                f"synapse is {self.synapse}: give a time constant in seconds, or None"
+            )
+        if self.min_voltage > 0 or not self.min_voltage <= self.initial_voltage < 1:
+            raise ConversionError(
+                f"min_voltage is {self.min_voltage} and initial_voltage {self.initial_voltage}: "
+                "wanted min_voltage <= 0 and min_voltage <= initial_voltage < 1 (the threshold)"
+            )
+        if self.first_layer not in ("host", "chip"):
+            raise ConversionError(f"first_layer is {self.first_layer!r}: choose 'host' or 'chip'")
         if self.image is not None and self.image.shape != self.input_shape:
             raise ConversionError(
                 f"images have shape {self.image.shape}, the network takes {self.input_shape}: "
@@ -142,22 +156,11 @@ class SpikingNetwork:
 
     def check_input(self, x):
         """Refuse arrays that are not this network's input; returns them as float32."""
-        from nengo_tactile.conversion.calibration import check_calibration
-
         return np.asarray(check_calibration(self.ann, x, "input"), np.float32)
 
     def with_rates(self, factor):
         """The same function at ``factor`` times the firing rates (see LIFParameters.faster)."""
-        from nengo_tactile.ann.lif import rate_lif_layer
-        from nengo_tactile.conversion.graph import rebuild
-
-        def replace(layer, inputs):
-            if type(layer).__name__ != "RateLIF":
-                return None
-            lif = layer.parameters.faster(factor)
-            return rate_lif_layer()(**vars(lif), sigma=layer.sigma, name=layer.name)(inputs[0])
-
-        return dataclasses.replace(self, ann=rebuild(self.ann, replace))
+        return dataclasses.replace(self, ann=map_lif(self.ann, lambda lif: lif.faster(factor)))
 
     def save(self, folder):
         """Write the network to a folder, whole or not at all."""

@@ -8,7 +8,7 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.conversion import support
-from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild
+from nengo_tactile.conversion.graph import consumers, functional, rebuild
 from nengo_tactile.errors import ConversionError
 
 _INACTIVE = ("Dropout", "SpatialDropout2D", "GaussianNoise")
@@ -130,6 +130,7 @@ def merge_average_pooling(model):
             config["strides"] = tuple(s * p for s, p in zip(layer.strides, step))
             kernel = _convolution_over_pool(kernel, size, step)
             config["kernel_size"] = kernel.shape[:2]
+            config["padding"] = "valid"  # pooling leaves incomplete windows out
             new = tf.keras.layers.Conv2D.from_config(config)
         output = new(inputs[0])
         new.set_weights([kernel, *bias])
@@ -163,7 +164,7 @@ def _weighted_readers(pool, readers, by_name):
 
 
 def _takes_pooling(conv):
-    return conv.padding == "valid" or tuple(conv.kernel_size) == (1, 1) == tuple(conv.strides)
+    return conv.padding == "valid" or tuple(conv.kernel_size) == (1, 1)
 
 
 def _pool_geometry(pool):
@@ -228,6 +229,32 @@ def use_lif(model, parameters, sigma=0.0):
     return rebuild(functional(model), replace)
 
 
+def map_lif(model, change=lambda lif: lif, sigma=0.0):
+    """Change the parameters of every LIF layer.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `use_lif`.
+    change : callable
+        ``LIFParameters -> LIFParameters``.
+    sigma : float
+        Smoothing of the new layers; 0 makes their rates exact.
+
+    Returns
+    -------
+    tf.keras.Model
+    """
+
+    def replace(layer, inputs):
+        if type(layer).__name__ != "RateLIF":
+            return None
+        lif = change(layer.parameters)
+        return rate_lif_layer()(**vars(lif), sigma=sigma, name=layer.name)(inputs[0])
+
+    return rebuild(functional(model), replace)
+
+
 def use_relu(model):
     """Put ReLUs where LIF rates are: the inverse of `use_lif`."""
     tf = stack.tensorflow()
@@ -235,7 +262,7 @@ def use_relu(model):
     def replace(layer, inputs):
         if type(layer).__name__ == "RateLIF":
             return tf.keras.layers.Activation("relu", name=layer.name)(inputs[0])
-        return copy_layer(layer, inputs)
+        return None
 
     return rebuild(functional(model), replace)
 

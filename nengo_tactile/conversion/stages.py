@@ -128,7 +128,10 @@ def stages_of(model):
             stages.append(dataclasses.replace(linear, lif=layer.parameters))
             made[id(output)] = (linear.name, None)
         else:
-            raise ConversionError(f"{label}: is no linear layer and no neuron layer")
+            raise ConversionError(
+                f"{label}: is no linear layer and no LIF layer; give all hidden layers ReLUs, or "
+                "all of them RateLIF"
+            )
     source, linear = made[id(model.outputs[0])]
     if linear is None:
         raise ConversionError(

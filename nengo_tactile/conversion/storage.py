@@ -1,20 +1,20 @@
 """Spiking networks as folders: architecture and settings as JSON, weights as .npz.
 
-Nothing in such a folder is ever executed: only layers of the support table are built.
+Nothing in such a folder is ever executed: see `nengo_tactile.ann.portable`.
 """
 
-import dataclasses
+import contextlib
+import hashlib
 import importlib.resources
 import json
 from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile import files, stack
-from nengo_tactile.ann.lif import rate_lif_layer
+from nengo_tactile import files
+from nengo_tactile.ann.portable import model_from_config
 from nengo_tactile.conversion.network import SpikingNetwork
-from nengo_tactile.conversion.support import TABLE
-from nengo_tactile.errors import ModelFileError, TactileError
+from nengo_tactile.errors import ConversionError, ModelFileError, TactileError
 from nengo_tactile.events.images import TactileImage
 
 FORMAT = 1
@@ -57,13 +57,26 @@ def save(network, folder):
         "settings": {name: getattr(network, name) for name in _SETTINGS},
         "image": None if network.image is None else network.image.to_dict(),
     }
-    weights = {f"{i:03d}": w for i, w in enumerate(network.ann.get_weights())}
+    description = json.loads(json.dumps(description, default=files.plain))
+    arrays = network.ann.get_weights()
+    weights = {f"{i:03d}": w for i, w in enumerate(arrays)}
+    description["sha256"] = _digest(description, arrays)
     with files.atomic_folder(folder) as temporary:
         files.write_json(temporary / "network.json", description)
         files.write_npz(temporary / "weights.npz", **weights)
         files.write_json(temporary / "card.json", network.card)
         with files.atomic_write(temporary / "card.md") as file:
             file.write(card_text(folder.name, network))
+
+
+def _digest(description, arrays):
+    """Digest of all that decides what a network computes."""
+    told = {key: value for key, value in description.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _foreign(folder):
@@ -104,8 +117,14 @@ def load(source):
             f"{folder / 'network.json'}: format {description.get('format')!r}, this version reads "
             f"{FORMAT}: update nengo-tactile, or save the network again"
         )
+    arrays = _arrays(folder / "weights.npz")
+    if description.get("sha256") != _digest(description, arrays):
+        raise ModelFileError(
+            f"{folder}: network.json and weights.npz do not have the digest that was saved with "
+            "them: one is damaged or was changed; restore the folder from its source"
+        )
     try:
-        model = _model(folder, description["architecture"])
+        model = _model(folder, description["architecture"], arrays)
         settings = dict(description["settings"])
         image = description["image"]
         return SpikingNetwork(
@@ -114,9 +133,9 @@ def load(source):
             card=_read_json(folder / "card.json"),
             **settings,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, TactileError):
-            raise
+    except ModelFileError:
+        raise
+    except (TactileError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(
             f"{folder / 'network.json'}: damaged ({type(error).__name__}: {error}): restore the "
             "folder from its source"
@@ -127,10 +146,9 @@ def shipped_models():
     """Folders of the models that come with the package, {name: Path}."""
     found = {}
     roots = [Path(__file__).parents[2] / "models"]
-    try:
+    # run from a checkout that is not installed, the second is not there
+    with contextlib.suppress(ModuleNotFoundError):
         roots.insert(0, Path(str(importlib.resources.files("nengo_tactile.models"))))
-    except ModuleNotFoundError:  # run from a checkout that is not installed
-        pass
     for root in roots:
         if root.is_dir():
             for path in sorted(root.iterdir()):
@@ -155,39 +173,33 @@ def _read_json(path):
     return data
 
 
-def _model(folder, architecture):
-    tf = stack.tensorflow()
-    for layer in architecture["config"]["layers"]:
-        if layer["class_name"].rsplit(">", 1)[-1] not in TABLE or layer["class_name"] == "Lambda":
-            raise ModelFileError(
-                f"{folder / 'network.json'}: layer '{layer['config'].get('name')}' is a "
-                f"{layer['class_name']}, which is never loaded from a file: rebuild the model from "
-                "standard layers"
-            )
-    model = tf.keras.models.model_from_json(
-        json.dumps(architecture), custom_objects={"RateLIF": rate_lif_layer()}
-    )
-    path = folder / "weights.npz"
+def _arrays(path):
     try:
         with np.load(path, allow_pickle=False) as stored:
-            weights = [stored[name] for name in sorted(stored.files)]
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise ModelFileError(f"{path}: cannot be read ({error}): restore the file") from error
-    except Exception as error:  # zipfile and zlib have error classes of their own
-        raise ModelFileError(f"{path}: damaged ({error}): restore the file") from error
-    wanted = [tuple(w.shape) for w in model.weights]
-    if [w.shape for w in weights] != wanted:
+            arrays = [stored[name] for name in sorted(stored.files)]
+    except Exception as error:  # numpy, zipfile and zlib have error classes of their own
         raise ModelFileError(
-            f"{path}: arrays of shapes {[w.shape for w in weights]}, the architecture wants "
-            f"{wanted}: the two files belong to different networks"
+            f"{path}: cannot be read ({type(error).__name__}: {error}): restore the file"
+        ) from error
+    for index, array in enumerate(arrays):
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise ModelFileError(
+                f"{path}: array {index:03d} holds {array.dtype} or values that are not finite, "
+                "wanted finite float32: restore the file"
+            )
+    return arrays
+
+
+def _model(folder, architecture, arrays):
+    try:
+        model = model_from_config(architecture, lambda index, entry: None)
+    except ConversionError as error:
+        raise ModelFileError(f"{folder / 'network.json'}: {error}") from error
+    wanted = [tuple(w.shape) for w in model.weights]
+    if [a.shape for a in arrays] != wanted:
+        raise ModelFileError(
+            f"{folder / 'weights.npz'}: arrays of shapes {[a.shape for a in arrays]}, the "
+            f"architecture wants {wanted}: the two files belong to different networks"
         )
-    for index, array in enumerate(weights):
-        if not np.isfinite(array).all():
-            raise ModelFileError(f"{path}: array {index:03d} holds NaN or infinity: restore it")
-    model.set_weights(weights)
+    model.set_weights(arrays)
     return model
-
-
-def with_card(network, card):
-    """The network with another card."""
-    return dataclasses.replace(network, card=card)

@@ -44,6 +44,8 @@ _RELU = {
     "threshold": ((0, 0.0, None), "move the threshold into the bias of the layer before"),
 }
 
+_FALLBACK = Support(remedy="use Conv2D, Dense, AveragePooling2D, Flatten and ReLU")
+
 #: Activation functions by Keras name.
 ACTIVATIONS = {
     "linear": "nothing (the layer is linear)",
@@ -69,16 +71,46 @@ TABLE = {
     "BatchNormalization": Support(
         remedy="fold it into the weights of the layer before, or train without it"
     ),
+    "Add": Support(remedy="let the layers follow one another: there are no residual paths yet"),
     "Lambda": Support(
         remedy="write it with standard layers: code inside a model file is never run"
     ),
 }
 
 
+def markdown():
+    """The table as docs/layers.md: ``python -m nengo_tactile.conversion.support`` prints it."""
+    lines = [
+        "# What each Keras layer becomes",
+        "",
+        "Made by `python -m nengo_tactile.conversion.support > docs/layers.md` from the table that",
+        "`nengo_tactile.check` and all errors use. Other layers cannot be converted: "
+        f"{_FALLBACK.remedy}.",
+        "",
+        "| layer | becomes | engines | limits | instead |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, row in TABLE.items():
+        limits = "; ".join(
+            f"`{attribute}` {allowed[0]!r} ({remedy})"
+            for attribute, (allowed, remedy) in row.limits.items()
+        )
+        engines = ", ".join(row.engines) if row.becomes else "none"
+        cells = (f"`{name}`", row.becomes or "-", engines, limits or "-", row.remedy or "-")
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "| activation | becomes |", "| --- | --- |"]
+    lines += [f"| `{name}` | {becomes} |" for name, becomes in ACTIVATIONS.items()]
+    lines += [
+        "",
+        "Models come from `tf.keras` (Keras 2) or Keras 3, as objects or as .keras and .h5 files.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def support_of(layer):
     """The table's row for a layer (an empty row for unknown types)."""
-    fallback = Support(remedy="use Conv2D, Dense, AveragePooling2D, Flatten and ReLU")
-    return TABLE.get(type(layer).__name__, fallback)
+    return TABLE.get(type(layer).__name__, _FALLBACK)
 
 
 def activation_name(layer):
@@ -98,10 +130,13 @@ def problem(layer):
     tf = stack.tensorflow()
     label = f"layer '{layer.name}' ({type(layer).__name__})"
     row = support_of(layer)
+    if isinstance(layer, tf.keras.Model):
+        return f"{label}: a model inside a model; call its layers one by one"
     if not row.becomes:
         return f"{label}: no engine runs it; {row.remedy}"
-    if type(layer).__name__ == "Dense" and len(layer.input_shape) != 2:
-        return f"{label}: its input has shape {layer.input_shape[1:]}; put a Flatten before it"
+    if type(layer).__name__ == "Dense" and len(layer.get_input_shape_at(0)) != 2:
+        shape = layer.get_input_shape_at(0)[1:]
+        return f"{label}: its input has shape {shape}; put a Flatten before it"
     for name, (allowed, remedy) in row.limits.items():
         value = getattr(layer, name, None)
         value = tuple(value) if isinstance(value, (list, tuple)) else value
@@ -112,6 +147,8 @@ def problem(layer):
         return (
             f"{label}: activation {activation_name(layer)!r} has no spiking neuron here; use 'relu'"
         )
-    if isinstance(layer, tf.keras.Model):
-        return f"{label}: a model inside a model; call its layers one by one"
     return None
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")
