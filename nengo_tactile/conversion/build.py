@@ -104,19 +104,27 @@ def build_nengo(
                         **potential,
                     ),
                     gain=np.ones(stage.n_neurons),
-                    bias=gain * stage.neuron_bias() + lif.offset,
+                    bias=current_bias(stage),
                     label=stage.name,
                 )
                 post = ensemble.neurons
                 ensembles[stage.name] = ensemble
                 spike_probes[stage.name] = nengo.Probe(post, label=f"{stage.name} spikes")
-            nengo.Connection(pre, post, transform=_transform(nengo, stage, gain), synapse=filtered)
+            nengo.Connection(pre, post, transform=transform(stage, gain), synapse=filtered)
             objects[stage.name] = post
         output_probe = nengo.Probe(objects[stages[-1].name], synapse=None, label="output")
     return Built(net, source, ensembles, output_probe, spike_probes)
 
 
-def _transform(nengo, stage, gain):
+def current_bias(stage):
+    """Constant current of every neuron of a spiking stage, (n_neurons,) array."""
+    return stage.lif.gain * stage.neuron_bias() + stage.lif.offset
+
+
+def transform(stage, gain):
+    """A stage's weights times ``gain`` as the transform of a Nengo connection."""
+    import nengo
+
     kernel = stage.kernel * np.float32(gain)
     if stage.kind == "dense":
         return kernel.T

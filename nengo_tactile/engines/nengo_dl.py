@@ -1,20 +1,24 @@
 """Running spiking networks in NengoDL, minibatch by minibatch."""
 
+import math
+import warnings
+
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.engines.counting import BASE, build_counting, drive_current
 from nengo_tactile.engines.recording import Recording
+from nengo_tactile.errors import EngineError
 from nengo_tactile.progress import track
 
-#: Values that the probes of one minibatch may hold (64 MB of float32).
-_PROBE_BUDGET = 16_000_000
-_LARGEST_BATCH = 256
+#: Samples side by side at most: by benchmarks/nengo_dl_speed.py larger minibatches are not
+#: faster on a processor, because a layer's state no longer stays in its cache.
+LARGEST_BATCH = 64
 
 
-def batch_size_for(network, n_steps, n_samples):
-    """Samples that run side by side: as many as keep the probes within 64 MB."""
-    per_sample = n_steps * sum(stage.n_neurons for stage in network.stages)
-    return int(max(1, min(_LARGEST_BATCH, n_samples, _PROBE_BUDGET // per_sample)))
+def batch_size_for(n_samples):
+    """Samples that run side by side: equal minibatches of at most `LARGEST_BATCH`."""
+    return math.ceil(n_samples / math.ceil(n_samples / LARGEST_BATCH))
 
 
 def configure(net, planner="noop"):
@@ -27,6 +31,8 @@ def configure(net, planner="noop"):
         "noop" keeps operators apart. NengoDL's default planner merges their signals and
         copies them at every step; benchmarks/nengo_dl_speed.py measures both.
     """
+    if planner not in ("noop", "default"):
+        raise EngineError(f"planner is {planner!r}: choose 'noop' or 'default'")
     nengo_dl = stack.nengo_dl()
     with net:
         nengo_dl.configure_settings(stateful=False, inference_only=True)
@@ -54,41 +60,41 @@ def run(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
     """
     nengo_dl = stack.nengo_dl()
     x = network.check_input(x)
-    batch_size = batch_size or batch_size_for(network, n_steps, len(x))
-    built = network.build()
-    configure(built.net, planner)
-    fan_out = network.fan_out()
-    flat = x.reshape(len(x), 1, -1)
+    batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
+    if batch_size < 1:
+        raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")
     parts = []
-    with (
-        stack.quiet_build(),
-        nengo_dl.Simulator(
+    with stack.quiet_build():
+        # NengoDL thinks that nobody wants one step of a network with filters
+        warnings.filterwarnings("ignore", message="Running for one timestep")
+        built = build_counting(network, batch_size, planner)
+        with nengo_dl.Simulator(
             built.net, dt=network.dt, minibatch_size=batch_size, progress_bar=False, seed=0
-        ) as sim,
-    ):
-        starts = range(0, len(x), batch_size)
-        for start in track(starts, "running NengoDL", progress=progress):
-            batch = flat[start : start + batch_size]
-            # the simulator's minibatch is fixed: fill the last one up and drop the extra
-            padded = np.zeros((batch_size, 1, flat.shape[2]), np.float32)
-            padded[: len(batch)] = batch
-            data = sim.predict_on_batch({built.input: np.repeat(padded, n_steps, axis=1)})
-            parts.append(_recording(network, built, data, len(batch), fan_out))
+        ) as sim:
+            starts = range(0, len(x), batch_size)
+            for start in track(starts, "running NengoDL", progress=progress):
+                batch = x[start : start + batch_size]
+                # the simulator's minibatch is fixed: fill the last one up and drop the extra
+                padded = np.zeros((batch_size, *x.shape[1:]), np.float32)
+                padded[: len(batch)] = batch
+                built.drive.current.assign(drive_current(network.stages[0], padded))
+                data = sim.predict_on_batch(n_steps=n_steps)
+                parts.append(_recording(network, built, data, len(batch)))
     return Recording.concatenate(parts)
 
 
-def _recording(network, built, data, n, fan_out):
-    outputs = read_out(data[built.output_probe][:n])
-    counts, over_time, synops = {}, {}, {}
-    for stage in network.stages[:-1]:
-        fired = data[built.spike_probes[stage.name]][:n] > 0
-        counts[stage.name] = fired.sum(axis=1, dtype=np.int32)
-        over_time[stage.name] = fired.sum(axis=2, dtype=np.int64)
-        # float32 holds these sums exactly (below 2**24 per neuron) and uses BLAS
-        synops[stage.name] = np.rint(
-            fired.astype(np.float32) @ fan_out[stage.name].astype(np.float32)
-        ).astype(np.int64)
-    return Recording(outputs, counts, over_time, synops, network.dt, "nengo-dl")
+def _recording(network, built, data, n):
+    outputs = read_out(data[built.output][:n]) + network.stages[-1].neuron_bias()
+    counts = {name: data[p][:n, -1].astype(np.int32) for name, p in built.counts.items()}
+    sums = {name: np.rint(data[p][:n]).astype(np.int64) for name, p in built.sums.items()}
+    return Recording(
+        outputs,
+        counts,
+        {name: s[:, :, 0] for name, s in sums.items()},
+        {name: s[:, :, 1] + BASE * s[:, :, 2] for name, s in sums.items()},
+        network.dt,
+        "nengo-dl",
+    )
 
 
 def read_out(potentials):

@@ -83,9 +83,7 @@ def core_table(model, layer_of):
     cores = []
     for number, block in enumerate(model.blocks):
         used = {names.get(k, k): int(v[0]) for k, v in block.utilization().items()}
-        layer = next(
-            name for start, name in layer_of.items() if str(block.label).startswith(start)
-        )
+        layer = next(name for start, name in layer_of.items() if str(block.label).startswith(start))
         cores.append({"layer": layer, "core": number, **used})
     return cores
 
@@ -131,8 +129,7 @@ def place(make_network, dt):
             if core[limit] > CORE_LIMITS[limit]
         }
         over |= {
-            (layer, "compartment base"): base
-            for layer, base in _bases_over_limit(model, labels)
+            (layer, "compartment base"): base for layer, base in _bases_over_limit(model, labels)
         }
         if not over:
             return net, cores

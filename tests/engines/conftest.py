@@ -1,0 +1,66 @@
+"""Tiny networks that every engine runs, and Nengo's reference simulator to compare with."""
+
+import dataclasses
+
+import nengo
+import numpy as np
+import pytest
+
+import nengo_tactile  # noqa: F401  (before TensorFlow)
+from nengo_tactile import stack
+from nengo_tactile.ann.notation import build
+from nengo_tactile.conversion import convert
+
+N_STEPS = 40
+
+
+def pytest_collection_modifyitems(items):
+    """Deprecations inside finished releases, which no change here could mend."""
+    upstream = pytest.mark.filterwarnings(
+        r"ignore::DeprecationWarning:(nengo|nengo_dl|nengo_loihi)\b"
+    )
+    for item in items:
+        if "engines" in item.path.parts:
+            item.add_marker(upstream)
+
+
+def make_network(notation="6x6x2-3c3-4c2s2-7-3o", padding="valid", rate=400.0, **settings):
+    """Convert a network with random weights; returns it with eight random samples."""
+    model = build(notation, seed=3, padding=padding)
+    rng = np.random.default_rng(5)
+    for layer in model.layers:  # biases of both signs
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, rng.normal(0, 0.1, bias.shape)])
+    x = rng.random((8, *model.input_shape[1:]), dtype=np.float32)
+    neuron = settings.pop("neuron", "lif")
+    network = convert(model, x, max_rate=rate, synapse=0.005, n_steps=N_STEPS, neuron=neuron)
+    return dataclasses.replace(network, **settings), x
+
+
+@pytest.fixture(scope="session")
+def small():
+    """A network of two convolutions and a dense layer, and its samples."""
+    return make_network()
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """Run samples one by one in fresh simulators of Nengo's reference backend."""
+    return run_reference
+
+
+def run_reference(network, x, n_steps):
+    """Return (potentials, {layer: spikes}), each (n_samples, n_steps, n), of nengo.Simulator."""
+    potentials, spikes = [], {name: [] for name in network.spiking_layers}
+    for sample in x.reshape(len(x), -1):
+        built = network.build(present=lambda t, sample=sample: sample)
+        with (
+            stack.quiet_build(),
+            nengo.Simulator(built.net, dt=network.dt, progress_bar=False) as sim,
+        ):
+            sim.run_steps(n_steps)
+            potentials.append(sim.data[built.output_probe])
+            for name, probe in built.spike_probes.items():
+                spikes[name].append(sim.data[probe] > 0)
+    return np.array(potentials), {name: np.array(s) for name, s in spikes.items()}
