@@ -41,7 +41,10 @@ def say(text):
 def _show(table):
     from rich.console import Console
 
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a file or a pipe has no width: leave the columns whole
+        console = Console(width=160)
+    console.print(table)
 
 
 @app.command()
@@ -211,11 +214,10 @@ def _options(
 def main(arguments=None):
     """Entry point: maps errors to one message and exit code 2."""
     try:
-        return app(args=arguments, standalone_mode=False) or 0
-    except typer.Abort:
-        return _fail("interrupted; nothing half-written was left")
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing half-written was left, finished parts are kept")
+        code = app(args=arguments, standalone_mode=False) or 0
+        return _fail(_INTERRUPTED) if code == _CTRL_C else code
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail(_INTERRUPTED)
     except TactileError as error:
         return _fail(str(error))
     except OSError as error:
@@ -230,6 +232,11 @@ def main(arguments=None):
             raise
         error.show()
         return 2
+
+
+#: What typer returns for Ctrl-C (128 + SIGINT).
+_CTRL_C = 130
+_INTERRUPTED = "interrupted; nothing half-written was left, finished parts are kept"
 
 
 def _fail(text):

@@ -167,6 +167,8 @@ _UPSTREAM_WARNINGS = (
     "NengoLoihi does not support initial values for 'voltage' being non-zero",
     "tau_s is (already|currently) set to",
     "invalid value encountered in cast",
+    # Nengo 3.2 carries a copy of an old scipy, which numpy 1.25 and later warn about
+    "Conversion of an array with ndim > 0 to a scalar is deprecated",
 )
 
 

@@ -1,0 +1,140 @@
+"""Table 2 on small data: splits, resuming, rows; and on files in ST-MNIST's own format."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+import scipy.io
+
+from nengo_tactile.ann import training
+from nengo_tactile.conversion.lif_training import LIFRecipe
+from nengo_tactile.datasets.eskin import ESkin
+from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.reproduce import commands, st_mnist
+from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
+
+QUICK = training.Recipe("adam", 2, 32, 3e-3, "constant", 0.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Seven simulated recordings a digit, in the files of ST-MNIST."""
+    root = tmp_path_factory.mktemp("stmnist")
+    data = ESkin(split="test", n_samples=200, seed=3)
+    kept = dict.fromkeys(range(10), 0)
+    for index in range(len(data)):
+        events, digit = data[index]
+        if kept[int(digit)] == 7:
+            continue
+        kept[int(digit)] += 1
+        train = np.zeros((101, len(events)))
+        taxel = events["y"].astype(int) * 10 + events["x"]
+        train[taxel, np.arange(len(events))] = np.where(events["p"], 1, -1)
+        train[100] = events["t"] / 1e6
+        place = root / "data_submission" / str(digit)
+        place.mkdir(parents=True, exist_ok=True)
+        scipy.io.savemat(place / f"{index}.mat", {"spiketrain": train})
+    address = np.arange(100)
+    lut = np.stack([address % 10 + 1, address // 10 + 1], 1)
+    scipy.io.savemat(root / "LUT.mat", {"LUT": lut})
+    assert set(kept.values()) == {7}
+    return root
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return st_mnist.Plan(
+        TASKS["stmnist"],
+        n_splits=2,
+        n_emulator=4,
+        recipe=QUICK,
+        modern=QUICK,
+        lif=LIFRecipe(epochs=1),
+        n_steps=20,
+    )
+
+
+def test_runs_on_stmnist_files_and_resumes(folder, plan, tmp_path):
+    lines = []
+    out = tmp_path / "out"
+    table = commands.reproduce_table2(
+        out=out, data_dir=folder, progress=False, say=lines.append, plan=plan
+    )
+    assert table.row_count == 6
+    results = json.loads((out / "results.json").read_text())
+    assert results["n_samples"] == 70
+    rows = {row["name"]: row for row in results["rows"]}
+    assert rows["CNN"]["paper"] == 0.89
+    assert rows["CNN"]["n_test"] == 14
+    assert rows["ANN-SNN (Loihi emulator)"]["n_test"] == 4
+    assert rows["SNN-SLAYER"]["ours_mean"] is None
+    for name in ("CNN", "ANN-SNN (NengoDL)"):
+        values = [split["accuracy"][name] for split in results["splits"]]
+        assert rows[name]["ours_mean"] == pytest.approx(np.mean(values))
+        assert rows[name]["ours_sd"] == pytest.approx(np.std(values, ddof=1))
+    page = (out / "report.html").read_text()
+    assert "Beside the paper" in page
+    assert "not how it does on ST-MNIST" not in page
+
+    # an interrupted run: one split is missing, the other is kept as it is
+    kept = (out / "splits" / "00.json").read_text()
+    (out / "splits" / "01.json").unlink()
+    lines.clear()
+    again, _ = st_mnist.reproduce(plan, out, folder, False, lines.append)
+    assert (out / "splits" / "00.json").read_text() == kept
+    for new, old in zip(again["splits"], results["splits"]):
+        assert new["accuracy"] == old["accuracy"]
+
+
+def test_results_of_other_settings_are_not_mixed(folder, plan, tmp_path):
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / "00.json").write_text(json.dumps({"plan": "another"}))
+    with pytest.raises(ModelFileError, match="other settings"):
+        st_mnist.reproduce(plan, tmp_path, folder, False, str)
+
+
+def test_splits_of_a_plan_differ_but_not_with_their_number(plan):
+    assert plan.fingerprint() == dataclasses.replace(plan, n_splits=9).fingerprint()
+    assert plan.fingerprint() != dataclasses.replace(plan, seed=1).fingerprint()
+
+
+def test_difference_is_in_points():
+    splits = [
+        {
+            "accuracy": {
+                "CNN": 0.9,
+                "ANN-SNN (NengoDL)": 0.88,
+                "CNN on the emulator's samples": 0.91,
+                "ANN-SNN (Loihi emulator)": 0.90,
+            }
+        },
+        {
+            "accuracy": {
+                "CNN": 0.92,
+                "ANN-SNN (NengoDL)": 0.92,
+                "CNN on the emulator's samples": 0.91,
+                "ANN-SNN (Loihi emulator)": 0.91,
+            }
+        },
+    ]
+    found = st_mnist.differences(splits)
+    assert found["CNN to ANN-SNN (NengoDL)"] == pytest.approx(1.0)
+    assert found["CNN to ANN-SNN (emulator), same samples"] == pytest.approx(0.5)
+
+
+def test_every_task_has_the_papers_network_on_its_image():
+    for task in TASKS.values():
+        assert re.match(r"\d+x\d+-6c4-24c3-\d+o", task.network)
+    with pytest.raises(DataError, match="stemnist"):
+        task_named("nothing")
+
+
+def test_images_follow_the_labels():
+    task = TASKS["eskin"]
+    data = open_task(task, "test")
+    x, y = images(task, data, [5, 2], progress=False)
+    assert x.shape == (2, 10, 10, 1)
+    assert y.tolist() == [int(data.targets[5]), int(data.targets[2])]
+    np.testing.assert_array_equal(x[1], task.image(data.read_events(2)))

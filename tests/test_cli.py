@@ -1,0 +1,162 @@
+"""The command line: exit codes, messages, files; every command once, small."""
+
+import errno
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from nengo_tactile import cli, files
+
+
+def run(*arguments):
+    """Run the command line in this process; returns its exit code."""
+    return cli.main([str(argument) for argument in arguments])
+
+
+def test_version_is_quick_and_needs_no_tensorflow():
+    code = (
+        "import sys, nengo_tactile.cli as cli; cli.main(['--version']);"
+        "heavy = {'tensorflow', 'nengo', 'matplotlib', 'scipy', 'tonic'} & set(sys.modules);"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("nengo-tactile ")
+    assert done.stderr == ""
+
+
+def test_start_up_takes_under_a_second():
+    def seconds():
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "nengo_tactile.cli", "--help"], capture_output=True)
+        return time.perf_counter() - start
+
+    # the best of a few: the machine may be busy
+    assert min(seconds() for _ in range(4)) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nonsense"], ["nonsense"]),
+        (["run"], ["Missing argument"]),
+        (["data", "no-such-set"], ["no-such-set", "stemnist"]),
+        (["check", "missing.keras"], ["missing.keras", "no such file"]),
+        (["run", "no-such-model"], ["no-such-model", "shipped"]),
+        (["train", "10x10-6q4-10o", "--out", "m.keras"], ["6q4"]),
+        (["train", "10x10-6c4-10o", "--out", "m.txt"], [".keras"]),
+        (["train", "9x9-6c4-10o", "--out", "m.keras"], ["9x9", "10x10"]),
+        (["train", "10x10-10o", "--out", "m.keras", "--recipe", "x"], ["'x'", "paper"]),
+        (["demo", "--task", "nothing"], ["nothing", "eskin"]),
+        (["report", "missing-folder"], ["missing-folder", "nengo-tactile run"]),
+        (["reproduce", "st-mnist", "--dataset", "nothing"], ["nothing", "stemnist"]),
+    ],
+)
+def test_bad_input_gets_one_message_and_exit_code_2(
+    arguments, words, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 2
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    for word in words:
+        assert word in message
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), ["No space left", "free space"]),
+        (KeyboardInterrupt(), ["interrupted"]),
+    ],
+)
+def test_full_disk_and_interrupt_leave_nothing_behind(error, words, capsys, tmp_path, monkeypatch):
+    out = tmp_path / "table.json"
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(files.os, "fsync", fail)
+    assert run("data", "eskin", "--split", "test", "--out", out) == 2
+    message = capsys.readouterr().err
+    for word in words:
+        assert word in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_prints_the_paper_beside_ours(capsys, tmp_path):
+    out = tmp_path / "table.json"
+    assert run("data", "eskin", "--split", "test", "--paper", "--out", out) == 0
+    table = capsys.readouterr().out
+    assert "ON events" in table
+    written = json.loads(out.read_text())
+    assert written["data"] == "eskin"
+
+
+@pytest.fixture(scope="module")
+def small_model(tmp_path_factory):
+    """A network trained for one epoch through the command line."""
+    folder = tmp_path_factory.mktemp("model")
+    path = folder / "m.keras"
+    assert run("train", "10x10-6c4-8c3-10o", "--out", path, "--epochs", 1) == 0
+    return path
+
+
+def test_train_check_convert_run_report(small_model, tmp_path, capsys):
+    assert run("check", small_model) == 0
+    assert "LIF neurons" in capsys.readouterr().out
+    network = tmp_path / "network"
+    assert run("convert", small_model, "--out", network, "--max-rate", 400, "--steps", 20) == 0
+    for engine, steps in (("nengo-dl", 20), ("loihi", 20)):
+        out = tmp_path / engine
+        code = run(
+            "run", network, "--engine", engine, "--samples", 6, "--steps", steps, "--out", out
+        )
+        assert code == 0
+        numbers = json.loads((out / "results.json").read_text())
+        assert numbers["n_test"] == 6
+        assert len(numbers["accuracy_over_time"]) == steps
+        with np.load(out / "recording.npz", allow_pickle=False) as stored:
+            assert stored["outputs"].shape == (6, steps, 10)
+        assert run("report", out) == 0
+        page = (out / "report.html").read_text()
+        assert "Accuracy over time" in page
+        assert ("On the chip" in page) == (engine == "loihi")
+
+
+def test_check_of_a_model_that_cannot_be_converted(tmp_path, capsys):
+    from nengo_tactile import stack
+
+    tf = stack.tensorflow()
+    layers = tf.keras.layers
+    model = tf.keras.Sequential(
+        [layers.Input((8, 8, 1)), layers.Conv2D(2, 3, activation="elu"), layers.Flatten()]
+    )
+    path = tmp_path / "elu.keras"
+    model.save(path)
+    assert run("check", path) == 2
+    shown = capsys.readouterr()
+    assert "elu" in shown.out
+    assert "cannot be converted" in shown.err
+
+
+def test_doctor_passes_here(capsys):
+    assert run("doctor") == 0
+    shown = capsys.readouterr()
+    for word in ("nengo-dl", "non-commercial", "TF_USE_LEGACY_KERAS", "closed form"):
+        assert word in shown.out
+    assert shown.err == ""
+
+
+def test_doctor_reports_a_missing_package(capsys, monkeypatch):
+    from nengo_tactile import stack
+
+    extra = (*stack.DISTRIBUTIONS, ("no-such-package", "nothing", "none"))
+    monkeypatch.setattr(stack, "DISTRIBUTIONS", extra)
+    assert run("doctor", "--quick") == 2
+    assert "no-such-package" in capsys.readouterr().err
