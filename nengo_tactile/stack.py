@@ -169,6 +169,7 @@ _UPSTREAM_WARNINGS = (
     "invalid value encountered in cast",
     # Nengo 3.2 carries a copy of an old scipy, which numpy 1.25 and later warn about
     "Conversion of an array with ndim > 0 to a scalar is deprecated",
+    "`product` is deprecated",
 )
 
 
