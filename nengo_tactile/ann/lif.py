@@ -142,6 +142,11 @@ def _make_layer():
 
     tf = stack.tensorflow()
 
+    def log1p_of_inverse(value, log_value):
+        """``log(1 + 1 / value)``, and a gradient without the ``1 / value**2`` that overflows."""
+        small = tf.math.log1p(tf.minimum(value, 1.0)) - log_value
+        return tf.where(value > 1, tf.math.log1p(1 / tf.maximum(value, 1.0)), small)
+
     @tf.keras.utils.register_keras_serializable("nengo_tactile")
     class RateLIF(tf.keras.layers.Layer):
         """Static response of LIF neurons, ``amplitude * rate(gain * x)``.
@@ -166,12 +171,17 @@ def _make_layer():
             lif = self.parameters
             excess = lif.gain * x + (lif.offset - 1)
             if self.sigma:
-                excess = self.sigma * tf.nn.softplus(excess / self.sigma)
-                # where softplus underflows the rate is zero anyway
-                excess = tf.maximum(excess, 1e-30)
-                return lif.amplitude / (lif.tau_ref + lif.tau_rc * tf.math.log1p(1 / excess))
+                scaled = excess / self.sigma
+                softened = tf.nn.softplus(scaled)
+                # far below the threshold softplus(z) is exp(z), which underflows
+                log_soft = tf.where(
+                    scaled > -15, tf.math.log(tf.maximum(softened, 1e-7)), scaled
+                ) + math.log(self.sigma)
+                interval = log1p_of_inverse(self.sigma * softened, log_soft)
+                return lif.amplitude / (lif.tau_ref + lif.tau_rc * interval)
             safe = tf.where(excess > 0, excess, 1.0)
-            rate = 1 / (lif.tau_ref + lif.tau_rc * tf.math.log1p(1 / safe))
+            interval = log1p_of_inverse(safe, tf.math.log(safe))
+            rate = 1 / (lif.tau_ref + lif.tau_rc * interval)
             return tf.where(excess > 0, lif.amplitude * rate, 0.0)
 
         def get_config(self):

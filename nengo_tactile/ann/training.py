@@ -281,8 +281,7 @@ def resume(path, model, optimizer, history, mark):
     if not path.exists():
         return 0
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = files.read_npz(path)
         state = json.loads(str(arrays["state"]))
         if state["fingerprint"] != mark:
             raise ModelFileError(

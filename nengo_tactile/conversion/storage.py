@@ -175,12 +175,12 @@ def _read_json(path):
 
 def _arrays(path):
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = [stored[name] for name in sorted(stored.files)]
+        stored = files.read_npz(path)
     except Exception as error:  # numpy, zipfile and zlib have error classes of their own
         raise ModelFileError(
             f"{path}: cannot be read ({type(error).__name__}: {error}): restore the file"
         ) from error
+    arrays = [stored[name] for name in sorted(stored)]
     for index, array in enumerate(arrays):
         if array.dtype != np.float32 or not np.isfinite(array).all():
             raise ModelFileError(

@@ -44,7 +44,8 @@ _RELU = {
     "threshold": ((0, 0.0, None), "move the threshold into the bias of the layer before"),
 }
 
-_FALLBACK = Support(remedy="use Conv2D, Dense, AveragePooling2D, Flatten and ReLU")
+#: The row of every layer type that is not in the table.
+FALLBACK = Support(remedy="use Conv2D, Dense, AveragePooling2D, Flatten and ReLU")
 
 #: Activation functions by Keras name.
 ACTIVATIONS = {
@@ -78,39 +79,9 @@ TABLE = {
 }
 
 
-def markdown():
-    """The table as docs/layers.md: ``python -m nengo_tactile.conversion.support`` prints it."""
-    lines = [
-        "# What each Keras layer becomes",
-        "",
-        "Made by `python -m nengo_tactile.conversion.support > docs/layers.md` from the table that",
-        "`nengo_tactile.check` and all errors use. Other layers cannot be converted: "
-        f"{_FALLBACK.remedy}.",
-        "",
-        "| layer | becomes | engines | limits | instead |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, row in TABLE.items():
-        limits = "; ".join(
-            f"`{attribute}` {allowed[0]!r} ({remedy})"
-            for attribute, (allowed, remedy) in row.limits.items()
-        )
-        engines = ", ".join(row.engines) if row.becomes else "none"
-        cells = (f"`{name}`", row.becomes or "-", engines, limits or "-", row.remedy or "-")
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "| activation | becomes |", "| --- | --- |"]
-    lines += [f"| `{name}` | {becomes} |" for name, becomes in ACTIVATIONS.items()]
-    lines += [
-        "",
-        "Models come from `tf.keras` (Keras 2) or Keras 3, as objects or as .keras and .h5 files.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
 def support_of(layer):
     """The table's row for a layer (an empty row for unknown types)."""
-    return TABLE.get(type(layer).__name__, _FALLBACK)
+    return TABLE.get(type(layer).__name__, FALLBACK)
 
 
 def activation_name(layer):
@@ -148,7 +119,3 @@ def problem(layer):
             f"{label}: activation {activation_name(layer)!r} has no spiking neuron here; use 'relu'"
         )
     return None
-
-
-if __name__ == "__main__":
-    print(markdown(), end="")

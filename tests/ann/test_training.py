@@ -1,0 +1,194 @@
+"""Training: seeded, resumable, and loud about data it cannot learn from."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from nengo_tactile import stack
+from nengo_tactile.ann import training
+from nengo_tactile.ann.augment import shift, shifted_epochs
+from nengo_tactile.ann.notation import build
+from nengo_tactile.ann.training import MODERN, PAPER, Recipe, train
+from nengo_tactile.errors import DataError, ModelFileError
+
+SHORT = Recipe(epochs=4, batch_size=8)
+
+
+@pytest.fixture
+def samples(rng):
+    y = rng.integers(0, 3, 30)
+    x = rng.random((30, 4, 4, 1), dtype=np.float32) * 0.2
+    x[np.arange(30), y, 1] += 1
+    return x, y
+
+
+def network(seed=0):
+    return build("4x4-2c2-3o", seed=seed)
+
+
+def equal(one, other):
+    return all((a == b).all() for a, b in zip(one.get_weights(), other.get_weights()))
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_learns_and_repeats_itself(samples):
+    one, other, third = network(), network(), network()
+    history = train(one, samples, MODERN, seed=1, validation=samples)
+    assert training.accuracy(one, *samples) >= 0.95
+    assert history.loss[-1] < history.loss[0] and len(history.accuracy) == MODERN.epochs
+    assert history.validation_accuracy[-1] == training.accuracy(one, *samples)
+    train(other, samples, MODERN, seed=1)
+    train(third, samples, MODERN, seed=2)
+    assert equal(one, other) and not equal(one, third)
+
+
+@pytest.mark.parametrize("recipe", [SHORT, dataclasses.replace(PAPER, epochs=4, batch_size=8)])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_resumed_training_equals_an_uninterrupted_one(samples, tmp_path, recipe, fresh):
+    data = shifted_epochs(samples[0][None], samples[1][None], seed=3) if fresh else samples
+
+    def until(epoch):
+        def some(number):
+            if number == epoch:
+                raise Interrupted
+            return data(number) if fresh else data
+
+        return some
+
+    whole, half = network(), network()
+    wanted = train(whole, data, recipe, seed=5, validation=samples)
+    path = tmp_path / "checkpoint.npz"
+    with pytest.raises(Interrupted):
+        train(half, until(2), recipe, seed=5, validation=samples, checkpoint=path)
+    again = network()
+    history = train(again, data, recipe, seed=5, validation=samples, checkpoint=path)
+    assert equal(again, whole) and history == wanted
+    # a finished training is only read back
+    done = network()
+    assert train(done, data, recipe, seed=5, checkpoint=path) == wanted
+    assert equal(done, whole)
+
+
+def test_checkpoints_of_other_trainings_are_refused(samples, tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    x, y = samples
+    train(network(), samples, SHORT, seed=0, checkpoint=path)
+    kept = path.read_bytes()
+    others = [
+        (network(), samples, dataclasses.replace(SHORT, epochs=5), 0),
+        (network(), samples, SHORT, 1),
+        (network(), (x[::-1], y), SHORT, 0),
+        (build("4x4-3c2-3o"), samples, SHORT, 0),
+    ]
+    for model, data, recipe, seed in others:
+        with pytest.raises(ModelFileError, match="belongs to another"):
+            train(model, data, recipe, seed=seed, checkpoint=path)
+    assert path.read_bytes() == kept
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", "cut", "other"])
+def test_damaged_checkpoints_are_refused(samples, tmp_path, content):
+    path = tmp_path / "checkpoint.npz"
+    train(network(), samples, SHORT, checkpoint=path)
+    if content == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif content == "other":
+        np.savez(path, state=np.array(json.dumps([1])))
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ModelFileError, match="not a readable checkpoint"):
+        train(network(), samples, SHORT, checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x[:0], y[:0]), "no samples"),
+        (lambda x, y: (x, y[:-1]), "30 inputs but 29 labels"),
+        (lambda x, y: (np.where(np.arange(30)[:, None, None, None] == 7, np.nan, x), y), r"\(7, 0"),
+        (lambda x, y: (x * np.inf, y), "must be finite"),
+        (lambda x, y: (x, y + 1), "from 1 to 3"),
+        (lambda x, y: (x, y - 1), "from -1 to 1"),
+        (lambda x, y: (x, y.astype(float)), "float64"),
+    ],
+)
+def test_bad_samples_are_refused(samples, change, message):
+    with pytest.raises(DataError, match=message):
+        train(network(), change(*samples), SHORT)
+
+
+def test_bad_samples_of_a_later_epoch_are_refused(samples):
+    x, y = samples
+    with pytest.raises(DataError, match="epoch 3"):
+        train(network(), lambda epoch: (x, y + 5 * (epoch == 2)), SHORT)
+
+
+def test_exploding_loss_is_an_error(samples):
+    recipe = Recipe("rmsprop", 3, 8, 1e30, "constant", 0.0, 0.0)
+    with pytest.raises(DataError, match="loss became"):
+        train(network(), samples, recipe)
+
+
+@pytest.mark.parametrize("change", [{"optimizer": "sgd"}, {"schedule": "step"}])
+def test_unknown_settings_are_refused(samples, change):
+    with pytest.raises(DataError, match="unknown"):
+        train(network(), samples, dataclasses.replace(SHORT, **change))
+
+
+def test_first_loss_is_the_smoothed_cross_entropy(samples):
+    x, y = samples
+    model = network()
+    z = training.predict(model, x).astype(np.float64)
+    log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
+    for smoothing in (0.0, 0.1):
+        recipe = Recipe("adam", 1, 30, 0.0, "constant", smoothing, 1e-2)
+        history = train(model, samples, recipe)
+        wanted = (1 - smoothing) * -log_p[np.arange(30), y] - smoothing * log_p.mean(1)
+        assert history.loss[0] == pytest.approx(wanted.mean(), rel=1e-5)
+
+
+def test_one_rmsprop_step_by_hand(samples):
+    """Gradients of a linear network are known in closed form."""
+    x, y = samples[0].reshape(30, 16), samples[1]
+    model = build("16-3o")
+    kernel, bias = model.get_weights()
+    z = x @ kernel + bias
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    gradient = x.T @ (p - np.eye(3)[y]) / 30 + 0.1 * kernel  # weight decay 0.1
+    # Keras: mean square <- 0.9 * 0 + 0.1 g**2, step = rate * g / sqrt(mean square + 1e-7)
+    wanted = kernel - 0.01 * gradient / np.sqrt(0.1 * gradient**2 + 1e-7)
+    train(model, (x, y), Recipe("rmsprop", 1, 30, 0.01, "constant", 0.0, 0.1))
+    assert np.allclose(model.get_weights()[0], wanted, atol=1e-5)
+
+
+def test_learning_rates():
+    recipe = Recipe(learning_rate=0.4)
+    rates = [training.learning_rate_at(recipe, step, 100) for step in range(100)]
+    assert rates[:5] == pytest.approx([0.08, 0.16, 0.24, 0.32, 0.4])
+    assert rates[5] == pytest.approx(0.4) and rates[-1] < 0.4 * 1e-3
+    assert rates[52] == pytest.approx(0.4 * (1 + np.cos(np.pi * 47 / 95)) / 2)
+    assert training.learning_rate_at(PAPER, 99, 100) == 1e-3
+
+
+def test_predict_in_minibatches(samples):
+    model = network()
+    tf = stack.tensorflow()
+    wanted = model(tf.constant(samples[0])).numpy()
+    assert np.allclose(training.predict(model, samples[0], batch_size=7), wanted, atol=1e-6)
+    assert training.predict(model, samples[0][:0]).shape == (0, 3)
+
+
+def test_shift_moves_each_image_as_a_whole(rng):
+    x = np.zeros((200, 5, 6, 1))
+    x[:, 2, 3] = 1
+    moved = shift(x, rng)
+    rows, columns = (np.argmax(moved.sum(axis=a)[..., 0], axis=1) for a in (2, 1))
+    assert (moved.sum(axis=(1, 2, 3)) == 1).all()
+    assert {*zip(rows - 2, columns - 3)} == {(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)}
+    epochs = shifted_epochs(x[None], np.zeros((1, 200), int), seed=1)
+    assert (epochs(4)[0] == epochs(4)[0]).all() and (epochs(4)[0] != epochs(5)[0]).any()

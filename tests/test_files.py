@@ -1,0 +1,131 @@
+"""Files are written whole or not at all."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nengo_tactile import files
+
+
+@pytest.fixture(params=["full disk", "Ctrl-C"])
+def stop(request):
+    if request.param == "Ctrl-C":
+        return KeyboardInterrupt()
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def umask():
+    old = os.umask(0o027)
+    yield 0o027
+    os.umask(old)
+
+
+def test_write_makes_folders_and_honours_the_umask(tmp_path, umask):
+    path = tmp_path / "new" / "file.txt"
+    with files.atomic_write(path) as file:
+        file.write("é")
+        assert not path.exists()
+    assert path.read_bytes() == "é".encode()
+    assert path.stat().st_mode & 0o777 == 0o640
+    with files.atomic_folder(tmp_path / "folder") as folder:
+        (folder / "a").write_text("a")
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o750
+
+
+def test_interrupted_write_keeps_the_old_file(tmp_path, stop):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(type(stop)) as caught, files.atomic_write(path) as file:
+        file.write("half")
+        raise stop
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["file.txt"]
+    if isinstance(stop, OSError):
+        assert caught.value.filename == str(path)
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "chmod"])
+def test_failing_system_calls_keep_the_old_file(tmp_path, monkeypatch, stop, call):
+    def fail(*arguments, **options):
+        raise stop
+
+    path = tmp_path / "file.json"
+    files.write_json(path, {"old": 1})
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(type(stop)):
+        files.write_json(path, {"new": 1})
+    assert json.loads(path.read_text()) == {"old": 1}
+    assert os.listdir(tmp_path) == ["file.json"]
+
+
+def test_interrupted_folder_keeps_the_old_one(tmp_path, stop):
+    path = tmp_path / "folder"
+    with files.atomic_folder(path) as folder:
+        (folder / "a").write_text("old")
+    with pytest.raises(type(stop)), files.atomic_folder(path) as folder:
+        (folder / "a").write_text("half")
+        raise stop
+    assert (path / "a").read_text() == "old" and os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_folder_survives_a_failing_swap(tmp_path, monkeypatch, stop, number):
+    path, calls, replace = tmp_path / "folder", [], os.replace
+    with files.atomic_folder(path) as folder:
+        (folder / "a").write_text("old")
+
+    def fail_once(source, target):
+        calls.append(source)
+        if len(calls) == number:
+            raise stop
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_once)
+    with pytest.raises(type(stop)) as caught, files.atomic_folder(path) as folder:
+        (folder / "a").write_text("new")
+    assert (path / "a").read_text() == "old" and os.listdir(tmp_path) == ["folder"]
+    if isinstance(stop, OSError):
+        assert caught.value.filename == str(path)
+
+
+def test_folder_is_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "folder"
+    for name in "ab":
+        with files.atomic_folder(path) as folder:
+            (folder / name).write_text(name)
+    assert os.listdir(path) == ["b"] and os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_file_inside_the_folder_is_named_by_its_final_place(tmp_path, monkeypatch):
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with (
+        pytest.raises(OSError, match="folder") as caught,
+        files.atomic_folder(tmp_path / "folder") as f,
+    ):
+        files.write_json(f / "a.json", {})
+    assert caught.value.filename == str(tmp_path / "folder") and os.listdir(tmp_path) == []
+
+
+def test_json_takes_numpy_and_refuses_nan(tmp_path):
+    path = tmp_path / "a.json"
+    data = {"n": np.int64(3), "x": np.arange(2), "f": np.float32(0.5), "path": Path("a")}
+    files.write_json(path, data)
+    assert json.loads(path.read_text()) == {"n": 3, "x": [0, 1], "f": 0.5, "path": "a"}
+    for bad in (float("nan"), np.inf, {1, 2}):
+        with pytest.raises((ValueError, TypeError)):
+            files.write_json(path, bad)
+    assert json.loads(path.read_text())["n"] == 3
+
+
+def test_npz_is_read_back_without_pickles(tmp_path, rng):
+    values = rng.random((3, 4))
+    files.write_npz(tmp_path / "a.npz", values=values, name=np.array("x"))
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as stored:
+        assert (stored["values"] == values).all() and str(stored["name"]) == "x"
