@@ -52,9 +52,9 @@ def build_nengo(
     min_voltage : float
         Floor of the membrane potential in units of the threshold. Below zero it keeps
         inhibition that arrives before excitation (Nengo's default 0 forgets it).
-    initial_voltage : float
-        Membrane potential at the start, in units of the threshold. Half of it rounds the
-        first spike's time instead of delaying it.
+    initial_voltage : float or dict of str to float
+        Membrane potential at the start, in units of the threshold; a dict gives each spiking
+        stage its own. Half of it rounds the first spike's time instead of delaying it.
     spiking : bool
         LIF neurons, or (False) their rates, which equal the Keras model.
     present : callable or nengo.Process, optional
@@ -86,10 +86,13 @@ def build_nengo(
                 lif = stage.lif
                 gain = lif.gain
                 kind = nengo.LIF if spiking else nengo.LIFRate
+                start = initial_voltage
+                if isinstance(start, dict):
+                    start = start[stage.name]
                 potential = (
                     {
                         "min_voltage": min_voltage,
-                        "initial_state": {"voltage": nengo.dists.Choice([initial_voltage])},
+                        "initial_state": {"voltage": nengo.dists.Choice([start])},
                     }
                     if spiking
                     else {}

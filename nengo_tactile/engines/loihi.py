@@ -6,15 +6,29 @@ takes ``target="loihi"``.
 The tactile image is a constant analogue current, which the chip cannot take in. Either the
 first layer's neurons run on the host and send their spikes (``first_layer="host"``), or one
 integrate-and-fire neuron per pixel does, and all layers are on the chip ("chip").
+
+The chip's neurons start at zero, fire at whole steps and lose what their potential was above
+the threshold: a neuron that should fire every 2.5 steps fires every 3. So fast neurons lose
+most, and the same network does better there with lower rates and more steps: see
+`chip_settings`.
 """
 
 import dataclasses
+import io
 
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.conversion.build import build_nengo
+from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emulator
 from nengo_tactile.engines.nengo_dl import read_out
-from nengo_tactile.engines.placement import CORES_PER_CHIP, build_model, core_table, place
+from nengo_tactile.engines.placement import (
+    CORE_LIMITS,
+    CORES_PER_CHIP,
+    build_model,
+    core_table,
+    place,
+)
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
 from nengo_tactile.progress import track
@@ -47,6 +61,54 @@ class ChipReport:
         """Chips needed, at 128 cores each."""
         return -(-len(self.cores) // CORES_PER_CHIP)
 
+    def rows(self):
+        """One dict per layer on the chip: its cores, and the fullest of them in each respect."""
+        layers = dict.fromkeys(core["layer"] for core in self.cores)
+        rows = []
+        for layer in layers:
+            cores = [core for core in self.cores if core["layer"] == layer]
+            most = {limit: max(core[limit] for core in cores) for limit in CORE_LIMITS}
+            rows.append(
+                {
+                    "layer": layer,
+                    "cores": len(cores),
+                    "neurons": sum(core["compartments"] for core in cores),
+                    **most,
+                    "weight_error": self.weight_error.get(layer),
+                }
+            )
+        return rows
+
+    def to_dict(self):
+        """Everything as JSON takes it; ``ChipReport(**report.to_dict())`` gives it back."""
+        return {**dataclasses.asdict(self), "on_host": list(self.on_host)}
+
+    def table(self):
+        """As a rich table; shares are of the core's limit, on the layer's fullest core."""
+        from rich.table import Table
+
+        host = ", ".join(self.on_host) or "none"
+        table = Table(
+            title=f"{len(self.cores)} cores of {self.n_chips} Loihi chip(s); layers on the host: "
+            f"{host}",
+            title_justify="left",
+        )
+        table.add_column("layer")
+        for name in ("cores", "neurons", *CORE_LIMITS, "8-bit weight error"):
+            table.add_column(name.replace("_", " "), justify="right")
+        for row in self.rows():
+            shares = [f"{row[limit] / CORE_LIMITS[limit]:.0%}" for limit in CORE_LIMITS]
+            error = "-" if row["weight_error"] is None else f"{row['weight_error']:.2%}"
+            table.add_row(row["layer"], str(row["cores"]), str(row["neurons"]), *shares, error)
+        return table
+
+    def __str__(self):
+        from rich.console import Console
+
+        console = Console(width=110, file=io.StringIO())
+        console.print(self.table())
+        return console.file.getvalue().rstrip()
+
 
 class _Input:
     """The sample on show; the host's input Node reads it at every step."""
@@ -69,11 +131,15 @@ def _network(network, shown, first_layer):
     import nengo
 
     nengo_loihi = stack.nengo_loihi()
-    built = network.build(present=shown)
-    net = built.net
-    nengo_loihi.add_params(net)
     stages = {stage.name: stage for stage in network.stages[:-1]}
     first = network.stages[0].name
+    # the chip starts at zero
+    start = dict.fromkeys(stages, 0.0)
+    if first_layer == "host":
+        start[first] = network.initial_voltage
+    built = build_nengo(network.stages, network.synapse, network.min_voltage, start, present=shown)
+    net = built.net
+    nengo_loihi.add_params(net)
     on_chip = {
         name: (ensemble, stages[name].output_shape)
         for name, ensemble in built.ensembles.items()
@@ -212,6 +278,11 @@ def run(network, x, n_steps, progress=None, target="sim", first_layer=None):
     Recording
         Its spikes and synaptic operations include the host's layers; with
         ``first_layer="chip"`` the input neurons are the layer "input".
+
+    Raises
+    ------
+    EngineError
+        If the network cannot be placed, or if integers overflow while it runs.
     """
     nengo_loihi = stack.nengo_loihi()
     if target not in ("sim", "simreal", "loihi"):
@@ -241,7 +312,7 @@ def run(network, x, n_steps, progress=None, target="sim", first_layer=None):
                     else:
                         reset_emulator(sim)
                 shown.values = flat[index].astype(float)
-                sim.run_steps(n_steps)
+                _run_steps(sim, n_steps, index)
                 parts.append(_recording(network, built, sim, fan_out))
         finally:
             sim.close()
@@ -249,43 +320,28 @@ def run(network, x, n_steps, progress=None, target="sim", first_layer=None):
 
 
 def _simulator(nengo_loihi, built, network, target):
-    return nengo_loihi.Simulator(built.net, dt=network.dt, target=target, seed=0)
+    sim = nengo_loihi.Simulator(built.net, dt=network.dt, target=target, seed=0)
+    if target != "loihi":
+        be_strict(sim.sims["emulator"])
+    if target == "sim":
+        deliver_at_once(sim.sims["emulator"])
+    return sim
 
 
-def reset_emulator(sim):
-    """Put an emulator and its host back to time zero, so that no state leaks.
+def _run_steps(sim, n_steps, index):
+    from nengo.exceptions import SimulationError
 
-    ``nengo_loihi.Simulator.reset`` is not implemented in 1.1.0. Everything that changes while
-    it runs is set back here: compartments, spikes under way, probes, host simulators and the
-    queues between them. A test compares a sample after others with the sample alone.
-
-    Parameters
-    ----------
-    sim : nengo_loihi.Simulator
-        With target "sim" or "simreal", without learning.
-    """
-    from nengo_loihi.simulator import StepRunner
-
-    emulator = sim.sims["emulator"]
-    state = emulator.compartment
-    for name in ("input", "current", "voltage", "spiked", "spike_count", "ref_count"):
-        getattr(state, name)[...] = 0
-    for queue in emulator.synapses.spikes_in.values():
-        queue.clear()
-    for spike_input in emulator.inputs:
-        spike_input.spikes.clear()
-    for probe in emulator.probes.outputs:
-        emulator.probes.clear_probe(probe)
-    emulator.probes.probe_filter = type(emulator.probes.probe_filter)(dt=sim.dt)
-    emulator.t = 0
-    for name in ("host_pre", "host"):
-        if name in sim.sims:
-            sim.sims[name].reset()
-    sim.clear_probes()
-    sim._n_steps = 0
-    sim._probe_step_time()
-    # the runner holds on to step functions that the host's reset replaced
-    sim._runner = StepRunner(sim.model, sim.sims, sim.precompute, sim.timers)
+    try:
+        sim.run_steps(n_steps)
+    except SimulationError as error:
+        if "Overflow" not in str(error):
+            raise
+        step = sim.sims["emulator"].t
+        raise EngineError(
+            f"sample {index}, step {step}: {error}: more current arrives at a neuron than Loihi's "
+            "registers hold (21 bits of input, 23 bits of current), and it would wrap around; "
+            "lower the firing rates (`network.with_rates(0.5)`) or train with smaller weights"
+        ) from error
 
 
 def _recording(network, built, sim, fan_out):
