@@ -26,8 +26,9 @@ class Trial:
         Accuracy (with labels) or agreement with the Keras model, averaged over the last
         tenth of the steps.
     error : float
-        Root mean square of (read-out - Keras model's logits) after the last step, relative to
-        that of the logits.
+        How far the read-out is from the Keras model's logits after the last step: root mean
+        square over samples and classes, each sample's values brought to mean 0 and SD 1 (a
+        common offset or scale changes no winner).
     spikes : float
         Spikes per sample over the whole presentation.
     """
@@ -103,8 +104,8 @@ def tune(
         recording = run(candidate, x, network.n_steps, progress=False)
         score = float(recording.accuracy(target)[-tail:].mean())
         spikes = sum(float(s.sum()) for s in recording.spikes_over_time.values()) / len(x)
-        error = float(np.sqrt(np.mean((recording.outputs[:, -1] - logits) ** 2)))
-        error /= float(np.sqrt(np.mean(logits**2))) or 1.0
+        off = _standardised(recording.outputs[:, -1]) - _standardised(logits)
+        error = float(np.sqrt(np.mean(off**2)))
         trials.append(Trial(rate, synapse, score, error, spikes))
         candidates.append(candidate)
     best = max(trial.score for trial in trials)
@@ -112,3 +113,9 @@ def tune(
     least = min(trials[i].error for i in accurate)
     close = [i for i in accurate if trials[i].error <= error_margin * least]
     return candidates[min(close, key=lambda i: trials[i].spikes)], trials
+
+
+def _standardised(values):
+    """Each row with mean 0 and standard deviation 1."""
+    centred = values - values.mean(axis=1, keepdims=True)
+    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-12)

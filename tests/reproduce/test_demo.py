@@ -14,7 +14,7 @@ def small(monkeypatch):
     monkeypatch.setattr(module, "N_TRAIN", 300)
     monkeypatch.setattr(module, "N_TEST", 40)
     monkeypatch.setattr(module, "N_EMULATOR", 3)
-    monkeypatch.setattr(module, "RECIPE", module.training.Recipe(epochs=3))
+    monkeypatch.setattr(module, "RECIPE", module.training.Recipe(epochs=15, batch_size=32))
 
 
 def test_demo(small, tmp_path):
