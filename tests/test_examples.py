@@ -1,0 +1,172 @@
+"""Examples run, small: notebooks in a kernel of their own, scripts in this process."""
+
+import ast
+import importlib.util
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
+
+#: Sizes that take seconds; they replace the cell tagged "parameters".
+SMALL = {
+    "01_from_touch_to_spikes": {"N_TRAIN": 120, "N_TEST": 40, "N_EMULATOR": 2, "EPOCHS": 2},
+    "02_what_does_it_cost": {
+        "N_TRAIN": 120,
+        "N_TEST": 20,
+        "N_EMULATOR": 2,
+        "EPOCHS": 2,
+        "FACTORS": (0.5,),
+    },
+}
+
+if not EXAMPLES.is_dir():
+    pytest.skip("the examples are not beside the tests", allow_module_level=True)
+
+
+def read_notebook(path):
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+def load_script(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def set_parameters(notebook, values):
+    """Change assignments in the cell tagged "parameters"; each name must be there."""
+    (cell,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
+    names = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+    assert set(values) <= names, f"{set(values) - names} are no parameters of the notebook"
+    cell.source += "\n" + "\n".join(f"{name} = {value!r}" for name, value in values.items())
+
+
+def test_every_notebook_is_tested():
+    assert len(NOTEBOOKS) >= 2
+    assert {path.stem for path in NOTEBOOKS} == set(SMALL)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_stored_clean(path):
+    notebook = read_notebook(path)
+    assert notebook.nbformat == 4
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs(path, tmp_path):
+    from nbclient import NotebookClient
+
+    notebook = read_notebook(path)
+    set_parameters(notebook, SMALL[path.stem])
+    # the client's event loop and sockets warn of their own clean-up
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        client = NotebookClient(
+            notebook,
+            timeout=300,
+            kernel_name="python3",
+            resources={"metadata": {"path": tmp_path}},
+        )
+        client.execute()
+    outputs = [output for c in notebook.cells if c.cell_type == "code" for output in c.outputs]
+    noise = [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
+    # tonic's progress bars, which nothing here uses, miss ipywidgets
+    assert [text for text in noise if "TqdmWarning" not in text] == []
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+def test_convert_your_model_stand_in(tmp_path, capsys):
+    script = load_script("convert_your_model")
+    out = tmp_path / "network"
+    assert script.main(["--samples", "40", "--emulator", "3", "--out", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "can be converted" in text
+    assert "nengo-dl: accuracy" in text and "loihi: accuracy" in text
+    assert (out / "network.json").is_file()
+
+
+def test_convert_your_model_stops_at_layers_that_cannot_be_converted(tmp_path, capsys):
+    from nengo_tactile import stack
+
+    keras = stack.tensorflow().keras
+    layers = [
+        keras.layers.Conv2D(2, 3, activation="relu", input_shape=(6, 6, 1)),
+        keras.layers.MaxPooling2D(2, name="pool1"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(2),
+    ]
+    keras.Sequential(layers).save(tmp_path / "model.keras")
+    np.savez(tmp_path / "data.npz", x=np.zeros((4, 6, 6, 1), np.float32), y=np.zeros(4, int))
+    script = load_script("convert_your_model")
+    assert script.main([str(tmp_path / "model.keras"), str(tmp_path / "data.npz")]) == 1
+    text = capsys.readouterr().out
+    assert "pool1" in text and "AveragePooling2D" in text
+
+
+def test_convert_your_model_wants_data_with_a_model(capsys):
+    with pytest.raises(SystemExit):
+        load_script("convert_your_model").main(["model.keras"])
+    assert "neither" in capsys.readouterr().err
+
+
+@pytest.fixture
+def st_mnist_folder(tmp_path, rng):
+    """Two recordings per digit in ST-MNIST's format, with its lookup table."""
+    for digit in range(10):
+        (tmp_path / "data_submission" / str(digit)).mkdir(parents=True)
+        for number in range(2):
+            n = int(rng.integers(20, 40))
+            matrix = np.zeros((101, n))
+            matrix[rng.integers(0, 100, n), np.arange(n)] = rng.choice([-1.0, 1.0], n)
+            matrix[100] = np.sort(rng.uniform(0, 2, n))
+            scipy.io.savemat(
+                tmp_path / "data_submission" / str(digit) / f"{number}.mat", {"spiketrain": matrix}
+            )
+    address = np.arange(100)
+    table = np.stack([address, address % 10, address // 10], axis=1) + 1
+    scipy.io.savemat(tmp_path / "data_submission" / "LUT.mat", {"LUT": table.astype(float)})
+    return tmp_path / "data_submission"
+
+
+def test_read_st_mnist_folder(st_mnist_folder, tmp_path, capsys):
+    picture = tmp_path / "raster.png"
+    load_script("read_st_mnist").main([str(st_mnist_folder), "--picture", str(picture)])
+    text = capsys.readouterr().out
+    assert "STMNIST(20 samples, 10 classes)" in text
+    assert "Statistics: mean (SD)" in text and "events (" in text
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_read_st_mnist_file(st_mnist_folder, capsys):
+    load_script("read_st_mnist").main([str(next(st_mnist_folder.glob("3/*.mat")))])
+    assert "ON" in capsys.readouterr().out
+
+
+def test_read_st_mnist_original_sample(data_dir, capsys):
+    sample = data_dir / "stmnist_sample" / "sample_stmnist.mat"
+    load_script("read_st_mnist").main([str(sample)])
+    # counted in its README: 1,601 ON and 745 OFF events
+    assert "2346 events (1601 ON, 745 OFF)" in capsys.readouterr().out
+
+
+def test_pictures_are_drawn(tmp_path):
+    sizes = ["--train", "100", "--test", "20", "--emulator", "2", "--epochs", "1"]
+    load_script("make_pictures").main(["--out", str(tmp_path), *sizes])
+    drawn = {path.name for path in tmp_path.glob("*.png")}
+    assert drawn == {path.name for path in (ROOT / "docs" / "pictures").glob("*.png")}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.glob("*.png"))
