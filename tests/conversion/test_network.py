@@ -1,0 +1,312 @@
+"""From Keras to Nengo: the same function, whichever simulator computes it."""
+
+import dataclasses
+import warnings
+
+import nengo
+import numpy as np
+import pytest
+
+import nengo_tactile
+from nengo_tactile import stack
+from nengo_tactile.ann.lif import linear_parameters
+from nengo_tactile.ann.training import predict
+from nengo_tactile.conversion import SpikingNetwork, check, convert
+from nengo_tactile.conversion.convert import START_RATE
+from nengo_tactile.conversion.passes import simplify, spiking_layers, use_lif
+from nengo_tactile.conversion.stages import Stage, stages_of
+from nengo_tactile.conversion.tuning import Trial, tune
+from nengo_tactile.engines.recording import Recording
+from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.events.images import TactileImage
+
+
+def keras():
+    return stack.tensorflow().keras
+
+
+@pytest.fixture(params=["functional", "sequential", "linear neurons"])
+def any_network(request, lif_model, x):
+    """Strides, both paddings, with and without biases."""
+    if request.param == "functional":
+        return SpikingNetwork(lif_model)
+    layers = keras().layers
+    model = keras().Sequential(
+        [
+            layers.Conv2D(3, (2, 3), (2, 1), "same", use_bias=False, input_shape=(6, 5, 1)),
+            layers.ReLU(),
+            layers.Conv2D(2, 2, strides=2, activation="relu"),
+            layers.AveragePooling2D((1, 2)),
+            layers.Flatten(),
+            layers.Dense(4, use_bias=False, activation="relu"),
+            layers.Dense(3),
+        ]
+    )
+    rng = np.random.default_rng(3)
+    model.set_weights([rng.normal(0.2, 0.6, w.shape) for w in model.get_weights()])
+    rate = 50.0 if request.param == "linear neurons" else 200.0
+    neuron = "lif" if request.param == "linear neurons" else nengo.LIF()
+    return convert(model, x, neuron=neuron, max_rate=rate, synapse=0.005)
+
+
+def test_rate_network_equals_keras_in_both_simulators(any_network, x):
+    wanted = predict(any_network.ann, x)
+    # each layer of Nengo's own rate neurons takes one step to pass its value on
+    n_steps = len(any_network.stages) + 1
+    for i in range(2):
+        built = any_network.build(spiking=False, present=x[i].ravel())
+        with stack.quiet_build(), nengo.Simulator(built.net, progress_bar=False) as sim:
+            sim.run_steps(n_steps)
+        assert np.allclose(sim.data[built.output_probe][-1], wanted[i], atol=1e-4)
+    built = any_network.build(spiking=False)
+    nengo_dl = stack.nengo_dl()
+    shown = np.repeat(x.reshape(len(x), 1, -1), n_steps, axis=1)
+    with (
+        stack.quiet_build(),
+        nengo_dl.Simulator(built.net, minibatch_size=len(x), progress_bar=False) as sim,
+    ):
+        result = sim.predict_on_batch({built.input: shown})[built.output_probe][:, -1]
+    assert np.allclose(result, wanted, atol=1e-4)
+
+
+def test_spiking_network_approaches_its_rates(network, x):
+    built = network.build(present=x[0].ravel())
+    with stack.quiet_build(), nengo.Simulator(built.net, progress_bar=False) as sim:
+        sim.run_steps(2000)
+    mean = sim.data[built.output_probe][500:].mean(axis=0)
+    wanted = predict(network.ann, x[:1])[0]
+    assert np.abs(mean - wanted).max() < 0.15 * np.abs(wanted).max()
+    assert set(built.spike_probes) == set(network.spiking_layers) == set(built.ensembles)
+
+
+def test_min_and_initial_voltage_reach_the_neurons(network):
+    built = dataclasses.replace(network, min_voltage=-2.0, initial_voltage=0.25).build()
+    for ensemble in built.ensembles.values():
+        assert ensemble.neuron_type.min_voltage == -2
+        assert ensemble.neuron_type.initial_state["voltage"].options == [0.25]
+    assert isinstance(network.net, nengo.Network)
+
+
+@pytest.mark.parametrize("factor", [0.5, 3.0])
+def test_with_rates_keeps_the_function(network, x, factor):
+    other = network.with_rates(factor)
+    assert np.allclose(predict(other.ann, x), predict(network.ann, x), atol=1e-5)
+    for old, new in zip(network.stages, other.stages):
+        assert (old.kernel == new.kernel).all() and (old.bias == new.bias).all()
+        if old.lif:
+            drive = np.linspace(0, 3 / old.lif.gain, 20)
+            assert np.allclose(new.lif.rates(drive), factor * old.lif.rates(drive))
+    assert other.card == network.card and other.classes == network.classes
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("kernel", [(1, 1), (2, 3), (5, 4)])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 3)])
+def test_fan_out_counts_edges(padding, kernel, strides):
+    """Every nonzero output of an all-ones convolution of one pixel is a synapse."""
+    shape, filters = (6, 7, 2), 3
+    layer = keras().layers.Conv2D(
+        filters, kernel, strides, padding, kernel_initializer="ones", use_bias=False
+    )
+    reached = layer(np.eye(84, dtype=np.float32).reshape(84, *shape)).numpy()
+    stage = Stage(
+        "s",
+        "input",
+        "conv",
+        np.ones((*kernel, 2, filters)),
+        np.zeros(filters),
+        shape,
+        reached.shape[1:],
+        strides,
+        padding,
+    )
+    assert (stage.fan_out() == (reached != 0).sum(axis=(1, 2, 3))).all()
+
+
+def test_fan_out_of_a_network(network):
+    first, second, last = network.stages
+    assert network.fan_out()[second.name].tolist() == [3] * 4
+    assert (network.fan_out()[first.name] == 4).all() and last.n_neurons == 3
+    assert network.fan_out()[first.name].shape == (first.n_neurons,) == (90,)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (["Dense", "Dense"], r"'d1' .*reads 'd0', which has no activation"),
+        (["Activation", "Dense"], "'d0' .*needs a Conv2D or Dense layer before"),
+        (["Dense", "Activation"], "which spikes: end it with a linear Dense"),
+        (["Dense", "Sigmoid", "Dense"], "'d1' .*no linear layer and no LIF layer"),
+    ],
+)
+def test_graphs_that_are_no_chain(layers, message):
+    x = inputs = keras().Input((4,))
+    for i, kind in enumerate(layers):
+        name = f"d{i}"
+        x = {
+            "Dense": lambda n: keras().layers.Dense(4, name=n),
+            "Activation": lambda n: keras().layers.Activation("relu", name=n),
+            "Sigmoid": lambda n: keras().layers.Activation("sigmoid", name=n),
+        }[kind](name)(x)
+    model = keras().Model(inputs, x)
+    model = use_lif(model, {name: linear_parameters(1, 100) for name in spiking_layers(model)})
+    with pytest.raises(ConversionError, match=message):
+        stages_of(model)
+
+
+def test_a_convolution_cannot_be_the_output():
+    x = inputs = keras().Input((4, 4, 1))
+    model = keras().Model(inputs, keras().layers.Conv2D(2, 2, name="last")(x))
+    with pytest.raises(ConversionError, match=r"'last' \(Conv2D\): end it with a Dense"):
+        stages_of(model)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"classes": ("a",)}, "1 class names for a network with 3"),
+        ({"n_steps": 0}, "n_steps is 0"),
+        ({"n_steps": 2.5}, "n_steps is 2.5"),
+        ({"dt": 0.0}, "dt 0.0"),
+        ({"synapse": -0.1}, "synapse is -0.1"),
+        ({"min_voltage": 0.5}, "min_voltage is 0.5"),
+        ({"initial_voltage": 1.0}, "initial_voltage 1.0"),
+        ({"first_layer": "moon"}, "first_layer is 'moon'"),
+        ({"image": TactileImage()}, r"images have shape \(10, 10, 1\)"),
+    ],
+)
+def test_settings_that_cannot_be(network, change, message):
+    with pytest.raises(ConversionError, match=message):
+        dataclasses.replace(network, **change)
+
+
+def test_encode(lif_model, x):
+    network = SpikingNetwork(lif_model, image=TactileImage((5, 6, 2), normalise="none"))
+    same, nothing = network.encode(x)
+    assert (same == x).all() and nothing is None and same.dtype == np.float32
+    events = np.array([(4, 5, 10, True), (4, 5, 20, False), (0, 0, 30, True)], "u2,u2,u4,?")
+    events.dtype.names = ("x", "y", "t", "p")
+    images, y = network.encode([(events, 2), (events[:1], 0)])
+    assert images.shape == (2, 6, 5, 1) and y.tolist() == [2, 0]
+    assert images[0, 5, 4, 0] == 2 and images[0, 0, 0, 0] == 1 and images[1].sum() == 1
+    with pytest.raises(DataError, match="shape"):
+        network.encode(x[:, :3])
+    with pytest.raises(DataError, match="set `image`"):
+        dataclasses.replace(network, image=None).encode([(events, 2)])
+
+
+def test_convert_and_run_are_silent(model, x, labels, capfd):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        snn = nengo_tactile.convert(model, x, labels=labels, n_steps=12)
+        recording = nengo_tactile.run(snn, x[:3])
+        print(check(model).ok)
+    assert recording.outputs.shape == (3, 12, 3)
+    captured = capfd.readouterr()
+    assert captured.out == "True\n" and captured.err == ""
+
+
+def test_convert_scales_by_the_percentile(model, x):
+    snn = convert(model, x, max_rate=100.0, synapse=None, percentile=100)
+    plain = simplify(model)
+    for name in spiking_layers(plain):
+        values = keras().Model(plain.inputs, plain.get_layer(name).output)(x).numpy()
+        lif = snn.ann.get_layer(name).parameters
+        assert lif.rates(values.max()) == pytest.approx(100, rel=1e-3)
+    assert snn.synapse is None and START_RATE > 0
+
+
+def test_convert_keeps_trained_lif_rates(model, x):
+    from nengo_tactile.conversion.lif_training import lif_network
+
+    soft = lif_network(model, x, max_rate=150.0, sigma=0.2)
+    snn = convert(soft, x, max_rate=1.0, synapse=0.002)
+    assert all(layer.sigma == 0 for layer in snn.ann.layers if hasattr(layer, "sigma"))
+    exact = lif_network(model, x, max_rate=150.0)
+    assert np.allclose(predict(snn.ann, x), predict(exact, x), atol=1e-5)
+
+
+def test_convert_takes_files_and_keras_3(model, x, tmp_path):
+    model.save(tmp_path / "model.keras")
+    wanted = predict(convert(model, x, max_rate=100.0, synapse=None).ann, x)
+    for source in (tmp_path / "model.keras", str(tmp_path / "model.keras")):
+        snn = convert(source, x, max_rate=100.0, synapse=None)
+        assert np.allclose(predict(snn.ann, x), wanted, atol=1e-5)
+        assert check(source).ok
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import keras as keras3
+    layers = keras3.layers
+    new = keras3.Sequential(
+        [
+            keras3.Input((6, 5, 1)),
+            layers.Flatten(),
+            layers.Dense(4, activation="relu"),
+            layers.Dense(3),
+        ]
+    )
+    assert check(new).ok
+    snn = convert(new, x, max_rate=100.0, synapse=None, neuron=nengo.LIF())
+    assert snn.ann.output_shape == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"calibration": np.full((2, 6, 5, 1), np.nan)}, DataError, "nan at index"),
+        ({"calibration": np.zeros((0, 6, 5, 1))}, DataError, "no samples"),
+        ({"calibration": np.zeros((2, 5, 6, 1))}, DataError, r"takes \(n_samples, 6, 5, 1\)"),
+        ({"calibration": np.zeros((2, 6, 5, 1))}, None, None),
+        ({"calibration": np.zeros((2, 6, 5, 1), "U1")}, DataError, "real numbers"),
+        ({"labels": [1]}, DataError, "12 samples but 1 labels"),
+        ({"neuron": "izhikevich"}, ConversionError, "choose 'lif'"),
+        ({"percentile": 0}, DataError, "percentile is 0"),
+    ],
+)
+def test_convert_refuses(model, x, change, error, message):
+    arguments = {"calibration": x, "n_steps": 2, **change}
+    if error is None:  # biases alone excite this network
+        arguments["max_rate"], arguments["synapse"] = 100.0, None
+        convert(model, **arguments)
+        return
+    with pytest.raises(error, match=message):
+        convert(model, **arguments)
+
+
+def test_models_in_which_nothing_spikes(x):
+    layers = keras().layers
+    model = keras().Sequential([keras().Input((6, 5, 1)), layers.Flatten(), layers.Dense(3)])
+    with pytest.raises(ConversionError, match="nothing in it would spike"):
+        convert(model, x)
+    silent = keras().Sequential(
+        [
+            keras().Input((6, 5, 1)),
+            layers.Flatten(),
+            layers.Dense(3, activation="relu", kernel_initializer="zeros"),
+            layers.Dense(3),
+        ]
+    )
+    with pytest.raises(ConversionError, match="excite the layer"):
+        convert(silent, x)
+
+
+def test_tune_takes_the_fewest_spikes_within_tolerance(network, x, labels):
+    """A stand-in engine with known scores: 100 samples' worth of accuracy per setting."""
+    scores = {(0.5, None): 0.90, (0.5, 0.01): 0.995, (1.0, None): 0.9975, (1.0, 0.01): 1.0}
+    base = network.stages[0].lif.tau_rc
+    x, labels = np.repeat(x, 40, axis=0)[:400], np.zeros(400, int)
+
+    def run(candidate, samples, n_steps, progress=None):
+        rate = base / candidate.stages[0].lif.tau_rc
+        right = round(scores[rate, candidate.synapse] * 400)
+        outputs = np.zeros((400, n_steps, 3), np.float32)
+        outputs[:right, :, 0] = 1
+        outputs[right:, :, 1] = 1
+        spikes = np.full((400, n_steps), 10 * rate)
+        return Recording(outputs, {}, {"a": spikes}, {}, candidate.dt, "stand-in")
+
+    chosen, trials = tune(network, x, labels, (0.5, 1.0), (None, 0.01), max_samples=400, run=run)
+    assert chosen.synapse == 0.01 and chosen.stages[0].lif.tau_rc == base / 0.5
+    assert [(t.rate_factor, t.synapse) for t in trials] == list(scores)
+    assert [t.score for t in trials] == pytest.approx([*scores.values()])
+    assert trials[0] == Trial(0.5, None, pytest.approx(0.9), pytest.approx(50))
