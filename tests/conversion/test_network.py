@@ -15,7 +15,7 @@ from nengo_tactile.conversion import SpikingNetwork, check, convert
 from nengo_tactile.conversion.convert import START_RATE
 from nengo_tactile.conversion.passes import simplify, spiking_layers, use_lif
 from nengo_tactile.conversion.stages import Stage, stages_of
-from nengo_tactile.conversion.tuning import Trial, tune
+from nengo_tactile.conversion.tuning import tune
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage
@@ -290,23 +290,42 @@ def test_models_in_which_nothing_spikes(x):
         convert(silent, x)
 
 
-def test_tune_takes_the_fewest_spikes_within_tolerance(network, x, labels):
-    """A stand-in engine with known scores: 100 samples' worth of accuracy per setting."""
-    scores = {(0.5, None): 0.90, (0.5, 0.01): 0.995, (1.0, None): 0.9975, (1.0, 0.01): 1.0}
+def test_tune_takes_the_fewest_spikes_among_the_good(network, rng):
+    """A stand-in engine with a known number of wrong samples and a known read-out error."""
+    settings = {  # (rate, synapse): wrong samples of 400, push towards the winner, spikes
+        (0.5, None): (40, 0.1, 1.0),  # too inaccurate
+        (0.5, 0.01): (0, 0.5, 2.0),  # too far from the model
+        (1.0, None): (0, 0.2, 4.0),
+        (1.0, 0.01): (0, 0.205, 3.0),
+    }
     base = network.stages[0].lif.tau_rc
-    x, labels = np.repeat(x, 40, axis=0)[:400], np.zeros(400, int)
+    x = rng.random((400, 6, 5, 1), dtype=np.float32)
+    logits = predict(network.ann, x)
+    winner = np.eye(3)[logits.argmax(1)]
+
+    def outputs(wrong, push):
+        result = 2 * (logits + push * logits.std(axis=1, keepdims=True) * winner) + 5
+        result[:wrong] = np.roll(result[:wrong], 1, axis=1)
+        return result
 
     def run(candidate, samples, n_steps, progress=None):
         rate = base / candidate.stages[0].lif.tau_rc
-        right = round(scores[rate, candidate.synapse] * 400)
-        outputs = np.zeros((400, n_steps, 3), np.float32)
-        outputs[:right, :, 0] = 1
-        outputs[right:, :, 1] = 1
-        spikes = np.full((400, n_steps), 10 * rate)
-        return Recording(outputs, {}, {"a": spikes}, {}, candidate.dt, "stand-in")
+        wrong, push, spikes = settings[rate, candidate.synapse]
+        shown = np.repeat(outputs(wrong, push)[:, None], n_steps, axis=1)
+        return Recording(
+            shown, {}, {"a": np.full((400, n_steps), spikes)}, {}, candidate.dt, "stand-in"
+        )
 
-    chosen, trials = tune(network, x, labels, (0.5, 1.0), (None, 0.01), max_samples=400, run=run)
-    assert chosen.synapse == 0.01 and chosen.stages[0].lif.tau_rc == base / 0.5
-    assert [(t.rate_factor, t.synapse) for t in trials] == list(scores)
-    assert [t.score for t in trials] == pytest.approx([*scores.values()])
-    assert trials[0] == Trial(0.5, None, pytest.approx(0.9), pytest.approx(50))
+    chosen, trials = tune(network, x, None, (0.5, 1.0), (None, 0.01), max_samples=400, run=run)
+    assert chosen.synapse == 0.01 and chosen.stages[0].lif.tau_rc == base
+    assert [(t.rate_factor, t.synapse) for t in trials] == list(settings)
+    for trial, (wrong, push, spikes) in zip(trials, settings.values()):
+        assert trial.score == pytest.approx(1 - wrong / 400)
+        assert trial.spikes == pytest.approx(spikes * network.n_steps)
+        z = [
+            (row - row.mean()) / row.std()
+            for values in (outputs(wrong, push), logits)
+            for row in values.astype(np.float64)
+        ]
+        error = np.sqrt(np.mean((np.array(z[:400]) - np.array(z[400:])) ** 2))
+        assert trial.error == pytest.approx(error, rel=1e-3)
