@@ -1,0 +1,157 @@
+"""The README and the docs: links resolve, commands exist, Python runs."""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nengo_tactile import stack
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
+COMMAND_LINE = DOCS / "command_line.md"
+
+if not README.is_file():
+    pytest.skip("the docs are not beside the tests", allow_module_level=True)
+
+
+def code_blocks(path, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text("utf-8"), re.M | re.S)
+
+
+def without_code(path):
+    return re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.M | re.S)
+
+
+def anchors(path):
+    """Anchors of a page's headings, as GitHub and MyST make them."""
+    headings = re.findall(r"^#+ (.*)$", without_code(path), re.M)
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+def links(path):
+    return re.findall(r"\]\(([^)\s]+)\)", without_code(path))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_resolve(page):
+    for link in links(page):
+        if link.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{page.name}: {link} leads nowhere"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name}: {link} names no heading"
+
+
+def test_every_page_is_in_the_contents():
+    listed = re.findall(r"^[\w]+$", "".join(code_blocks(DOCS / "index.md", "{toctree}")), re.M)
+    assert sorted(listed) == sorted(page.stem for page in PAGES[1:] if page.stem != "index")
+
+
+def commands():
+    """{("run",): its options, ...} of the command line as it is."""
+    from typer.main import get_command
+
+    from nengo_tactile.cli import app
+
+    found = {}
+
+    def walk(command, path):
+        for name, below in getattr(command, "commands", {}).items():
+            walk(below, (*path, name))
+        if not hasattr(command, "commands"):
+            options = {opt for p in command.params for opt in p.opts if opt.startswith("--")}
+            found[path] = options
+
+    walk(get_command(app), ())
+    return found
+
+
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_command_and_option_is_documented(path):
+    title = f"## nengo-tactile {' '.join(path)}\n"
+    text = COMMAND_LINE.read_text("utf-8")
+    assert title in text
+    section = text.split(title)[1].split("\n## ")[0]
+    for option in commands()[path] - {"--help"}:
+        assert f"`{option}`" in section, f"{' '.join(path)}: {option} is not documented"
+    assert f"`nengo-tactile {path[0]}" in README.read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_the_text_exist(page):
+    known = commands()
+    text = "\n".join(code_blocks(page, "sh"))
+    text += "\n" + "\n".join(re.findall(r"`(nengo-tactile [^`]*)`", without_code(page)))
+    for line in text.replace("\\\n", " ").splitlines():
+        for part in line.split("&&"):
+            words = shlex.split(part, comments=True)
+            if words[:1] != ["nengo-tactile"] or words[1:] in (["--version"], []):
+                continue
+            path = tuple(words[1:3]) if words[1] == "reproduce" else (words[1],)
+            assert path in known, f"{page.name}: no command in {part.strip()!r}"
+            used = {word.split("=")[0] for word in words if word.startswith("--")}
+            assert used <= known[path], f"{page.name}: no option {used - known[path]} in {part!r}"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if code_blocks(page, "python")], ids=lambda page: page.name
+)
+def test_python_in_the_text_runs(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(code_blocks(page, "python"))
+    exec(compile(code, str(page), "exec"), {"__name__": "page"})
+    if page is README:
+        assert re.search(r"accuracy [01]\.\d\d after 60 steps", capsys.readouterr().out)
+
+
+def test_readme_names_every_library_and_its_licence_table():
+    section = README.read_text("utf-8").split("## Licences")[1].split("\n## ")[0]
+    table = "\n".join(line for line in section.splitlines() if line.startswith("|"))
+    for name, _, _ in stack.DISTRIBUTIONS:
+        assert re.search(rf"\b{re.escape(name)}\b", table), f"{name} is not in the licence table"
+
+
+def test_ci_calls_the_readmes_second_command():
+    first, second = (block.strip() for block in code_blocks(README, "sh")[:2])
+    assert first == "pip install . && nengo-tactile demo"
+    lines = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+    assert second in lines
+
+
+def test_architecture_names_what_is_there():
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    package = ROOT / "nengo_tactile"
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert {name for name in folders if f"`{name}/`" not in text} == set()
+    modules = {path.name for path in package.glob("*.py")} - {"__init__.py"}
+    assert {name for name in modules if f"`{name}`" not in text} == set()
+    there = {path.name for path in package.rglob("*.py")}
+    assert set(re.findall(r"`(?:\w+/)?(\w+\.py)`", text)) <= there
+
+
+def test_api_lists_every_public_module():
+    text = (DOCS / "api.md").read_text("utf-8")
+    listed = set(re.findall(r"^   (nengo_tactile[\w.]*)$", text, re.M))
+    missing = [name for name in listed if importlib.util.find_spec(name) is None]
+    assert missing == []
+    for page in ("events", "datasets", "conversion", "engines", "reproduce"):
+        assert any(name.startswith(f"nengo_tactile.{page}.") for name in listed)
+
+
+def test_docs_build_without_warnings(tmp_path):
+    pytest.importorskip("sphinx", reason="needs the docs extra: pip install '.[docs]'")
+    pytest.importorskip("myst_parser", reason="needs the docs extra: pip install '.[docs]'")
+    source = tmp_path / "docs"  # autosummary writes beside its source
+    subprocess.run(["cp", "-r", DOCS, source], check=True)
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", source, tmp_path / "html"]
+    built = subprocess.run(command, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
