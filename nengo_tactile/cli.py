@@ -184,7 +184,12 @@ def reproduce_st_mnist(
             "else the e-skin).",
         ),
     ] = None,
-    splits: Annotated[int, typer.Option(min=1, help="Random 80-20 splits.")] = 10,
+    splits: Annotated[
+        int, typer.Option(min=1, help="Random 80-20 splits, or seeds of the given split.")
+    ] = 10,
+    protocol: Annotated[
+        str, typer.Option(help="random (the paper's) or given (by writer for the e-skin).")
+    ] = "random",
     emulator_samples: Annotated[int, typer.Option(min=1)] = 200,
     out: Out = Path("nengo-tactile-out/st-mnist"),
     data_dir: DataDir = None,
@@ -193,7 +198,7 @@ def reproduce_st_mnist(
     """Table 2 of the ST-MNIST paper: CNN, converted, converted on the Loihi emulator."""
     from nengo_tactile.reproduce.commands import reproduce_table2
 
-    _show(reproduce_table2(task, splits, emulator_samples, out, data_dir, seed, say=say))
+    _show(reproduce_table2(task, splits, emulator_samples, protocol, out, data_dir, seed, say=say))
 
 
 def _version(value: bool):

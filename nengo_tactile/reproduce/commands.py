@@ -14,6 +14,7 @@ from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.ann.notation import notation_for, parse
 from nengo_tactile.conversion import convert, load
 from nengo_tactile.datasets.registry import open_dataset
+from nengo_tactile.engines.loihi import CHIP_RATE, ChipReport, chip_report, chip_settings
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, ModelFileError, NotationError
 from nengo_tactile.report import KeyNumber, Note, Picture, Report, Section, write_report
@@ -164,9 +165,9 @@ def run_network(
     x, y = images(task, dataset, chosen, progress)
     shown = network
     if engine == "loihi" and n_steps is None:
-        shown = paths.emulator_network(network)
+        shown = chip_settings(network)
         say(
-            f"emulator: firing rates times {paths.EMULATOR_RATE}, {shown.n_steps} steps "
+            f"emulator: firing rates times {CHIP_RATE}, {shown.n_steps} steps "
             "(give --steps to keep the network's own rates)"
         )
     recording = engines.run(shown, x, n_steps, engine=engine, progress=progress)
@@ -182,12 +183,7 @@ def run_network(
         **measured.numbers(),
     }
     if engine == "loihi":
-        chip = paths.chip_report(shown)
-        numbers["chip"] = {
-            "cores": chip.cores,
-            "on_host": chip.on_host,
-            "weight_error": chip.weight_error,
-        }
+        numbers["chip"] = chip_report(shown).to_dict()
     with files.atomic_folder(out) as folder:
         files.write_json(folder / "results.json", numbers)
         arrays = {"outputs": recording.outputs, "labels": y}
@@ -260,8 +256,6 @@ def write_run_report(folder):
         pages.confusion_section(measured, numbers["classes"]),
     ]
     if "chip" in numbers:
-        from nengo_tactile.engines.loihi import ChipReport
-
         sections.append(pages.chip_section(ChipReport(**numbers["chip"])))
     path = folder / "report.html"
     write_report(
@@ -309,6 +303,7 @@ def reproduce_table2(
     task_name=None,
     n_splits=10,
     n_emulator=200,
+    protocol="random",
     out="nengo-tactile-out/st-mnist",
     data_dir=None,
     seed=0,
@@ -324,6 +319,8 @@ def reproduce_table2(
         By default ST-MNIST where ``data_dir`` holds it, else the e-skin driven by recorded
         trajectories where those are there, else the e-skin with invented writers.
     n_splits, n_emulator, seed : int
+    protocol : {"random", "given"}
+        See `nengo_tactile.reproduce.st_mnist.Plan`.
     out, data_dir : path
     progress : bool, optional
     say : callable
@@ -336,7 +333,7 @@ def reproduce_table2(
     """
     out = Path(out)
     task = task_named(task_name or _best_task(data_dir, say))
-    plan = plan or st_mnist.Plan(task, n_splits, n_emulator, seed=seed)
+    plan = plan or st_mnist.Plan(task, n_splits, protocol, n_emulator, seed=seed)
     results, last = st_mnist.reproduce(plan, out, data_dir, progress, say)
     write_report(out / "report.html", _table2_report(plan, results, last, data_dir))
     say(f"wrote {out / 'results.json'} and report.html")
@@ -408,10 +405,10 @@ def _table2_report(plan, results, last, data_dir):
     rows = {row["name"]: row for row in results["rows"]}
     return Report(
         "Table 2 of the ST-MNIST paper",
-        f"{results['network']} over {rows['CNN']['n_splits']} random 80-20 splits.",
+        f"{results['network']}, {rows['CNN']['n_splits']} "
+        + ("random 80-20 splits." if plan.protocol == "random" else "seeds, the given split."),
         {
-            "command": f"nengo-tactile reproduce st-mnist --splits {plan.n_splits} "
-            f"--seed {plan.seed}",
+            "command": st_mnist.command(plan),
             "data": f"{plan.task.about}, {results['n_samples']} samples",
             "nengo-tactile": __version__,
             "date": datetime.date.today().isoformat(),

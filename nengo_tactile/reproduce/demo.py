@@ -77,7 +77,7 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
         "cnn_accuracy_on_emulator_samples": same,
         "nengo-dl": spiking.numbers(),
         "loihi": emulated.numbers(),
-        "chip": {"cores": chip.cores, "on_host": chip.on_host, "weight_error": chip.weight_error},
+        "chip": chip.to_dict(),
         "versions": {row["name"]: row["version"] for row in stack.versions()},
     }
     files.write_json(out / "results.json", numbers)

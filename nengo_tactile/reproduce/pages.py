@@ -9,6 +9,7 @@ from nengo_tactile.analysis import (
     largest_confusions,
     plots,
 )
+from nengo_tactile.engines.placement import CORE_LIMITS
 from nengo_tactile.report import Note, Picture, Section, Table
 
 
@@ -126,23 +127,23 @@ def confusion_section(measured, classes):
     return Section("What it confuses", "", items)
 
 
-def chip_section(report, measured=None):
+def chip_section(report):
     """Where the network lies on Loihi's cores."""
     rows = [
         {
-            "layer": layer,
-            "cores": len(cores),
-            "compartments": sum(core["compartments"] for core in cores),
-            "largest synapse memory": f"{max(c['synapse_bits'] for c in cores) / 2**20:.1%}",
-            "8-bit weight error": f"{report.weight_error.get(layer, 0):.2%}",
+            "layer": row["layer"],
+            "cores": row["cores"],
+            "neurons": row["neurons"],
+            "fullest synapse memory": f"{row['synapse_bits'] / CORE_LIMITS['synapse_bits']:.1%}",
+            "8-bit weight error": f"{row['weight_error']:.2%}",
         }
-        for layer, cores in _by_layer(report.cores).items()
+        for row in report.rows()
     ]
     host = ", ".join(report.on_host) or "none"
     return Section(
         "On the chip",
-        f"{len(report.cores)} neuron cores of {report.n_chips} chip(s); layers on the host: "
-        f"{host}. Only nengo-loihi's emulator was tried, not the chip itself.",
+        f"Neuron cores: {len(report.cores)}, chips: {report.n_chips}, layers on the host: {host}. "
+        "Only nengo-loihi's emulator was tried, not the chip itself.",
         [
             Table(list(rows[0]), rows, "Per layer on the chip."),
             Picture(
@@ -153,13 +154,6 @@ def chip_section(report, measured=None):
             ),
         ],
     )
-
-
-def _by_layer(cores):
-    found = {}
-    for core in cores:
-        found.setdefault(core["layer"], []).append(core)
-    return found
 
 
 def paper_table(rows):

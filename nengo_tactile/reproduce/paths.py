@@ -9,13 +9,10 @@ from nengo_tactile.analysis import cost_until, energy_of_recording, latency_step
 from nengo_tactile.ann import build, training
 from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.lif_training import LIFRecipe, lif_network, train_in_nengo_dl
-from nengo_tactile.engines.loihi import chip_report
+from nengo_tactile.engines.loihi import chip_report, chip_settings
 
 #: Test samples shown to the emulator (ST-MNIST paper, section 3.2.2: 200 random ones).
 EMULATOR_SAMPLES = 200
-#: On the emulator firing rates are halved and the time doubled: it rounds inter-spike
-#: intervals up to whole steps, which costs fast neurons most (benchmarks/emulator_rates).
-EMULATOR_RATE = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,15 +99,8 @@ def on_nengo_dl(network, x, y, progress=None, n_steps=None):
     return Measured(engines.run(network, x, n_steps, progress=progress), np.asarray(y))
 
 
-def emulator_network(network):
-    """The network as it is shown to the emulator: slower firing, longer presentation."""
-    return dataclasses.replace(
-        network.with_rates(EMULATOR_RATE), n_steps=round(network.n_steps / EMULATOR_RATE)
-    )
-
-
 def on_emulator(network, x, y, n_samples=EMULATOR_SAMPLES, seed=0, progress=None):
-    """Run random test samples on the Loihi emulator.
+    """Run random test samples on the Loihi emulator, at the rates that suit the chip.
 
     Returns
     -------
@@ -119,10 +109,10 @@ def on_emulator(network, x, y, n_samples=EMULATOR_SAMPLES, seed=0, progress=None
         Indices of the samples that were run.
     """
     chosen = np.random.default_rng(seed).permutation(len(x))[:n_samples]
-    recording = engines.run(emulator_network(network), x[chosen], engine="loihi", progress=progress)
+    recording = engines.run(chip_settings(network), x[chosen], engine="loihi", progress=progress)
     return Measured(recording, np.asarray(y)[chosen]), chosen
 
 
 def on_chip(network):
     """Where the network lies on the chip."""
-    return chip_report(emulator_network(network))
+    return chip_report(chip_settings(network))

@@ -17,7 +17,7 @@ from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.conversion.lif_training import LIFRecipe
 from nengo_tactile.datasets.splits import repeated_splits
-from nengo_tactile.errors import ModelFileError
+from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.tasks import pool
@@ -41,7 +41,10 @@ class Plan:
     ----------
     task : Task
     n_splits : int
-        Random 80-20 splits (the paper has 10).
+        Random 80-20 splits (the paper has 10), or seeds of the given split.
+    protocol : {"random", "given"}
+        "random": the paper's splits, in which a writer is on both sides. "given": the data
+        set's own split, for the e-skin by writer; only the seeds of training differ.
     n_emulator : int
         Random test samples on the emulator (the paper has 200).
     recipe : training.Recipe
@@ -55,10 +58,11 @@ class Plan:
 
     task: object
     n_splits: int = 10
+    protocol: str = "random"
     n_emulator: int = paths.EMULATOR_SAMPLES
     recipe: training.Recipe = training.PAPER
     modern: training.Recipe = training.MODERN
-    lif: LIFRecipe = LIFRecipe()  # noqa: RUF009 (frozen)
+    lif: LIFRecipe = LIFRecipe(epochs=10)  # noqa: RUF009 (frozen)
     n_steps: int = 60
     seed: int = 0
 
@@ -68,14 +72,34 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run_split(plan, x, y, split, progress=None):
-    """One random split: train, convert, run.
+def command(plan):
+    """The command line that runs a plan."""
+    return (
+        f"nengo-tactile reproduce st-mnist --dataset {plan.task.dataset} "
+        f"--splits {plan.n_splits} --protocol {plan.protocol} "
+        f"--emulator-samples {plan.n_emulator} --seed {plan.seed}"
+    )
+
+
+def indices(plan, y, n_train, split):
+    """Training and test samples of a split, two int arrays."""
+    if plan.protocol == "random":
+        return list(repeated_splits(y, split + 1, 0.2, plan.seed))[split]
+    if n_train is None:
+        raise DataError(f"{plan.task.dataset} has no split of its own: use the random protocol")
+    return np.arange(n_train), np.arange(n_train, len(y))
+
+
+def run_split(plan, x, y, n_train, split, progress=None):
+    """One split: train, convert, run.
 
     Parameters
     ----------
     plan : Plan
     x, y : arrays
         All samples.
+    n_train : int or None
+        See `nengo_tactile.reproduce.tasks.pool`.
     split : int
         Its number; it also seeds the training.
 
@@ -86,7 +110,7 @@ def run_split(plan, x, y, split, progress=None):
     network : SpikingNetwork
     measured : dict of str to Measured
     """
-    train, test = list(repeated_splits(y, split + 1, 0.2, plan.seed))[split]
+    train, test = indices(plan, y, n_train, split)
     seed = plan.seed * 1000 + split
     notation = plan.task.network
     paper = paths.train_cnn(notation, (x[train], y[train]), plan.recipe, seed, progress=progress)
@@ -150,14 +174,16 @@ def reproduce(plan, out, data_dir=None, progress=None, say=print):
         If ``out`` holds the splits of another plan.
     """
     out = Path(out)
-    x, y = pool(plan.task, data_dir, progress=progress)
+    if plan.protocol not in ("random", "given"):
+        raise DataError(f"protocol {plan.protocol!r} is unknown: choose random or given")
+    x, y, n_train = pool(plan.task, data_dir, progress=progress)
     training.check_samples(x, y, int(y.max()) + 1, plan.task.dataset)
     splits, last = [], None
     for split in track(range(plan.n_splits), "splits", progress=progress):
         path = out / "splits" / f"{split:02d}.json"
         numbers = _stored(path, plan)
         if numbers is None:
-            numbers, network, measured = run_split(plan, x, y, split, progress=False)
+            numbers, network, measured = run_split(plan, x, y, n_train, split, progress=False)
             numbers["plan"] = plan.fingerprint()
             files.write_json(path, numbers)
             last = (numbers, network, measured)
@@ -215,8 +241,10 @@ def summarise(plan, splits, n_samples):
         )
     return {
         "paper": "See et al. 2020, ST-MNIST, Table 2",
+        "command": command(plan),
         "network": plan.task.network,
         "data": plan.task.about,
+        "protocol": plan.protocol,
         "n_samples": n_samples,
         "seed": plan.seed,
         "recipe": dataclasses.asdict(plan.recipe),

@@ -103,17 +103,21 @@ def images(task, dataset, indices=None, progress=None):
 
 
 def pool(task, data_dir=None, progress=None, **options):
-    """All samples of a task, train and test together, for random splits.
+    """All samples of a task, train before test.
 
     Returns
     -------
     x, y : arrays
         See `images`.
+    n_train : int or None
+        How many of them are the data set's own training samples; None where it has no split
+        of its own (ST-MNIST).
     """
     if task.dataset == "stmnist":
-        return images(task, open_task(task, "all", data_dir), progress=progress)
+        return *images(task, open_task(task, "all", data_dir), progress=progress), None
     parts = [
         images(task, open_task(task, split, data_dir, **options), progress=progress)
         for split in ("train", "test")
     ]
-    return tuple(np.concatenate(arrays) for arrays in zip(*parts))
+    x, y = (np.concatenate(arrays) for arrays in zip(*parts))
+    return x, y, len(parts[0][1])

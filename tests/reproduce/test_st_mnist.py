@@ -88,6 +88,21 @@ def test_runs_on_stmnist_files_and_resumes(folder, plan, tmp_path):
         assert new["accuracy"] == old["accuracy"]
 
 
+def test_a_data_set_without_a_split_takes_random_ones_only(folder, plan, tmp_path):
+    for protocol, words in (("given", "no split of its own"), ("odd", "'odd'")):
+        with pytest.raises(DataError, match=words):
+            st_mnist.reproduce(
+                dataclasses.replace(plan, protocol=protocol), tmp_path, folder, False, str
+            )
+
+
+def test_the_given_split_keeps_training_samples_in_front(plan):
+    given = dataclasses.replace(plan, protocol="given")
+    train, test = st_mnist.indices(given, np.zeros(9, int), 6, 0)
+    assert train.tolist() == [0, 1, 2, 3, 4, 5]
+    assert test.tolist() == [6, 7, 8]
+
+
 def test_results_of_other_settings_are_not_mixed(folder, plan, tmp_path):
     (tmp_path / "splits").mkdir()
     (tmp_path / "splits" / "00.json").write_text(json.dumps({"plan": "another"}))
