@@ -31,7 +31,7 @@ def card_text(name, network):
     ]
     for key, value in card.items():
         if key != "summary" and not isinstance(value, dict | list):
-            lines.append(f"| {key} | {value} |")
+            lines.append(f"| {key} | {_cell(value)} |")
     lines.append("")
     for key, value in card.items():
         if isinstance(value, dict):
