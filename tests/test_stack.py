@@ -43,8 +43,8 @@ nengo_dl, nengo_loihi = stack.nengo_dl(), stack.nengo_loihi()
 assert stack.nengo_dl() is nengo_dl
 tf = stack.tensorflow()
 assert float(tf.reduce_sum(tf.ones(3))) == 3 and tf.keras.Model.__module__.startswith("tf_keras")
-kinds = nengo_dl.neuron_builders.SimNeuronsBuilder.TF_NEURON_IMPL
-assert nengo_loihi.LoihiLIF in kinds
+nengo_loihi.neurons.install_dl_builders()
+assert nengo_loihi.LoihiLIF in nengo_dl.neuron_builders.SimNeuronsBuilder.TF_NEURON_IMPL
 import sys
 sys.stderr.write("|")
 import keras, keras.layers

@@ -50,7 +50,7 @@ def test_remedies_stand_beside_their_layers():
     model = sequential(
         layers.Conv2D(2, 2, activation="tanh", name="odd"),
         layers.MaxPooling2D(2, name="pool"),
-        layers.Flatten(),
+        layers.Flatten(name="flatten"),
         layers.Dense(2),
     )
     found = check(model)
