@@ -85,7 +85,7 @@ def test_learns_exports_exactly_and_repeats_itself(model, x):
 
     original, lif_training._export = lif_training._export, export
     try:
-        recipe = LIFRecipe(epochs=40, batch_size=4, learning_rate=5e-3)
+        recipe = LIFRecipe(epochs=15, batch_size=4, learning_rate=2e-2)
         trained, history = train_in_nengo_dl(lif_model, (x, y), recipe, validation=(x, y))
     finally:
         lif_training._export = original
