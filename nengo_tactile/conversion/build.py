@@ -40,6 +40,7 @@ def build_nengo(
     initial_voltage=0.5,
     spiking=True,
     present=None,
+    on_chip=(),
     seed=0,
 ):
     """Make the Nengo network of a list of stages.
@@ -52,13 +53,16 @@ def build_nengo(
     min_voltage : float
         Floor of the membrane potential in units of the threshold. Below zero it keeps
         inhibition that arrives before excitation (Nengo's default 0 forgets it).
-    initial_voltage : float or dict of str to float
-        Membrane potential at the start, in units of the threshold; a dict gives each spiking
-        stage its own. Half of it rounds the first spike's time instead of delaying it.
+    initial_voltage : float
+        Membrane potential at the start, in units of the threshold. Half of it rounds the
+        first spike's time instead of delaying it.
     spiking : bool
         LIF neurons, or (False) their rates, which equal the Keras model.
     present : callable or nengo.Process, optional
         Output of the input Node; by default the Node waits for data (NengoDL).
+    on_chip : collection of str
+        Stages for the Loihi engine's chip, which has Nengo's own LIF neurons and starts at
+        zero; all others are `ExactLIF`.
     seed : int
         Nengo's seed; nothing here is random, but Nengo wants one.
 
@@ -83,28 +87,13 @@ def build_nengo(
                 )
                 gain = 1.0
             else:
-                lif = stage.lif
-                gain = lif.gain
-                kind = nengo.LIF if spiking else nengo.LIFRate
-                start = initial_voltage
-                if isinstance(start, dict):
-                    start = start[stage.name]
-                potential = (
-                    {
-                        "min_voltage": min_voltage,
-                        "initial_state": {"voltage": nengo.dists.Choice([start])},
-                    }
-                    if spiking
-                    else {}
-                )
+                gain = stage.lif.gain
+                start = 0.0 if stage.name in on_chip else initial_voltage
                 ensemble = nengo.Ensemble(
                     stage.n_neurons,
                     1,
-                    neuron_type=kind(
-                        tau_rc=lif.tau_rc,
-                        tau_ref=lif.tau_ref,
-                        amplitude=lif.amplitude,
-                        **potential,
+                    neuron_type=_neuron_type(
+                        stage, spiking, stage.name in on_chip, min_voltage, start
                     ),
                     gain=np.ones(stage.n_neurons),
                     bias=current_bias(stage),
@@ -117,6 +106,20 @@ def build_nengo(
             objects[stage.name] = post
         output_probe = nengo.Probe(objects[stages[-1].name], synapse=None, label="output")
     return Built(net, source, ensembles, output_probe, spike_probes)
+
+
+def _neuron_type(stage, spiking, on_chip, min_voltage, start):
+    import nengo
+
+    from nengo_tactile.neurons.exact_lif import ExactLIF
+
+    lif = stage.lif
+    membrane = {"tau_rc": lif.tau_rc, "tau_ref": lif.tau_ref, "amplitude": lif.amplitude}
+    if not spiking:
+        return nengo.LIFRate(**membrane)
+    kind = nengo.LIF if on_chip else ExactLIF
+    start = {"voltage": nengo.dists.Choice([start])}
+    return kind(**membrane, min_voltage=min_voltage, initial_state=start)
 
 
 def current_bias(stage):

@@ -63,7 +63,7 @@ def build_counting(network, batch_size, planner="noop"):
     import nengo
 
     from nengo_tactile.engines.nengo_dl import configure
-    from nengo_tactile.neurons.counting_lif import CountingLIF
+    from nengo_tactile.neurons.exact_lif import ExactLIF
 
     nengo_dl = stack.nengo_dl()
     fan_out = network.fan_out()
@@ -78,7 +78,7 @@ def build_counting(network, batch_size, planner="noop"):
             if stage is last:
                 post, gain = nengo.Node(size_in=stage.n_neurons, label=stage.name), 1.0
             else:
-                post, gain = _neurons(nengo, CountingLIF, network, stage), stage.lif.gain
+                post, gain = _neurons(nengo, ExactLIF, network, stage), stage.lif.gain
                 counts[stage.name] = nengo.Probe(post, "spike_count")
                 net.config[counts[stage.name]].keep_history = False
                 sums[stage.name] = _sums(nengo, post, fan_out[stage.name])

@@ -36,6 +36,9 @@ from nengo_tactile.progress import track
 #: Firing rate in hertz of an input neuron for the value 1, with ``first_layer="chip"``.
 INPUT_RATE = 500.0
 
+#: Factor on the firing rates for the chip, see `chip_settings`.
+CHIP_RATE = 0.5
+
 
 @dataclasses.dataclass(frozen=True)
 class ChipReport:
@@ -133,11 +136,14 @@ def _network(network, shown, first_layer):
     nengo_loihi = stack.nengo_loihi()
     stages = {stage.name: stage for stage in network.stages[:-1]}
     first = network.stages[0].name
-    # the chip starts at zero
-    start = dict.fromkeys(stages, 0.0)
-    if first_layer == "host":
-        start[first] = network.initial_voltage
-    built = build_nengo(network.stages, network.synapse, network.min_voltage, start, present=shown)
+    built = build_nengo(
+        network.stages,
+        network.synapse,
+        network.min_voltage,
+        network.initial_voltage,
+        present=shown,
+        on_chip=[name for name in stages if name != first or first_layer == "chip"],
+    )
     net = built.net
     nengo_loihi.add_params(net)
     on_chip = {
@@ -192,6 +198,30 @@ def _check(network, x, first_layer):
     for stage in network.stages[1 if first_layer == "host" else 0 : -1]:
         if stage.kind == "conv" and len(stage.input_shape) != 3:
             raise EngineError(f"layer '{stage.name}': the emulator takes 2-D convolutions only")
+
+
+def chip_settings(network, rate=CHIP_RATE):
+    """The network with the firing rates and presentation time that suit the chip.
+
+    Nothing changes behind a caller's back: `run` takes the network and the number of steps it
+    is given. ``run(chip_settings(network), x, engine="loihi")`` shows each sample for
+    ``n_steps / rate`` steps.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    rate : float
+        Factor on the firing rates; the steps grow by as much, so that the number of spikes
+        stays about the same.
+
+    Returns
+    -------
+    SpikingNetwork
+        The same function of its input.
+    """
+    return dataclasses.replace(
+        network.with_rates(rate), n_steps=max(1, round(network.n_steps / rate))
+    )
 
 
 def chip_report(network, first_layer=None):
@@ -355,4 +385,4 @@ def _recording(network, built, sim, fan_out):
     return Recording(outputs, counts, over_time, synops, network.dt, "loihi")
 
 
-__all__ = ["ChipReport", "chip_report", "core_table", "reset_emulator", "run"]
+__all__ = ["ChipReport", "chip_report", "chip_settings", "core_table", "reset_emulator", "run"]

@@ -10,6 +10,7 @@ import nengo_tactile  # noqa: F401  (before TensorFlow)
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import build
 from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.build import build_nengo
 
 N_STEPS = 40
 
@@ -50,11 +51,21 @@ def reference():
     return run_reference
 
 
-def run_reference(network, x, n_steps):
-    """Return (potentials, {layer: spikes}), each (n_samples, n_steps, n), of nengo.Simulator."""
+def run_reference(network, x, n_steps, on_chip=()):
+    """Return (potentials, {layer: spikes}), each (n_samples, n_steps, n), of nengo.Simulator.
+
+    Layers named in ``on_chip`` get Nengo's own LIF, starting at zero.
+    """
     potentials, spikes = [], {name: [] for name in network.spiking_layers}
     for sample in x.reshape(len(x), -1):
-        built = network.build(present=lambda t, sample=sample: sample)
+        built = build_nengo(
+            network.stages,
+            network.synapse,
+            network.min_voltage,
+            network.initial_voltage,
+            present=lambda t, sample=sample: sample,
+            on_chip=on_chip,
+        )
         with (
             stack.quiet_build(),
             nengo.Simulator(built.net, dt=network.dt, progress_bar=False) as sim,
