@@ -196,9 +196,9 @@ def reproduce_st_mnist(
     seed: Seed = 0,
 ):
     """Table 2 of the ST-MNIST paper: CNN, converted, converted on the Loihi emulator."""
-    from nengo_tactile.reproduce.commands import reproduce_table2
+    from nengo_tactile.reproduce import table2
 
-    _show(reproduce_table2(task, splits, emulator_samples, protocol, out, data_dir, seed, say=say))
+    _show(table2.run(task, splits, emulator_samples, protocol, out, data_dir, seed, say=say))
 
 
 def _version(value: bool):

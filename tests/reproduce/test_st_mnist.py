@@ -12,7 +12,7 @@ from nengo_tactile.ann import training
 from nengo_tactile.conversion.lif_training import LIFRecipe
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.reproduce import commands, st_mnist
+from nengo_tactile.reproduce import st_mnist, table2
 from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
 
 QUICK = training.Recipe("adam", 2, 32, 3e-3, "constant", 0.0, 0.0)
@@ -59,9 +59,7 @@ def plan():
 def test_runs_on_stmnist_files_and_resumes(folder, plan, tmp_path):
     lines = []
     out = tmp_path / "out"
-    table = commands.reproduce_table2(
-        out=out, data_dir=folder, progress=False, say=lines.append, plan=plan
-    )
+    table = table2.run(out=out, data_dir=folder, progress=False, say=lines.append, plan=plan)
     assert table.row_count == 6
     results = json.loads((out / "results.json").read_text())
     assert results["n_samples"] == 70
