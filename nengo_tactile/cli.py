@@ -155,13 +155,35 @@ def run(
     engine: Annotated[str, typer.Option(help="nengo-dl or loihi.")] = "nengo-dl",
     steps: Annotated[int | None, typer.Option(min=1, help="Default: the network's.")] = None,
     samples: Samples = None,
+    first_layer: Annotated[
+        str | None, typer.Option(help="loihi: neurons of the first layer on host or chip.")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="loihi: sim (emulator), simreal (unquantised), loihi (needs NxSDK)."),
+    ] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
     """Run a spiking network on a tactile task; write results.json and recording.npz."""
     from nengo_tactile.reproduce.commands import run_network
 
-    _show(run_network(network, out, task, split, engine, steps, samples, data_dir, seed, say=say))
+    _show(
+        run_network(
+            network,
+            out,
+            task,
+            split,
+            engine,
+            steps,
+            samples,
+            data_dir,
+            seed,
+            first_layer,
+            target,
+            say=say,
+        )
+    )
 
 
 @app.command()

@@ -15,7 +15,7 @@ from nengo_tactile.conversion import convert, load
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.engines.loihi import CHIP_RATE, ChipReport, chip_report, chip_settings
 from nengo_tactile.engines.recording import Recording
-from nengo_tactile.errors import DataError, ModelFileError, NotationError
+from nengo_tactile.errors import DataError, EngineError, ModelFileError, NotationError
 from nengo_tactile.report import KeyNumber, Report, write_report
 from nengo_tactile.reproduce import pages, paths
 from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
@@ -144,17 +144,24 @@ def run_network(
     n_samples=None,
     data_dir=None,
     seed=0,
+    first_layer=None,
+    target=None,
     progress=None,
     say=print,
 ):
     """Run a saved network on a task's recordings and write what was measured.
 
-    Writes results.json and recording.npz into ``out``.
+    Writes results.json and recording.npz into ``out``. ``first_layer`` and ``target`` are the
+    Loihi engine's (see `nengo_tactile.engines.loihi.run`).
 
     Returns
     -------
     rich.table.Table
     """
+    options = {"first_layer": first_layer, "target": target}
+    options = {name: value for name, value in options.items() if value is not None}
+    if options and engine != "loihi":
+        raise EngineError(f"engine {engine!r} takes no {', '.join(options)}: use engine 'loihi'")
     network = load(name)
     task = _task_for(network, task_name)
     dataset = open_dataset(task.dataset, split=split, data_dir=data_dir)
@@ -169,7 +176,7 @@ def run_network(
             f"emulator: firing rates times {CHIP_RATE}, {shown.n_steps} steps "
             "(give --steps to keep the network's own rates)"
         )
-    recording = engines.run(shown, x, n_steps, engine=engine, progress=progress)
+    recording = engines.run(shown, x, n_steps, engine=engine, progress=progress, **options)
     measured = paths.Measured(recording, y)
     numbers = {
         "network": str(name),
@@ -182,7 +189,7 @@ def run_network(
         **measured.numbers(),
     }
     if engine == "loihi":
-        numbers["chip"] = chip_report(shown).to_dict()
+        numbers["chip"] = chip_report(shown, first_layer).to_dict()
     with files.atomic_folder(out) as folder:
         files.write_json(folder / "results.json", numbers)
         arrays = {"outputs": recording.outputs, "labels": y}
