@@ -88,6 +88,7 @@ def main():
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--out", help="JSON file")
     options = parser.parse_args()
+    stack.nengo_loihi()  # its import is no part of building
     rows = [measure(notation, options.samples, options.steps) for notation in options.networks]
     table = Table(title=f"Loihi emulator, {options.steps} steps a sample, one after another")
     table.add_column("network", overflow="fold")

@@ -218,6 +218,14 @@ def chip_settings(network, rate=CHIP_RATE):
     -------
     SpikingNetwork
         The same function of its input.
+
+    Notes
+    -----
+    Measured on 200 STEMNIST test samples (16x16-6c4-24c3-35o trained for 10 epochs, 500 Hz at
+    the 99.9th percentile), read-out error against the Keras model and agreement with its
+    winners: rates as they are, 60 steps 0.59 and 97.5 %, 120 steps 0.47 and 98.5 %; half the
+    rates, 60 steps 0.74 and 96.0 %, 120 steps 0.43 and 97.5 %; a quarter, 120 steps 0.51 and
+    96.0 %, 240 steps 0.27 and 100 %.
     """
     return dataclasses.replace(
         network.with_rates(rate), n_steps=max(1, round(network.n_steps / rate))
