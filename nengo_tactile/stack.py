@@ -28,7 +28,11 @@ DISTRIBUTIONS = (
     ("tensorflow", "tensors and training", "Apache-2.0"),
     ("tf_keras", "Keras 2, NengoDL's model format", "Apache-2.0"),
     ("keras", "Keras 3, comes with TensorFlow, left untouched", "Apache-2.0"),
-    ("nengo", "networks and neuron types", "GPL-2.0"),
+    (
+        "nengo",
+        "networks and neuron types",
+        "proprietary, free for non-commercial use (GPL-2.0 from 4.0 on)",
+    ),
     (
         "nengo-dl",
         "the NengoDL engine and Converter",
@@ -164,7 +168,6 @@ _UPSTREAM_WARNINGS = (
     "invalid value encountered in (log1p|divide)",
     "divide by zero encountered in (log1p|divide|true_divide)",
     # NengoLoihi 1.1 with numpy 1.26 and Nengo 3.2
-    "NengoLoihi does not support initial values for 'voltage' being non-zero",
     "tau_s is (already|currently) set to",
     "invalid value encountered in cast",
     # Nengo 3.2 carries a copy of an old scipy, which numpy 1.25 and later warn about

@@ -155,9 +155,7 @@ def largest_confusions(matrix, names=None, n=5):
         if count == 0:
             break
         share = count / int(matrix[true].sum())
-        rows.append(
-            {"true": names[true], "read_as": names[read], "count": count, "share": share}
-        )
+        rows.append({"true": names[true], "read_as": names[read], "count": count, "share": share})
     return rows
 
 
@@ -205,8 +203,6 @@ def mean_and_sd(values):
         )
     if not np.isfinite(values).all():
         bad = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise DataError(
-            f"split {bad} has the value {values[bad]}: run it again or leave it out"
-        )
+        raise DataError(f"split {bad} has the value {values[bad]}: run it again or leave it out")
     sd = float(values.std(ddof=1)) if values.size > 1 else None
     return SplitSummary(mean=float(values.mean()), sd=sd, n_splits=int(values.size))

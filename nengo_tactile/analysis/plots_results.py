@@ -142,9 +142,7 @@ def confusion(matrix, names=None, title=None):
     few = n_classes <= 12
     figure = new_figure(5.2 if few else 4.9)
     axes = figure.add_subplot()
-    picture = axes.imshow(
-        shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest"
-    )
+    picture = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
     axes.set_xticks(range(n_classes), names)
     axes.set_yticks(range(n_classes), names)
     axes.tick_params(length=0, labelsize=11 if few else 8)

@@ -126,6 +126,26 @@ def linear_parameters(activation, max_rate):
     return parameters_for(activation, max_rate, tau_rc=0.1, tau_ref=0.0, offset=0.5)
 
 
+def neuron_parameters(neuron, activation, max_rate):
+    """LIF parameters for a neuron as users name it.
+
+    Parameters
+    ----------
+    neuron : "lif" or nengo.LIF
+        "lif" is the nearly linear neuron of `linear_parameters`; a nengo.LIF gives its own
+        time constants (`parameters_for`).
+    activation, max_rate : float
+        The neuron fires at ``max_rate`` hertz where the ReLU had ``activation``.
+    """
+    import nengo
+
+    if isinstance(neuron, str) and neuron == "lif":
+        return linear_parameters(activation, max_rate)
+    if isinstance(neuron, nengo.LIF):
+        return parameters_for(activation, max_rate, neuron.tau_rc, neuron.tau_ref)
+    raise ConversionError(f"neuron is {neuron!r}: choose 'lif' or a nengo.LIF")
+
+
 def rate_lif_layer():
     """The Keras layer class (made on first use, because TensorFlow is slow to load)."""
     global _LAYER

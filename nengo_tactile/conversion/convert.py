@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nengo_tactile.ann.lif import linear_parameters, parameters_for
+from nengo_tactile.ann.lif import neuron_parameters
 from nengo_tactile.conversion.calibration import activation_percentiles, check_calibration
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.passes import (
@@ -93,7 +93,9 @@ def convert(
             )
         rate = START_RATE if max_rate is None else max_rate
         tops = activation_percentiles(plain, names, calibration, percentile)
-        plain = use_lif(plain, {name: _neuron(neuron, top, rate) for name, top in tops.items()})
+        plain = use_lif(
+            plain, {name: neuron_parameters(neuron, top, rate) for name, top in tops.items()}
+        )
     network = SpikingNetwork(
         plain,
         n_steps=n_steps,
@@ -112,13 +114,3 @@ def convert(
             progress=progress,
         )
     return network
-
-
-def _neuron(neuron, activation, max_rate):
-    import nengo
-
-    if isinstance(neuron, str) and neuron == "lif":
-        return linear_parameters(activation, max_rate)
-    if isinstance(neuron, nengo.LIF):
-        return parameters_for(activation, max_rate, neuron.tau_rc, neuron.tau_ref)
-    raise ConversionError(f"neuron is {neuron!r}: choose 'lif' or a nengo.LIF")

@@ -55,9 +55,7 @@ class ResumingDownloader:
                 self._continue(url)
                 break
             except requests.HTTPError as error:
-                raise DataError(
-                    f"{url}: the server answers {error}: check the address"
-                ) from error
+                raise DataError(f"{url}: the server answers {error}: check the address") from error
             except requests.RequestException as error:
                 if attempt + 1 == self.attempts:
                     raise DataError(
@@ -89,9 +87,7 @@ class ResumingDownloader:
             start = _start(response)
             if start not in (0, have):
                 self.part.unlink()
-                raise requests.ConnectionError(
-                    f"the server continued at byte {start}, not {have}"
-                )
+                raise requests.ConnectionError(f"the server continued at byte {start}, not {have}")
             self._store(response, start)
 
     def _store(self, response, start):

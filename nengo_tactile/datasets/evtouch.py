@@ -94,9 +94,7 @@ class EvTouch(EventDataset):
 def _check(packed, labels, bins, n_classes, n_bins, source):
     """Raise unless bits and labels fit each other and the set."""
     if bins != n_bins:
-        raise DataError(
-            f"{source}: 'bins' is {bins}, wanted {n_bins}: give the file of this set"
-        )
+        raise DataError(f"{source}: 'bins' is {bins}, wanted {n_bins}: give the file of this set")
     wanted = (len(labels), N_TAXELS, 2, -(-n_bins // 8))
     if packed.dtype != np.uint8 or packed.shape != wanted or not len(labels):
         raise DataError(
@@ -109,6 +107,4 @@ def _check(packed, labels, bins, n_classes, n_bins, source):
     wrong = (labels < 0) | (labels >= n_classes)
     if wrong.any():
         first = int(wrong.argmax())
-        raise DataError(
-            f"{source}: label {first} is {labels[first]}, wanted 0 to {n_classes - 1}"
-        )
+        raise DataError(f"{source}: label {first} is {labels[first]}, wanted 0 to {n_classes - 1}")

@@ -100,9 +100,7 @@ def read_mat(content, source, names=None):
     try:
         return _read_variables(memoryview(content), order, names)
     except _Damage as damage:
-        raise DataError(
-            f"{source} is a damaged MATLAB file ({damage}): get it afresh"
-        ) from None
+        raise DataError(f"{source} is a damaged MATLAB file ({damage}): get it afresh") from None
 
 
 class _Damage(Exception):
@@ -153,9 +151,7 @@ def _unpack(body, order):
             raise _Damage("compressed variable without a tag")
         kind, length = np.frombuffer(tag, order + "u4", 2).tolist()
         if length > MAX_BYTES:
-            raise _Damage(
-                f"a variable unpacks to {length} bytes, over the limit of {MAX_BYTES}"
-            )
+            raise _Damage(f"a variable unpacks to {length} bytes, over the limit of {MAX_BYTES}")
         data = stream.decompress(stream.unconsumed_tail, length) if length else b""
         if not stream.eof and stream.decompress(stream.unconsumed_tail, 1):
             raise _Damage(f"more than the announced {length} bytes in a compressed variable")
@@ -216,9 +212,7 @@ def _read_numbers(body, place, order, dims, wanted, name):
             raise _Damage(f"variable {name!r} of shape {tuple(dims)}")
         count *= dim
     if count * dtype.itemsize != len(data):
-        raise _Damage(
-            f"{len(data)} bytes of values for variable {name!r} of shape {tuple(dims)}"
-        )
+        raise _Damage(f"{len(data)} bytes of values for variable {name!r} of shape {tuple(dims)}")
     if len(dims) > 32:  # numpy's limit
         raise _Damage(f"variable {name!r} of {len(dims)} dimensions")
     values = np.frombuffer(data, dtype).reshape(dims, order="F")

@@ -76,9 +76,7 @@ class MNIST(EventDataset):
         wrong = (labels < 0) | (labels > 9)
         if wrong.any():
             first = int(wrong.argmax())
-            raise DataError(
-                f"{path}: array {y!r}, row {first} is {labels[first]}, wanted 0 to 9"
-            )
+            raise DataError(f"{path}: array {y!r}, row {first} is {labels[first]}, wanted 0 to 9")
         self.images = self.data = images
         self.targets = labels.astype(np.int64)
 

@@ -107,9 +107,7 @@ class FolderSource:
         self._stamps = {}
         visited = set()
         try:
-            for folder, subfolders, files in os.walk(
-                self.path, onerror=_raise, followlinks=True
-            ):
+            for folder, subfolders, files in os.walk(self.path, onerror=_raise, followlinks=True):
                 visited.add(os.path.realpath(folder))
                 # links are followed, but never in a circle
                 subfolders[:] = sorted(
@@ -176,9 +174,7 @@ class ZipSource:
             if info.is_dir() or _is_litter(name):
                 continue
             if name in self._members:
-                raise DataError(
-                    f"{self.path}: member {name!r} is there twice: get the zip afresh"
-                )
+                raise DataError(f"{self.path}: member {name!r} is there twice: get the zip afresh")
             if info.flag_bits & 1:
                 raise DataError(f"{self.path}: member {name!r} is encrypted: unpack it by hand")
             self._members[name] = info
@@ -220,9 +216,7 @@ class ZipSource:
     def stamps(self, names):
         """Size and modification time of the archive, size and checksum of ``names``."""
         status = self.path.stat()
-        members = [
-            (name, self._members[name].file_size, self._members[name].CRC) for name in names
-        ]
+        members = [(name, self._members[name].file_size, self._members[name].CRC) for name in names]
         return [("", status.st_size, status.st_mtime_ns), *members]
 
     def read(self, name):
@@ -324,9 +318,7 @@ def read_npz(path, wanted):
         present = list(archive.files)
         for key in wanted:
             if key not in present:
-                raise DataError(
-                    f"{path} has no array {key!r}, only {present}: give another .npz"
-                )
+                raise DataError(f"{path} has no array {key!r}, only {present}: give another .npz")
         arrays = {key: archive[key] for key in wanted}
     for key, (kinds, ndim) in wanted.items():
         array = arrays[key]

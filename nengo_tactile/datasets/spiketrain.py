@@ -157,9 +157,7 @@ def read_lut(file, source=None):
         if isinstance(value, np.ndarray)
     }
     by_lower = {name.lower(): value for name, value in variables.items()}
-    if {"x", "y"} <= set(by_lower) and by_lower["x"].shape == by_lower["y"].shape == (
-        N_TAXELS,
-    ):
+    if {"x", "y"} <= set(by_lower) and by_lower["x"].shape == by_lower["y"].shape == (N_TAXELS,):
         return _layout_of_table(np.stack([by_lower["x"], by_lower["y"]], axis=1), source)
     tables = [value for value in variables.values() if value.size >= N_TAXELS]
     if len(tables) != 1:

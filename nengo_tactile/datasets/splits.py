@@ -130,6 +130,4 @@ def repeated_splits(labels, n_splits=10, test_share=0.2, seed=0):
     if n_splits < 1:
         raise DataError(f"n_splits is {n_splits}, wanted at least 1")
     children = np.random.SeedSequence(seed).spawn(n_splits)
-    return [
-        split_indices(labels, test_share, np.random.default_rng(child)) for child in children
-    ]
+    return [split_indices(labels, test_share, np.random.default_rng(child)) for child in children]

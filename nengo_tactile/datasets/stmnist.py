@@ -153,14 +153,10 @@ def _is_lut(name):
 
 def _list_recordings(source):
     """Return the names and labels of all recordings, sorted by label and name."""
-    names = [
-        name for name in source.names if name.lower().endswith(".mat") and not _is_lut(name)
-    ]
+    names = [name for name in source.names if name.lower().endswith(".mat") and not _is_lut(name)]
     if not names:
         inner = [name for name in source.names if name.lower().endswith(".zip")]
-        hint = (
-            f": unpack {inner[0]!r} and give its path" if inner else ": give the ST-MNIST data"
-        )
+        hint = f": unpack {inner[0]!r} and give its path" if inner else ": give the ST-MNIST data"
         raise DataError(f"{source.path} holds no .mat recordings{hint}")
     parents = [PurePosixPath(name).parent for name in names]
     for name, parent in zip(names, parents):

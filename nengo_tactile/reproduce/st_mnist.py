@@ -62,7 +62,7 @@ class Plan:
     n_emulator: int = paths.EMULATOR_SAMPLES
     recipe: training.Recipe = training.PAPER
     modern: training.Recipe = training.MODERN
-    lif: LIFRecipe = LIFRecipe(epochs=10)  # noqa: RUF009 (frozen)
+    lif: LIFRecipe = LIFRecipe()  # noqa: RUF009 (frozen)
     n_steps: int = 60
     seed: int = 0
 

@@ -31,9 +31,7 @@ def test_latency_is_the_first_step_with_a_settled_rest(curve, tolerance):
 @given(curves, tolerances)
 def test_first_step_within_may_leave_again_but_is_never_later(curve, tolerance):
     percent, limit = points(curve), round(100 * tolerance)
-    expected = next(
-        i for i, value in enumerate(percent, 1) if abs(value - percent[-1]) <= limit
-    )
+    expected = next(i for i, value in enumerate(percent, 1) if abs(value - percent[-1]) <= limit)
     assert acc.first_step_within(curve, tolerance) == expected
     assert expected <= acc.latency_step(curve, tolerance)
 

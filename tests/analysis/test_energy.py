@@ -14,9 +14,7 @@ def test_loihi_by_hand():
     assert "static power" in estimate.note
 
 
-@pytest.mark.parametrize(
-    ("device", "joules"), [("cpu", 8.6e-9), ("gpu", 0.3e-9), ("arm", 0.9e-9)]
-)
+@pytest.mark.parametrize(("device", "joules"), [("cpu", 8.6e-9), ("gpu", 0.3e-9), ("arm", 0.9e-9)])
 def test_ordinary_devices_pay_the_same_for_every_operation(device, joules):
     assert energy_per_inference(7, 3, device).joules == pytest.approx(10 * joules)
 

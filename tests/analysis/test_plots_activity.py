@@ -16,8 +16,7 @@ def test_rates_show_percentile_median_and_silence(recording):
     firing = recording.firing_rates()["conv"]
     median = np.median(firing[firing > 0])
     assert any(
-        len(line.get_xdata()) == 2 and np.allclose(line.get_xdata(), median)
-        for line in axes.lines
+        len(line.get_xdata()) == 2 and np.allclose(line.get_xdata(), median) for line in axes.lines
     )
     png(figure)
     (side,) = axes.child_axes

@@ -63,9 +63,7 @@ def test_cumulative_frames_equal_a_loop_over_events(rng):
         for index, seconds in enumerate(times):
             counts[index, y, x] += t <= round(seconds * 1e6)
     assert counts[1].sum() >= 201
-    np.testing.assert_allclose(
-        cumulative_frames(events, times, (5, 3, 2)), counts / counts.max()
-    )
+    np.testing.assert_allclose(cumulative_frames(events, times, (5, 3, 2)), counts / counts.max())
 
 
 def test_cumulative_frames_of_nothing(events):
@@ -78,9 +76,7 @@ def test_cumulative_frames_of_nothing(events):
 def test_evolution_shows_every_frame_on_one_scale(rng, n_frames):
     frames = rng.random((n_frames, 10, 12))
     figure = tactile_evolution(frames, np.arange(n_frames) / 4)
-    shown = [
-        axes.images[0] for axes in figure.axes if axes.images and axes.get_title(loc="left")
-    ]
+    shown = [axes.images[0] for axes in figure.axes if axes.images and axes.get_title(loc="left")]
     assert len(shown) == n_frames
     for image, frame in zip(shown, frames):
         np.testing.assert_array_equal(image.get_array(), frame)

@@ -141,9 +141,7 @@ def test_a_partial_file_of_other_content_is_found_by_the_checksum(server, tmp_pa
 
 
 @pytest.mark.parametrize("stop", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_full_disk_or_ctrl_c_leaves_only_the_partial_file(
-    stop, server, tmp_path, monkeypatch
-):
+def test_a_full_disk_or_ctrl_c_leaves_only_the_partial_file(stop, server, tmp_path, monkeypatch):
     def stopped(self, response, start):
         self.part.write_bytes(CONTENT[:70_000])
         raise stop

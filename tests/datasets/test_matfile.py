@@ -59,9 +59,7 @@ def test_other_classes_are_named_and_skipped():
 def matrix_element(order, stored, values, array_class=6, dims=(2, 2), name=b"a"):
     """Build an uncompressed variable by hand, as MATLAB writes integers in doubles."""
     body = struct.pack(order + "IIII", 6, 8, array_class, 0)
-    body += struct.pack(order + "II", 5, 4 * len(dims)) + struct.pack(
-        f"{order}{len(dims)}i", *dims
-    )
+    body += struct.pack(order + "II", 5, 4 * len(dims)) + struct.pack(f"{order}{len(dims)}i", *dims)
     body += b"\0" * (-len(dims) * 4 % 8)
     body += struct.pack(order + "I", len(name) << 16 | 1) + name.ljust(4, b"\0")
     body += struct.pack(order + "II", stored, len(values)) + values + b"\0" * (-len(values) % 8)

@@ -90,9 +90,7 @@ def test_mutated_stemnist_files_are_read_or_refused(tmp_path_factory, data):
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(
-        content[: data.draw(st.sampled_from([len(content), len(content) // 2, 30]))]
-    )
+    path.write_bytes(content[: data.draw(st.sampled_from([len(content), len(content) // 2, 30]))])
     try:
         dataset = STEMNIST(path)
     except DataError:
@@ -206,9 +204,7 @@ def test_nmnist_of_the_project(data_dir):
 
 
 def ev_arrays(rng, n_classes=36, n_bins=250):
-    bits = {
-        side: rng.random((2 * n_classes, 39, 2, n_bins)) < 0.01 for side in ("train", "test")
-    }
+    bits = {side: rng.random((2 * n_classes, 39, 2, n_bins)) < 0.01 for side in ("train", "test")}
     arrays = {"bins": np.array(n_bins)}
     for side, values in bits.items():
         arrays[f"x_{side}"] = np.packbits(values, axis=-1)

@@ -38,9 +38,7 @@ def everything(rng, tmp_path):
         x_test=images,
         y_test=labels,
     )
-    members = {
-        f"{side}/{digit}/1.bin": b"\0" * 5 for side in ("Train", "Test") for digit in "012"
-    }
+    members = {f"{side}/{digit}/1.bin": b"\0" * 5 for side in ("Train", "Test") for digit in "012"}
     write_zip(tmp_path / "nmnist" / "nmnist_small.zip", members)
     return tmp_path
 

@@ -18,9 +18,7 @@ from nengo_tactile.errors import DataError
 def test_every_sample_once_and_every_class_in_proportion(sizes, share, seed):
     labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
     train, test = split_indices(labels, share, seed)
-    np.testing.assert_array_equal(
-        np.sort(np.concatenate([train, test])), np.arange(len(labels))
-    )
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(len(labels)))
     assert abs(len(test) - share * len(labels)) <= 0.5 + 1e-9
     for label, size in enumerate(sizes):
         assert abs((labels[test] == label).sum() - share * size) < 1

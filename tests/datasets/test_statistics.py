@@ -110,9 +110,7 @@ def test_the_table_shows_the_reference_below(samples):
 
 def test_json_holds_the_numbers_and_the_reference(samples, tmp_path):
     statistics = compute_statistics(Samples(samples[:4]))
-    to_json(
-        statistics, tmp_path / "out.json", reference={"zero": {"ON events": [1, 2]}}, seed=3
-    )
+    to_json(statistics, tmp_path / "out.json", reference={"zero": {"ON events": [1, 2]}}, seed=3)
     stored = json.loads((tmp_path / "out.json").read_text())
     assert stored["statistics"] == statistics
     assert stored["reference"] == {"zero": {"ON events": [1, 2]}}

@@ -95,9 +95,7 @@ def test_the_page_holds_everything_in_order(report):
     assert len(page.all("table")) == 2
     text = "".join(data for _, data in page.texts)
     order = ["settles after", "See below", "96.8 %", "12,345", "Simulated", "Ten splits"]
-    places = [
-        text.index(part) for part in [*order, "Table 2", "A taxel", "Mean over", "seed 7"]
-    ]
+    places = [text.index(part) for part in [*order, "Table 2", "A taxel", "Mean over", "seed 7"]]
     assert places == sorted(places)
     assert [a["href"] for a in page.all("a")] == [f"#section-{i}" for i in (1, 2, 3)]
     assert {a["id"] for a in page.all("section") if "id" in a} >= {"section-1", "section-3"}
