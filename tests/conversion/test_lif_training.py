@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import nengo
 import numpy as np
 import pytest
 
@@ -72,7 +73,7 @@ def test_one_step_equals_the_same_step_in_keras(request, which, x, labels):
 
 def test_learns_exports_exactly_and_repeats_itself(model, x):
     y = (x[:, :, :3].mean(axis=(1, 2, 3)) > x[:, :, 2:].mean(axis=(1, 2, 3))).astype(int)
-    lif_model = lif_network(model, x, max_rate=200.0)
+    lif_model = lif_network(model, x, max_rate=200.0, neuron=nengo.LIF())
     before = lif_model.get_weights()
     seen = {}
 
@@ -85,7 +86,7 @@ def test_learns_exports_exactly_and_repeats_itself(model, x):
 
     original, lif_training._export = lif_training._export, export
     try:
-        recipe = LIFRecipe(epochs=15, batch_size=4, learning_rate=2e-2)
+        recipe = LIFRecipe(sigma=0.1, epochs=15, batch_size=4, learning_rate=2e-2)
         trained, history = train_in_nengo_dl(lif_model, (x, y), recipe, validation=(x, y))
     finally:
         lif_training._export = original
