@@ -1,10 +1,14 @@
 """What all data sets share: tonic's Dataset with transforms, labels and writers."""
 
 import operator
-
-from tonic.dataset import Dataset
+import warnings
 
 from nengo_tactile.events.arrays import EVENT_DTYPE
+
+with warnings.catch_warnings():
+    # tonic asks for tqdm's notebook bar; without ipywidgets tqdm warns and uses text
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    from tonic.dataset import Dataset
 
 
 class EventDataset(Dataset):
