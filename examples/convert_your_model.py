@@ -69,7 +69,7 @@ def main(arguments=None):
 
     # 2. convert: the last samples calibrate firing rates and synapse, the first are for testing
     n = min(options.samples, len(x) // 2)
-    snn = nt.convert(model, calibration=x[n:][:256], labels=y[n:][:256])
+    snn = nt.convert(model, calibration=x[n:][:256])
     print(f"spiking layers: {', '.join(snn.spiking_layers)}; synapse {snn.synapse} s")
 
     # 3. run on both engines

@@ -23,7 +23,6 @@ START_RATE = 500.0
 def convert(
     model,
     calibration,
-    labels=None,
     neuron="lif",
     percentile=99.9,
     max_rate=None,
@@ -43,8 +42,6 @@ def convert(
         `RateLIF` layers already keep their neurons.
     calibration : (n_samples, ...) array
         Inputs like those the network will see; a few hundred.
-    labels : (n_samples,) int array, optional
-        Of the calibration samples; without them tuning asks for agreement with the model.
     neuron : "lif" or nengo.LIF
         "lif" is a slow LIF neuron whose rate is almost that of a ReLU: no training is needed.
         A nengo.LIF gives its own time constants; its rate is far from a ReLU's, so train on
@@ -108,7 +105,6 @@ def convert(
         network, _ = tune(
             network,
             calibration,
-            labels,
             rates=(0.5, 1.0) if max_rate is None else (1.0,),
             synapses=(0.002, 0.005) if synapse == "tune" else (synapse,),
             progress=progress,

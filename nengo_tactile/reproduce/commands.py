@@ -115,11 +115,10 @@ def convert_model(
     task = task_named(task_name)
     dataset = open_task(task, "train", data_dir)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:512])
-    x, y = images(task, dataset, chosen, progress)
+    x, _ = images(task, dataset, chosen, progress)
     network = convert(
         Path(model),
         x,
-        labels=y,
         percentile=percentile,
         max_rate=max_rate,
         n_steps=n_steps,

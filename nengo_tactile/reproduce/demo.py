@@ -54,7 +54,7 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
     cnn = training.accuracy(model, x_test, y_test)
     say(f"2. CNN {task.network}: {cnn:.1%} of the test samples")
 
-    network = paths.to_spikes(model, task, x, y, progress)
+    network = paths.to_spikes(model, task, x, progress)
     spiking = paths.on_nengo_dl(network, x_test, y_test, progress)
     say(f"3. spiking network in NengoDL, {network.n_steps} steps: {spiking.accuracy:.1%}")
 

@@ -89,9 +89,9 @@ def train_snn(model, data, calibration, recipe=LIFRecipe(), seed=0, progress=Non
     return trained
 
 
-def to_spikes(model, task, x, y, progress=None, **options):
+def to_spikes(model, task, x, progress=None, **options):
     """Convert with rates and synapse tuned on training samples."""
-    return convert(model, x[:512], labels=y[:512], image=task.image, progress=progress, **options)
+    return convert(model, x[:512], image=task.image, progress=progress, **options)
 
 
 def on_nengo_dl(network, x, y, progress=None, n_steps=None):

@@ -130,7 +130,7 @@ def make(name, out, data_dir=None, seed=0, checkpoint=None, progress=None, say=p
     cnn = training.accuracy(model, x_test, y_test)
     say(f"{name}: CNN {cnn:.4f} on {len(y_test)} test samples")
     network = paths.to_spikes(
-        model, task, x[0], y[0], progress, n_steps=recipe.n_steps, classes=test_set.classes
+        model, task, x[0], progress, n_steps=recipe.n_steps, classes=test_set.classes
     )
     spiking = paths.on_nengo_dl(network, x_test, y_test, progress)
     say(f"{name}: NengoDL {spiking.accuracy:.4f}")

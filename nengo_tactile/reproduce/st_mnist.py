@@ -120,8 +120,8 @@ def run_split(plan, x, y, n_train, split, progress=None):
         paper, (x[train], y[train]), x[train][:512], plan.lif, seed, progress=progress
     )
     options = {"n_steps": plan.n_steps, "progress": progress}
-    network = paths.to_spikes(lif, plan.task, x[train], y[train], **options)
-    plain = paths.to_spikes(paper, plan.task, x[train], y[train], **options)
+    network = paths.to_spikes(lif, plan.task, x[train], **options)
+    plain = paths.to_spikes(paper, plan.task, x[train], **options)
 
     spiking = paths.on_nengo_dl(network, x[test], y[test], progress)
     converted = paths.on_nengo_dl(plain, x[test], y[test], progress)

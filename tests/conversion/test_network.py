@@ -195,10 +195,10 @@ def test_encode(lif_model, x):
         dataclasses.replace(network, image=None).encode([(events, 2)])
 
 
-def test_convert_and_run_are_silent(model, x, labels, capfd):
+def test_convert_and_run_are_silent(model, x, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        snn = nengo_tactile.convert(model, x, labels=labels, n_steps=12)
+        snn = nengo_tactile.convert(model, x, n_steps=12)
         recording = nengo_tactile.run(snn, x[:3])
         print(check(model).ok)
     assert recording.outputs.shape == (3, 12, 3)
@@ -258,7 +258,6 @@ def test_convert_takes_files_and_keras_3(model, x, tmp_path):
         ({"calibration": np.zeros((2, 5, 6, 1))}, DataError, r"takes \(n_samples, 6, 5, 1\)"),
         ({"calibration": np.zeros((2, 6, 5, 1))}, None, None),
         ({"calibration": np.zeros((2, 6, 5, 1), "U1")}, DataError, "real numbers"),
-        ({"labels": [1]}, DataError, "12 samples but 1 labels"),
         ({"neuron": "izhikevich"}, ConversionError, "choose 'lif'"),
         ({"percentile": 0}, DataError, "percentile is 0"),
     ],
@@ -293,7 +292,7 @@ def test_models_in_which_nothing_spikes(x):
 def test_tune_takes_the_fewest_spikes_among_the_good(network, rng):
     """A stand-in engine with a known number of wrong samples and a known read-out error."""
     settings = {  # (rate, synapse): wrong samples of 400, push towards the winner, spikes
-        (0.5, None): (40, 0.1, 1.0),  # too inaccurate
+        (0.5, None): (40, 0.1, 1.0),  # too far: a tenth of the samples is wrong
         (0.5, 0.01): (0, 0.5, 2.0),  # too far from the model
         (1.0, None): (0, 0.2, 4.0),
         (1.0, 0.01): (0, 0.205, 3.0),
@@ -316,7 +315,7 @@ def test_tune_takes_the_fewest_spikes_among_the_good(network, rng):
             shown, {}, {"a": np.full((400, n_steps), spikes)}, {}, candidate.dt, "stand-in"
         )
 
-    chosen, trials = tune(network, x, None, (0.5, 1.0), (None, 0.01), max_samples=400, run=run)
+    chosen, trials = tune(network, x, (0.5, 1.0), (None, 0.01), max_samples=400, run=run)
     assert chosen.synapse == 0.01 and chosen.stages[0].lif.tau_rc == base
     assert [(t.rate_factor, t.synapse) for t in trials] == list(settings)
     for trial, (wrong, push, spikes) in zip(trials, settings.values()):
