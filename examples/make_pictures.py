@@ -48,7 +48,7 @@ def network_pictures(train, test, epochs, n_emulator, seed):
     x_test, y_test = image.batch(test, total=len(test)), test.targets
     model = nt.ann.build("10x10-6c4-24c3-10o", seed=seed)
     training.train(model, (x, y), training.Recipe(epochs=epochs), seed=seed)
-    snn = nt.convert(model, x[:512], y[:512], image=image)
+    snn = nt.convert(model, x[:512], image=image)
     spiking = nt.run(snn, x_test)
     emulated = nt.run(snn, x_test[:n_emulator], engine="loihi")
     curves = {

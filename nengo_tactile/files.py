@@ -1,6 +1,7 @@
 """Files written whole or not at all."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -45,6 +46,24 @@ def atomic_write(path, mode="w"):
         raise
 
 
+def check_writable(folder):
+    """Make a folder and try to write into it, before long work whose result goes there.
+
+    Raises
+    ------
+    OSError
+        Naming the folder.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        error.filename, error.filename2 = str(folder), None
+        raise
+
+
 @contextlib.contextmanager
 def atomic_folder(path):
     """Yield an empty temporary folder that replaces ``path`` only on success.
@@ -55,6 +74,8 @@ def atomic_folder(path):
         The final folder. An existing one is replaced as a whole.
     """
     path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     old = temporary.with_name(temporary.name + ".old")

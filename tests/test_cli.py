@@ -129,6 +129,38 @@ def test_train_check_convert_run_report(small_model, tmp_path, capsys):
     assert "NxSDK" in capsys.readouterr().err
 
 
+def test_run_keeps_what_is_in_its_folder(small_model, tmp_path, capsys):
+    network, out = tmp_path / "network", tmp_path / "results"
+    assert run("convert", small_model, "--out", network, "--max-rate", 400, "--steps", 20) == 0
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    common = ["--samples", 2, "--steps", 5]
+    assert run("run", network, *common, "--out", out) == 0
+    assert sorted(p.name for p in out.iterdir()) == [
+        "recording.npz",
+        "results.json",
+        "thesis.txt",
+    ]
+    numbers = json.loads((out / "results.json").read_text())
+    assert numbers["task"] == "eskin"
+    assert numbers["command"].startswith("nengo-tactile run ")
+    capsys.readouterr()
+    # neither a file nor a folder of something else is replaced
+    assert run("run", network, *common, "--out", out / "thesis.txt") == 2
+    assert run("convert", small_model, "--out", out, "--steps", 5) == 2
+    assert "choose another folder" in capsys.readouterr().err
+    assert (out / "thesis.txt").read_text() == "years of work"
+    # the sensor of another task
+    assert run("run", network, *common, "--task", "stemnist", "--out", out) == 2
+    assert "16 x 16" in capsys.readouterr().err
+    # a damaged run
+    (out / "recording.npz").write_bytes(b"PK\x03\x04 and then nothing")
+    assert run("report", out) == 2
+    assert "nengo-tactile run" in capsys.readouterr().err
+    (out / "results.json").write_text("{}")
+    assert run("report", out) == 2
+
+
 def test_check_of_a_model_that_cannot_be_converted(tmp_path, capsys):
     from nengo_tactile import stack
 

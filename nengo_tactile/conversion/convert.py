@@ -1,5 +1,6 @@
 """One call from a trained Keras model to a spiking network."""
 
+import dataclasses
 from pathlib import Path
 
 from nengo_tactile.ann.lif import neuron_parameters
@@ -101,6 +102,8 @@ def convert(
         image=image,
         classes=tuple(classes),
     )
+    if len(network.spiking_layers) == 1:  # nothing would be left for the chip
+        network = dataclasses.replace(network, first_layer="chip")
     if max_rate is None or synapse == "tune":
         network, _ = tune(
             network,

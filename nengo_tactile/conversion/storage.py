@@ -18,6 +18,7 @@ from nengo_tactile.errors import ConversionError, ModelFileError, TactileError
 from nengo_tactile.events.images import TactileImage
 
 FORMAT = 1
+_FILES = {"network.json", "weights.npz", "card.json", "card.md"}
 _SETTINGS = (
     "n_steps",
     "dt",
@@ -46,11 +47,7 @@ def save(network, folder):
     """
     from nengo_tactile.conversion.cards import card_text
 
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or _foreign(folder)):
-        raise ModelFileError(
-            f"{folder}: is there already and is no saved network: choose another folder"
-        )
+    folder = check_folder(folder)
     description = {
         "format": FORMAT,
         "architecture": json.loads(network.ann.to_json()),
@@ -79,9 +76,28 @@ def _digest(description, arrays):
     return digest.hexdigest()
 
 
-def _foreign(folder):
-    names = {path.name for path in folder.iterdir()}
-    return bool(names) and "network.json" not in names
+def check_folder(folder):
+    """Refuse a folder that holds anything but a saved network, which `save` may replace.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ModelFileError
+    """
+    folder = Path(folder)
+    others = set()
+    if folder.is_dir():
+        names = {path.name for path in folder.iterdir()}
+        others = names - _FILES if "network.json" in names else names
+    if others or (folder.exists() and not folder.is_dir()):
+        held = f" holds {sorted(others)[0]!r}" if others else " is a file"
+        raise ModelFileError(
+            f"{folder}:{held} and is no folder of a saved network: choose another folder"
+        )
+    return folder
 
 
 def load(source):

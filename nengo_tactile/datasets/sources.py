@@ -31,12 +31,13 @@ def data_root(save_to=None):
     DataError
         When neither is given or the place does not exist.
     """
-    origin = "save_to"
+    origin = "the place given for recordings"
     if save_to is None:
         save_to, origin = os.environ.get(DATA_VARIABLE), f"environment variable {DATA_VARIABLE}"
         if not save_to:
             raise DataError(
-                f"no place for recordings given: pass their folder or set {DATA_VARIABLE}"
+                "no place for recordings given: pass their folder (--data-dir) or set "
+                f"{DATA_VARIABLE}"
             )
     path = Path(save_to).expanduser()
     if not path.exists():

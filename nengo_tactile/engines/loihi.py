@@ -188,16 +188,13 @@ def _check(network, x, first_layer):
     if first_layer == "host" and len(network.stages) < 3:
         raise EngineError(
             f"the network has one spiking layer ({network.stages[0].name}); with it on the host "
-            "nothing is left for the chip: use first_layer='chip'"
+            "nothing is left for the chip: use first_layer='chip' (--first-layer chip)"
         )
     if first_layer == "chip" and len(x) and x.min() < 0:
         raise EngineError(
             f"first_layer='chip' sends pixels as spikes, but the input goes down to {x.min():.3g}: "
             "use images without negative values, or first_layer='host'"
         )
-    for stage in network.stages[1 if first_layer == "host" else 0 : -1]:
-        if stage.kind == "conv" and len(stage.input_shape) != 3:
-            raise EngineError(f"layer '{stage.name}': the emulator takes 2-D convolutions only")
 
 
 def chip_settings(network, rate=CHIP_RATE):

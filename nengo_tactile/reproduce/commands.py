@@ -11,14 +11,20 @@ from nengo_tactile import __version__, engines, files
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.ann.notation import notation_for, parse
-from nengo_tactile.conversion import convert, load
+from nengo_tactile.conversion import convert, load, storage
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.engines.loihi import CHIP_RATE, ChipReport, chip_report, chip_settings
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, EngineError, ModelFileError, NotationError
 from nengo_tactile.report import KeyNumber, Report, write_report
 from nengo_tactile.reproduce import pages, paths
-from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
+from nengo_tactile.reproduce.tasks import (
+    TASKS,
+    data_option,
+    images,
+    open_task,
+    task_named,
+)
 
 
 def train_model(
@@ -62,6 +68,7 @@ def train_model(
     if recipe not in training.RECIPES:
         raise DataError(f"recipe {recipe!r} is unknown: {', '.join(training.RECIPES)}")
     task = task_named(task_name)
+    files.check_writable(out.parent)
     shape, _ = parse(network)
     if shape != task.image.shape:
         raise NotationError(
@@ -113,8 +120,10 @@ def convert_model(
     SpikingNetwork
     """
     task = task_named(task_name)
+    storage.check_folder(out)
     dataset = open_task(task, "train", data_dir)
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:512])
+    # in random order: tuning takes the first ones, and data sets may be sorted by class
+    chosen = np.random.default_rng(seed).permutation(len(dataset))[: paths.CALIBRATION_SAMPLES]
     x, _ = images(task, dataset, chosen, progress)
     network = convert(
         Path(model),
@@ -162,7 +171,9 @@ def run_network(
     if options and engine != "loihi":
         raise EngineError(f"engine {engine!r} takes no {', '.join(options)}: use engine 'loihi'")
     network = load(name)
-    task = _task_for(network, task_name)
+    out = Path(out)
+    files.check_writable(out)
+    task_name, task = _task_for(network, task_name)
     dataset = open_dataset(task.dataset, split=split, data_dir=data_dir)
     chosen = np.arange(len(dataset))
     if n_samples is not None:
@@ -179,7 +190,8 @@ def run_network(
     measured = paths.Measured(recording, y)
     numbers = {
         "network": str(name),
-        "task": task_name or network.card.get("task", task.dataset),
+        "task": task_name,
+        "command": _run_command(name, task_name, task, split, engine, n_steps, n_samples, seed),
         "data": task.about,
         "split": split,
         "seed": seed,
@@ -189,29 +201,46 @@ def run_network(
     }
     if engine == "loihi":
         numbers["chip"] = chip_report(shown, first_layer).to_dict()
-    with files.atomic_folder(out) as folder:
-        files.write_json(folder / "results.json", numbers)
-        arrays = {"outputs": recording.outputs, "labels": y}
-        for kind in ("spike_counts", "spikes_over_time", "synops_over_time"):
-            arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
-        files.write_npz(folder / "recording.npz", dt=np.array(recording.dt), **arrays)
-    say(f"wrote {Path(out) / 'results.json'} and recording.npz")
+    arrays = {"outputs": recording.outputs, "labels": y}
+    for kind in ("spike_counts", "spikes_over_time", "synops_over_time"):
+        arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
+    files.write_npz(out / "recording.npz", dt=np.array(recording.dt), **arrays)
+    files.write_json(out / "results.json", numbers)
+    say(f"wrote {out / 'results.json'} and recording.npz")
     return _run_table(numbers)
 
 
 def _task_for(network, task_name):
+    """Name and task: the given one, that of the network's card, or that of its sensor."""
     if network.image is None:
         raise DataError(
             "the network does not know how recordings become its input: convert it with a task"
         )
+    size = network.image.sensor_size[:2]
     if task_name is None:
-        size = network.image.sensor_size[:2]
-        task_name = {(10, 10): "eskin", (16, 16): "stemnist"}.get(tuple(size))
-        if task_name is None:
-            raise DataError(
-                f"no task has a sensor of {size}: choose one of {', '.join(TASKS)} with --task"
-            )
-    return dataclasses.replace(task_named(task_name), image=network.image)
+        by_sensor = {(10, 10): "eskin", (16, 16): "stemnist"}.get(tuple(size))
+        task_name = network.card.get("task", by_sensor)
+    if task_name is None:
+        raise DataError(
+            f"no task has a sensor of {size}: choose one of {', '.join(TASKS)} with --task"
+        )
+    task = task_named(task_name)
+    if task.image.sensor_size[:2] != size:
+        raise DataError(
+            f"the network reads {size[0]} x {size[1]} taxels, task {task_name!r} has "
+            f"{task.image.sensor_size[0]} x {task.image.sensor_size[1]}: choose another --task"
+        )
+    return task_name, dataclasses.replace(task, image=network.image)
+
+
+def _run_command(name, task_name, task, split, engine, n_steps, n_samples, seed):
+    """The command line that repeats a run."""
+    steps = "" if n_steps is None else f" --steps {n_steps}"
+    samples = "" if n_samples is None else f" --samples {n_samples}"
+    return (
+        f"nengo-tactile run {name} --task {task_name} --split {split} --engine {engine}"
+        f"{steps}{samples} --seed {seed}{data_option(task)}"
+    )
 
 
 def _run_table(numbers):
@@ -250,7 +279,7 @@ def write_run_report(folder):
     Path
     """
     folder = Path(folder)
-    numbers, measured = _read_run(folder)
+    numbers, measured, chip = _read_run(folder)
     sections = [
         pages.accuracy_section(
             {numbers["engine"]: measured.recording.accuracy(measured.labels)},
@@ -260,8 +289,8 @@ def write_run_report(folder):
         pages.activity_section(measured),
         pages.confusion_section(measured, numbers["classes"]),
     ]
-    if "chip" in numbers:
-        sections.append(pages.chip_section(ChipReport(**numbers["chip"])))
+    if chip is not None:
+        sections.append(pages.chip_section(chip))
     path = folder / "report.html"
     write_report(
         path,
@@ -269,6 +298,7 @@ def write_run_report(folder):
             f"{numbers['network']} on {numbers['engine']}",
             f"{numbers['n_test']:,} samples of the {numbers['data']}.",
             {
+                "command": numbers.get("command", ""),
                 "data": f"{numbers['data']}, {numbers['split']}",
                 "seed": numbers["seed"],
                 "nengo-tactile": __version__,
@@ -286,19 +316,25 @@ def write_run_report(folder):
 
 
 def _read_run(folder):
+    """Numbers, run and chip report (or None) of a folder that `run_network` wrote."""
     try:
         numbers = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        with np.load(folder / "recording.npz", allow_pickle=False) as stored:
-            parts = {"spike_counts": {}, "spikes_over_time": {}, "synops_over_time": {}}
-            for name in stored.files:
-                kind, _, layer = name.partition("/")
-                if kind in parts:
-                    parts[kind][layer] = stored[name]
-            recording = Recording(
-                stored["outputs"], **parts, dt=float(stored["dt"]), engine=numbers["engine"]
-            )
-            return numbers, paths.Measured(recording, stored["labels"])
-    except (OSError, KeyError, ValueError, EOFError) as error:
+        missing = {"network", "ann_accuracy", "classes", "data", "split", "seed"} - set(numbers)
+        if missing:
+            raise KeyError(*sorted(missing))
+        stored = files.read_npz(folder / "recording.npz")
+        parts = {"spike_counts": {}, "spikes_over_time": {}, "synops_over_time": {}}
+        for name, array in stored.items():
+            kind, _, layer = name.partition("/")
+            if kind in parts:
+                parts[kind][layer] = array
+        recording = Recording(
+            stored["outputs"], **parts, dt=float(stored["dt"]), engine=numbers["engine"]
+        )
+        chip = ChipReport(**numbers["chip"]) if "chip" in numbers else None
+        return numbers, paths.Measured(recording, stored["labels"]), chip
+    except Exception as error:  # zip, JSON and numpy have error classes of their own
         raise ModelFileError(
-            f"{folder}: is not the folder of a run ({error}): make one with nengo-tactile run"
+            f"{folder}: is not the folder of a run ({type(error).__name__}: {error}): make one "
+            "with nengo-tactile run"
         ) from error

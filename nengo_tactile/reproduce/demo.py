@@ -1,5 +1,6 @@
 """The main job in three minutes: tactile events to a spiking network on the Loihi emulator."""
 
+import dataclasses
 import datetime
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import numpy as np
 from nengo_tactile import __version__, files, stack
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
+from nengo_tactile.conversion.storage import check_folder
 from nengo_tactile.report import KeyNumber, Note, Report, write_report
 from nengo_tactile.reproduce import pages, paths
-from nengo_tactile.reproduce.tasks import images, open_task, task_named
+from nengo_tactile.reproduce.tasks import data_option, images, open_task, task_named
 
 #: Sizes that fit three minutes on two cores.
 N_TRAIN, N_TEST, N_EMULATOR = 4000, 600, 60
@@ -39,6 +41,8 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
     """
     out = Path(out)
     task = task_named(task_name)
+    files.check_writable(out)
+    check_folder(out / "model")
     train_set = open_task(task, "train", data_dir)
     test_set = open_task(task, "test", data_dir)
     rng = np.random.default_rng(seed)
@@ -54,7 +58,7 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
     cnn = training.accuracy(model, x_test, y_test)
     say(f"2. CNN {task.network}: {cnn:.1%} of the test samples")
 
-    network = paths.to_spikes(model, task, x, progress)
+    network = paths.to_spikes(model, task, x, seed, progress, classes=test_set.classes)
     spiking = paths.on_nengo_dl(network, x_test, y_test, progress)
     say(f"3. spiking network in NengoDL, {network.n_steps} steps: {spiking.accuracy:.1%}")
 
@@ -67,7 +71,7 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
     )
 
     numbers = {
-        "command": f"nengo-tactile demo --task {task_name} --seed {seed}",
+        "command": f"nengo-tactile demo --task {task_name} --seed {seed}{data_option(task)}",
         "data": task.about,
         "network": task.network,
         "seed": seed,
@@ -81,7 +85,8 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
         "versions": {row["name"]: row["version"] for row in stack.versions()},
     }
     files.write_json(out / "results.json", numbers)
-    network.save(out / "model")
+    card = {"summary": "Made by nengo-tactile demo.", "task": task_name, "seed": seed}
+    dataclasses.replace(network, card=card).save(out / "model")
     write_report(
         out / "report.html",
         _report(task, test_set, test, network, numbers, spiking, emulated, chip),

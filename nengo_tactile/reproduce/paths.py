@@ -13,6 +13,8 @@ from nengo_tactile.engines.loihi import chip_report, chip_settings
 
 #: Test samples shown to the emulator (ST-MNIST paper, section 3.2.2: 200 random ones).
 EMULATOR_SAMPLES = 200
+#: Training samples that scales, firing rates and synapse are chosen on, at most.
+CALIBRATION_SAMPLES = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +78,7 @@ def train_cnn(notation, data, recipe, seed, validation=None, checkpoint=None, pr
     return model
 
 
-def train_snn(model, data, calibration, recipe=LIFRecipe(), seed=0, progress=None):  # noqa: B008
+def train_snn(model, data, recipe=LIFRecipe(), seed=0, progress=None):  # noqa: B008
     """Train on with LIF rates in NengoDL, as the paper's ANN-SNN row does.
 
     Returns
@@ -84,14 +86,32 @@ def train_snn(model, data, calibration, recipe=LIFRecipe(), seed=0, progress=Non
     tf.keras.Model
         With LIF rates.
     """
-    lif = lif_network(model, calibration, recipe.max_rate)
+    lif = lif_network(model, calibration_samples(data[0], seed), recipe.max_rate)
     trained, _ = train_in_nengo_dl(lif, data, recipe=recipe, seed=seed, progress=progress)
     return trained
 
 
-def to_spikes(model, task, x, progress=None, **options):
+def calibration_samples(x, seed=0):
+    """Random samples to calibrate on: data sets may be sorted by class.
+
+    Parameters
+    ----------
+    x : (n_samples, ...) array
+    seed : int
+
+    Returns
+    -------
+    array
+        At most `CALIBRATION_SAMPLES` of them, in random order.
+    """
+    return x[np.random.default_rng(seed).permutation(len(x))[:CALIBRATION_SAMPLES]]
+
+
+def to_spikes(model, task, x, seed=0, progress=None, **options):
     """Convert with rates and synapse tuned on training samples."""
-    return convert(model, x[:512], image=task.image, progress=progress, **options)
+    return convert(
+        model, calibration_samples(x, seed), image=task.image, progress=progress, **options
+    )
 
 
 def on_nengo_dl(network, x, y, progress=None, n_steps=None):

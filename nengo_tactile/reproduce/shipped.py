@@ -9,7 +9,7 @@ import dataclasses
 import platform
 from pathlib import Path
 
-from nengo_tactile import __version__, stack
+from nengo_tactile import __version__, files, stack
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.errors import DataError
@@ -116,6 +116,7 @@ def make(name, out, data_dir=None, seed=0, checkpoint=None, progress=None, say=p
         raise DataError(f"model {name!r} is unknown: choose one of {', '.join(MODELS)}")
     recipe = MODELS[name]
     task = task_of(recipe)
+    files.check_writable(out)
     x, y = training_images(recipe, task, data_dir, progress)
     test_set = open_task(task, "test", data_dir)
     x_test, y_test = images(task, test_set, progress=progress)
@@ -130,7 +131,7 @@ def make(name, out, data_dir=None, seed=0, checkpoint=None, progress=None, say=p
     cnn = training.accuracy(model, x_test, y_test)
     say(f"{name}: CNN {cnn:.4f} on {len(y_test)} test samples")
     network = paths.to_spikes(
-        model, task, x[0], progress, n_steps=recipe.n_steps, classes=test_set.classes
+        model, task, x[0], seed, progress, n_steps=recipe.n_steps, classes=test_set.classes
     )
     spiking = paths.on_nengo_dl(network, x_test, y_test, progress)
     say(f"{name}: NengoDL {spiking.accuracy:.4f}")
@@ -161,7 +162,9 @@ def _card(name, recipe, task, seed, x, y_test, cnn, same, spiking, emulated, net
     versions = {row["name"]: row["version"] for row in stack.versions()}
     return {
         "summary": recipe.summary,
-        "command": f"python -m nengo_tactile.reproduce.shipped {name} --seed {seed}",
+        "command": f"python -m nengo_tactile.reproduce.shipped {name} --seed {seed} "
+        "--data-dir DATA",
+        "task": recipe.task,
         "data": task.about,
         "network": task.network,
         "seed": seed,

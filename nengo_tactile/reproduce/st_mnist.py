@@ -20,7 +20,7 @@ from nengo_tactile.datasets.splits import repeated_splits
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce import paths
-from nengo_tactile.reproduce.tasks import pool
+from nengo_tactile.reproduce.tasks import data_option, pool
 
 #: Paper, Table 2: (row, mean accuracy, SD over 10 splits).
 PAPER_ROWS = (
@@ -66,10 +66,13 @@ class Plan:
     n_steps: int = 60
     seed: int = 0
 
-    def fingerprint(self):
-        """Identifies the plan, so that a resumed run does not mix two."""
+    def fingerprint(self, x, y):
+        """Identifies plan and data, so that a resumed run does not mix two."""
         text = json.dumps(dataclasses.asdict(dataclasses.replace(self, n_splits=0)), default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        digest = hashlib.sha256(text.encode())
+        for array in (x, y):
+            digest.update(np.ascontiguousarray(array))
+        return digest.hexdigest()[:16]
 
 
 def command(plan):
@@ -78,6 +81,7 @@ def command(plan):
         f"nengo-tactile reproduce st-mnist --dataset {plan.task.dataset} "
         f"--splits {plan.n_splits} --protocol {plan.protocol} "
         f"--emulator-samples {plan.n_emulator} --seed {plan.seed}"
+        f"{data_option(plan.task)}"
     )
 
 
@@ -90,7 +94,7 @@ def indices(plan, y, n_train, split):
     return np.arange(n_train), np.arange(n_train, len(y))
 
 
-def run_split(plan, x, y, n_train, split, progress=None):
+def run_split(plan, x, y, n_train, classes, split, progress=None):
     """One split: train, convert, run.
 
     Parameters
@@ -100,6 +104,7 @@ def run_split(plan, x, y, n_train, split, progress=None):
         All samples.
     n_train : int or None
         See `nengo_tactile.reproduce.tasks.pool`.
+    classes : sequence of str
     split : int
         Its number; it also seeds the training.
 
@@ -116,12 +121,10 @@ def run_split(plan, x, y, n_train, split, progress=None):
     paper = paths.train_cnn(notation, (x[train], y[train]), plan.recipe, seed, progress=progress)
     augmented = shifted_epochs([x[train]], [y[train]], seed)
     modern = paths.train_cnn(notation, augmented, plan.modern, seed, progress=progress)
-    lif = paths.train_snn(
-        paper, (x[train], y[train]), x[train][:512], plan.lif, seed, progress=progress
-    )
-    options = {"n_steps": plan.n_steps, "progress": progress}
-    network = paths.to_spikes(lif, plan.task, x[train], **options)
-    plain = paths.to_spikes(paper, plan.task, x[train], **options)
+    lif = paths.train_snn(paper, (x[train], y[train]), plan.lif, seed, progress=progress)
+    options = {"n_steps": plan.n_steps, "classes": classes, "progress": progress}
+    network = paths.to_spikes(lif, plan.task, x[train], seed, **options)
+    plain = paths.to_spikes(paper, plan.task, x[train], seed, **options)
 
     spiking = paths.on_nengo_dl(network, x[test], y[test], progress)
     converted = paths.on_nengo_dl(plain, x[test], y[test], progress)
@@ -176,15 +179,19 @@ def reproduce(plan, out, data_dir=None, progress=None, say=print):
     out = Path(out)
     if plan.protocol not in ("random", "given"):
         raise DataError(f"protocol {plan.protocol!r} is unknown: choose random or given")
-    x, y, n_train = pool(plan.task, data_dir, progress=progress)
+    files.check_writable(out)
+    x, y, n_train, classes = pool(plan.task, data_dir, progress=progress)
+    mark = plan.fingerprint(x, y)
     training.check_samples(x, y, int(y.max()) + 1, plan.task.dataset)
     splits, last = [], None
     for split in track(range(plan.n_splits), "splits", progress=progress):
         path = out / "splits" / f"{split:02d}.json"
-        numbers = _stored(path, plan)
+        numbers = _stored(path, mark)
         if numbers is None:
-            numbers, network, measured = run_split(plan, x, y, n_train, split, progress=False)
-            numbers["plan"] = plan.fingerprint()
+            numbers, network, measured = run_split(
+                plan, x, y, n_train, classes, split, progress=False
+            )
+            numbers["plan"] = mark
             files.write_json(path, numbers)
             last = (numbers, network, measured)
         splits.append(numbers)
@@ -195,7 +202,7 @@ def reproduce(plan, out, data_dir=None, progress=None, say=print):
     return results, last
 
 
-def _stored(path, plan):
+def _stored(path, mark):
     if not path.exists():
         return None
     try:
@@ -205,7 +212,7 @@ def _stored(path, plan):
         raise ModelFileError(
             f"{path}: not a result of this command ({error}): delete it to run it again"
         ) from error
-    if fingerprint != plan.fingerprint():
+    if fingerprint != mark:
         raise ModelFileError(
             f"{path}: comes from other settings or another data set: choose another --out folder"
         )

@@ -3,8 +3,9 @@
 import datetime
 from pathlib import Path
 
-from nengo_tactile import __version__
+from nengo_tactile import __version__, files
 from nengo_tactile.analysis import plots
+from nengo_tactile.datasets.stmnist import locate_stmnist
 from nengo_tactile.errors import DataError
 from nengo_tactile.report import KeyNumber, Note, Picture, Report, Section, write_report
 from nengo_tactile.reproduce import pages, paths, st_mnist
@@ -47,24 +48,32 @@ def run(
     task = task_named(task_name or _best_task(data_dir, say))
     plan = plan or st_mnist.Plan(task, n_splits, protocol, n_emulator, seed=seed)
     results, last = st_mnist.reproduce(plan, out, data_dir, progress, say)
-    write_report(out / "report.html", _report(plan, results, last, data_dir))
-    say(f"wrote {out / 'results.json'} and report.html")
+    with files.atomic_write(out / "table2.png", "wb") as file:
+        file.write(plots.png(plots.beside_paper(results["rows"])))
+    if last is None and (out / "report.html").exists():
+        say("every split was on disk: report.html is left as it is, with the last run's plots")
+    else:
+        write_report(out / "report.html", _report(plan, results, last, data_dir))
+    say(f"wrote {out / 'results.json'}, table2.png and report.html")
     return table(results)
 
 
 def _best_task(data_dir, say):
-    for name in ("stmnist", "eskin-pendigits"):
+    for name, locate in (("stmnist", locate_stmnist), ("eskin-pendigits", _locate_pen)):
         try:
-            open_task(task_named(name), "train", data_dir)
-        except DataError as error:
-            reason = str(error)
+            locate(data_dir)
+        except DataError as error:  # it is not there; a damaged one is an error when opened
+            if name == "stmnist" and data_dir is not None:
+                say(f"no ST-MNIST recordings: {error}")
         else:
             say(f"data: {TASKS[name].about}")
             return name
-        if name == "stmnist" and data_dir is not None:
-            say(f"no ST-MNIST recordings: {reason}")
     say(f"data: {TASKS['eskin'].about}")
     return "eskin"
+
+
+def _locate_pen(data_dir):
+    open_task(task_named("eskin-pendigits"), "train", data_dir)
 
 
 def table(results):
@@ -72,10 +81,10 @@ def table(results):
 
     title = f"{results['network']}, {results['data']}: mean accuracy (SD)"
     table = Table(title=title, title_justify="left")
-    columns, rows = (lambda t: (t.columns, t.rows))(pages.paper_table(results["rows"]))
-    for column in columns:
+    content = pages.paper_table(results["rows"])
+    for column in content.columns:
         table.add_column(column)
-    for row in rows:
+    for row in content.rows:
         table.add_row(*(str(cell) for cell in row))
     return table
 
@@ -105,9 +114,9 @@ def _report(plan, results, last, data_dir):
             name: measured[engine].recording.accuracy(measured[engine].labels)
             for name, engine in (("NengoDL", "nengo-dl"), ("Loihi emulator", "loihi"))
         }
-        if plan.task.dataset != "stmnist":
-            dataset = open_task(plan.task, "train", data_dir)
-            sections.append(pages.input_section(plan.task, dataset, 0))
+        split = "all" if plan.task.dataset == "stmnist" else "train"
+        dataset = open_task(plan.task, split, data_dir)
+        sections.append(pages.input_section(plan.task, dataset, 0))
         sections += [
             pages.accuracy_section(curves, numbers["accuracy"]["CNN"], network.dt),
             pages.activity_section(measured["nengo-dl"]),

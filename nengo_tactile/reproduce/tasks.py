@@ -81,6 +81,11 @@ def open_task(task, split, data_dir=None, **options):
     return open_dataset(task.dataset, split=split, data_dir=data_dir, **task.options, **options)
 
 
+def data_option(task):
+    """The option that a command needs to find the task's recordings."""
+    return "" if task.dataset == "eskin" else " --data-dir DATA"
+
+
 def images(task, dataset, indices=None, progress=None):
     """Images and labels of a data set (or part of it).
 
@@ -112,12 +117,13 @@ def pool(task, data_dir=None, progress=None, **options):
     n_train : int or None
         How many of them are the data set's own training samples; None where it has no split
         of its own (ST-MNIST).
+    classes : tuple of str
+        Names of the labels.
     """
     if task.dataset == "stmnist":
-        return *images(task, open_task(task, "all", data_dir), progress=progress), None
-    parts = [
-        images(task, open_task(task, split, data_dir, **options), progress=progress)
-        for split in ("train", "test")
-    ]
+        whole = open_task(task, "all", data_dir)
+        return *images(task, whole, progress=progress), None, tuple(whole.classes)
+    sets = [open_task(task, split, data_dir, **options) for split in ("train", "test")]
+    parts = [images(task, dataset, progress=progress) for dataset in sets]
     x, y = (np.concatenate(arrays) for arrays in zip(*parts))
-    return x, y, len(parts[0][1])
+    return x, y, len(parts[0][1]), tuple(sets[0].classes)

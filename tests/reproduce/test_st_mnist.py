@@ -12,7 +12,7 @@ from nengo_tactile.ann import training
 from nengo_tactile.conversion.lif_training import LIFRecipe
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.reproduce import st_mnist, table2
+from nengo_tactile.reproduce import paths, st_mnist, table2
 from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
 
 QUICK = training.Recipe("adam", 2, 32, 3e-3, "constant", 0.0, 0.0)
@@ -73,8 +73,14 @@ def test_runs_on_stmnist_files_and_resumes(folder, plan, tmp_path):
         assert rows[name]["ours_mean"] == pytest.approx(np.mean(values))
         assert rows[name]["ours_sd"] == pytest.approx(np.std(values, ddof=1))
     page = (out / "report.html").read_text()
-    assert "Beside the paper" in page
+    for words in ("Beside the paper", "What the sensor sends", "On the chip"):
+        assert words in page
+    assert (out / "table2.png").read_bytes().startswith(b"\x89PNG")
     assert "not how it does on ST-MNIST" not in page
+
+    # with every split on disk the report keeps the plots of the run that made them
+    table2.run(out=out, data_dir=folder, progress=False, say=lines.append, plan=plan)
+    assert (out / "report.html").read_text() == page
 
     # an interrupted run: one split is missing, the other is kept as it is
     kept = (out / "splits" / "00.json").read_text()
@@ -108,9 +114,38 @@ def test_results_of_other_settings_are_not_mixed(folder, plan, tmp_path):
         st_mnist.reproduce(plan, tmp_path, folder, False, str)
 
 
-def test_splits_of_a_plan_differ_but_not_with_their_number(plan):
-    assert plan.fingerprint() == dataclasses.replace(plan, n_splits=9).fingerprint()
-    assert plan.fingerprint() != dataclasses.replace(plan, seed=1).fingerprint()
+def test_the_mark_knows_settings_and_data_but_not_the_number_of_splits(plan):
+    x, y = np.ones((3, 2), np.float32), np.arange(3)
+    mark = plan.fingerprint(x, y)
+    assert mark == dataclasses.replace(plan, n_splits=9).fingerprint(x, y)
+    assert mark != dataclasses.replace(plan, seed=1).fingerprint(x, y)
+    assert mark != plan.fingerprint(x, y[::-1])
+    assert mark != plan.fingerprint(2 * x, y)
+
+
+def test_calibration_samples_come_from_all_classes_of_a_sorted_set():
+    x = np.repeat(np.arange(10), 700)  # as ST-MNIST's folders are read
+    chosen = paths.calibration_samples(x)
+    assert len(chosen) == paths.CALIBRATION_SAMPLES
+    for part in (chosen, chosen[:256]):  # tuning takes the first ones
+        assert set(part) == set(range(10))
+    np.testing.assert_array_equal(chosen, paths.calibration_samples(x))
+    assert (chosen != paths.calibration_samples(x, seed=1)).any()
+
+
+def test_damaged_recordings_are_an_error_not_a_reason_to_simulate(folder, tmp_path):
+    import shutil
+
+    copy = tmp_path / "stmnist"
+    shutil.copytree(folder, copy)
+    (copy / "LUT.mat").unlink()
+    with pytest.raises(DataError, match="LUT"):
+        table2.run(n_splits=1, out=tmp_path / "out", data_dir=copy, progress=False, say=str)
+    lines = []
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    assert table2._best_task(nothing, lines.append) == "eskin"
+    assert "ST-MNIST" in lines[0]
 
 
 def test_difference_is_in_points():
