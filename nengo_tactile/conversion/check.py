@@ -75,6 +75,9 @@ class _Nowhere:
 def check(model):
     """Say what would become of each layer, before converting.
 
+    Whether the layers fit Loihi's cores depends on how they are cut:
+    `nengo_tactile.engines.loihi.chip_report` places the converted network and says.
+
     Parameters
     ----------
     model : tf.keras.Model or path
