@@ -178,5 +178,5 @@ def paper_table(rows):
             ]
             for row in rows
         ],
-        "Mean accuracy (SD over random splits).",
+        "Mean accuracy (SD over the splits, or seeds of the given split).",
     )
