@@ -78,7 +78,7 @@ def train_cnn(notation, data, recipe, seed, validation=None, checkpoint=None, pr
     return model
 
 
-def train_snn(model, data, recipe=LIFRecipe(), seed=0, progress=None):  # noqa: B008
+def train_snn(model, data, recipe=LIFRecipe(), seed=0, progress=None):  # noqa: B008 (frozen)
     """Train on with LIF rates in NengoDL, as the paper's ANN-SNN row does.
 
     Returns
