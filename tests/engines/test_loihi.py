@@ -285,9 +285,10 @@ def test_negative_pixels_are_refused_on_the_chip(small):
 
 def test_one_spiking_layer_on_the_host_is_refused():
     network, x = make_network("6-5-3o")
+    assert network.first_layer == "chip"  # `convert` chose it
     with pytest.raises(EngineError, match="nothing is left for the chip"):
-        run(network, x, N_STEPS, engine="loihi")
-    assert run(network, x[:1], 5, engine="loihi", first_layer="chip").n_samples == 1
+        run(network, x, N_STEPS, engine="loihi", first_layer="host")
+    assert run(network, x[:1], 5, engine="loihi").n_samples == 1
 
 
 def test_chip_settings_slow_the_neurons_and_show_longer(small):
