@@ -24,6 +24,49 @@ def shift(x, rng, pixels=1):
     return padded[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
+def flip(x, rng):
+    """Mirror each image left to right with a chance of one half.
+
+    Parameters
+    ----------
+    x : (n_samples, height, width, channels) array
+    rng : numpy Generator
+
+    Returns
+    -------
+    array of the same shape
+    """
+    mirrored = rng.random(len(x)) < 0.5
+    return np.where(mirrored[:, None, None, None], x[:, :, ::-1], x)
+
+
+def cropped_epochs(x, y, seed, pixels=4, mirror=True):
+    """Make ``epoch -> (x, y)`` with images padded, cropped at random and mirrored.
+
+    As on CIFAR in the Spiking ResNet paper, section 4: pad 4 pixels, crop to the old size, flip.
+
+    Parameters
+    ----------
+    x : (n_samples, height, width, channels) array
+    y : (n_samples,) int array
+    seed : int
+    pixels : int
+    mirror : bool
+
+    Returns
+    -------
+    callable
+        For `nengo_tactile.ann.training.train`.
+    """
+
+    def samples(epoch):
+        rng = np.random.default_rng((seed, epoch))
+        images = shift(x, rng, pixels)
+        return (flip(images, rng) if mirror else images), y
+
+    return samples
+
+
 def shifted_epochs(x, y, seed, pixels=1):
     """Make ``epoch -> (x, y)`` with images shifted anew in each epoch.
 
