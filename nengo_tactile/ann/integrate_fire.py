@@ -1,0 +1,147 @@
+"""The rate of an integrate-and-fire neuron as a Keras layer.
+
+A neuron that fires at most one spike in a time step and loses the threshold's worth of its
+membrane potential with each (reset by subtraction) answers a constant current of ``x``
+thresholds a step with ``clip(x, 0, 1)`` spikes a step.
+"""
+
+import dataclasses
+import math
+
+from nengo_tactile.errors import ConversionError
+
+RESETS = ("subtract", "zero")
+
+
+@dataclasses.dataclass(frozen=True)
+class IFParameters:
+    """A layer of integrate-and-fire neurons with input ``x``.
+
+    Attributes
+    ----------
+    gain : float
+        The membrane receives ``gain * x`` thresholds a step.
+    amplitude : float
+        Output per spike; ``1 / gain`` gives output and input the same unit.
+    reset : {"subtract", "zero"}
+        What a spike does to the membrane potential.
+    negative_slope : float
+        Above zero: negative spikes too, worth ``-negative_slope * amplitude`` (LeakyReLU).
+    compensation : float
+        Factor on the weights of spikes that arrive, not on biases or analogue input (Spiking
+        ResNet paper, section 3.3); the static response leaves it out.
+    """
+
+    gain: float = 1.0
+    amplitude: float = 1.0
+    reset: str = "subtract"
+    negative_slope: float = 0.0
+    compensation: float = 1.0
+
+    def __post_init__(self):
+        for name in ("gain", "amplitude", "compensation"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ConversionError(f"IF {name} is {value}: it must be finite and above zero")
+        if self.reset not in RESETS:
+            raise ConversionError(f"IF reset is {self.reset!r}: choose one of {RESETS}")
+        if not 0 <= self.negative_slope <= 1:
+            raise ConversionError(
+                f"IF negative_slope is {self.negative_slope}: choose it from 0 to 1"
+            )
+        if self.negative_slope and self.reset == "zero":
+            raise ConversionError(
+                "IF negative_slope needs reset 'subtract': a potential that goes to zero forgets "
+                "which sign its rest had"
+            )
+
+    def faster(self, factor):
+        """The same function of ``x`` at ``factor`` times the firing rates."""
+        return dataclasses.replace(
+            self, gain=self.gain * factor, amplitude=self.amplitude / factor
+        )
+
+
+def rate_if_layer():
+    """The Keras layer class (made on first use, because TensorFlow is slow to load)."""
+    global _LAYER
+    if _LAYER is None:
+        _LAYER = _make_layer()
+    return _LAYER
+
+
+_LAYER = None
+
+
+def _make_layer():
+    from nengo_tactile import stack
+
+    tf = stack.tensorflow()
+
+    @tf.keras.utils.register_keras_serializable("nengo_tactile")
+    class RateIF(tf.keras.layers.Layer):
+        """Static response of integrate-and-fire neurons.
+
+        ``amplitude * clip(gain * x, 0, 1)``; with ``negative_slope`` the range below zero counts
+        ``negative_slope`` times.
+
+        Parameters
+        ----------
+        gain, amplitude, reset, negative_slope, compensation :
+            See `IFParameters`.
+        start : float
+            Membrane potential at the start, in thresholds, while `start_potential` is not set.
+        per_neuron : bool
+            Whether the two weights have an entry for each neuron, or for each channel.
+
+        Attributes
+        ----------
+        start_potential, shift : weights
+            Membrane potential at the start and additional current a step, both in thresholds;
+            (channels,) or, per neuron, the shape of a sample. Only spiking neurons use them: the
+            static response stays that of the ReLU.
+        """
+
+        def __init__(
+            self,
+            gain=1.0,
+            amplitude=1.0,
+            reset="subtract",
+            negative_slope=0.0,
+            compensation=1.0,
+            start=0.5,
+            per_neuron=False,
+            **kwargs,
+        ):
+            super().__init__(**kwargs)
+            self.parameters = IFParameters(gain, amplitude, reset, negative_slope, compensation)
+            self.start, self.per_neuron = float(start), bool(per_neuron)
+
+        def build(self, input_shape):
+            shape = input_shape[1:] if self.per_neuron else input_shape[-1:]
+            constant = tf.keras.initializers.Constant
+            self.start_potential = self.add_weight(
+                "start_potential", shape, initializer=constant(self.start), trainable=False
+            )
+            self.shift = self.add_weight(
+                "shift", shape, initializer=constant(0.0), trainable=False
+            )
+            super().build(input_shape)
+
+        def call(self, x):
+            neuron = self.parameters
+            scaled = neuron.gain * x
+            rate = tf.clip_by_value(scaled, 0.0, 1.0)
+            if neuron.negative_slope:
+                rate += neuron.negative_slope * tf.clip_by_value(scaled, -1.0, 0.0)
+            return neuron.amplitude * rate
+
+        def get_config(self):
+            return {
+                **super().get_config(),
+                **dataclasses.asdict(self.parameters),
+                "start": self.start,
+                "per_neuron": self.per_neuron,
+            }
+
+    return RateIF
