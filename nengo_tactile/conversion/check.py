@@ -5,7 +5,9 @@ from pathlib import Path
 
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.graph import functional
-from nengo_tactile.conversion.passes import merge_average_pooling, simplify, spiking_layers
+from nengo_tactile.conversion.passes import spiking_layers
+from nengo_tactile.conversion.pooling import merge_average_pooling
+from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
 
 

@@ -6,14 +6,9 @@ from pathlib import Path
 from nengo_tactile.ann.lif import neuron_parameters
 from nengo_tactile.conversion.calibration import activation_percentiles, check_calibration
 from nengo_tactile.conversion.network import SpikingNetwork
-from nengo_tactile.conversion.passes import (
-    check_layers,
-    map_lif,
-    merge_average_pooling,
-    simplify,
-    spiking_layers,
-    use_lif,
-)
+from nengo_tactile.conversion.passes import check_layers, map_lif, spiking_layers, use_lif
+from nengo_tactile.conversion.pooling import merge_average_pooling
+from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.conversion.tuning import tune
 from nengo_tactile.errors import ConversionError
 

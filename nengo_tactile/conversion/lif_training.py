@@ -22,15 +22,9 @@ from nengo_tactile.ann.training import (
 )
 from nengo_tactile.conversion.calibration import activation_percentiles
 from nengo_tactile.conversion.graph import rebuild
-from nengo_tactile.conversion.passes import (
-    check_layers,
-    map_lif,
-    merge_average_pooling,
-    simplify,
-    spiking_layers,
-    use_lif,
-    use_relu,
-)
+from nengo_tactile.conversion.passes import check_layers, map_lif, spiking_layers, use_lif, use_relu
+from nengo_tactile.conversion.pooling import merge_average_pooling
+from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.progress import track
 

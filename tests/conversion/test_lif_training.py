@@ -17,7 +17,8 @@ from nengo_tactile.conversion.lif_training import (
     nengo_dl_converter,
     train_in_nengo_dl,
 )
-from nengo_tactile.conversion.passes import map_lif, simplify, spiking_layers, use_lif
+from nengo_tactile.conversion.passes import map_lif, spiking_layers, use_lif
+from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
 
 SHORT = LIFRecipe(epochs=3, batch_size=4, sigma=0.1)

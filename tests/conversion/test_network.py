@@ -13,7 +13,8 @@ from nengo_tactile.ann.lif import linear_parameters
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import SpikingNetwork, check, convert
 from nengo_tactile.conversion.convert import START_RATE
-from nengo_tactile.conversion.passes import simplify, spiking_layers, use_lif
+from nengo_tactile.conversion.passes import spiking_layers, use_lif
+from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.conversion.stages import Stage, stages_of
 from nengo_tactile.conversion.tuning import tune
 from nengo_tactile.engines.recording import Recording

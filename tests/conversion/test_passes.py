@@ -9,12 +9,12 @@ from nengo_tactile.conversion.graph import consumers, functional, walk
 from nengo_tactile.conversion.passes import (
     check_layers,
     map_lif,
-    merge_average_pooling,
-    simplify,
     spiking_layers,
     use_lif,
     use_relu,
 )
+from nengo_tactile.conversion.pooling import merge_average_pooling
+from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
 
 SHAPE = (9, 7, 2)

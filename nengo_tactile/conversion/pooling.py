@@ -1,0 +1,132 @@
+"""Average pooling merged into the layer that reads it."""
+
+import numpy as np
+
+from nengo_tactile import stack
+from nengo_tactile.conversion.graph import consumers, functional, rebuild
+from nengo_tactile.errors import ConversionError
+
+
+def merge_average_pooling(model):
+    """Merge average pooling into the convolution or dense layer that reads it.
+
+    Both are linear, so pooling over ``p x p`` followed by a ``k x k`` convolution is one
+    convolution with a kernel of side ``(k - 1) * pool stride + p``. It saves a layer of
+    neurons, and the Loihi emulator has no pooling of its own.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `simplify`.
+
+    Returns
+    -------
+    tf.keras.Model
+        Same function.
+
+    Raises
+    ------
+    ConversionError
+        If the pooling's reader cannot take it in, naming both layers.
+    """
+    tf = stack.tensorflow()
+    model = functional(model)
+    readers = consumers(model)
+    by_name = {layer.name: layer for layer in model.layers}
+    pooling, merged = {}, {}  # names of the layers that take a pooling in
+
+    for layer in model.layers:
+        if type(layer).__name__ not in ("AveragePooling2D", "GlobalAveragePooling2D"):
+            continue
+        for target in _weighted_readers(layer, readers, by_name):
+            pooling[target.name] = layer
+        merged[layer.name] = layer
+
+    def replace(layer, inputs):
+        if layer.name in merged:
+            return inputs[0]
+        pool = pooling.get(layer.name)
+        if pool is None:
+            return None
+        kernel, *bias = layer.get_weights()
+        if type(layer).__name__ == "Dense":
+            if len(inputs[0].shape) == 4:  # global pooling flattened nothing
+                inputs = [tf.keras.layers.Flatten(name=f"{layer.name}_flatten")(inputs[0])]
+            new = tf.keras.layers.Dense.from_config(layer.get_config())
+            kernel = _dense_over_pool(kernel, pool)
+        else:
+            size, step = _pool_geometry(pool)
+            config = layer.get_config()
+            config["strides"] = tuple(s * p for s, p in zip(layer.strides, step))
+            kernel = _convolution_over_pool(kernel, size, step)
+            config["kernel_size"] = kernel.shape[:2]
+            config["padding"] = "valid"  # pooling leaves incomplete windows out
+            new = tf.keras.layers.Conv2D.from_config(config)
+        output = new(inputs[0])
+        new.set_weights([kernel, *bias])
+        return output
+
+    return rebuild(model, replace)
+
+
+def _weighted_readers(pool, readers, by_name):
+    """The conv and dense layers that read a pooling, directly or through Flatten."""
+    found = []
+    for name in readers[pool.name]:
+        reader = by_name[name]
+        kind = type(reader).__name__
+        if kind == "Flatten":
+            found += _weighted_readers(reader, readers, by_name)
+        elif kind == "Dense" or (kind == "Conv2D" and _takes_pooling(reader)):
+            found.append(reader)
+        else:
+            raise ConversionError(
+                f"layer '{pool.name}' ({type(pool).__name__}) is read by '{name}' ({kind}), which "
+                "cannot take it in: let a Dense or a Conv2D with padding='valid' follow, or use "
+                "strides in the convolution before instead of pooling"
+            )
+    if not found:
+        raise ConversionError(
+            f"layer '{pool.name}' ({type(pool).__name__}) ends the network: "
+            "let a Dense layer read it"
+        )
+    return found
+
+
+def _takes_pooling(conv):
+    return conv.padding == "valid" or tuple(conv.kernel_size) == (1, 1)
+
+
+def _pool_geometry(pool):
+    """Window and stride in pixels, (rows, columns) each."""
+    if type(pool).__name__ == "GlobalAveragePooling2D":
+        side = pool.input_shape[1:3]
+        return side, side
+    return tuple(pool.pool_size), tuple(pool.strides)
+
+
+def _convolution_over_pool(kernel, size, step):
+    """Kernel (rows, columns, inputs, filters) of the pooling and convolution together."""
+    rows, columns = kernel.shape[:2]
+    sides = ((rows - 1) * step[0] + size[0], (columns - 1) * step[1] + size[1])
+    merged = np.zeros((*sides, *kernel.shape[2:]), kernel.dtype)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * step[0], column * step[1]
+            merged[top : top + size[0], left : left + size[1]] += kernel[row, column]
+    return merged / (size[0] * size[1])
+
+
+def _dense_over_pool(kernel, pool):
+    """Dense weights (pixels * channels, units) that read the map before the pooling."""
+    size, step = _pool_geometry(pool)
+    height, width, channels = pool.input_shape[1:]
+    rows = (height - size[0]) // step[0] + 1
+    columns = (width - size[1]) // step[1] + 1
+    pooled = kernel.reshape(rows, columns, channels, -1)
+    merged = np.zeros((height, width, channels, kernel.shape[1]), kernel.dtype)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * step[0], column * step[1]
+            merged[top : top + size[0], left : left + size[1]] += pooled[row, column]
+    return merged.reshape(-1, kernel.shape[1]) / (size[0] * size[1])
