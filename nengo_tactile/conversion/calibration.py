@@ -3,14 +3,22 @@
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.errors import DataError
+from nengo_tactile.conversion.graph import walk
+from nengo_tactile.errors import ConversionError, DataError
 
-#: Bins of the streamed histogram: percentiles are exact to 1 / 8192 of the largest value.
+#: Bins of a layer's histogram: percentiles are exact to 1 / 8192 of the largest value.
 N_BINS = 8192
+#: Bins of a channel's histogram.
+N_CHANNEL_BINS = 2048
+#: Images whose values spread less than this after the model's own Rescaling were rescaled before:
+#: 0..1 instead of 0..255 leaves 1/255 with Rescaling(1/255), 1/62 with CIFAR's standard deviation.
+SMALLEST_SPREAD = 0.02
 
 
 def check_calibration(model, x, name="calibration data"):
-    """Refuse calibration data that are empty, of another shape, NaN or infinite.
+    """Refuse calibration data that are empty, of another shape or range, NaN or infinite.
+
+    The range is checked where the model begins with a Rescaling, so give the model as it came.
 
     Raises
     ------
@@ -31,13 +39,33 @@ def check_calibration(model, x, name="calibration data"):
     if not np.isfinite(x).all():
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
         raise DataError(f"{name}: value {x[first]} at index {first}: remove or repair that sample")
+    _check_range(model, x, name)
     return x
 
 
-def activation_percentiles(model, layer_names, x, percentile=99.9, batch_size=256):
-    """Percentile of each layer's activations over ``x``, with bounded memory.
+def _check_range(model, x, name):
+    """Refuse images that were rescaled although the model rescales them itself."""
+    for layer, inputs, _ in walk(model):
+        if type(layer).__name__ != "Rescaling" or inputs[0] is not model.inputs[0]:
+            continue
+        least, largest = float(x.min()), float(x.max())
+        spread = (largest - least) * float(np.abs(layer.scale).max())
+        if 0 < spread < SMALLEST_SPREAD:
+            raise DataError(
+                f"{name}: values from {least:.4g} to {largest:.4g} differ by {spread:.2g} after "
+                f"layer '{layer.name}' (Rescaling, scale {layer.scale}): the model rescales its "
+                "input itself; give the images as they were before any rescaling, often 0..255"
+            )
 
-    The data pass twice: for the largest value, then for a histogram of `N_BINS` bins.
+
+def activation_percentiles(
+    model, layer_names, x, percentile=99.9, batch_size=256, channelwise=False, nonzero=False
+):
+    """Percentile of the absolute value of each layer's activations over ``x``.
+
+    The data pass twice: for the largest value, then for a histogram of `N_BINS` bins a layer, or
+    `N_CHANNEL_BINS` bins a channel. Memory is bounded by these (64 KiB a layer, 16 KiB a channel)
+    and by one minibatch's activations of the listed layers, four times over.
 
     Parameters
     ----------
@@ -47,38 +75,135 @@ def activation_percentiles(model, layer_names, x, percentile=99.9, batch_size=25
     percentile : float
         Between 0 and 100; 99.9 as in Rueckauer et al. 2017.
     batch_size : int
+    channelwise : bool
+        One percentile per channel (the last axis) instead of one per layer.
+    nonzero : bool
+        Percentile of the activations that are not zero, as Rueckauer et al.'s own code takes it.
 
     Returns
     -------
-    dict of str to float
+    dict of str to float, or to (channels,) array
+        0 for a layer or channel without any activation.
     """
+    histograms = _histograms(model, layer_names, x, percentile, batch_size, channelwise)
+    return {
+        name: _plain(histogram.percentile(percentile, nonzero), channelwise)
+        for name, histogram in histograms.items()
+    }
+
+
+def activation_scales(
+    model, layer_names, x, percentile=99.9, batch_size=256, channelwise=False, nonzero=False
+):
+    """The activation that becomes one spike a step, for each activation layer.
+
+    It is the percentile of its activations (see `activation_percentiles` for the parameters and
+    the memory). Where all activations but a few are zero, so that the percentile of all is zero,
+    it is the percentile of those that are not. A clipped ReLU's scale is at most its
+    ``max_value``; it has one for all channels, and so does ClipFloor, whose scale is its ceiling.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `nengo_tactile.conversion.simplify.simplify`.
+
+    Returns
+    -------
+    dict of str to float, or to (channels,) array
+        Above zero. A channel that is never active gets the largest scale of its layer.
+
+    Raises
+    ------
+    ConversionError
+        For a layer that is never active.
+    """
+    histograms = _histograms(model, layer_names, x, percentile, batch_size, channelwise)
+    scales = {}
+    for name, histogram in histograms.items():
+        layer = model.get_layer(name)
+        kind = type(layer).__name__
+        if not histogram.counts.any():
+            raise ConversionError(
+                f"layer '{name}' ({kind}): never active on the calibration data, all "
+                f"{int(histogram.total.sum())} values are 0; give calibration data like those "
+                "the model was trained on, or retrain without this layer"
+            )
+        scale = histogram.percentile(percentile, nonzero)
+        among_zeros = histogram.percentile(percentile, False, zero_is=0.0) == 0
+        scale = np.where(among_zeros, histogram.percentile(percentile, True), scale)
+        scale = np.where(scale > 0, scale, scale.max())
+        one_ceiling = kind == "ClipFloor" or getattr(layer, "max_value", None) is not None
+        if kind == "ClipFloor":
+            scale = np.full(1, float(layer.ceiling.numpy()))
+        elif one_ceiling:
+            scale = np.minimum(scale.max(keepdims=True), float(layer.max_value))
+        scales[name] = _plain(scale, channelwise and not one_ceiling)
+    return scales
+
+
+def _plain(values, channelwise):
+    return values if channelwise else float(values[0])
+
+
+class _Histogram:
+    """Counts of a layer's absolute activations, per channel or all in one row."""
+
+    def __init__(self, top, n_bins):
+        self.top = np.asarray(top, float)
+        self.total = np.zeros(len(self.top), np.int64)
+        self.counts = np.zeros((len(self.top), n_bins), np.int64)  # of values that are not zero
+
+    def add(self, values):
+        """Count ``values``, (n, rows) array, absolute."""
+        rows, n_bins = self.counts.shape
+        self.total += len(values)
+        per_value = np.divide(n_bins, self.top, out=np.zeros_like(self.top), where=self.top > 0)
+        bins = (values * per_value.astype(np.float32)).astype(np.int32)
+        np.minimum(bins, n_bins - 1, out=bins)
+        if rows > 1:
+            bins += np.arange(0, rows * n_bins, n_bins, dtype=np.int32)
+        counts = np.bincount(bins.ravel(), minlength=rows * n_bins).reshape(rows, n_bins)
+        counts[:, 0] -= len(values) - np.count_nonzero(values, axis=0)
+        self.counts += counts
+
+    def percentile(self, percentile, nonzero, zero_is=None):
+        """Upper edge of the bin that holds the percentile of each row, (rows,) array.
+
+        Where it lies among the zeros that is the first bin's edge, or ``zero_is``.
+        """
+        n_bins = self.counts.shape[1]
+        nonzeros = self.counts.sum(axis=1)
+        zeros = 0 if nonzero else self.total - nonzeros
+        rank = percentile / 100 * (nonzeros + zeros)
+        reached = zeros + np.cumsum(self.counts.T, axis=0)  # (bins, rows)
+        value = ((reached < rank).sum(axis=0) + 1) / n_bins * self.top
+        return value if zero_is is None else np.where(rank <= zeros, zero_is, value)
+
+
+def _histograms(model, layer_names, x, percentile, batch_size, channelwise):
+    """{layer name: `_Histogram`} over two passes through the data."""
     if not 0 < percentile <= 100:
         raise DataError(f"percentile is {percentile}: choose one above 0 and at most 100")
     tf = stack.tensorflow()
     x = check_calibration(model, x)
     outputs = [model.get_layer(name).output for name in layer_names]
     probe = tf.keras.Model(model.inputs, outputs)
+    run = tf.function(lambda x: tf.nest.flatten(probe(x, training=False)), reduce_retracing=True)
 
     def batches():
         for start in range(0, len(x), batch_size):
-            values = probe(tf.constant(x[start : start + batch_size], tf.float32))
-            yield [v.numpy().ravel() for v in tf.nest.flatten(values)]
+            for name, value in zip(
+                layer_names, run(tf.constant(x[start : start + batch_size], tf.float32))
+            ):
+                value = np.abs(value.numpy())
+                yield name, value.reshape(-1, value.shape[-1] if channelwise else 1)
 
-    top = np.zeros(len(layer_names))
-    for values in batches():
-        top = np.maximum(top, [v.max() for v in values])
-    histograms = np.zeros((len(layer_names), N_BINS), np.int64)
-    for values in batches():
-        for index, v in enumerate(values):
-            if top[index] > 0:
-                v = np.clip(v, 0, top[index])
-                histograms[index] += np.histogram(v, N_BINS, (0, top[index]))[0]
-    result = {}
-    for name, histogram, largest in zip(layer_names, histograms, top):
-        cumulative = np.cumsum(histogram)
-        if cumulative[-1] == 0:
-            result[name] = 0.0
-            continue
-        position = np.searchsorted(cumulative, percentile / 100 * cumulative[-1])
-        result[name] = float((position + 1) / N_BINS * largest)
-    return result
+    tops = {}
+    for name, values in batches():
+        top = values.max(axis=0)
+        tops[name] = np.maximum(top, tops.get(name, top))
+    n_bins = N_CHANNEL_BINS if channelwise else N_BINS
+    histograms = {name: _Histogram(top, n_bins) for name, top in tops.items()}
+    for name, values in batches():
+        histograms[name].add(values)
+    return histograms

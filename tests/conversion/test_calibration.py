@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.calibration import N_BINS, activation_percentiles, check_calibration
-from nengo_tactile.errors import DataError
+from nengo_tactile.ann.clip_floor import clip_floor_layer
+from nengo_tactile.conversion.calibration import (
+    N_BINS,
+    N_CHANNEL_BINS,
+    activation_percentiles,
+    activation_scales,
+    check_calibration,
+)
+from nengo_tactile.errors import ConversionError, DataError
 
 
 @pytest.fixture
@@ -48,3 +55,95 @@ def test_values_that_are_not_finite_are_named(probe, rng, bad):
         check_calibration(probe, x)
     with pytest.raises(DataError, match="at index"):
         activation_percentiles(probe, ["relu"], x)
+
+
+@pytest.fixture
+def channels():
+    """Three channels, of which the last is dead, and one whole layer is dead."""
+    keras = stack.tensorflow().keras
+    inputs = keras.Input((6, 3), name="in")
+    x = keras.layers.ReLU(name="relu")(inputs)
+    leaky = keras.layers.LeakyReLU(0.5, name="leaky")(inputs)
+    clipped = keras.layers.ReLU(max_value=0.75, name="clipped")(inputs)
+    flat = keras.layers.Concatenate()([x, leaky, clipped])
+    dead = keras.layers.ReLU(name="dead")(keras.layers.Rescaling(0.0, -1.0)(flat))
+    return keras.Model(inputs, dead)
+
+
+@pytest.fixture
+def values(rng):
+    values = rng.normal(size=(400, 6, 3)).astype(np.float32) * (1, 10, 1)
+    values[..., 2] = -np.abs(values[..., 2])
+    return values.astype(np.float32)
+
+
+@pytest.mark.parametrize("percentile", [50, 99, 99.9, 100])
+@pytest.mark.parametrize("nonzero", [False, True])
+def test_percentiles_of_channels_equal_numpy(channels, values, percentile, nonzero):
+    found = activation_percentiles(
+        channels, ["relu", "leaky"], values, percentile, 7, channelwise=True, nonzero=nonzero
+    )
+    for name, activations in {
+        "relu": np.maximum(values, 0),
+        "leaky": np.maximum(np.abs(values) * np.where(values < 0, 0.5, 1), 0),
+    }.items():
+        for channel in range(3):
+            wanted = activations[..., channel].ravel()
+            wanted = wanted[wanted > 0] if nonzero and wanted.any() else wanted
+            wanted, top = np.percentile(wanted, percentile, method="inverted_cdf"), wanted.max()
+            assert abs(found[name][channel] - wanted) <= top / N_CHANNEL_BINS * 1.001
+    layer = activation_percentiles(channels, ["relu"], values, percentile, nonzero=nonzero)
+    wanted = np.maximum(values, 0).ravel()
+    wanted = wanted[wanted > 0] if nonzero else wanted
+    wanted = np.percentile(wanted, percentile, method="inverted_cdf")
+    assert layer["relu"] == pytest.approx(wanted, abs=values.max() / N_BINS * 1.001)
+
+
+def test_scales_are_percentiles_below_the_ceiling(channels, values):
+    names = ["relu", "leaky", "clipped"]
+    one = activation_scales(channels, names, values, 99)
+    assert one["relu"] == activation_percentiles(channels, ["relu"], values, 99)["relu"]
+    assert one["clipped"] == 0.75
+    assert activation_scales(channels, names, values * 0.01, 99)["clipped"] < 0.75
+    each = activation_scales(channels, names, values, 99, channelwise=True)
+    wanted = activation_percentiles(channels, ["relu"], values, 99, channelwise=True)["relu"]
+    assert wanted[2] == 0 and each["relu"].tolist() == [wanted[0], wanted[1], wanted[1]]
+    assert each["clipped"] == 0.75
+
+
+def test_a_layer_that_is_seldom_active_has_a_scale(channels):
+    x = np.full((200, 6, 3), -1.0)
+    x[3, 0] = 2.0  # 1 of 1200 values of a channel
+    one = activation_scales(channels, ["relu"], x, 99.9)["relu"]
+    each = activation_scales(channels, ["relu"], x, 99.9, channelwise=True)["relu"]
+    assert one == pytest.approx(2) and each == pytest.approx([2, 2, 2])
+
+
+def test_the_ceiling_of_a_quantised_activation_is_its_scale(rng):
+    keras = stack.tensorflow().keras
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, clip_floor_layer()(8, name="floor")(inputs))
+    model.set_weights([np.array(1.5)])
+    x = rng.random((20, 4))
+    assert activation_scales(model, ["floor"], x) == {"floor": 1.5}
+    assert activation_scales(model, ["floor"], x, channelwise=True) == {"floor": 1.5}
+
+
+def test_dead_layers_are_named(channels, values):
+    message = r"layer 'dead' \(ReLU\): never active on the calibration data, all 21600 values are 0"
+    for channelwise in (False, True):
+        with pytest.raises(ConversionError, match=message):
+            activation_scales(channels, ["relu", "dead"], values, channelwise=channelwise)
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1 / 255, 0.0), ([1 / 62, 1 / 66], [-2.0, -1.9])])
+def test_images_that_were_rescaled_before_are_refused(rng, scale, offset):
+    keras = stack.tensorflow().keras
+    inputs = keras.Input((4, 2))
+    layer = keras.layers.Rescaling(scale, offset, name="rescale")
+    model = keras.Model(inputs, keras.layers.ReLU()(layer(inputs)))
+    x = rng.random((20, 4, 2))
+    check_calibration(model, 255 * x)
+    check_calibration(model, np.zeros((1, 4, 2)))
+    with pytest.raises(DataError, match=r"values from .* to .* layer 'rescale' .*0\.\.255"):
+        check_calibration(model, x)
