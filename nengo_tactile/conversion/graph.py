@@ -1,5 +1,7 @@
 """Rebuilding Keras functional models: every pass returns a new model."""
 
+import numpy as np
+
 from nengo_tactile import stack
 from nengo_tactile.ann.keras3 import from_keras3, is_keras3
 from nengo_tactile.errors import ConversionError
@@ -7,6 +9,9 @@ from nengo_tactile.errors import ConversionError
 
 def functional(model):
     """Return ``model`` as a functional tf.keras model with one input and one output.
+
+    Models inside the model are replaced by their layers (in float32), which keep their names
+    where those are free and else get the inner model's name in front.
 
     Parameters
     ----------
@@ -22,9 +27,20 @@ def functional(model):
     ConversionError
         For other kinds of models, naming the remedy.
     """
-    tf = stack.tensorflow()
     if is_keras3(model):
         model = from_keras3(model)
+    model = _inline(_graph(model))
+    if None in model.input_shape[1:]:
+        raise ConversionError(
+            f"model '{model.name}' takes inputs of shape {model.input_shape[1:]}: a spiking "
+            "network has a fixed number of neurons; build it with a fixed input shape"
+        )
+    return model
+
+
+def _graph(model):
+    """A tf.keras model of any kind as a functional one."""
+    tf = stack.tensorflow()
     if not isinstance(model, tf.keras.Model):
         kind = f"{type(model).__module__}.{type(model).__name__}"
         raise ConversionError(
@@ -38,7 +54,7 @@ def functional(model):
             )
         x = inputs = tf.keras.Input(model.input_shape[1:], name="input")
         for layer in model.layers:
-            x = copy_layer(layer, [x])
+            x = layer(x) if isinstance(layer, tf.keras.Model) else copy_layer(layer, [x])
         model = tf.keras.Model(inputs, x, name=model.name)
     if not hasattr(model, "_nodes_by_depth"):
         raise ConversionError(
@@ -51,12 +67,33 @@ def functional(model):
                 f"model '{model.name}' has {len(tensors)} {kind}, one is wanted: "
                 "cut the part to convert out with tf.keras.Model(input, output)"
             )
-    if None in model.input_shape[1:]:
-        raise ConversionError(
-            f"model '{model.name}' takes inputs of shape {model.input_shape[1:]}: a spiking "
-            "network has a fixed number of neurons; build it with a fixed input shape"
-        )
     return model
+
+
+def _inline(model):
+    """Replace the models inside a functional model by their layers."""
+    inner_models = [layer for layer in model.layers if _is_model(layer)]
+    if not inner_models:
+        return model
+    taken = {layer.name for layer in model.layers}
+
+    def replace(layer, inputs):
+        if not _is_model(layer):
+            return None
+        return _run(_graph(layer), inputs[0], lambda inner, x: renamed(layer, inner, x))
+
+    def renamed(outer, inner, inputs):
+        if _is_model(inner):
+            return _run(_graph(inner), inputs[0], lambda part, x: renamed(inner, part, x))
+        name = inner.name if inner.name not in taken else f"{outer.name}_{inner.name}"
+        taken.add(name)
+        return copy_layer(inner, inputs, name)
+
+    return rebuild(model, replace)
+
+
+def _is_model(layer):
+    return isinstance(layer, stack.tensorflow().keras.Model)
 
 
 def walk(model):
@@ -82,9 +119,10 @@ def walk(model):
             yield node.layer, tf.nest.flatten(node.keras_inputs), node.outputs
 
 
-def copy_layer(layer, inputs):
-    """Call a copy of ``layer``, with its weights, on new inputs."""
-    copy = layer.__class__.from_config(layer.get_config())
+def copy_layer(layer, inputs, name=None):
+    """Call a float32 copy of ``layer``, with its weights, on new inputs."""
+    config = {**layer.get_config(), "name": name or layer.name, "dtype": "float32"}
+    copy = layer.__class__.from_config(config)
     output = copy(inputs[0] if len(inputs) == 1 else inputs)
     copy.set_weights(layer.get_weights())
     return output
@@ -105,14 +143,18 @@ def rebuild(model, replace):
     tf.keras.Model
     """
     tf = stack.tensorflow()
-    old_input = model.inputs[0]
-    new_input = tf.keras.Input(old_input.shape[1:], name=model.input_names[0])
-    new = {id(old_input): new_input}
+    new_input = tf.keras.Input(model.inputs[0].shape[1:], name=model.input_names[0])
+    return tf.keras.Model(new_input, _run(model, new_input, replace), name=model.name)
+
+
+def _run(model, x, replace):
+    """Call copies of a functional model's layers, or what ``replace`` gives, on a tensor."""
+    new = {id(model.inputs[0]): x}
     for layer, inputs, output in walk(model):
         arguments = [new[id(tensor)] for tensor in inputs]
         result = replace(layer, arguments)
         new[id(output)] = copy_layer(layer, arguments) if result is None else result
-    return tf.keras.Model(new_input, new[id(model.outputs[0])], name=model.name)
+    return new[id(model.outputs[0])]
 
 
 def consumers(model):
@@ -125,3 +167,30 @@ def consumers(model):
         for tensor in inputs:
             readers[made_by[id(tensor)]].append(layer.name)
     return readers
+
+
+def check_weights(model):
+    """Refuse a model with weights that are not finite.
+
+    Raises
+    ------
+    ConversionError
+        With one line per layer: its name, type, the weight, where in it the first value stands
+        that is NaN or infinite, and the remedy.
+    """
+    problems = []
+    for layer in functional(model).layers:
+        for variable in layer.weights:
+            values = variable.numpy()
+            bad = np.argwhere(~np.isfinite(values))
+            if len(bad):
+                index = tuple(bad[0].tolist())
+                weight = variable.name.split("/")[-1].split(":")[0]
+                problems.append(
+                    f"layer '{layer.name}' ({type(layer).__name__}): weight '{weight}' is "
+                    f"{values[index]} at index {index} ({len(bad)} of {values.size} values are "
+                    "not finite); train again, with a lower learning rate, or load sound weights"
+                )
+                break
+    if problems:
+        raise ConversionError("\n".join(problems))

@@ -1,26 +1,27 @@
-"""Keras-to-Keras passes: each returns a new model that computes the same function.
-
-Only `use_lif` changes the function: it puts LIF rates where ReLUs were.
-"""
+"""Keras-to-Keras passes that put the firing rates of neurons where rectifiers are, and back."""
 
 from nengo_tactile import stack
+from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.conversion import support
-from nengo_tactile.conversion.graph import functional, rebuild
+from nengo_tactile.conversion.activations import NEURONS, RECTIFIERS, Rectifier, rectifier
+from nengo_tactile.conversion.graph import check_weights, functional, rebuild
 from nengo_tactile.errors import ConversionError
 
 
 def check_layers(model):
-    """Refuse a model with layers that cannot be converted.
+    """Refuse a model with layers, or weights, that cannot be converted.
 
     Raises
     ------
     ConversionError
         With one line per layer: its name, type, the offending value and the remedy.
     """
-    problems = [text for text in map(support.problem, functional(model).layers) if text]
+    model = functional(model)
+    problems = [text for text in map(support.problem, model.layers) if text]
     if problems:
         raise ConversionError("\n".join(problems))
+    check_weights(model)
 
 
 def use_lif(model, parameters, sigma=0.0):
@@ -39,13 +40,61 @@ def use_lif(model, parameters, sigma=0.0):
     -------
     tf.keras.Model
         Same weights, other activations.
+
+    Raises
+    ------
+    ConversionError
+        For a rectifier with a ceiling or a slope below zero.
     """
 
     def replace(layer, inputs):
-        if type(layer).__name__ == "Activation" and support.activation_name(layer) == "relu":
-            lif = parameters[layer.name]
-            return rate_lif_layer()(**vars(lif), sigma=sigma, name=layer.name)(inputs[0])
-        return None
+        if not _is_rectifier(layer):
+            return None
+        if not _is_plain(layer):
+            raise ConversionError(
+                f"layer '{layer.name}' ({type(layer).__name__}): the rate of a LIF neuron has no "
+                "such ceiling, levels or negative part; use neuron='if', or a plain ReLU"
+            )
+        lif = parameters[layer.name]
+        return rate_lif_layer()(**vars(lif), sigma=sigma, name=layer.name)(inputs[0])
+
+    return rebuild(functional(model), replace)
+
+
+def use_if(model, **settings):
+    """Put the rates of integrate-and-fire neurons where rectifiers are.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `simplify`; normalised, because the rates end at one spike a step.
+    **settings
+        Of every `RateIF` layer, such as ``reset="zero"``.
+
+    Returns
+    -------
+    tf.keras.Model
+        Same weights; ``clip(x, 0, 1)`` where the ReLUs, clipped ReLUs and ClipFloors were, and
+        a part below zero where the LeakyReLUs were.
+
+    Raises
+    ------
+    ConversionError
+        For a LeakyReLU that rises faster below zero than above.
+    """
+
+    def replace(layer, inputs):
+        if not _is_rectifier(layer):
+            return None
+        options = dict(settings)
+        if type(layer).__name__ == "LeakyReLU":
+            slope = options["negative_slope"] = rectifier(layer).slope
+            if slope > 1:
+                raise ConversionError(
+                    f"layer '{layer.name}' (LeakyReLU): alpha is {slope:g}, negative spikes carry "
+                    "at most what positive ones do; choose it from 0 to 1"
+                )
+        return rate_if_layer()(**options, name=layer.name)(inputs[0])
 
     return rebuild(functional(model), replace)
 
@@ -89,10 +138,23 @@ def use_relu(model):
 
 
 def spiking_layers(model):
-    """Names of the layers that become neurons, in the order of computation."""
+    """Names of the layers that are or become neurons, in the order of computation.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `simplify` or a later pass.
+    """
     return [
         layer.name
         for layer in functional(model).layers
-        if type(layer).__name__ == "RateLIF"
-        or (type(layer).__name__ == "Activation" and support.activation_name(layer) == "relu")
+        if type(layer).__name__ in NEURONS or _is_rectifier(layer)
     ]
+
+
+def _is_plain(layer):
+    return type(layer).__name__ in ("Activation", "ReLU") and rectifier(layer) == Rectifier()
+
+
+def _is_rectifier(layer):
+    return _is_plain(layer) or type(layer).__name__ in RECTIFIERS

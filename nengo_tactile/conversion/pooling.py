@@ -1,10 +1,69 @@
-"""Average pooling merged into the layer that reads it."""
+"""Average pooling merged into the layer that reads it, max pooling moved behind neurons."""
 
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.graph import consumers, functional, rebuild
+from nengo_tactile.conversion.activations import rectifier
+from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild, walk
 from nengo_tactile.errors import ConversionError
+
+MAX_POOLING = ("MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D")
+
+
+def rectify_before_max_pooling(model):
+    """Let max pooling and the rectifier behind it change places.
+
+    The maximum of a window goes through any function that never falls, so both orders compute
+    the same; in the new one the pooling reads the spikes of neurons, not their input currents.
+    Flatten and Reshape may stand between the two.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+
+    Returns
+    -------
+    tf.keras.Model
+        Same function; layers keep their names.
+    """
+    model = functional(model)
+    readers = consumers(model)
+    before = {}  # name of the pooling to stand in front of -> rectifier
+    source, kept = {}, {}
+    made_by = {id(model.inputs[0]): model.layers[0]}
+    for layer, inputs, output in walk(model):
+        made_by[id(output)] = layer
+        source[layer.name] = made_by[id(inputs[0])]
+        if not _rectifies(layer):
+            continue
+        first, above = None, source[layer.name]
+        while len(readers[above.name]) == 1 and _keeps_values(above):
+            if type(above).__name__ in MAX_POOLING:
+                first = above
+            above = source[above.name]
+        if first is not None:
+            before[first.name] = layer
+            kept[layer.name] = first
+
+    def replace(layer, inputs):
+        if layer.name in kept:
+            return inputs[0]
+        if layer.name in before:
+            return copy_layer(layer, [copy_layer(before[layer.name], inputs)])
+        return None
+
+    return rebuild(model, replace)
+
+
+def _rectifies(layer):
+    kind = type(layer).__name__
+    if kind in ("Activation", "ReLU", "LeakyReLU"):
+        return rectifier(layer) is not None
+    return kind == "ClipFloor"
+
+
+def _keeps_values(layer):
+    return type(layer).__name__ in (*MAX_POOLING, "Flatten", "Reshape")
 
 
 def merge_average_pooling(model):

@@ -1,23 +1,57 @@
-"""Dropping what does nothing at inference: every activation a layer of its own."""
+"""Drop what does nothing at inference, give every activation a layer of its own."""
 
 from nengo_tactile import stack
 from nengo_tactile.conversion import support
+from nengo_tactile.conversion.activations import rectifier
 from nengo_tactile.conversion.graph import consumers, functional, rebuild
+from nengo_tactile.conversion.pooling import rectify_before_max_pooling
 from nengo_tactile.errors import ConversionError
 
-_INACTIVE = ("Dropout", "SpatialDropout2D", "GaussianNoise")
+#: Layer types that pass their input on at inference.
+INACTIVE = (
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+    "ActivityRegularization",
+)
+_SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
+#: Layer types with weights and a fused activation.
+WEIGHTED = (
+    "Conv1D",
+    "Conv2D",
+    "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    *_SEPARABLE,
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+)
 
 
 def simplify(model):
-    """Drop what does nothing at inference and give every activation a layer of its own.
+    """Bring a model to the few kinds of layers that the other passes know.
 
-    Dropout and noise go; a softmax at the end goes (the largest logit wins all the same);
-    ``Conv2D(activation="relu")`` becomes a linear Conv2D and an Activation.
+    - Dropout, noise and linear Activations go, and a softmax at the end (the largest logit
+      wins all the same).
+    - Fused activations become layers: ``Conv2D(activation="relu", name="one")`` is a linear
+      "one" and an Activation "one_relu".
+    - Rectifiers become Activation("relu"), ReLU(max_value) or LeakyReLU(alpha).
+    - A separable convolution "one" becomes a depthwise one, "one_depthwise", and a pointwise
+      one, "one"; causal padding becomes a ZeroPadding1D, "one_padding".
+    - Max pooling changes places with a rectifier behind it, so that it reads spikes.
 
     Returns
     -------
     tf.keras.Model
         Same function, but for a softmax at the end.
+
+    Raises
+    ------
+    ConversionError
+        For a softmax before the end and rectifiers that no neuron computes.
     """
     tf = stack.tensorflow()
     model = functional(model)
@@ -33,26 +67,65 @@ def simplify(model):
     def replace(layer, inputs):
         kind = type(layer).__name__
         activation = support.activation_name(layer)
-        if kind in _INACTIVE:
+        if kind in INACTIVE:
             return inputs[0]
         if kind == "Softmax" or (kind == "Activation" and activation == "softmax"):
             refuse_softmax(layer)
             return inputs[0]
         if kind == "Activation" and activation == "linear":
             return inputs[0]
-        if kind == "ReLU":
-            return tf.keras.layers.Activation("relu", name=layer.name)(inputs[0])
-        if kind in ("Conv2D", "Dense") and activation != "linear":
+        if kind in ("Activation", "ReLU", "LeakyReLU"):
+            found = rectifier(layer)
+            return None if found is None else found.layer(layer.name)(inputs[0])
+        if kind in WEIGHTED:
+            output = _linear_part(tf, layer, inputs[0])
             if activation == "softmax":
                 refuse_softmax(layer)
-            config = {**layer.get_config(), "activation": "linear"}
-            linear = layer.__class__.from_config(config)
-            output = linear(inputs[0])
-            linear.set_weights(layer.get_weights())
-            if activation == "softmax":
+            if activation in ("linear", "softmax"):
                 return output
+            found = rectifier(layer)
+            if found is not None:
+                return found.layer(f"{layer.name}_{found.word}")(output)
             name = f"{layer.name}_{activation}"
-            return tf.keras.layers.Activation(activation, name=name)(output)
+            return tf.keras.layers.Activation(layer.activation, name=name)(output)
         return None
 
-    return rebuild(model, replace)
+    return rectify_before_max_pooling(rebuild(model, replace))
+
+
+def _linear_part(tf, layer, x):
+    """Output of a layer with weights before its activation."""
+    kind = type(layer).__name__
+    config = {**layer.get_config(), "activation": "linear", "dtype": "float32"}
+    if config.get("padding") == "causal":
+        before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
+        x = tf.keras.layers.ZeroPadding1D((before, 0), name=f"{layer.name}_padding")(x)
+        config["padding"] = "valid"
+    weights = layer.get_weights()
+    if kind not in _SEPARABLE:
+        return _call(layer.__class__.from_config(config), x, weights)
+    depthwise, pointwise = {
+        "SeparableConv1D": (tf.keras.layers.DepthwiseConv1D, tf.keras.layers.Conv1D),
+        "SeparableConv2D": (tf.keras.layers.DepthwiseConv2D, tf.keras.layers.Conv2D),
+    }[kind]
+    shared = ("kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier")
+    first = depthwise(
+        **{key: config[key] for key in shared},
+        data_format=config["data_format"],
+        use_bias=False,
+        name=f"{layer.name}_depthwise",
+    )
+    second = pointwise(
+        layer.filters,
+        1,
+        data_format=config["data_format"],
+        use_bias=layer.use_bias,
+        name=layer.name,
+    )
+    return _call(second, _call(first, x, weights[:1]), weights[1:])
+
+
+def _call(layer, x, weights):
+    output = layer(x)
+    layer.set_weights(weights)
+    return output

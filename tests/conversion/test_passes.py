@@ -202,7 +202,6 @@ def test_lif_passes():
         (lambda la: la.ReLU(max_value=6, name="bad"), "max_value is 6.*plain ReLU"),
         (lambda la: la.ReLU(negative_slope=0.1, name="bad"), "negative_slope is 0.1"),
         (lambda la: la.ReLU(threshold=1, name="bad"), "threshold is 1"),
-        (lambda la: keras().Sequential([la.ReLU()], name="bad"), "a model inside a model"),
     ],
 )
 def test_layers_that_cannot_be_converted(layer, message):

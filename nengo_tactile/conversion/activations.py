@@ -1,0 +1,106 @@
+"""Which rectifier an activation is: Keras has many spellings of three functions."""
+
+import dataclasses
+
+from nengo_tactile import stack
+from nengo_tactile.conversion import support
+from nengo_tactile.errors import ConversionError
+
+#: Slope of "leaky_relu" by name (tf.nn.leaky_relu and Keras 3 alike).
+NAMED_SLOPE = 0.2
+
+#: Layer types of neurons and of the activations that become neurons, after `simplify`.
+NEURONS = ("RateLIF", "RateIF")
+RECTIFIERS = ("ReLU", "LeakyReLU", "ClipFloor")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rectifier:
+    """``min(max(x, 0), ceiling) + slope * min(x, 0)``.
+
+    Attributes
+    ----------
+    ceiling : float or None
+        Largest output; None without one.
+    slope : float
+        Of the part below zero.
+    """
+
+    ceiling: float | None = None
+    slope: float = 0.0
+
+    def layer(self, name):
+        """The canonical Keras layer: Activation("relu"), ReLU(max_value) or LeakyReLU(alpha)."""
+        layers = stack.tensorflow().keras.layers
+        if self.slope:
+            return layers.LeakyReLU(self.slope, name=name)
+        if self.ceiling is not None:
+            return layers.ReLU(self.ceiling, name=name)
+        return layers.Activation("relu", name=name)
+
+    @property
+    def word(self):
+        """Ending of a layer's name: "relu", "relu6", "leaky_relu"."""
+        if self.slope:
+            return "leaky_relu"
+        return "relu" if self.ceiling is None else f"relu{self.ceiling:g}"
+
+
+def rectifier(layer):
+    """Tell which rectifier a layer applies to its output, if any.
+
+    Parameters
+    ----------
+    layer : tf.keras.layers.Layer
+        A ReLU, LeakyReLU or Activation layer, or one with a fused activation.
+
+    Returns
+    -------
+    Rectifier or None
+        None for other functions, "linear" among them.
+
+    Raises
+    ------
+    ConversionError
+        For rectifiers that no neuron computes: a threshold above zero, or a ceiling together
+        with a slope, or a slope below zero.
+    """
+    return _of_layer(layer, layer) or _of_function(layer)
+
+
+def _of_function(layer):
+    named = {
+        "relu": Rectifier(),
+        "relu6": Rectifier(ceiling=6.0),
+        "leaky_relu": Rectifier(slope=NAMED_SLOPE),
+    }
+    function = getattr(layer, "activation", None)
+    return _of_layer(function, layer) or named.get(support.activation_name(layer))
+
+
+def _of_layer(function, layer):
+    """Rectifier of a ReLU or LeakyReLU layer, which may also be another layer's activation."""
+    kind = type(function).__name__
+    if kind == "LeakyReLU":
+        ceiling, slope, threshold = None, float(function.alpha), 0.0
+    elif kind == "ReLU":
+        ceiling = None if function.max_value is None else float(function.max_value)
+        slope, threshold = float(function.negative_slope or 0), float(function.threshold or 0)
+    else:
+        return None
+    label = f"layer '{layer.name}' ({type(layer).__name__})"
+    if threshold:
+        raise ConversionError(
+            f"{label}: threshold is {threshold:g}, only 0 can be converted; move the threshold "
+            "into the bias of the layer before"
+        )
+    if slope and ceiling is not None:
+        raise ConversionError(
+            f"{label}: negative_slope is {slope:g} and max_value {ceiling:g}, no neuron has both; "
+            "leave one of them out"
+        )
+    if slope < 0:
+        raise ConversionError(
+            f"{label}: negative_slope is {slope:g}: choose it from 0 to 1, as of a LeakyReLU"
+        )
+    return Rectifier(ceiling, slope)
