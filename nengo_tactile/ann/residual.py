@@ -1,23 +1,29 @@
 """ResNets and their plain counterparts: Spiking ResNet paper, section 4 and figure 5."""
 
+import numpy as np
+
 from nengo_tactile import stack
-from nengo_tactile.errors import NotationError
+from nengo_tactile.errors import DataError, NotationError
 
 #: Channels of the three groups of blocks on CIFAR (He et al. 2016, section 4.2).
 WIDTHS = (16, 32, 64)
+#: Images standardised at a time: 1,000 of CIFAR-10 are 25 MB as float64.
+_AT_A_TIME = 1000
 
 
 def resnet(depth, input_shape=(32, 32, 3), n_classes=10, seed=0, rescale=None, widths=WIDTHS):
     """Build a residual network of basic blocks, ``depth`` layers with weights.
 
     A block is two 3 x 3 convolutions and a shortcut, which is the identity, or a 1 x 1
-    convolution of stride 2 where the number of channels changes (paper, figure 2).
+    convolution of stride 2 where a group begins (paper, figure 2). Convolutions have no bias, as
+    batch normalisation follows each, and begin with He's weights (He et al. 2015).
 
     Parameters
     ----------
     depth : int
-        6 n + 2 with three widths: 8, 20, 32, 44, 56, 110.
+        6 n + 2 with three widths: 8, 20, 32, 44, 56, 110. Projections are not counted.
     input_shape : tuple of int
+        (height, width, channels): (32, 32, 3) for CIFAR-10, (28, 28, 1) for MNIST.
     n_classes : int
     seed : int
         Seed of the initial weights.
@@ -31,6 +37,12 @@ def resnet(depth, input_shape=(32, 32, 3), n_classes=10, seed=0, rescale=None, w
     -------
     tf.keras.Model
         From images to logits.
+
+    Raises
+    ------
+    NotationError
+        For a depth that the groups cannot share evenly, and for widths that are no numbers of
+        channels.
     """
     return _network("resnet", depth, input_shape, n_classes, seed, rescale, widths, shortcuts=True)
 
@@ -52,14 +64,38 @@ def standardise(images):
     -------
     scale, offset : list of float
         ``images * scale + offset`` has mean 0 and standard deviation 1 in each channel.
+
+    Raises
+    ------
+    DataError
+        For no images, and for a channel that is the same everywhere, NaN or infinite.
     """
+    if images.ndim != 4 or not images.size:
+        raise DataError(
+            f"images: shape {images.shape}, wanted (n_samples, height, width, channels), at least "
+            "one image: see datasets.images_of"
+        )
+    channels = images.shape[-1]
     mean = images.mean(axis=(0, 1, 2), dtype=float)
-    deviation = images.std(axis=(0, 1, 2), dtype=float)
+    squares = np.zeros((1, channels))  # summed pixel by pixel, with bounded memory
+    for start in range(0, len(images), _AT_A_TIME):
+        part = (images[start : start + _AT_A_TIME] - mean) ** 2
+        squares = np.concatenate([squares, part.reshape(-1, channels)]).sum(0, keepdims=True)
+    deviation = np.sqrt(squares[0] / (images.size // channels))
+    if not (deviation > 0).all():
+        raise DataError(
+            f"images: channel {int(np.argmin(deviation > 0))} has standard deviation "
+            f"{deviation.min()}: give several different, finite images"
+        )
     return (1 / deviation).tolist(), (-mean / deviation).tolist()
 
 
 def _network(kind, depth, input_shape, n_classes, seed, rescale, widths, shortcuts):
     tf = stack.tensorflow()
+    if not len(widths) or not all(isinstance(w, int) and w > 0 for w in widths):
+        raise NotationError(
+            f"{kind}: widths are {widths}: give the channels of each group, such as {WIDTHS}"
+        )
     per_group, rest = divmod(depth - 2, 2 * len(widths))
     if rest or per_group < 1:
         raise NotationError(

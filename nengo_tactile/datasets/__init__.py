@@ -11,6 +11,8 @@ _HOMES = {
     "NMNIST": "nmnist",
     "EvTouch": "evtouch",
     "MNIST": "mnist",
+    "CIFAR10": "cifar10",
+    "images_of": "images",
     "ESkin": "eskin",
     "PenDigits": "pendigits",
     "read_spiketrain": "spiketrain",

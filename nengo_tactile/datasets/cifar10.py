@@ -1,18 +1,24 @@
 """CIFAR-10: the colour images, as they are."""
 
 import lzma
+import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
 
+from nengo_tactile import files
 from nengo_tactile.datasets.base import EventDataset
-from nengo_tactile.datasets.sources import locate, read_npz, require_split
+from nengo_tactile.datasets.download import fetch
+from nengo_tactile.datasets.sources import data_root, locate, read_npz, require_split
 from nengo_tactile.errors import DataError
 
 _SIDE = 32
 _PIXELS = _SIDE * _SIDE
 _PER_FILE = 10_000
+_N_FILES = {"train": 5, "test": 1}
 _BINARY = "cifar-10-batches-bin"
+_BINARY_NAMES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
 
 
 class CIFAR10(EventDataset):
@@ -28,6 +34,9 @@ class CIFAR10(EventDataset):
         read.
     split : {"train", "test"}
         50,000 and 10,000 images.
+    download : bool
+        Fetch the authors' binary version (162 MB) into ``save_to``/CIFAR10 first, when it is
+        not there, and unpack it beside.
     transform, target_transform, transforms : callable, optional
         As in tonic.
 
@@ -56,36 +65,47 @@ class CIFAR10(EventDataset):
         "ship",
         "truck",
     )
+    filename = "cifar-10-binary.tar.gz"
+    # address and checksum as on the authors' page, https://www.cs.toronto.edu/~kriz/cifar.html
+    url = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+    md5 = "c32a1d4ab5d03f1284b67883e8d87530"
 
     def __init__(
         self,
         save_to=None,
         split="train",
+        download=False,
         transform=None,
         target_transform=None,
         transforms=None,
     ):
         require_split(split)
-        folder = locate(
-            save_to,
-            ["", _BINARY, "cifar10", f"cifar10/{_BINARY}", f"CIFAR10/{_BINARY}"],
-            "CIFAR-10",
-            "get the binary version (cifar-10-binary.tar.gz) from "
-            "https://www.cs.toronto.edu/~kriz/cifar.html and unpack it there",
-            accept=is_cifar10,
-        )
+        if download:
+            folder = self._download(data_root(save_to) / "CIFAR10")
+        else:
+            folder = locate(
+                save_to,
+                ["", _BINARY, "cifar10", f"cifar10/{_BINARY}", f"CIFAR10/{_BINARY}"],
+                "CIFAR-10",
+                f"pass download=True to fetch the authors' binary version ({self.filename}), or "
+                "unpack it there by hand",
+                accept=is_cifar10,
+            )
+        if not folder.is_dir():
+            raise DataError(f"{folder} is a file: unpack it and give the folder of CIFAR-10")
         super().__init__(folder, transform, target_transform, transforms)
         self.split, self.path = split, folder
-        read = _read_binary if (folder / "test_batch.bin").is_file() else _read_planes
-        images, labels = read(folder, split)
-        wrong = (labels < 0) | (labels >= len(self.classes))
-        if len(images) != len(labels) or wrong.any():
-            raise DataError(
-                f"{folder}: {len(images)} images and {len(labels)} labels from {labels.min()} to "
-                f"{labels.max()}, wanted as many labels as images, 0 to 9: get the files afresh"
-            )
-        self.images = self.data = images
-        self.targets = labels.astype(np.int64)
+        is_binary = any((folder / name).is_file() for name in _BINARY_NAMES)
+        read = _read_binary if is_binary else _read_planes
+        self.images, self.targets = read(folder, split)
+        self.data = self.images
+
+    def _download(self, folder):
+        """Return the folder of the unpacked files, made when it is not there."""
+        target = folder / _BINARY
+        if not all((target / name).is_file() for name in _BINARY_NAMES):
+            unpack(fetch(self.url, folder / self.filename, f"md5:{self.md5}"), target)
+        return target
 
     def read_events(self, index):
         """Return a copy of image ``index``."""
@@ -95,52 +115,116 @@ class CIFAR10(EventDataset):
 def is_cifar10(folder):
     """Whether the set lies directly in ``folder``."""
     folder = Path(folder)
-    return any((folder / name).is_file() for name in ("train_0.xz", "test_batch.bin"))
+    return any((folder / name).is_file() for name in ("train_0.xz", "test.xz", *_BINARY_NAMES))
 
 
-def _names(split, train, test, first=0):
-    return [test] if split == "test" else [train.format(first + i) for i in range(5)]
+def unpack(archive, folder):
+    """Unpack the six files of the binary version, whatever else the archive holds.
+
+    Parameters
+    ----------
+    archive : Path
+        The authors' tar.gz.
+    folder : Path
+        Replaced as a whole, and only when all six files are there.
+
+    Raises
+    ------
+    DataError
+        For a damaged archive, and for files that are missing or of the wrong size.
+    """
+    missing = set(_BINARY_NAMES)
+    with files.atomic_folder(folder) as temporary:
+        try:
+            with tarfile.open(archive, "r:gz") as tar:
+                for member in tar:
+                    # names are compared, never joined to a path: no member can leave the folder
+                    name = member.name.removeprefix(f"{_BINARY}/")
+                    if name not in missing or not member.isreg():
+                        continue
+                    _require_size(f"{archive}:{member.name}", member.size)
+                    with tar.extractfile(member) as source, open(temporary / name, "wb") as copy:
+                        shutil.copyfileobj(source, copy)
+                    missing.remove(name)
+        except DataError:
+            raise
+        except Exception as error:  # tarfile, zlib and gzip have error classes of their own
+            raise DataError(
+                f"{archive} cannot be unpacked ({type(error).__name__}: {error}): delete it and "
+                "get it afresh"
+            ) from error
+        if missing:
+            raise DataError(f"{archive} lacks {', '.join(sorted(missing))}: give {CIFAR10.url}")
+    return folder
+
+
+def _record_bytes():
+    return 1 + 3 * _PIXELS
+
+
+def _require_size(name, size):
+    wanted = _PER_FILE * _record_bytes()
+    if size != wanted:
+        raise DataError(
+            f"{name} holds {size} bytes, wanted {wanted} for {_PER_FILE} images: get it afresh"
+        )
+
+
+def _check_labels(labels, n_images, name):
+    """Return the labels as int64 when they fit."""
+    if len(labels) != n_images:
+        raise DataError(f"{name}: {len(labels)} labels for {n_images} images: get the files afresh")
+    wrong = (labels < 0) | (labels >= len(CIFAR10.classes))
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise DataError(
+            f"{name}: label {first} is {labels[first]}, wanted 0 to 9: get the file afresh"
+        )
+    return labels.astype(np.int64)
 
 
 def _read_planes(folder, split):
     """Planes G, R - G, B - G of 10,000 images a file, as differences along rows and columns."""
-    parts = []
-    for name in _names(split, "train_{}.xz", "test.xz"):
+    names = ["test.xz"] if split == "test" else [f"train_{i}.xz" for i in range(5)]
+    images = np.empty((_N_FILES[split] * _PER_FILE, _SIDE, _SIDE, 3), np.uint8)
+    key = f"y_{split}"
+    path = folder / "labels.npz"
+    arrays = read_npz(path, {key: ("iu", 1), "names": ("U", 1)})
+    if tuple(arrays["names"]) != CIFAR10.classes:
+        raise DataError(
+            f"{path}: array 'names' is {arrays['names'].tolist()}, wanted {CIFAR10.classes}"
+        )
+    labels = _check_labels(arrays[key], len(images), f"{path}: array {key!r}")
+    wanted = 3 * _PER_FILE * _PIXELS
+    for name, part in zip(names, images.reshape(-1, _PER_FILE, _SIDE, _SIDE, 3)):
         path = folder / name
         try:
             with lzma.open(path) as file:
                 # one byte too many shows a file that is too long, whatever it unpacks to
-                data = np.frombuffer(file.read(3 * _PER_FILE * _PIXELS + 1), np.uint8)
+                data = np.frombuffer(file.read(wanted + 1), np.uint8)
         except (OSError, lzma.LZMAError, EOFError) as error:
             raise DataError(f"{path} cannot be read ({error}): get it afresh") from error
-        if data.size != 3 * _PER_FILE * _PIXELS:
-            raise DataError(
-                f"{path} unpacks to {data.size} bytes or more, wanted {3 * _PER_FILE * _PIXELS}: "
-                "get it afresh"
-            )
+        if data.size != wanted:
+            size = f"{data.size} bytes" if data.size < wanted else f"more than {wanted} bytes"
+            raise DataError(f"{path} unpacks to {size}, wanted {wanted}: get it afresh")
         planes = data.reshape(3, _PER_FILE, _SIDE, _SIDE)
         green, red, blue = planes.cumsum(2, dtype=np.uint8).cumsum(3, dtype=np.uint8)
-        parts.append(np.stack([red + green, green, blue + green], axis=-1))
-    key = f"y_{split}"
-    labels = read_npz(folder / "labels.npz", {key: ("iu", 1)})[key]
-    return np.concatenate(parts), labels.astype(np.int64)
+        part[..., 0], part[..., 1], part[..., 2] = red + green, green, blue + green
+    return images, labels
 
 
 def _read_binary(folder, split):
     """The authors' binary version: a label byte, then planes R, G, B of 1,024 bytes."""
-    parts = []
-    for name in _names(split, "data_batch_{}.bin", "test_batch.bin", first=1):
+    names = _BINARY_NAMES[-1:] if split == "test" else _BINARY_NAMES[:-1]
+    images = np.empty((_N_FILES[split] * _PER_FILE, _SIDE, _SIDE, 3), np.uint8)
+    labels = []
+    for name, part in zip(names, images.reshape(-1, _PER_FILE, _SIDE, _SIDE, 3)):
         path = folder / name
         try:
-            data = np.fromfile(path, np.uint8)
+            _require_size(path, path.stat().st_size)
+            records = np.fromfile(path, np.uint8).reshape(_PER_FILE, _record_bytes())
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error}): get it afresh") from error
-        if not data.size or data.size % (1 + 3 * _PIXELS):
-            raise DataError(
-                f"{path} holds {data.size} bytes, wanted a multiple of {1 + 3 * _PIXELS}: "
-                "get it afresh"
-            )
-        parts.append(data.reshape(-1, 1 + 3 * _PIXELS))
-    records = np.concatenate(parts)
-    images = records[:, 1:].reshape(-1, 3, _SIDE, _SIDE).transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(images), records[:, 0].astype(np.int64)
+        part[:] = records[:, 1:].reshape(-1, 3, _SIDE, _SIDE).transpose(0, 2, 3, 1)
+        labels.append(_check_labels(records[:, 0], _PER_FILE, path))
+    return images, np.concatenate(labels)

@@ -17,6 +17,7 @@ _SETS = {
     "ev-objects": ("evtouch", "EvTouch", {"kind": "objects"}),
     "ev-containers": ("evtouch", "EvTouch", {"kind": "containers"}),
     "mnist": ("mnist", "MNIST", {}),
+    "cifar10": ("cifar10", "CIFAR10", {}),
     "eskin": ("eskin", "ESkin", {}),
     "eskin-pendigits": ("eskin", "ESkin", {}),
 }
@@ -133,6 +134,10 @@ def _is_there(key, folder):
         return any(any(place.glob("*.mat")) for place in places)
     if key == "nmnist":
         return (folder / "Train").is_dir() or (folder / "Test").is_dir()
+    if key == "cifar10":
+        from nengo_tactile.datasets.cifar10 import is_cifar10
+
+        return is_cifar10(folder)
     files = {
         "stemnist": "stemnist_spikes_aer.npz",
         "ev-objects": "ev_objects.npz",

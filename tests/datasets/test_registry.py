@@ -16,7 +16,7 @@ from nengo_tactile.errors import DataError
 def everything(rng, tmp_path):
     """A folder with a small copy of each set."""
     write_folder(tmp_path / "stmnist", stmnist_members(rng, 5)[0])
-    for folder in ("stemnist", "ev_touch", "mnist", "nmnist"):
+    for folder in ("stemnist", "ev_touch", "mnist", "nmnist", "cifar10"):
         (tmp_path / folder).mkdir()
     np.savez(tmp_path / "stemnist" / "stemnist_spikes_aer.npz", **stemnist_arrays(rng, 1))
     for kind, n_classes, n_bins in (("objects", 36, 250), ("containers", 20, 325)):
@@ -40,6 +40,9 @@ def everything(rng, tmp_path):
     )
     members = {f"{side}/{digit}/1.bin": b"\0" * 5 for side in ("Train", "Test") for digit in "012"}
     write_zip(tmp_path / "nmnist" / "nmnist_small.zip", members)
+    for number in range(1, 6):
+        with open(tmp_path / "cifar10" / f"data_batch_{number}.bin", "wb") as file:
+            file.truncate(10_000 * 3073)  # a hole, which takes no space
     return tmp_path
 
 
@@ -50,6 +53,7 @@ SIZES = {
     "ev-objects": ("EvTouch", 36, 36),
     "ev-containers": ("EvTouch", 20, 20),
     "mnist": ("MNIST", 2, 10),
+    "cifar10": ("CIFAR10", 50_000, 10),
 }
 
 
@@ -77,6 +81,7 @@ def test_by_name_in_a_folder_and_through_the_environment(name, everything, monke
         ("ev_touch/ev_objects.npz", "ev-objects"),
         ("mnist/mnist.npz", "mnist"),
         ("nmnist/nmnist_small.zip", "nmnist"),
+        ("cifar10", "cifar10"),
     ],
 )
 def test_by_path(path, name, everything):
