@@ -1,0 +1,76 @@
+"""Changing units: factors in the weights of a layer, or as a layer of their own."""
+
+import numpy as np
+
+from nengo_tactile import stack
+
+
+def per_channel(unit):
+    """The (channels,) values of an array that is the same at every position, else None."""
+    flat = unit.reshape(-1, unit.shape[-1])
+    return flat[0] if (flat == flat[:1]).all() else None
+
+
+def rescaled_weights(layer, unit_in, unit_out):
+    """Weights that compute the same in other units.
+
+    Parameters
+    ----------
+    layer : tf.keras.layers.Layer
+        Dense, or a convolution of any kind.
+    unit_in : (n_in,) array or None
+        What counts as 1 in each input channel; None leaves the kernel as it is.
+    unit_out : (n_out,) array
+        What counts as 1 in each output channel.
+
+    Returns
+    -------
+    list of array
+        In the order of ``layer.get_weights()``: ``kernel * unit_in / unit_out``,
+        ``bias / unit_out`` (Spiking ResNet paper, section 3.1).
+    """
+    kind = type(layer).__name__
+    kernels = [np.asarray(weight, float) for weight in layer.get_weights()]
+    bias = [kernels.pop() / unit_out] if layer.use_bias else []
+    if unit_in is not None:
+        first, last = kernels[0], kernels[-1]
+        if kind.startswith(("Depthwise", "Separable")):
+            kernels[0] = first * np.reshape(unit_in, (-1, 1))  # (..., channels, multiplier)
+        elif kind.endswith("Transpose"):
+            kernels[0] = first * unit_in  # (..., filters, channels)
+        else:
+            groups = getattr(layer, "groups", 1)  # a filter reads the channels of its group
+            factor = np.reshape(unit_in, (groups, -1)).T
+            kernels[0] = first * np.repeat(factor, last.shape[-1] // groups, axis=1)
+        last = kernels[-1]
+        if kind.startswith("Depthwise"):
+            kernels[-1] = last / np.reshape(unit_out, last.shape[-2:])
+        elif kind.endswith("Transpose"):
+            kernels[-1] = last / np.reshape(unit_out, (-1, 1))
+        else:
+            kernels[-1] = last / unit_out
+    return [weight.astype(np.float32) for weight in (*kernels, *bias)]
+
+
+def rescale(x, factor, name):
+    """Multiply a Keras tensor by constants, with a 1 x 1 `DepthwiseConv2D` named ``name``.
+
+    Parameters
+    ----------
+    x : Keras tensor
+    factor : array of the shape of a sample
+        Where it differs between positions, every value becomes a channel of its own.
+    """
+    layers = stack.tensorflow().keras.layers
+    shape = factor.shape
+    factors = per_channel(factor)
+    factors = factor.ravel() if factors is None else factors
+    as_map = shape if len(shape) == 3 and len(factors) == shape[-1] else (-1, 1, len(factors))
+    if as_map != shape:
+        x = layers.Reshape(as_map, name=f"{name}_map")(x)
+    scaling = layers.DepthwiseConv2D(1, use_bias=False, name=name)
+    x = scaling(x)
+    scaling.set_weights([np.reshape(factors, (1, 1, -1, 1)).astype(np.float32)])
+    if as_map != shape:
+        x = layers.Reshape(shape, name=f"{name}_back")(x)
+    return x
