@@ -1,0 +1,130 @@
+"""Training for few time steps: activations quantised as spikes will quantise them.
+
+Bu et al. 2022, "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency spiking neural
+networks" (QCFS): a trained network learns on with `ClipFloor` activations.
+"""
+
+import math
+
+from nengo_tactile.ann.clip_floor import LEVELS, check_levels, clip_floor_layer
+from nengo_tactile.ann.training import FINE_TUNE, train
+from nengo_tactile.conversion.activations import NEURONS, rectifier
+from nengo_tactile.conversion.calibration import activation_scales
+from nengo_tactile.conversion.graph import functional, rebuild
+from nengo_tactile.conversion.passes import check_layers, spiking_layers
+from nengo_tactile.conversion.simplify import simplify
+from nengo_tactile.errors import ConversionError
+
+
+def use_clip_floor(model, ceilings, levels=LEVELS):
+    """Put `ClipFloor` where ReLUs and clipped ReLUs are.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `simplify`; BatchNormalization may still be there.
+    ceilings : dict of str to float
+        For each activation layer by name, the value that becomes one spike a step.
+    levels : int
+        Steps between 0 and the ceiling; as many time steps as levels are then enough.
+
+    Returns
+    -------
+    tf.keras.Model
+        Same weights, other activations. A ClipFloor gets the new ceiling and levels.
+
+    Raises
+    ------
+    ConversionError
+        For a ceiling that is missing, or not finite and above zero, and for activations that
+        have a part below zero or are neurons already.
+    """
+    levels = check_levels(levels)
+    model = functional(model)
+    names = set(spiking_layers(model))
+
+    def replace(layer, inputs):
+        if layer.name not in names:
+            return None
+        kind = type(layer).__name__
+        label = f"layer '{layer.name}' ({kind})"
+        if kind in NEURONS or (kind != "ClipFloor" and rectifier(layer).slope):
+            raise ConversionError(
+                f"{label}: only a ReLU, with or without max_value, can be quantised; use 'relu' "
+                "and train again"
+            )
+        if layer.name not in ceilings:
+            raise ConversionError(
+                f"{label}: no ceiling given, only for {sorted(ceilings)}: take "
+                "calibration.activation_scales"
+            )
+        ceiling = float(ceilings[layer.name])
+        if not (math.isfinite(ceiling) and ceiling > 0):
+            raise ConversionError(
+                f"{label}: its ceiling is {ceiling}, wanted a finite number above zero: give "
+                "calibration data on which the layer is active"
+            )
+        new = clip_floor_layer()(levels, name=layer.name)
+        output = new(inputs[0])
+        new.ceiling.assign(ceiling)
+        return output
+
+    return rebuild(model, replace)
+
+
+def fine_tune(
+    model,
+    data,
+    calibration,
+    levels=LEVELS,
+    recipe=FINE_TUNE,
+    seed=0,
+    percentile=99.9,
+    validation=None,
+    checkpoint=None,
+    progress=None,
+):
+    """Let a trained network learn on with quantised activations.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        Trained with ReLU; not changed. It ends in logits, or a softmax, which goes.
+    data : (x, y) or callable
+        Training samples, as in `nengo_tactile.ann.training.train`.
+    calibration : (n_samples, ...) array
+        Training samples whose activations the ceilings begin with.
+    levels : int
+    recipe : Recipe
+    seed : int
+        Seed of the order of the samples.
+    percentile : float
+        Of each layer's activations on the calibration data, where its ceiling begins.
+    validation : (x, y), optional
+        Scored after each epoch.
+    checkpoint : path, optional
+        An .npz file rewritten after each epoch; when it exists training goes on from it.
+    progress : bool, optional
+
+    Returns
+    -------
+    model : tf.keras.Model
+        New model with `ClipFloor` activations, to convert with ``neuron="if"``.
+    history : History
+
+    Raises
+    ------
+    ConversionError
+        For layers that cannot be converted, and layers that are never active.
+    DataError
+        For samples that cannot be trained on.
+    ModelFileError
+        If the checkpoint belongs to another network, recipe, seed or data.
+    """
+    check_levels(levels)
+    check_layers(model)
+    simple = simplify(model)
+    ceilings = activation_scales(simple, spiking_layers(simple), calibration, percentile)
+    quantised = use_clip_floor(simple, ceilings, levels)
+    history = train(quantised, data, recipe, seed, validation, checkpoint, progress, "fine-tuning")
+    return quantised, history
