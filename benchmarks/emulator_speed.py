@@ -31,7 +31,7 @@ class Emulation:
             loihi.deliver_at_once = lambda emulator: None
         start = time.perf_counter()
         try:
-            self.shown = loihi._Input(network.stages[0].n_inputs)
+            self.shown = loihi._Input(loihi._n_inputs(network))
             built, _, self.cores = loihi._placed(network, self.shown, network.first_layer)
             self.sim = loihi._simulator(stack.nengo_loihi(), built, network, "sim")
         finally:

@@ -56,8 +56,9 @@ def engine(network, x, n_steps, planner):
     )
 
     def work():
-        built.drive.current.assign(counting.drive_current(network.stages[0], x))
-        nengo_dl._recording(network, built, sim.predict_on_batch(n_steps=n_steps), len(x))
+        built.drives.show(x)
+        data = sim.predict_on_batch(n_steps=n_steps)
+        nengo_dl._recording(network, built, data, network.stages[-1].bias[None, None], len(x))
 
     return work, sim.close
 

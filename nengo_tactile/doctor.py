@@ -83,7 +83,7 @@ def _rates_agree(name):
     recording = run(network, x, _STEPS, engine=name, progress=False)
     worst = 0.0
     for stage in network.stages[:-1]:
-        expected = stage.lif.rates(x.mean())
+        expected = stage.neuron.rates(x.mean())
         measured = recording.spike_counts[stage.name].mean() / (_STEPS * network.dt)
         worst = max(worst, abs(measured - expected) / expected)
     # a spike more or less in 0.2 s, and the chip rounds intervals up to whole steps

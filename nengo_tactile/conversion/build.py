@@ -9,6 +9,9 @@ import dataclasses
 
 import numpy as np
 
+from nengo_tactile.ann.lif import LIFParameters
+from nengo_tactile.conversion.stages import analogue_sources
+
 
 @dataclasses.dataclass(frozen=True)
 class Built:
@@ -35,6 +38,7 @@ class Built:
 
 def build_nengo(
     stages,
+    dt=0.001,
     synapse=0.005,
     min_voltage=-1.0,
     initial_voltage=0.5,
@@ -48,21 +52,23 @@ def build_nengo(
     Parameters
     ----------
     stages : list of Stage
+    dt : float
+        Time step in seconds it will be simulated with; integrate-and-fire neurons count in
+        steps.
     synapse : float or None
         Time constant in seconds of the low-pass filter on every connection from neurons.
     min_voltage : float
-        Floor of the membrane potential in units of the threshold. Below zero it keeps
+        Floor of LIF neurons' membrane potential in units of the threshold. Below zero it keeps
         inhibition that arrives before excitation (Nengo's default 0 forgets it).
     initial_voltage : float
-        Membrane potential at the start, in units of the threshold. Half of it rounds the
-        first spike's time instead of delaying it.
+        LIF neurons' membrane potential at the start, in units of the threshold. Half of it
+        rounds the first spike's time instead of delaying it.
     spiking : bool
-        LIF neurons, or (False) their rates, which equal the Keras model.
+        Spiking neurons, or (False) their rates, which equal the Keras model.
     present : callable or nengo.Process, optional
         Output of the input Node; by default the Node waits for data (NengoDL).
     on_chip : collection of str
-        Stages for the Loihi engine's chip, which has Nengo's own LIF neurons and starts at
-        zero; all others are `ExactLIF`.
+        Stages for the Loihi engine's chip, which has neurons of its own and starts at zero.
     seed : int
         Nengo's seed; nothing here is random, but Nengo wants one.
 
@@ -72,73 +78,151 @@ def build_nengo(
     """
     import nengo
 
+    links = [link for stage in stages for link in stage.links]
+    n_inputs = next(link.map.n_in for link in links if link.source == "input")
+    by_name = {stage.name: stage for stage in stages}
+    analogue = analogue_sources(stages)
     with nengo.Network(seed=seed) as net:
-        n_inputs = stages[0].n_inputs
         source = nengo.Node(np.zeros(n_inputs) if present is None else present, label="input")
         objects, ensembles, spike_probes = {"input": source}, {}, {}
         for stage in stages:
-            pre = objects[stage.source]
-            filtered = synapse if stage.source != "input" and spiking else None
-            if stage.lif is None:
+            if stage.kind in ("relay", "read-out"):
                 post = nengo.Node(size_in=stage.n_neurons, label=stage.name)
-                constant = nengo.Node([1.0], label=f"{stage.name} bias")
-                nengo.Connection(
-                    constant, post, transform=stage.neuron_bias()[:, None], synapse=None
+                if stage.kind == "read-out":
+                    constant = nengo.Node([1.0], label=f"{stage.name} bias")
+                    nengo.Connection(constant, post, transform=stage.bias[:, None], synapse=None)
+                objects[stage.name] = post
+            elif stage.kind == "max-pool":
+                post, objects[stage.name] = max_pool(stage)
+                spike_probes[stage.name] = nengo.Probe(
+                    objects[stage.name], label=f"{stage.name} spikes"
                 )
-                gain = 1.0
             else:
-                gain = stage.lif.gain
                 start = 0.0 if stage.name in on_chip else initial_voltage
                 ensemble = nengo.Ensemble(
                     stage.n_neurons,
                     1,
-                    neuron_type=_neuron_type(
-                        stage, spiking, stage.name in on_chip, min_voltage, start
+                    neuron_type=neuron_type(
+                        stage, dt, spiking, stage.name in on_chip, min_voltage, start
                     ),
                     gain=np.ones(stage.n_neurons),
                     bias=current_bias(stage),
                     label=stage.name,
                 )
-                post = ensemble.neurons
+                post = objects[stage.name] = ensemble.neurons
                 ensembles[stage.name] = ensemble
                 spike_probes[stage.name] = nengo.Probe(post, label=f"{stage.name} spikes")
-            nengo.Connection(pre, post, transform=transform(stage, gain), synapse=filtered)
-            objects[stage.name] = post
+            for link in stage.links:
+                sender = by_name.get(link.source)
+                filtered = spiking and sender is not None and sender.spikes
+                connect(
+                    link,
+                    objects[link.source],
+                    post,
+                    link_gain(stage, link, analogue),
+                    synapse if filtered and stage.kind != "max-pool" else None,
+                )
         output_probe = nengo.Probe(objects[stages[-1].name], synapse=None, label="output")
     return Built(net, source, ensembles, output_probe, spike_probes)
 
 
-def _neuron_type(stage, spiking, on_chip, min_voltage, start):
+def connect(link, pre, post, gain, synapse):
+    """Make the Nengo connection of a link."""
     import nengo
 
+    indices = getattr(link.map, "indices", None)
+    return nengo.Connection(
+        pre if indices is None else pre[indices],
+        post if link.target is None else post[link.target],
+        transform=link.map.transform(gain),
+        synapse=synapse,
+    )
+
+
+def max_pool(stage):
+    """The neurons of a max pooling stage and the Node they send to, inside a Nengo network.
+
+    Returns
+    -------
+    neurons : nengo Neurons
+    output : nengo.Node
+        One value per window.
+    """
+    import nengo
+
+    from nengo_tactile.neurons.max_pool import MaxPool
+
+    window = stage.windows.shape[1]
+    ensemble = nengo.Ensemble(
+        stage.windows.size,
+        1,
+        neuron_type=MaxPool(window),
+        gain=np.ones(stage.windows.size),
+        bias=stage.bias,
+        label=stage.name,
+    )
+    output = nengo.Node(size_in=stage.n_neurons, label=f"{stage.name} maximum")
+    nengo.Connection(ensemble.neurons[::window], output, synapse=None)
+    return ensemble.neurons, output
+
+
+def neuron_type(stage, dt, spiking, on_chip, min_voltage, start):
+    """The Nengo neuron type of a stage of neurons.
+
+    ``start`` is the membrane potential at the start of neurons that do not bring their own.
+    """
+    import nengo
+
+    from nengo_tactile.neurons.clipped_rate import ClippedRate
     from nengo_tactile.neurons.exact_lif import ExactLIF
 
-    lif = stage.lif
-    membrane = {"tau_rc": lif.tau_rc, "tau_ref": lif.tau_ref, "amplitude": lif.amplitude}
+    neuron = stage.neuron
+    if isinstance(neuron, LIFParameters):
+        membrane = {
+            "tau_rc": neuron.tau_rc,
+            "tau_ref": neuron.tau_ref,
+            "amplitude": neuron.amplitude,
+        }
+        if not spiking:
+            return nengo.LIFRate(**membrane)
+        kind = nengo.LIF if on_chip else ExactLIF
+        start = {"voltage": nengo.dists.Choice([start])}
+        return kind(**membrane, min_voltage=min_voltage, initial_state=start)
     if not spiking:
-        return nengo.LIFRate(**membrane)
-    kind = nengo.LIF if on_chip else ExactLIF
-    start = {"voltage": nengo.dists.Choice([start])}
-    return kind(**membrane, min_voltage=min_voltage, initial_state=start)
+        return ClippedRate(neuron.amplitude, neuron.negative_slope)
+    return integrate_fire(stage, dt, neuron.amplitude * dt, chip=on_chip)
+
+
+def integrate_fire(stage, dt, amplitude, chip=False):
+    """`IntegrateFire` for a stage, with its membrane potentials at the start."""
+    import nengo
+
+    from nengo_tactile.neurons.integrate_fire import IntegrateFire
+
+    neuron = stage.neuron
+    start = np.zeros(stage.n_neurons) if chip else stage.start
+    same = (start == start[0]).all()
+    voltage = nengo.dists.Choice([float(start[0])]) if same else nengo.dists.Samples(start[:, None])
+    return IntegrateFire(
+        max_rate=1 / dt,
+        amplitude=amplitude,
+        reset=neuron.reset,
+        negative_slope=neuron.negative_slope,
+        initial_state={"voltage": voltage},
+    )
 
 
 def current_bias(stage):
-    """Constant current of every neuron of a spiking stage, (n_neurons,) array."""
-    return stage.lif.gain * stage.neuron_bias() + stage.lif.offset
+    """Constant current of every neuron of a stage of neurons, (n_neurons,) array."""
+    bias = stage.neuron.gain * stage.bias
+    if isinstance(stage.neuron, LIFParameters):
+        return bias + stage.neuron.offset
+    return bias + stage.shift
 
 
-def transform(stage, gain):
-    """A stage's weights times ``gain`` as the transform of a Nengo connection."""
-    import nengo
-
-    kernel = stage.kernel * np.float32(gain)
-    if stage.kind == "dense":
-        return kernel.T
-    return nengo.Convolution(
-        n_filters=kernel.shape[-1],
-        input_shape=stage.input_shape,
-        kernel_size=kernel.shape[:2],
-        strides=stage.strides,
-        padding=stage.padding,
-        init=kernel,
-    )
+def link_gain(stage, link, analogue):
+    """Factor that neurons put on a link: their gain, and compensation of what spikes bring."""
+    if stage.kind != "neurons":
+        return 1.0
+    compensation = getattr(stage.neuron, "compensation", 1.0)
+    return stage.neuron.gain * (1.0 if link.source in analogue else compensation)

@@ -1,4 +1,4 @@
-"""The spiking network: a Keras model with LIF rates, and how it is run."""
+"""The spiking network: a Keras model whose activations are firing rates, and how it is run."""
 
 import dataclasses
 import functools
@@ -7,8 +7,8 @@ import numpy as np
 
 from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.calibration import check_calibration
-from nengo_tactile.conversion.passes import map_lif
-from nengo_tactile.conversion.stages import stages_of
+from nengo_tactile.conversion.neuron_layers import map_neurons
+from nengo_tactile.conversion.stages import fan_outs, stages_of
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage
 
@@ -20,8 +20,8 @@ class SpikingNetwork:
     Attributes
     ----------
     ann : tf.keras.Model
-        The Keras model it stands for; its neuron layers are `RateLIF`, the static response of
-        the spiking neurons.
+        The Keras model it stands for; its neuron layers are `RateLIF` or `RateIF`, the static
+        response of the spiking neurons.
     n_steps : int
         Time steps each sample is shown for.
     dt : float
@@ -29,9 +29,12 @@ class SpikingNetwork:
     synapse : float or None
         Time constant in seconds of the low-pass filter behind every spiking layer.
     min_voltage : float
-        Floor of the membrane potential, in units of the threshold.
+        Floor of LIF neurons' membrane potential, in units of the threshold.
     initial_voltage : float
-        Membrane potential at the start, in units of the threshold (the chip starts at 0).
+        LIF neurons' membrane potential at the start, in units of the threshold (the chip starts
+        at 0). Integrate-and-fire neurons have their own in `ann`.
+    discard : float
+        Share of the steps so far that the read-out leaves out: see `engines.nengo_dl.read_out`.
     image : TactileImage or None
         How recordings become its input.
     classes : tuple of str
@@ -48,6 +51,7 @@ class SpikingNetwork:
     synapse: float | None = 0.005
     min_voltage: float = -1.0
     initial_voltage: float = 0.5
+    discard: float = 0.5
     image: TactileImage | None = None
     classes: tuple = ()
     first_layer: str = "host"
@@ -75,6 +79,8 @@ class SpikingNetwork:
                 f"min_voltage is {self.min_voltage} and initial_voltage {self.initial_voltage}: "
                 "wanted min_voltage <= 0 and min_voltage <= initial_voltage < 1 (the threshold)"
             )
+        if not 0 <= self.discard < 1:
+            raise ConversionError(f"discard is {self.discard}: choose a share from 0 to below 1")
         if self.first_layer not in ("host", "chip"):
             raise ConversionError(f"first_layer is {self.first_layer!r}: choose 'host' or 'chip'")
         if self.image is not None and self.image.shape != self.input_shape:
@@ -96,20 +102,18 @@ class SpikingNetwork:
     @property
     def spiking_layers(self):
         """Names of the spiking layers in order."""
-        return [stage.name for stage in self.stages if stage.lif is not None]
+        return [stage.name for stage in self.stages if stage.spikes]
 
     def fan_out(self):
         """Synapses that leave each neuron, {spiking layer: (n_neurons,) int array}."""
-        result = {stage.name: np.zeros(stage.n_neurons, np.int64) for stage in self.stages[:-1]}
-        for stage in self.stages:
-            if stage.source in result:
-                result[stage.source] += stage.fan_out()
-        return result
+        counts = fan_outs(self.stages)
+        return {name: counts[name] for name in self.spiking_layers}
 
     def build(self, spiking=True, present=None):
         """Make the Nengo network: see `nengo_tactile.conversion.build.build_nengo`."""
         return build_nengo(
             self.stages,
+            self.dt,
             self.synapse,
             self.min_voltage,
             self.initial_voltage,
@@ -159,8 +163,13 @@ class SpikingNetwork:
         return np.asarray(check_calibration(self.ann, x, "input"), np.float32)
 
     def with_rates(self, factor):
-        """The same function at ``factor`` times the firing rates (see LIFParameters.faster)."""
-        return dataclasses.replace(self, ann=map_lif(self.ann, lambda lif: lif.faster(factor)))
+        """The same function at ``factor`` times the firing rates.
+
+        See `LIFParameters.faster` and `IFParameters.faster`; above 1 integrate-and-fire neurons
+        reach their ceiling of one spike a step earlier.
+        """
+        ann = map_neurons(self.ann, lambda neuron: neuron.faster(factor))
+        return dataclasses.replace(self, ann=ann)
 
     def save(self, folder):
         """Write the network to a folder, whole or not at all."""

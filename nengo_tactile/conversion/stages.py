@@ -1,97 +1,183 @@
-"""A converted Keras model as a list of stages: linear map, then neurons."""
+"""A converted Keras model as populations and the linear maps that connect them.
+
+Between two layers of neurons a Keras model is linear (or pools maxima). `stages_of` reads off,
+for any directed acyclic graph, which neurons drive which and with what weights. Constants
+(biases, and what rescaling adds to an image) are found by running the model with all spikes at
+zero, so they are right for every position of a padded map.
+"""
 
 import dataclasses
 
 import numpy as np
 
-from nengo_tactile.ann.lif import LIFParameters
-from nengo_tactile.conversion.graph import functional, walk
+from nengo_tactile import stack
+from nengo_tactile.conversion import linear_maps as maps
+from nengo_tactile.conversion.graph import consumers, functional, rebuild, walk
+from nengo_tactile.conversion.mapping import linear_map, routing_indices
 from nengo_tactile.errors import ConversionError
+
+#: Layer types that become neurons.
+NEURON_LAYERS = ("RateLIF", "RateIF")
+_MAX_POOLING = ("MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D")
+_SAME_ORDER = ("Flatten", "Reshape")
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """A connection into a stage.
+
+    Attributes
+    ----------
+    source : str
+        Name of a stage, or "input".
+    map : Dense, Convolution, ...
+        See `nengo_tactile.conversion.linear_maps`.
+    target : (n,) int array or None
+        Which neurons of the stage it reaches, when not all.
+    """
+
+    source: str
+    map: object
+    target: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One layer of neurons (or the read-out) and the connection that drives it.
+    """A population, with everything that drives it.
 
     Attributes
     ----------
     name : str
-        Name of the Keras layer with the weights; "read-out" layers keep theirs too.
-    source : str
-        Name of the stage it reads, or "input".
-    kind : {"conv", "dense"}
-    kernel : array
-        (rows, columns, inputs, filters) or (inputs, units).
-    bias : (filters,) or (units,) array
-    input_shape, output_shape : tuple of int
-        Without the sample axis; (features,) or (height, width, channels).
-    strides : tuple of int
-    padding : str
-    lif : LIFParameters or None
-        None for the read-out, which does not spike.
+        Name of the Keras layer with the weights where one stands directly before the neurons,
+        else of the activation, pooling or other layer.
+    layer : str
+        Name of the Keras layer whose output it is.
+    kind : {"neurons", "max-pool", "relay", "read-out"}
+        A relay only adds up and passes on (Nengo: a Node).
+    shape : tuple of int
+        (features,) or (height, width, channels).
+    links : tuple of Link
+    bias : (n_neurons,) float32 array
+        Constant input, in the unit of the links; of a max pooling, for each input of a window.
+    neuron : LIFParameters, IFParameters or None
+    start, shift : (n_neurons,) float32 array or None
+        Membrane potential at the start and additional current of integrate-and-fire neurons.
+    windows : (n_neurons, window) int array or None
+        Inputs of each window of a max pooling.
+    driven : bool
+        Whether the analogue input reaches it without passing neurons.
     """
 
     name: str
-    source: str
+    layer: str
     kind: str
-    kernel: np.ndarray
+    shape: tuple
+    links: tuple
     bias: np.ndarray
-    input_shape: tuple
-    output_shape: tuple
-    strides: tuple = (1, 1)
-    padding: str = "valid"
-    lif: LIFParameters | None = None
-
-    @property
-    def n_inputs(self):
-        """Neurons (or pixels) it reads."""
-        return int(np.prod(self.input_shape))
+    neuron: object = None
+    start: np.ndarray | None = None
+    shift: np.ndarray | None = None
+    windows: np.ndarray | None = None
+    driven: bool = False
 
     @property
     def n_neurons(self):
         """Neurons of the stage, or outputs of the read-out."""
-        return int(np.prod(self.output_shape))
+        return int(np.prod(self.shape))
 
-    def neuron_bias(self):
-        """Bias of every neuron, (n_neurons,) array."""
-        return np.broadcast_to(self.bias, self.output_shape).reshape(-1).astype(np.float32)
-
-    def fan_out(self):
-        """Synapses of this stage that leave each of its inputs, (n_inputs,) int array.
-
-        Edges of convolutions are counted exactly: an input near the border reaches fewer
-        outputs.
-        """
-        if self.kind == "dense":
-            return np.full(self.n_inputs, self.n_neurons, np.int64)
-        reach = [
-            _positions_reached(size, out, k, s, self.padding)
-            for size, out, k, s in zip(
-                self.input_shape, self.output_shape, self.kernel.shape, self.strides
-            )
-        ]
-        per_pixel = np.multiply.outer(*reach)[:, :, None] * self.kernel.shape[3]
-        return np.broadcast_to(per_pixel, self.input_shape).reshape(-1).astype(np.int64)
+    @property
+    def spikes(self):
+        """Whether it sends spikes: neurons and max pooling."""
+        return self.kind in ("neurons", "max-pool")
 
 
-def _positions_reached(size, n_out, kernel, stride, padding):
-    """How many of ``n_out`` window positions cover each of ``size`` pixels on one axis."""
-    before = 0
-    if padding == "same":
-        before = max((n_out - 1) * stride + kernel - size, 0) // 2
-    counts = np.zeros(size, np.int64)
-    for position in range(n_out):
-        first = position * stride - before
-        counts[max(first, 0) : max(min(first + kernel, size), 0)] += 1
-    return counts
+def analogue_sources(stages):
+    """Names of the stages, and "input", that carry only the analogue input and no spikes."""
+    found = {"input"}
+    for stage in stages:
+        if stage.kind == "relay" and all(link.source in found for link in stage.links):
+            found.add(stage.name)
+    return found
 
 
-def stages_of(model):
-    """Read the stages off a model from `use_lif` (see `nengo_tactile.conversion.passes`).
+def fan_outs(stages):
+    """Synapses that leave each neuron, through relays too.
+
+    A synapse is an entry of a map with weights. Passing a relay on the way costs nothing by
+    itself.
+
+    Parameters
+    ----------
+    stages : list of Stage
+
+    Returns
+    -------
+    dict of str to (n_neurons,) int array
+        For every stage that spikes, and for the input.
+    """
+    sizes = {stage.name: stage.n_neurons for stage in stages}
+    result = {name: np.zeros(n, np.int64) for name, n in sizes.items()}
+    for stage in reversed(stages):
+        for link in stage.links:
+            if stage.kind == "max-pool":  # each input of each window
+                reached = np.ones(stage.windows.size, np.int64)
+            elif stage.kind == "relay":
+                reached = result[stage.name] + int(link.map.weighted)
+            else:
+                reached = np.ones(stage.n_neurons, np.int64)
+            if link.target is not None:
+                reached = reached[link.target]
+            count = link.map.fan_out(reached)
+            result[link.source] = result.get(link.source, 0) + count
+    spiking = {stage.name for stage in stages if stage.spikes} | {"input"}
+    return {name: count for name, count in result.items() if name in spiking}
+
+
+def silent_model(model):
+    """The model with no neuron spiking: what biases and the analogue input drive by themselves.
 
     Parameters
     ----------
     model : tf.keras.Model
+        With `RateIF` or `RateLIF` layers.
+
+    Returns
+    -------
+    silent : tf.keras.Model
+        From the input to a list of tensors.
+    names : list of str
+        The layer of neurons (or max pooling) whose input each tensor is; the last, the model's
+        own name, is the read-out.
+    """
+    tf = stack.tensorflow()
+    model = functional(model)
+    inputs, names = [], []
+
+    def replace(layer, arguments):
+        kind = type(layer).__name__
+        if kind in _MAX_POOLING:
+            inputs.append(arguments[0])
+            names.append(layer.name)
+            pooled = layer.__class__.from_config(layer.get_config())(arguments[0])
+            return tf.keras.layers.Rescaling(0.0, name=f"{layer.name}_silent")(pooled)
+        if kind not in NEURON_LAYERS:
+            return None
+        inputs.append(arguments[0])
+        names.append(layer.name)
+        return tf.keras.layers.Rescaling(0.0, name=layer.name)(arguments[0])
+
+    silent = rebuild(model, replace)
+    outputs = [*inputs, silent.outputs[0]]
+    return tf.keras.Model(silent.inputs, outputs), [*names, model.name]
+
+
+def stages_of(model):
+    """Read the stages off a model whose activations are layers of neurons.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `use_lif` or `use_if` (see `nengo_tactile.conversion.passes`).
 
     Returns
     -------
@@ -101,61 +187,155 @@ def stages_of(model):
     Raises
     ------
     ConversionError
-        For graphs that are no chain of linear layers and neurons, naming the layer.
+        For layers that are neither linear nor neurons nor max pooling, naming them.
     """
-    model = functional(model)
-    # id of a tensor -> (name of the stage it comes from, linear stage awaiting its neurons)
-    made = {id(model.inputs[0]): ("input", None)}
-    stages = []
-    for layer, inputs, output in walk(model):
-        label = f"layer '{layer.name}' ({type(layer).__name__})"
-        source, linear = made[id(inputs[0])]
-        if type(layer).__name__ == "Flatten":
-            made[id(output)] = (source, linear)
-        elif type(layer).__name__ in ("Conv2D", "Dense"):
-            if linear is not None:
-                raise ConversionError(
-                    f"{label}: reads '{linear.name}', which has no activation; give "
-                    f"'{linear.name}' a relu, or merge the two layers' weights"
-                )
-            made[id(output)] = (source, _linear_stage(layer, source))
-        elif type(layer).__name__ == "RateLIF":
-            if linear is None:
-                raise ConversionError(
-                    f"{label}: an activation needs a Conv2D or Dense layer before it; "
-                    f"it reads '{source}'"
-                )
-            stages.append(dataclasses.replace(linear, lif=layer.parameters))
-            made[id(output)] = (linear.name, None)
-        else:
+    return _Reader(functional(model)).stages()
+
+
+class _Reader:
+    """Walks a model backwards from each layer of neurons to what drives it."""
+
+    def __init__(self, model):
+        self.model = model
+        self.producer = {id(output): (layer, inputs) for layer, inputs, output in walk(model)}
+        self.made = {id(model.inputs[0]): "input"}
+        self.found = []
+        self.driven = {"input"}
+        self.readers = consumers(model)
+        self.constants = _constants(model)
+
+    def stages(self):
+        for layer, inputs, output in walk(self.model):
+            if type(layer).__name__ in NEURON_LAYERS:
+                self._neurons(layer, inputs[0], output)
+            elif type(layer).__name__ in _MAX_POOLING:
+                self._max_pool(layer, inputs[0], output)
+        output = self.model.outputs[0]
+        if id(output) in self.made:
             raise ConversionError(
-                f"{label}: is no linear layer and no LIF layer; give all hidden layers ReLUs, or "
-                "all of them RateLIF"
+                f"model '{self.model.name}' ends in '{self.made[id(output)]}', which spikes: end "
+                "it with a linear Dense layer, the read-out"
             )
-    source, linear = made[id(model.outputs[0])]
-    if linear is None:
-        raise ConversionError(
-            f"model '{model.name}' ends in '{source}', which spikes: end it with a linear Dense "
-            "layer, the read-out"
+        name = self.producer[id(output)][0].name
+        if len(output.shape) != 2:
+            raise ConversionError(
+                f"model '{self.model.name}' ends in '{name}' "
+                f"({type(self.producer[id(output)][0]).__name__}) of shape {output.shape[1:]}: end "
+                "it with a Dense layer, or global average pooling"
+            )
+        bias = self.constants[self.model.name]
+        self._add(name, self.model.name, "read-out", output, output.shape[1:], bias)
+        return self.found
+
+    def _add(self, name, layer, kind, tensor, shape, bias, **more):
+        """Make the stage that ``tensor`` drives."""
+        links = tuple(self._links(tensor, None, 1.0))
+        driven = any(link.source in self.driven for link in links)
+        if kind == "relay" and driven:
+            self.driven.add(name)
+        size = int(np.prod(shape))
+        bias = np.broadcast_to(bias, size).astype(np.float32)
+        self.found.append(
+            Stage(name, layer, kind, tuple(shape), links, bias, driven=driven, **more)
         )
-    if linear.kind != "dense":
-        raise ConversionError(
-            f"model '{model.name}' ends in '{linear.name}' (Conv2D): end it with a Dense layer"
-        )
-    return [*stages, linear]
+
+    def _neurons(self, layer, tensor, output):
+        before = self.producer.get(id(tensor), (None,))[0]
+        name = layer.name
+        if before is not None and before.weights and len(self.readers[before.name]) == 1:
+            name = before.name
+        shape = tuple(output.shape[1:])
+        more = {"neuron": layer.parameters}
+        if type(layer).__name__ == "RateIF":
+            for key, weight in (("start", layer.start_potential), ("shift", layer.shift)):
+                more[key] = np.broadcast_to(weight.numpy(), shape).reshape(-1).astype(np.float32)
+        bias = self.constants[layer.name]
+        self._add(name, layer.name, "neurons", tensor, shape, bias, **more)
+        self.made[id(output)] = name
+
+    def _max_pool(self, layer, tensor, output):
+        from nengo_tactile.neurons.max_pool import pooling_windows
+
+        source = self._source(tensor)
+        if source in self.driven:
+            raise ConversionError(
+                f"layer '{layer.name}' ({type(layer).__name__}): it pools the analogue input, not "
+                "spikes; pool the images before they are given to the network"
+            )
+        shape = tuple(output.shape[1:])
+        windows = pooling_windows(layer, tuple(tensor.shape[1:]))
+        link = Link(source, maps.Routing(windows.reshape(-1), int(np.prod(tensor.shape[1:]))))
+        zeros = np.zeros(int(np.prod(shape)), np.float32)
+        self.found.append(Stage(layer.name, "max-pool", shape, (link,), zeros, windows=windows))
+        self.made[id(output)] = layer.name
+
+    def _source(self, tensor):
+        """Name of the stage whose output ``tensor`` is; makes a relay for it if there is none."""
+        if id(tensor) in self.made:
+            return self.made[id(tensor)]
+        layer, inputs = self.producer[id(tensor)]
+        if type(layer).__name__ in _SAME_ORDER:
+            name = self._source(inputs[0])
+        else:
+            name = layer.name
+            shape = tuple(tensor.shape[1:])
+            self._add(name, name, "relay", tensor, shape, 0.0)
+        self.made[id(tensor)] = name
+        return name
+
+    def _links(self, tensor, target, factor):
+        """Yield the links that bring ``factor * tensor`` to the neurons ``target``."""
+        if id(tensor) in self.made:
+            size = int(np.prod(tensor.shape[1:]))
+            yield Link(self.made[id(tensor)], maps.Routing(None, size, factor), target)
+            return
+        layer, inputs = self.producer[id(tensor)]
+        kind = type(layer).__name__
+        if kind in _SAME_ORDER:
+            yield from self._links(inputs[0], target, factor)
+        elif kind in ("Add", "Subtract", "Average"):
+            factors = {"Add": [1] * len(inputs), "Subtract": [1, -1]}.get(
+                kind, [1 / len(inputs)] * len(inputs)
+            )
+            for one, sign in zip(inputs, factors):
+                yield from self._links(one, target, factor * sign)
+        elif kind in ("Concatenate", "ZeroPadding1D", "ZeroPadding2D"):
+            for one, places in zip(inputs, _places(layer, inputs)):
+                chosen = places if target is None else target[places]
+                yield from self._links(one, chosen, factor)
+        elif kind in ("Cropping1D", "Cropping2D", "Permute") or _repeats(layer):
+            indices = routing_indices(layer, tuple(inputs[0].shape[1:]))
+            size = int(np.prod(inputs[0].shape[1:]))
+            yield Link(self._source(inputs[0]), maps.Routing(indices, size, factor), target)
+        else:
+            linear = linear_map(layer, tuple(inputs[0].shape[1:]), tuple(tensor.shape[1:]))
+            yield Link(self._source(inputs[0]), linear.scaled(factor), target)
 
 
-def _linear_stage(layer, source):
-    kernel, *bias = layer.get_weights()
-    conv = type(layer).__name__ == "Conv2D"
-    return Stage(
-        name=layer.name,
-        source=source,
-        kind="conv" if conv else "dense",
-        kernel=kernel,
-        bias=bias[0] if bias else np.zeros(kernel.shape[-1], kernel.dtype),
-        input_shape=tuple(layer.input_shape[1:]),
-        output_shape=tuple(layer.output_shape[1:]),
-        strides=tuple(layer.strides) if conv else (1, 1),
-        padding=layer.padding if conv else "valid",
+def _repeats(layer):
+    """Whether it is an upsampling that copies pixels."""
+    kind = type(layer).__name__
+    return kind == "UpSampling1D" or (
+        kind == "UpSampling2D" and getattr(layer, "interpolation", "nearest") == "nearest"
     )
+
+
+def _places(layer, inputs):
+    """For each input of a concatenation or padding, where its values stand in the output."""
+    shape = layer.output_shape[1:]
+    numbers = np.arange(int(np.prod(shape))).reshape(shape)
+    if type(layer).__name__ == "Concatenate":
+        axis = layer.axis - 1 if layer.axis > 0 else layer.axis
+        ends = np.cumsum([tensor.shape[1:][axis] for tensor in inputs])[:-1]
+        return [part.reshape(-1) for part in np.split(numbers, ends, axis=axis)]
+    padding = layer.padding if isinstance(layer.padding[0], (tuple, list)) else [layer.padding]
+    inside = tuple(slice(a, n - b) for (a, b), n in zip(padding, shape))
+    return [numbers[inside].reshape(-1)]
+
+
+def _constants(model):
+    """Input of each layer of neurons, and of the read-out, at image zero without spikes."""
+    silent, names = silent_model(model)
+    zeros = np.zeros((1, *model.input_shape[1:]), np.float32)
+    values = silent(zeros)
+    return {name: value.numpy().reshape(-1) for name, value in zip(names, values)}

@@ -25,6 +25,7 @@ _SETTINGS = (
     "synapse",
     "min_voltage",
     "initial_voltage",
+    "discard",
     "classes",
     "first_layer",
 )

@@ -2,7 +2,8 @@
 
 Compared with `nengo_tactile.conversion.build.build_nengo`, whose network computes the same:
 
-* the first layer's current is constant during a presentation: it is computed once per sample
+* what the input drives by itself is constant during a presentation: it is computed once per
+  sample
 * spikes are ones, their amplitude is in the weights they meet
 * neurons count their spikes, and two sums per layer are recorded at each step, instead of all
   spikes at all steps
@@ -14,11 +15,39 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.build import current_bias, transform
+from nengo_tactile.ann.lif import LIFParameters
+from nengo_tactile.conversion.build import (
+    connect,
+    current_bias,
+    integrate_fire,
+    link_gain,
+    max_pool,
+)
+from nengo_tactile.conversion.stages import analogue_sources, silent_model
+from nengo_tactile.errors import EngineError
 
 #: Fan-outs are summed in two parts, ``fan_out % BASE`` and ``fan_out // BASE``, so that float32
 #: holds the sums exactly for layers of up to 2**24 / 255 = 65,793 neurons.
 BASE = 256
+
+
+def configure(net, planner="noop"):
+    """Set NengoDL up for inference.
+
+    Parameters
+    ----------
+    net : nengo.Network
+    planner : {"noop", "default"}
+        "noop" keeps operators apart. NengoDL's default planner merges their signals and
+        copies them at every step; benchmarks/nengo_dl_speed.py measures both.
+    """
+    if planner not in ("noop", "default"):
+        raise EngineError(f"planner is {planner!r}: choose 'noop' or 'default'")
+    nengo_dl = stack.nengo_dl()
+    with net:
+        nengo_dl.configure_settings(stateful=False, inference_only=True)
+        if planner == "noop":
+            nengo_dl.configure_settings(planner=nengo_dl.graph_optimizer.noop_planner)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,19 +57,19 @@ class CountingNetwork:
     Attributes
     ----------
     net : nengo.Network
-    drive : tf.keras.layers.Layer
-        Its weight ``current``, (minibatch, neurons of the first layer), is the first layer's
-        current for the samples on show.
+    drives : Drives
+        What the samples on show drive by themselves.
     output : nengo.Probe
-        The read-out without its bias.
+        The read-out without constants.
     counts : dict of str to nengo.Probe
-        Per layer: spikes of each neuron, at the last step.
+        Per layer, at the last step: spikes of each neuron; of a max pooling the sums of its
+        inputs, see `spike_counts`.
     sums : dict of str to nengo.Probe
         Per layer and step: spikes, and the two parts of synaptic operations.
     """
 
     net: object
-    drive: object
+    drives: object
     output: object
     counts: dict
     sums: dict
@@ -54,7 +83,7 @@ def build_counting(network, batch_size, planner="noop"):
     network : SpikingNetwork
     batch_size : int
     planner : {"noop", "default"}
-        See `nengo_tactile.engines.nengo_dl.configure`.
+        See `configure`.
 
     Returns
     -------
@@ -62,70 +91,162 @@ def build_counting(network, batch_size, planner="noop"):
     """
     import nengo
 
-    from nengo_tactile.engines.nengo_dl import configure
-    from nengo_tactile.neurons.exact_lif import ExactLIF
-
     nengo_dl = stack.nengo_dl()
     fan_out = network.fan_out()
-    first, last = network.stages[0], network.stages[-1]
-    objects, amplitudes, counts, sums = {}, {}, {}, {}
+    stages = network.stages
+    analogue = analogue_sources(stages)
+    objects, counts, sums = {}, {}, {}
+    worth = {}  # what a one from a stage stands for
     with nengo.Network(seed=0) as net:
         configure(net, planner)
         nengo_dl.configure_settings(keep_history=True)  # lets each probe choose
-        drive = _drive_layer(batch_size, first.n_neurons)
-        node = nengo_dl.TensorNode(drive, shape_out=(first.n_neurons,), pass_time=True)
-        for stage in network.stages:
-            if stage is last:
-                post, gain = nengo.Node(size_in=stage.n_neurons, label=stage.name), 1.0
+        drives = Drives(network, batch_size)
+        for stage in stages:
+            if stage.name in analogue:
+                continue
+            if stage.kind in ("relay", "read-out"):
+                post = objects[stage.name] = nengo.Node(size_in=stage.n_neurons, label=stage.name)
+                worth[stage.name] = 1.0
+            elif stage.kind == "max-pool":
+                post, objects[stage.name] = max_pool(stage)
+                # maxima are taken of ones, unless a relay has made values of them
+                worth[stage.name] = worth[stage.links[0].source]
+                counts[stage.name] = nengo.Probe(post, "accumulated")
             else:
-                post, gain = _neurons(nengo, ExactLIF, network, stage), stage.lif.gain
+                post = objects[stage.name] = _neurons(nengo, network, stage)
+                worth[stage.name] = spike_value(stage, network.dt)
                 counts[stage.name] = nengo.Probe(post, "spike_count")
+            if stage.spikes:
                 net.config[counts[stage.name]].keep_history = False
-                sums[stage.name] = _sums(nengo, post, fan_out[stage.name])
-                # what a spike is worth as a filter's input
-                amplitudes[stage.name] = stage.lif.amplitude / network.dt
-            objects[stage.name] = post
-            if stage is first:
-                nengo.Connection(node, post, synapse=None)
-            else:
-                nengo.Connection(
-                    objects[stage.source],
-                    post,
-                    transform=transform(stage, gain * amplitudes[stage.source]),
-                    synapse=network.synapse,
+                sums[stage.name] = _sums(nengo, stage, objects[stage.name], fan_out[stage.name])
+            if stage.driven and stage.kind == "neurons":
+                node = nengo_dl.TensorNode(
+                    drives.layer(stage), shape_out=(stage.n_neurons,), pass_time=True
                 )
-        output = nengo.Probe(objects[last.name], synapse=None)
-    return CountingNetwork(net, drive, output, counts, sums)
+                nengo.Connection(node, post, synapse=None)
+            for link in stage.links:
+                if link.source in analogue:
+                    continue
+                gain = link_gain(stage, link, analogue)
+                if stage.kind != "max-pool":
+                    gain *= worth[link.source]
+                filtered = link.source in sums and stage.kind != "max-pool"
+                synapse = network.synapse if filtered else None
+                connect(link, objects[link.source], post, gain, synapse)
+        output = nengo.Probe(objects[stages[-1].name], synapse=None)
+    return CountingNetwork(net, drives, output, counts, sums)
 
 
-def _neurons(nengo, neuron_type, network, stage):
-    lif = stage.lif
-    ensemble = nengo.Ensemble(
-        stage.n_neurons,
-        1,
-        # with the time step as amplitude a spike is a one
-        neuron_type=neuron_type(
-            tau_rc=lif.tau_rc,
-            tau_ref=lif.tau_ref,
+def spike_value(stage, dt):
+    """What a spike adds to the input of a link, in its time step."""
+    neuron = stage.neuron
+    return neuron.amplitude / dt if isinstance(neuron, LIFParameters) else neuron.amplitude
+
+
+def spike_counts(stage, counted):
+    """Spikes of each neuron from what the probe in ``counts`` holds, (n_samples, n_neurons)."""
+    if stage.kind == "max-pool":
+        counted = counted.reshape(len(counted), *stage.windows.shape).max(axis=2)
+    return np.rint(counted).astype(np.int32)
+
+
+def _neurons(nengo, network, stage):
+    # with the time step as amplitude a spike is a one
+    if isinstance(stage.neuron, LIFParameters):
+        from nengo_tactile.neurons.exact_lif import ExactLIF
+
+        kind = ExactLIF(
+            tau_rc=stage.neuron.tau_rc,
+            tau_ref=stage.neuron.tau_ref,
             amplitude=network.dt,
             min_voltage=network.min_voltage,
             initial_state={"voltage": nengo.dists.Choice([network.initial_voltage])},
-        ),
+        )
+    else:
+        kind = integrate_fire(stage, network.dt, network.dt)
+    ensemble = nengo.Ensemble(
+        stage.n_neurons,
+        1,
+        neuron_type=kind,
         gain=np.ones(stage.n_neurons),
-        bias=current_bias(stage),
+        bias=np.zeros(stage.n_neurons) if stage.driven else current_bias(stage),
         label=stage.name,
     )
     return ensemble.neurons
 
 
-def _sums(nengo, neurons, fan_out):
+def _sums(nengo, stage, spikes, fan_out):
     weights = np.stack([np.ones_like(fan_out), fan_out % BASE, fan_out // BASE])
     node = nengo.Node(size_in=3)
-    nengo.Connection(neurons, node, transform=weights, synapse=None)
+    if getattr(stage.neuron, "negative_slope", 0):
+        spikes = _absolute(spikes, stage.n_neurons)
+    nengo.Connection(spikes, node, transform=weights, synapse=None)
     return nengo.Probe(node, synapse=None)
 
 
-def _drive_layer(batch_size, n_neurons):
+def _absolute(spikes, n_neurons):
+    """A one for each spike of either sign."""
+    import nengo
+
+    tf, nengo_dl = stack.tensorflow(), stack.nengo_dl()
+
+    def ones(values):
+        return tf.cast(tf.not_equal(values, 0), values.dtype)
+
+    node = nengo_dl.TensorNode(ones, shape_in=(n_neurons,), shape_out=(n_neurons,), pass_time=False)
+    nengo.Connection(spikes, node, synapse=None)
+    return node
+
+
+class Drives:
+    """Currents that the samples on show drive by themselves, biases included.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    batch_size : int
+    """
+
+    def __init__(self, network, batch_size):
+        tf = stack.tensorflow()
+        silent, names = silent_model(network.ann)
+        outputs = dict(zip(names, silent.outputs))
+        self.stages = [stage for stage in network.stages if stage.driven and _ends(stage)]
+        self.batch_size = batch_size
+        self.model = tf.keras.Model(silent.inputs, [outputs[s.layer] for s in self.stages])
+        self.layers = {}
+
+    def layer(self, stage):
+        """A Keras layer that gives the current of a stage of neurons at every step."""
+        self.layers[stage.name] = _constant_layer(self.batch_size, stage.n_neurons)
+        return self.layers[stage.name]
+
+    def show(self, x):
+        """Set the currents for samples (batch_size, ...); returns the read-out's own part.
+
+        Returns
+        -------
+        (batch_size, n_outputs) array, or None when the input does not reach it by itself
+        """
+        tf = stack.tensorflow()
+        values = tf.nest.flatten(self.model(tf.constant(x, tf.float32)))
+        read_out = None
+        for stage, value in zip(self.stages, values):
+            value = tf.reshape(value, (len(x), -1))
+            if stage.kind == "read-out":
+                read_out = value.numpy()
+                continue
+            neuron = stage.neuron
+            more = neuron.offset if isinstance(neuron, LIFParameters) else stage.shift
+            self.layers[stage.name].current.assign(neuron.gain * value + more)
+        return read_out
+
+
+def _ends(stage):
+    return stage.kind in ("neurons", "read-out")
+
+
+def _constant_layer(batch_size, n_neurons):
     tf = stack.tensorflow()
 
     class Drive(tf.keras.layers.Layer):
@@ -141,23 +262,3 @@ def _drive_layer(batch_size, n_neurons):
             return tf.identity(self.current)
 
     return Drive()
-
-
-def drive_current(stage, x):
-    """Current that samples drive into the first layer, without its bias.
-
-    Parameters
-    ----------
-    stage : Stage
-    x : (n_samples, ...) float32 array
-
-    Returns
-    -------
-    (n_samples, n_neurons) tensor
-    """
-    tf = stack.tensorflow()
-    kernel = tf.constant(stage.kernel * np.float32(stage.lif.gain))
-    if stage.kind == "dense":
-        return tf.reshape(x, (len(x), -1)) @ kernel
-    current = tf.nn.conv2d(x, kernel, stage.strides, stage.padding.upper())
-    return tf.reshape(current, (len(x), -1))

@@ -20,6 +20,7 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.build import build_nengo
+from nengo_tactile.conversion.stages import fan_outs
 from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emulator
 from nengo_tactile.engines.nengo_dl import read_out
 from nengo_tactile.engines.placement import (
@@ -123,6 +124,13 @@ class _Input:
         return self.values
 
 
+def on_host(network, first_layer):
+    """Names of the layers whose neurons run on the host: those that read the image itself."""
+    if first_layer == "chip":
+        return []
+    return [stage.name for stage in network.stages if stage.driven and stage.kind == "neurons"]
+
+
 def _network(network, shown, first_layer):
     """Nengo network with chip settings.
 
@@ -131,63 +139,61 @@ def _network(network, shown, first_layer):
     built : Built
     on_chip : dict of str to (ensemble, shape)
     """
-    import nengo
-
     nengo_loihi = stack.nengo_loihi()
-    stages = {stage.name: stage for stage in network.stages[:-1]}
-    first = network.stages[0].name
+    host = on_host(network, first_layer)
+    chip = {s.name: s.shape for s in network.stages if s.kind == "neurons" and s.name not in host}
     built = build_nengo(
         network.stages,
+        network.dt,
         network.synapse,
         network.min_voltage,
         network.initial_voltage,
         present=shown,
-        on_chip=[name for name in stages if name != first or first_layer == "chip"],
+        on_chip=chip,
     )
     net = built.net
     nengo_loihi.add_params(net)
-    on_chip = {
-        name: (ensemble, stages[name].output_shape)
-        for name, ensemble in built.ensembles.items()
-        if name != first or first_layer == "chip"
-    }
+    for name in host:
+        net.config[built.ensembles[name]].on_chip = False
     if first_layer == "chip":
-        _spike_the_input(nengo, network, built)
-    else:
-        net.config[built.ensembles[first]].on_chip = False
-    return built, on_chip
+        _spike_the_input(network, built)
+    return built, {name: (built.ensembles[name], shape) for name, shape in chip.items()}
 
 
-def _spike_the_input(nengo, network, built):
-    """Put one neuron per pixel between the input Node and the first layer, on the host."""
-    net, stage = built.net, network.stages[0]
+def _spike_the_input(network, built):
+    """Put one neuron per pixel between the input Node and what reads it, on the host."""
+    import nengo
+
+    net, n_pixels = built.net, built.input.size_out
     with net:
         encoder = nengo.Ensemble(
-            stage.n_inputs,
+            n_pixels,
             1,
             neuron_type=nengo.SpikingRectifiedLinear(
                 amplitude=1 / INPUT_RATE, initial_state={"voltage": nengo.dists.Choice([0.5])}
             ),
-            gain=np.full(stage.n_inputs, INPUT_RATE),
-            bias=np.zeros(stage.n_inputs),
+            gain=np.full(n_pixels, INPUT_RATE),
+            bias=np.zeros(n_pixels),
             label="input spikes",
         )
         net.config[encoder].on_chip = False
-        (old,) = [c for c in net.connections if c.pre_obj is built.input]
-        net.connections.remove(old)
+        readers = [c for c in net.connections if c.pre_obj is built.input]
         nengo.Connection(built.input, encoder.neurons, synapse=None)
-        nengo.Connection(
-            encoder.neurons, old.post, transform=old.transform, synapse=network.synapse
-        )
+        for old in readers:
+            net.connections.remove(old)
+            nengo.Connection(
+                encoder.neurons, old.post, transform=old.transform, synapse=network.synapse
+            )
         built.spike_probes["input"] = nengo.Probe(encoder.neurons, label="input spikes")
 
 
 def _check(network, x, first_layer):
     if first_layer not in ("host", "chip"):
         raise EngineError(f"first_layer is {first_layer!r}: choose 'host' or 'chip'")
-    if first_layer == "host" and len(network.stages) < 3:
+    host = on_host(network, first_layer)
+    if not set(network.spiking_layers) - set(host):
         raise EngineError(
-            f"the network has one spiking layer ({network.stages[0].name}); with it on the host "
+            f"the network has one spiking layer ({host[0]}); with it on the host "
             "nothing is left for the chip: use first_layer='chip' (--first-layer chip)"
         )
     if first_layer == "chip" and len(x) and x.min() < 0:
@@ -195,6 +201,33 @@ def _check(network, x, first_layer):
             f"first_layer='chip' sends pixels as spikes, but the input goes down to {x.min():.3g}: "
             "use images without negative values, or first_layer='host'"
         )
+    for stage in network.stages:
+        _check_stage(stage, first_layer)
+
+
+def _check_stage(stage, first_layer):
+    """Refuse what neither the chip's axons nor its neurons can do."""
+    if stage.kind == "max-pool":
+        raise EngineError(
+            f"layer '{stage.name}' (max pooling): the loihi engine has no max pooling; use "
+            "average pooling or strides"
+        )
+    if stage.kind == "relay" and not (stage.driven and first_layer == "host"):
+        raise EngineError(
+            f"layer '{stage.name}': the chip has neurons and weights, no place to add up in "
+            "between; give it a ReLU, or let a convolution or dense layer follow that it can be "
+            "merged with"
+        )
+    if getattr(stage.neuron, "negative_slope", 0):
+        raise EngineError(
+            f"layer '{stage.name}' (LeakyReLU): the chip's spikes have one sign; use a ReLU"
+        )
+    for link in stage.links:
+        if link.target is not None or getattr(link.map, "indices", None) is not None:
+            raise EngineError(
+                f"layer '{stage.name}': reads part of '{link.source}' (padding, cropping or "
+                "concatenation), which the chip's connections cannot; use convolutions and Add"
+            )
 
 
 def chip_settings(network, rate=CHIP_RATE):
@@ -245,10 +278,14 @@ def chip_report(network, first_layer=None):
     first_layer = first_layer or network.first_layer
     _check(network, np.zeros((0,)), first_layer)
     with stack.quiet_build():
-        _, on_chip, cores = _placed(network, _Input(network.stages[0].n_inputs), first_layer)
+        _, on_chip, cores = _placed(network, _Input(_n_inputs(network)), first_layer)
         error = _weight_error(network, first_layer)
-    on_host = tuple(name for name in network.spiking_layers if name not in on_chip)
-    return ChipReport(cores, on_host, error)
+    host = tuple(name for name in network.spiking_layers if name not in on_chip)
+    return ChipReport(cores, host, error)
+
+
+def _n_inputs(network):
+    return int(np.prod(network.input_shape))
 
 
 def _placed(network, shown, first_layer):
@@ -270,7 +307,7 @@ def _weight_error(network, first_layer):
     """
     tables = []
     for discretize in (False, True):
-        shown = _Input(network.stages[0].n_inputs)
+        shown = _Input(_n_inputs(network))
         built, on_chip = _network(network, shown, first_layer)
         model = build_model(built.net, network.dt, discretize)
         labels = {str(ensemble): name for name, (ensemble, _) in on_chip.items()}
@@ -333,7 +370,7 @@ def run(network, x, n_steps, progress=None, target="sim", first_layer=None):
     shown = _Input(flat.shape[1])
     fan_out = network.fan_out()
     if first_layer == "chip":
-        fan_out["input"] = network.stages[0].fan_out()
+        fan_out["input"] = fan_outs(network.stages)["input"]
     parts = []
     with stack.quiet_build():
         built, _, _ = _placed(network, shown, first_layer)
@@ -380,7 +417,8 @@ def _run_steps(sim, n_steps, index):
 
 
 def _recording(network, built, sim, fan_out):
-    outputs = read_out(np.asarray(sim.data[built.output_probe], np.float32)[None])
+    potentials = np.asarray(sim.data[built.output_probe], np.float32)[None]
+    outputs = read_out(potentials, network.discard)
     counts, over_time, synops = {}, {}, {}
     for name, probe in built.spike_probes.items():
         fired = np.asarray(sim.data[probe])[None] > 0

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.engines.counting import BASE, build_counting, drive_current
+from nengo_tactile.engines.counting import BASE, build_counting, spike_counts
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
 from nengo_tactile.progress import track
@@ -21,25 +21,6 @@ def batch_size_for(n_samples):
     return math.ceil(n_samples / math.ceil(n_samples / LARGEST_BATCH))
 
 
-def configure(net, planner="noop"):
-    """Set NengoDL up for inference.
-
-    Parameters
-    ----------
-    net : nengo.Network
-    planner : {"noop", "default"}
-        "noop" keeps operators apart. NengoDL's default planner merges their signals and
-        copies them at every step; benchmarks/nengo_dl_speed.py measures both.
-    """
-    if planner not in ("noop", "default"):
-        raise EngineError(f"planner is {planner!r}: choose 'noop' or 'default'")
-    nengo_dl = stack.nengo_dl()
-    with net:
-        nengo_dl.configure_settings(stateful=False, inference_only=True)
-        if planner == "noop":
-            nengo_dl.configure_settings(planner=nengo_dl.graph_optimizer.noop_planner)
-
-
 def run(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
     """Show each sample for ``n_steps`` as a constant input current.
 
@@ -52,7 +33,7 @@ def run(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
         Samples side by side.
     progress : bool, optional
     planner : str
-        See `configure`.
+        See `nengo_tactile.engines.counting.configure`.
 
     Returns
     -------
@@ -77,15 +58,18 @@ def run(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
                 # the simulator's minibatch is fixed: fill the last one up and drop the extra
                 padded = np.zeros((batch_size, *x.shape[1:]), np.float32)
                 padded[: len(batch)] = batch
-                built.drive.current.assign(drive_current(network.stages[0], padded))
+                constants = built.drives.show(padded)
                 data = sim.predict_on_batch(n_steps=n_steps)
-                parts.append(_recording(network, built, data, len(batch)))
+                if constants is None:
+                    constants = network.stages[-1].bias[None]
+                parts.append(_recording(network, built, data, constants[:, None], len(batch)))
     return Recording.concatenate(parts)
 
 
-def _recording(network, built, data, n):
-    outputs = read_out(data[built.output][:n]) + network.stages[-1].neuron_bias()
-    counts = {name: data[p][:n, -1].astype(np.int32) for name, p in built.counts.items()}
+def _recording(network, built, data, constants, n):
+    stages = {stage.name: stage for stage in network.stages}
+    outputs = read_out(data[built.output][:n], network.discard) + constants[:n]
+    counts = {name: spike_counts(stages[name], data[p][:n, -1]) for name, p in built.counts.items()}
     sums = {name: np.rint(data[p][:n]).astype(np.int64) for name, p in built.sums.items()}
     return Recording(
         outputs,
@@ -97,15 +81,18 @@ def _recording(network, built, data, n):
     )
 
 
-def read_out(potentials):
-    """What a reader who stops after step t holds: the mean over steps t / 2 to t.
+def read_out(potentials, discard=0.5):
+    """What a reader who stops after step t holds: the mean over the last of the steps 1 to t.
 
-    Leaving out the first half drops the transient in which spikes have not yet reached the
-    last layer; averaging over the second smooths the spikes.
+    Leaving out the first half drops the transient in which filtered spikes have not yet reached
+    the last layer; averaging over the second smooths the spikes. Networks without filters have
+    no such transient and need every spike.
 
     Parameters
     ----------
     potentials : (n_samples, n_steps, n_outputs) array
+    discard : float
+        Share of the steps that is left out at the beginning.
 
     Returns
     -------
@@ -115,6 +102,6 @@ def read_out(potentials):
     sums = np.zeros((len(potentials), n_steps + 1, potentials.shape[2]))
     np.cumsum(potentials, axis=1, out=sums[:, 1:])
     stop = np.arange(1, n_steps + 1)
-    start = stop // 2
+    start = np.floor(stop * discard).astype(int)
     means = (sums[:, stop] - sums[:, start]) / (stop - start)[None, :, None]
     return means.astype(np.float32)

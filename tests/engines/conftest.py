@@ -60,6 +60,7 @@ def run_reference(network, x, n_steps, on_chip=()):
     for sample in x.reshape(len(x), -1):
         built = build_nengo(
             network.stages,
+            network.dt,
             network.synapse,
             network.min_voltage,
             network.initial_voltage,

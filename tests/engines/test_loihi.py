@@ -228,7 +228,7 @@ def test_weight_error_is_that_of_eight_bits():
     network, _ = make_network("5-9-6-3o")
     report = chip_report(network)
     assert report.weight_error.keys() == {"dense2"}
-    weights = network.stages[1].kernel
+    weights = network.stages[1].links[0].map.kernel
     # weights of both signs are even integers: half of the largest is 127.5, cut to 127
     integers = 2 * np.round(weights / np.abs(weights).max() * 127.5).clip(-127, 127)
     scale = (weights * integers).sum() / (integers**2).sum()
@@ -254,7 +254,7 @@ def test_report_reads_well_and_goes_through_json(small):
 def test_input_neurons_count_their_synapses(small):
     network, x = small
     recording = run(network, x[:2], N_STEPS, engine="loihi", first_layer="chip")
-    fan_out = network.stages[0].fan_out()
+    fan_out = network.stages[0].links[0].map.fan_out(np.ones(network.stages[0].n_neurons, int))
     np.testing.assert_array_equal(
         recording.synops["input"], recording.spike_counts["input"] @ fan_out
     )

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from conftest import make_network
 
+from nengo_tactile.conversion.linear_maps import Dense
 from nengo_tactile.engines import run
 from nengo_tactile.engines.nengo_dl import LARGEST_BATCH, batch_size_for, read_out
 from nengo_tactile.errors import DataError, EngineError
@@ -32,15 +33,17 @@ def brute_force_read_out(potentials):
 
 def brute_force_fan_out(stage):
     """Count every pair of input and output that a weight joins."""
-    count = np.zeros(stage.input_shape, int)
-    if stage.kind == "dense":
-        return count.ravel() + stage.n_neurons
-    rows, columns = stage.kernel.shape[:2]
-    height, width = stage.input_shape[:2]
-    out_height, out_width, filters = stage.output_shape
-    step = stage.strides
+    (link,) = stage.links
+    if isinstance(link.map, Dense):
+        return np.full(link.map.n_in, stage.n_neurons)
+    conv = link.map
+    count = np.zeros(conv.input_shape, int)
+    rows, columns = conv.kernel.shape[:2]
+    height, width = conv.input_shape[:2]
+    out_height, out_width, filters = conv.output_shape
+    step = conv.strides
     top = left = 0
-    if stage.padding == "same":  # TensorFlow's rule: the odd pixel goes below and right
+    if conv.padding == "same":  # TensorFlow's rule: the odd pixel goes below and right
         top = max((out_height - 1) * step[0] + rows - height, 0) // 2
         left = max((out_width - 1) * step[1] + columns - width, 0) // 2
     for y in range(out_height):

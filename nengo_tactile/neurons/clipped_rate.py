@@ -1,0 +1,59 @@
+"""The static response of integrate-and-fire neurons as a Nengo neuron type that does not spike."""
+
+import nengo
+import numpy as np
+
+from nengo_tactile import stack
+
+nengo_dl = stack.nengo_dl()
+tf = stack.tensorflow()
+
+
+class ClippedRate(nengo.RectifiedLinear):
+    """``amplitude * clip(J, 0, 1)``; below zero ``amplitude * negative_slope * clip(J, -1, 0)``.
+
+    Parameters
+    ----------
+    amplitude : float
+    negative_slope : float
+    """
+
+    negative = True
+
+    def __init__(self, amplitude=1, negative_slope=0.0, initial_state=None):
+        super().__init__(amplitude=amplitude, initial_state=initial_state)
+        self.negative_slope = float(negative_slope)
+
+    def step(self, dt, J, output):
+        """One step of Nengo's reference simulator; ``output`` is changed in place."""
+        output[...] = self.amplitude * (np.clip(J, 0, 1) + self.negative_slope * np.clip(J, -1, 0))
+
+
+class ClippedRateBuilder(nengo_dl.neuron_builders.RectifiedLinearBuilder):
+    """`ClippedRate` in TensorFlow."""
+
+    def build_pre(self, signals, config):
+        """Make what stays the same over all steps."""
+        super().build_pre(signals, config)
+        self.slopes = signals.op_constant(
+            [op.neurons for op in self.ops],
+            [op.J.shape[0] for op in self.ops],
+            "negative_slope",
+            signals.dtype,
+        )
+        self.amplitudes = signals.op_constant(
+            [op.neurons for op in self.ops],
+            [op.J.shape[0] for op in self.ops],
+            "amplitude",
+            signals.dtype,
+        )
+
+    def step(self, J, dt):
+        """One step: returns the output."""
+        below = self.slopes * tf.clip_by_value(J, -1.0, 0.0)
+        return self.amplitudes * (tf.clip_by_value(J, 0.0, 1.0) + below)
+
+
+nengo_dl.neuron_builders.SimNeuronsBuilder.TF_NEURON_IMPL[ClippedRate] = ClippedRateBuilder
+
+__all__ = ["ClippedRate", "ClippedRateBuilder"]
