@@ -1,0 +1,52 @@
+"""Models with random weights, and whether two of them compute the same."""
+
+import numpy as np
+
+from nengo_tactile import stack
+
+
+def keras():
+    return stack.tensorflow().keras
+
+
+def randomised(model, seed=0):
+    """Random weights of both signs; moving variances and other spreads above zero."""
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        values = rng.normal(size=variable.shape)
+        if "variance" in variable.name or "ceiling" in variable.name:
+            values = 0.3 + np.abs(values)
+        variable.assign(values.astype(variable.dtype.as_numpy_dtype))
+    return model
+
+
+def chain(*layers, shape, seed=0):
+    """A functional model of layers (or lists of them) one after another."""
+    x = inputs = keras().Input(shape)
+    for layer in layers:
+        for part in layer if isinstance(layer, list) else [layer]:
+            x = part(x)
+    return randomised(keras().Model(inputs, x), seed)
+
+
+def kinds(model):
+    return [type(layer).__name__ for layer in model.layers]
+
+
+def assert_same(one, other, relative=1e-5, seed=3):
+    """Both compute the same; the difference is relative to the largest output."""
+    assert one.input_shape == other.input_shape and one.output_shape == other.output_shape
+    x = np.random.default_rng(seed).normal(size=(4, *one.input_shape[1:])).astype(np.float32)
+    wanted, got = one(x).numpy(), other(x).numpy()
+    top = np.abs(wanted).max()
+    assert top > 0 and np.isfinite(wanted).all()
+    assert np.abs(got - wanted).max() <= relative * top
+
+
+def apply_pass(function, model, **settings):
+    """Run a pass; its argument must not change."""
+    weights, description = model.get_weights(), model.to_json()
+    result = function(model, **settings)
+    assert result is not model and model.to_json() == description
+    assert all((a == b).all() for a, b in zip(model.get_weights(), weights))
+    return result

@@ -1,0 +1,152 @@
+"""Merged average pooling and moved max pooling compute the same."""
+
+import numpy as np
+import pytest
+import random_models
+from random_models import apply_pass, assert_same, keras, kinds, randomised
+
+from nengo_tactile.conversion.pooling import merge_average_pooling, rectify_before_max_pooling
+from nengo_tactile.conversion.simplify import simplify
+from nengo_tactile.errors import ConversionError
+
+SHAPE = (9, 7, 2)
+
+
+def chain(*layers):
+    return random_models.chain(*layers, shape=SHAPE)
+
+
+def conv(*arguments, **options):
+    return keras().layers.Conv2D(*arguments, **options)
+
+
+@pytest.mark.parametrize("pool", [(2, 2), (2, 3), (3, 1)])
+@pytest.mark.parametrize("step", [None, (1, 2), (3, 3)])
+@pytest.mark.parametrize("reader", ["conv", "strided", "1x1 same", "dense"])
+def test_merged_pooling_computes_the_same(pool, step, reader):
+    layers = keras().layers
+    target = {
+        "conv": lambda: [conv(3, (2, 1))],
+        "strided": lambda: [conv(3, (1, 2), (2, 1), use_bias=False)],
+        "1x1 same": lambda: [conv(3, 1, (1, 2), padding="same")],
+        "dense": lambda: [],
+    }[reader]()
+    model = chain(layers.AveragePooling2D(pool, step), *target, layers.Flatten(), layers.Dense(3))
+    merged = apply_pass(merge_average_pooling, model)
+    assert_same(model, merged)
+    assert not any("Pooling" in type(layer).__name__ for layer in merged.layers)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_merged_global_pooling_computes_the_same(keepdims):
+    layers = keras().layers
+    rest = [layers.Flatten()] if keepdims else []
+    model = chain(
+        conv(4, 3, activation="relu"),
+        layers.GlobalAveragePooling2D(keepdims=keepdims),
+        *rest,
+        layers.Dense(3),
+    )
+    assert_same(model, apply_pass(merge_average_pooling, simplify(model)))
+
+
+def test_two_pools_in_one_network():
+    layers = keras().layers
+    model = chain(
+        conv(3, 2, activation="relu"),
+        layers.AveragePooling2D(2),
+        conv(2, 2, activation="relu"),
+        layers.AveragePooling2D((2, 1)),
+        layers.Flatten(),
+        layers.Dropout(0.2),
+        layers.Dense(3),
+    )
+    assert_same(model, merge_average_pooling(simplify(model)))
+
+
+@pytest.mark.parametrize(
+    ("readers", "message"),
+    [
+        (lambda la: [la.ReLU(name="r"), la.Flatten(), la.Dense(2)], r"'pool' .*read by 'r'"),
+        (lambda la: [conv(2, 3, padding="same", name="c"), la.Flatten(), la.Dense(2)], "'c'"),
+        (lambda la: [la.AveragePooling2D(2, name="p"), la.Flatten(), la.Dense(2)], "'p'"),
+        (lambda la: [], "'pool' .*ends the network"),
+    ],
+)
+def test_pooling_that_cannot_be_merged(readers, message):
+    layers = keras().layers
+    model = chain(layers.AveragePooling2D(2, name="pool"), *readers(layers))
+    with pytest.raises(ConversionError, match=message):
+        merge_average_pooling(model)
+
+
+def rectifier(kind):
+    layers = keras().layers
+    return {
+        "relu": lambda: layers.Activation("relu", name="r"),
+        "clipped": lambda: layers.ReLU(0.7, name="r"),
+        "leaky": lambda: layers.LeakyReLU(0.3, name="r"),
+    }[kind]()
+
+
+@pytest.mark.parametrize("kind", ["relu", "clipped", "leaky"])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_max_pooling_comes_behind_the_rectifier(kind, padding):
+    layers = keras().layers
+    for rest in ([], [layers.GlobalMaxPooling2D(name="g")], [layers.Flatten(name="g")]):
+        pool = layers.MaxPooling2D(2, padding=padding, name="p")
+        model = chain(conv(3, 2, name="c"), pool, *rest, rectifier(kind), layers.Flatten(name="f"))
+        moved = apply_pass(rectify_before_max_pooling, model)
+        assert_same(model, moved)
+        names = [layer.name for layer in moved.layers][1:]
+        assert names == ["c", "r", "p", *(layer.name for layer in rest), "f"]
+
+
+def test_max_pooling_of_sequences():
+    layers = keras().layers
+    model = random_models.chain(
+        layers.Conv1D(3, 2), layers.MaxPooling1D(2), layers.ReLU(), shape=(8, 2)
+    )
+    moved = rectify_before_max_pooling(model)
+    assert_same(model, moved)
+    assert kinds(moved) == ["InputLayer", "Conv1D", "ReLU", "MaxPooling1D"]
+
+
+def test_two_max_poolings_and_rectifiers():
+    layers = keras().layers
+    model = chain(
+        conv(3, 2), layers.MaxPooling2D(2), layers.ReLU(), layers.MaxPooling2D(2), layers.ReLU(0.5)
+    )
+    moved = rectify_before_max_pooling(model)
+    assert_same(model, moved)
+    wanted = ["InputLayer", "Conv2D", "ReLU", "MaxPooling2D", "ReLU", "MaxPooling2D"]
+    assert kinds(moved) == wanted
+    assert moved.layers[2].max_value is None and moved.layers[4].max_value == 0.5
+
+
+def test_max_pooling_with_another_reader_stays():
+    layers = keras().layers
+    inputs = keras().Input(SHAPE)
+    pooled = layers.MaxPooling2D(2)(conv(3, 2)(inputs))
+    model = randomised(keras().Model(inputs, layers.Add()([layers.ReLU()(pooled), pooled])))
+    moved = rectify_before_max_pooling(model)
+    assert_same(model, moved)
+    assert kinds(moved) == kinds(model)
+
+
+def test_functions_that_fall_stay_behind_max_pooling():
+    layers = keras().layers
+    model = chain(conv(3, 2), layers.MaxPooling2D(2), layers.Activation("gelu"))
+    assert kinds(rectify_before_max_pooling(model)) == kinds(model)
+    falling = layers.LeakyReLU(0.3)
+    falling.alpha = np.float32(-0.3)
+    with pytest.raises(ConversionError, match=r"negative_slope is -0\.3"):
+        rectify_before_max_pooling(chain(conv(3, 2), layers.MaxPooling2D(2), falling))
+
+
+def test_average_pooling_stays_before_the_rectifier():
+    layers = keras().layers
+    model = chain(conv(3, 2), layers.MaxPooling2D(2), layers.AveragePooling2D(2), layers.ReLU())
+    moved = rectify_before_max_pooling(model)
+    assert_same(model, moved)
+    assert kinds(moved) == kinds(model)
