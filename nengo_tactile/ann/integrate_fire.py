@@ -57,9 +57,7 @@ class IFParameters:
 
     def faster(self, factor):
         """The same function of ``x`` at ``factor`` times the firing rates."""
-        return dataclasses.replace(
-            self, gain=self.gain * factor, amplitude=self.amplitude / factor
-        )
+        return dataclasses.replace(self, gain=self.gain * factor, amplitude=self.amplitude / factor)
 
 
 def rate_if_layer():
@@ -123,9 +121,7 @@ def _make_layer():
             self.start_potential = self.add_weight(
                 "start_potential", shape, initializer=constant(self.start), trainable=False
             )
-            self.shift = self.add_weight(
-                "shift", shape, initializer=constant(0.0), trainable=False
-            )
+            self.shift = self.add_weight("shift", shape, initializer=constant(0.0), trainable=False)
             super().build(input_shape)
 
         def call(self, x):

@@ -8,7 +8,8 @@ first layer's neurons run on the host and send their spikes (``first_layer="host
 integrate-and-fire neuron per pixel does, and all layers are on the chip ("chip").
 
 The chip's neurons start at zero, fire at whole steps and lose what their potential was above
-the threshold: a neuron that should fire every 2.5 steps fires every 3. So fast neurons lose
+the threshold, integrate-and-fire neurons with reset by subtraction too: a neuron that should
+fire every 2.5 steps fires every 3. So fast neurons lose
 most, and the same network does better there with lower rates and more steps: see
 `chip_settings`.
 """
@@ -21,6 +22,7 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.stages import fan_outs
+from nengo_tactile.engines.chip_stages import check_stage, chip_stages, register_neurons
 from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emulator
 from nengo_tactile.engines.nengo_dl import read_out
 from nengo_tactile.engines.placement import (
@@ -142,8 +144,9 @@ def _network(network, shown, first_layer):
     nengo_loihi = stack.nengo_loihi()
     host = on_host(network, first_layer)
     chip = {s.name: s.shape for s in network.stages if s.kind == "neurons" and s.name not in host}
+    register_neurons()
     built = build_nengo(
-        network.stages,
+        chip_stages(network.stages, first_layer),
         network.dt,
         network.synapse,
         network.min_voltage,
@@ -202,32 +205,7 @@ def _check(network, x, first_layer):
             "use images without negative values, or first_layer='host'"
         )
     for stage in network.stages:
-        _check_stage(stage, first_layer)
-
-
-def _check_stage(stage, first_layer):
-    """Refuse what neither the chip's axons nor its neurons can do."""
-    if stage.kind == "max-pool":
-        raise EngineError(
-            f"layer '{stage.name}' (max pooling): the loihi engine has no max pooling; use "
-            "average pooling or strides"
-        )
-    if stage.kind == "relay" and not (stage.driven and first_layer == "host"):
-        raise EngineError(
-            f"layer '{stage.name}': the chip has neurons and weights, no place to add up in "
-            "between; give it a ReLU, or let a convolution or dense layer follow that it can be "
-            "merged with"
-        )
-    if getattr(stage.neuron, "negative_slope", 0):
-        raise EngineError(
-            f"layer '{stage.name}' (LeakyReLU): the chip's spikes have one sign; use a ReLU"
-        )
-    for link in stage.links:
-        if link.target is not None or getattr(link.map, "indices", None) is not None:
-            raise EngineError(
-                f"layer '{stage.name}': reads part of '{link.source}' (padding, cropping or "
-                "concatenation), which the chip's connections cannot; use convolutions and Add"
-            )
+        check_stage(stage, first_layer)
 
 
 def chip_settings(network, rate=CHIP_RATE):

@@ -1,0 +1,117 @@
+"""Stages as Loihi takes them: every connection a convolution or dense, neurons of the chip."""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile import stack
+from nengo_tactile.conversion import linear_maps as maps
+from nengo_tactile.errors import EngineError
+
+#: Floor of integrate-and-fire neurons' membrane potential on the chip, in thresholds: far below
+#: what inhibition reaches within a presentation (the chip's registers hold 23 bits).
+FLOOR = -100.0
+
+
+def chip_stages(stages, first_layer):
+    """The stages with shortcuts as convolutions of 1 x 1.
+
+    nengo-loihi makes a full matrix of an identity; as a convolution it is one weight a channel.
+
+    Parameters
+    ----------
+    stages : list of Stage
+    first_layer : {"host", "chip"}
+        Where the neurons that read the image are.
+
+    Returns
+    -------
+    list of Stage
+
+    Raises
+    ------
+    EngineError
+        For a stage that the chip cannot take, naming the layer and the remedy.
+    """
+    shapes = {stage.name: stage.shape for stage in stages}
+    result = []
+    for stage in stages:
+        check_stage(stage, first_layer)
+        links = tuple(_as_convolution(link, shapes.get(link.source)) for link in stage.links)
+        result.append(dataclasses.replace(stage, links=links))
+    return result
+
+
+def check_stage(stage, first_layer):
+    """Refuse what neither the chip's axons nor its neurons can do.
+
+    Raises
+    ------
+    EngineError
+        Naming the layer and the remedy.
+    """
+    if stage.kind == "max-pool":
+        raise EngineError(
+            f"layer '{stage.name}' (max pooling): the loihi engine has no max pooling; use "
+            "average pooling or strides"
+        )
+    if stage.kind == "relay" and not (stage.driven and first_layer == "host"):
+        raise EngineError(
+            f"layer '{stage.name}': the chip has neurons and weights, no place to add up in "
+            "between; give it a ReLU, or let a convolution or dense layer follow that it can be "
+            "merged with"
+        )
+    if getattr(stage.neuron, "negative_slope", 0):
+        raise EngineError(
+            f"layer '{stage.name}' (LeakyReLU): the chip's spikes have one sign; use a ReLU"
+        )
+    for link in stage.links:
+        if link.target is not None or getattr(link.map, "indices", None) is not None:
+            raise EngineError(
+                f"layer '{stage.name}': reads or fills part of a map (padding, cropping, "
+                f"concatenation) with what comes from '{link.source}', which the chip's "
+                "connections cannot; use convolutions and Add"
+            )
+
+
+def _as_convolution(link, shape):
+    """Identity and diagonal maps of images as convolutions; others as they are."""
+    if shape is None or len(shape) != 3 or not isinstance(link.map, (maps.Diagonal, maps.Routing)):
+        return link
+    channels = shape[-1]
+    if isinstance(link.map, maps.Routing):
+        weights = np.full(channels, link.map.factor, np.float32)
+    else:
+        per_pixel = link.map.weights.reshape(-1, channels)
+        if (per_pixel != per_pixel[0]).any():
+            raise EngineError(
+                f"what comes from '{link.source}' has weights of its own at every pixel, which "
+                "the chip's connections cannot; use a convolution"
+            )
+        weights = per_pixel[0]
+    kernel = np.diag(weights).astype(np.float32)[None, None]
+    convolution = maps.Convolution(kernel, (1, 1), "valid", shape, shape)
+    return dataclasses.replace(link, map=convolution)
+
+
+def register_neurons():
+    """Teach nengo-loihi `IntegrateFire`, once.
+
+    On the chip it is a compartment without leak that may go below zero; a spike resets it to
+    zero, so that what its potential was above the threshold is lost, unlike reset by
+    subtraction.
+    """
+    stack.nengo_loihi()
+    from nengo_loihi.builder import Builder
+
+    from nengo_tactile.neurons.integrate_fire import IntegrateFire
+
+    if IntegrateFire in Builder.builders:
+        return
+
+    def build(model, neuron_type, neurons, block):
+        # currents are in thresholds a step already; Nengo's own type has them in hertz
+        block.compartment.configure_relu(vth=1.0, dt=model.dt)
+        block.compartment.vmin = FLOOR
+
+    Builder.builders[IntegrateFire] = build
