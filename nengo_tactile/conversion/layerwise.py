@@ -1,0 +1,358 @@
+"""A fast simulation of integrate-and-fire networks, layer by layer.
+
+Signals pass all layers in one time step and nothing flows back, so a layer's spikes for many steps
+follow from its inputs for those steps: linear layers see steps as one large minibatch, and only
+the membrane potentials go through time one by one. It is independent of Nengo.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from nengo_tactile import stack
+from nengo_tactile.conversion import support
+from nengo_tactile.conversion.graph import functional, walk
+from nengo_tactile.errors import ConversionError, DataError
+
+#: Steps that pass a layer at once: enough to keep the processor busy with a small minibatch.
+STEPS_AT_ONCE = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Simulation:
+    """What a network did.
+
+    Attributes
+    ----------
+    logits : (n_samples, n_steps, n_outputs) float32 array
+        Read-out after each step: the mean of the last layer's output over the steps so far.
+    rates : dict of str to float32 array of the shape of a sample
+        Mean spikes a step of each neuron of each `RateIF` layer over samples and steps;
+        negative spikes count as spikes.
+    histograms : dict of str to (n_steps + 1,) int array
+        How many neurons, over all samples, fired 0, 1, ..., n_steps spikes.
+    counts : dict of str to (n_samples, ...) int32 array
+        Spikes of each neuron, of the layers that were to be recorded.
+    """
+
+    logits: np.ndarray
+    rates: dict
+    histograms: dict
+    counts: dict
+
+    def rate_at(self, name, percentile=100.0):
+        """Firing rate of layer ``name`` at a percentile over its neurons and samples, per step."""
+        histogram = self.histograms[name]
+        reached = np.cumsum(histogram)
+        count = np.searchsorted(reached, percentile / 100 * reached[-1])
+        return float(count / (len(histogram) - 1))
+
+
+def simulate(model, x, n_steps, batch_size=32, record=()):
+    """Run a network of integrate-and-fire neurons on constant inputs.
+
+    At each step a neuron's membrane potential gains ``gain * (constant + compensation *
+    (input - constant)) + shift``, where the constant is what the layers before give without any
+    spike (biases, analogue input). See `RateIF` for what follows. Max pooling lets a spike out
+    when the largest of its inputs' sums grows.
+
+    Memory is bounded by ``batch_size * STEPS_AT_ONCE`` samples' worth of the activations that
+    are alive at once; a tensor goes as soon as its last reader is done.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        Its activations are `RateIF` layers; all else is linear or max pooling.
+    x : (n_samples, ...) array
+    n_steps : int
+    batch_size : int
+    record : sequence of str
+        `RateIF` layers whose spike counts are returned for each sample.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    ConversionError
+        For a model without `RateIF` layers, or with other activations.
+    DataError
+        For inputs of another shape, or fewer than one step.
+    """
+    network = Network(model)
+    x, n_steps = _checked(network, x, n_steps)
+    for name in record:
+        if name not in network.neurons:
+            raise ConversionError(
+                f"record: '{name}' is no RateIF layer; the model's are {', '.join(network.neurons)}"
+            )
+    logits = []
+    rates = {name: np.zeros(network.shapes[name]) for name in network.neurons}
+    histograms = {name: np.zeros(n_steps + 1, np.int64) for name in network.neurons}
+    counts = {name: [] for name in record}
+    for start in range(0, len(x), batch_size):
+        state = network.start(x[start : start + batch_size])
+        steps = []
+        for first in range(0, n_steps, STEPS_AT_ONCE):
+            steps.append(network.advance(state, min(STEPS_AT_ONCE, n_steps - first)))
+        steps = np.concatenate(steps)  # (steps, samples, outputs)
+        so_far = np.cumsum(steps, 0, float) / np.arange(1, n_steps + 1)[:, None, None]
+        logits.append(so_far.swapaxes(0, 1).astype(np.float32))
+        for name, fired in state.counts.items():
+            rates[name] += fired.sum(0, dtype=float)
+            histograms[name] += np.bincount(fired.ravel(), minlength=n_steps + 1)
+            if name in counts:
+                counts[name].append(fired)
+    return Simulation(
+        np.concatenate(logits),
+        {name: (rate / len(x) / n_steps).astype(np.float32) for name, rate in rates.items()},
+        histograms,
+        {name: np.concatenate(parts) for name, parts in counts.items()},
+    )
+
+
+def _checked(network, x, n_steps):
+    from nengo_tactile.conversion.calibration import check_calibration
+
+    if n_steps != int(n_steps) or n_steps < 1:
+        raise DataError(f"n_steps is {n_steps}: choose a whole number of at least 1")
+    return check_calibration(network.model, x, "input").astype(np.float32), int(n_steps)
+
+
+@dataclasses.dataclass
+class State:
+    """What a minibatch carries from step to step, by layer name."""
+
+    n_samples: int
+    constants: dict  # outputs without spikes, (samples, ...) tensors
+    potentials: dict = dataclasses.field(default_factory=dict)
+    counts: dict = dataclasses.field(default_factory=dict)
+    sums: dict = dataclasses.field(default_factory=dict)  # what max pooling has got so far
+    pooled: dict = dataclasses.field(default_factory=dict)  # and put out
+
+
+class Network:
+    """A model as a list of layers with what they read, in the order of computation.
+
+    Attributes
+    ----------
+    layers, sources, shapes, readers : dict by layer name
+        Keras layer, names of the layers it reads and that read it, shape of a sample.
+    neurons : list of str
+        Its `RateIF` layers.
+    constant : set of str
+        Layers that no spike reaches: their outputs are the same at every step.
+    """
+
+    def __init__(self, model):
+        model = self.model = functional(model)
+        self.input = model.layers[0].name
+        made_by = {id(model.inputs[0]): self.input}
+        self.layers, self.sources, self.constant = {}, {}, {self.input}
+        self.shapes = {self.input: tuple(model.inputs[0].shape[1:])}
+        for layer, inputs, output in walk(model):
+            name = layer.name
+            _check_kind(layer)
+            self.layers[name] = layer
+            self.sources[name] = [made_by[id(tensor)] for tensor in inputs]
+            self.shapes[name] = tuple(output.shape[1:])
+            made_by[id(output)] = name
+            if self.kind(name) != "neurons" and self.constant.issuperset(self.sources[name]):
+                self.constant.add(name)
+        self.output = made_by[id(model.outputs[0])]
+        self.readers = {name: [] for name in self.shapes}
+        for name, sources in self.sources.items():
+            for source in sources:
+                self.readers[source].append(name)
+        self.neurons = [name for name in self.layers if self.kind(name) == "neurons"]
+        if not self.neurons:
+            raise ConversionError(
+                f"model '{model.name}' has no RateIF layer: convert it first (use_if)"
+            )
+
+    def kind(self, name):
+        """One of "neurons", "max pooling" and "linear"."""
+        kind = type(self.layers[name]).__name__
+        if kind == "RateIF":
+            return "neurons"
+        return "max pooling" if "Max" in kind and "Pool" in kind else "linear"
+
+    def apply(self, name, inputs):
+        """A layer's output for tensors."""
+        return self.layers[name](inputs[0] if len(inputs) == 1 else inputs)
+
+    def start(self, x):
+        """State before the first step for (samples, ...) inputs."""
+        tf = stack.tensorflow()
+        constants = {self.input: tf.constant(x, tf.float32)}
+        compensated = {name for name in self.neurons if self._compensates(name)}
+        waiting = self._waiting()
+        for name, sources in self.sources.items():
+            if compensated or name in self.constant:
+                inputs = [constants[source] for source in sources]
+                if self.kind(name) == "neurons":
+                    constants[name] = tf.zeros_like(inputs[0])
+                else:
+                    constants[name] = self.apply(name, inputs)
+            for source in sources:
+                waiting[source].discard(name)
+                readers = set(self.readers[source])
+                later = readers - self.constant if source in self.constant else compensated
+                if not waiting[source] and not readers & later:
+                    constants.pop(source, None)
+        return State(len(x), constants)
+
+    def advance(self, state, n_steps, outputs=None):
+        """Outputs of the last layer for the next steps, (steps, samples, ...) array."""
+        values, waiting = {}, self._waiting()
+        for name, sources in self.sources.items():
+            if name not in self.constant:
+                inputs = [values.get(source) for source in sources]
+                values[name] = self.layer_steps(name, inputs, state, n_steps)
+            for source in sources:
+                waiting[source].discard(name)
+                if not waiting[source]:
+                    values.pop(source, None)
+        shape = self.shapes[self.output]
+        return values[self.output].numpy().reshape(n_steps, state.n_samples, *shape)
+
+    def layer_steps(self, name, inputs, state, n_steps):
+        """One layer's output for the next steps, (steps * samples, ...) tensor.
+
+        ``inputs`` are tensors of that shape; None stands for a constant.
+        """
+        tf = stack.tensorflow()
+        given = [state.constants.get(source) for source in self.sources[name]]
+        if self.kind(name) == "neurons":
+            current = given[0] if inputs[0] is None else inputs[0]
+            spikes = self.spikes(name, current.numpy(), state, n_steps)
+            return self.worth(name, tf.constant(spikes.reshape(-1, *self.shapes[name])))
+        inputs = [
+            tf.repeat(constant[None], n_steps, 0) if value is None else value
+            for value, constant in zip(inputs, given)
+        ]
+        inputs = [
+            tf.reshape(value, (-1, *self.shapes[source]))
+            for value, source in zip(inputs, self.sources[name])
+        ]
+        if self.kind(name) == "linear":
+            return self.apply(name, inputs)
+        by_step = tf.reshape(inputs[0], (n_steps, -1, *inputs[0].shape[1:]))
+        sums = tf.cumsum(by_step) + state.sums.get(name, 0.0)
+        pooled = self.apply(name, [tf.reshape(sums, inputs[0].shape)])
+        pooled = tf.reshape(pooled, (n_steps, -1, *pooled.shape[1:]))
+        before = state.pooled.get(name, tf.zeros_like(pooled[0]))
+        state.sums[name], state.pooled[name] = sums[-1], pooled[-1]
+        out = pooled - tf.concat([before[None], pooled[:-1]], 0)
+        return tf.reshape(out, (-1, *pooled.shape[2:]))
+
+    def worth(self, name, spikes):
+        """Output of a layer of neurons for spikes of 1 and -1."""
+        tf = stack.tensorflow()
+        neuron = self.layers[name].parameters
+        value = tf.cast(spikes, tf.float32)
+        if neuron.negative_slope:
+            value = tf.maximum(value, neuron.negative_slope * value)
+        return value if neuron.amplitude == 1 else neuron.amplitude * value
+
+    def spikes(self, name, current, state, n_steps):
+        """Spikes of 1, 0 and -1 in the next steps, (steps, samples, neurons) int8 array.
+
+        ``current`` is the layer's input, for each step and sample or for each sample alone. The
+        state's potentials and counts are brought up to date.
+        """
+        layer, n_samples = self.layers[name], state.n_samples
+        neuron = layer.parameters
+        size = int(np.prod(self.shapes[name]))
+
+        def per_neuron(weight):
+            return np.broadcast_to(weight.numpy(), self.shapes[name]).reshape(size)
+
+        if name not in state.potentials:
+            start = np.broadcast_to(per_neuron(layer.start_potential), (n_samples, size))
+            state.potentials[name] = np.array(start, np.float32)
+            state.counts[name] = np.zeros((n_samples, *self.shapes[name]), np.int32)
+        current = np.asarray(current).reshape(-1, n_samples, size)
+        constant = np.zeros((1, 1), np.float32)
+        if self._compensates(name) and len(current) > 1:
+            constant = state.constants[self.sources[name][0]].numpy().reshape(n_samples, size)
+        spikes = np.empty((n_steps, n_samples, size), np.int8)
+        _compiled()(
+            current,
+            constant,
+            np.ascontiguousarray(per_neuron(layer.shift)),
+            np.float32(neuron.gain),
+            np.float32(neuron.compensation),
+            neuron.reset == "zero",
+            neuron.negative_slope > 0,
+            state.potentials[name],
+            state.counts[name].reshape(n_samples, size),
+            spikes,
+        )
+        return spikes
+
+    def _compensates(self, name):
+        source = self.sources[name][0]
+        return self.layers[name].parameters.compensation != 1 and source not in self.constant
+
+    def _waiting(self):
+        """Readers that each tensor waits for; the output waits for one that never comes."""
+        waiting = {name: set(readers) for name, readers in self.readers.items()}
+        waiting[self.output].add("")
+        return waiting
+
+
+def _check_kind(layer):
+    kind = type(layer).__name__
+    if kind in ("ReLU", "LeakyReLU", "ClipFloor", "RateLIF") or (
+        support.activation_name(layer) not in (None, "linear")
+    ):
+        raise ConversionError(
+            f"layer '{layer.name}' ({kind}): is neither linear nor made of integrate-and-fire "
+            "neurons: put RateIF in its place (use_if)"
+        )
+
+
+def _integrate(
+    current, constant, shift, gain, compensation, to_zero, negative, potential, count, spikes
+):
+    """Membrane potentials through time; ``potential``, ``count`` and ``spikes`` are filled in.
+
+    Compiled by numba. ``current`` has one step, or as many as ``spikes``.
+    """
+    n_steps, n_samples, n_neurons = spikes.shape
+    compensates = constant.shape[1] == n_neurons and compensation != 1
+    one, zero = np.float32(1), np.float32(0)
+    for sample in range(n_samples):
+        v, fired = potential[sample], count[sample]
+        for step in range(n_steps):
+            drive = current[min(step, len(current) - 1), sample]
+            out = spikes[step, sample]
+            if compensates:
+                rest = constant[sample]
+                for i in range(n_neurons):
+                    v[i] += gain * (rest[i] + compensation * (drive[i] - rest[i])) + shift[i]
+            else:
+                for i in range(n_neurons):
+                    v[i] += gain * drive[i] + shift[i]
+            for i in range(n_neurons):
+                up = v[i] >= one
+                down = negative and v[i] <= -one
+                out[i] = np.int8(up) - np.int8(down)
+                fired[i] += np.int32(up) + np.int32(down)
+                if to_zero:
+                    v[i] = zero if up else v[i]
+                else:
+                    v[i] -= np.float32(out[i])
+
+
+@functools.cache
+def _compiled():
+    import numba
+
+    try:
+        return numba.njit(cache=True, nogil=True)(_integrate)
+    except RuntimeError:  # read-only install without a writable user cache: compile each time
+        return numba.njit(nogil=True)(_integrate)
