@@ -6,45 +6,79 @@ a model file says is imported or executed (`tf.keras.models.load_model` imports 
 a file names).
 """
 
+import math
+
 from nengo_tactile import stack
+from nengo_tactile.ann.clip_floor import clip_floor_layer
+from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.errors import ConversionError, TactileError
 
+#: Layers of this package, made on first use.
+_OWN = {"RateLIF": rate_lif_layer, "RateIF": rate_if_layer, "ClipFloor": clip_floor_layer}
+
+_CONV = ("kernel_size", "strides", "padding", "data_format", "dilation_rate", "use_bias")
+_FUSED = (*_CONV, "activation")
 _WINDOW = ("pool_size", "strides", "padding", "data_format")
+_GLOBAL = ("data_format", "keepdims")
 _LIF = ("gain", "amplitude", "tau_rc", "tau_ref", "offset", "sigma")
+_IF = ("gain", "amplitude", "reset", "negative_slope", "compensation", "start", "per_neuron")
 
 #: Layer type -> the settings that decide what it computes. Initializers, regularizers and
 #: constraints matter to training alone and are left behind.
 SETTINGS = {
     "InputLayer": (),
-    "Conv2D": (
-        "filters",
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "groups",
-        "activation",
-        "use_bias",
-    ),
+    "Conv1D": ("filters", "groups", *_FUSED),
+    "Conv2D": ("filters", "groups", *_FUSED),
+    "DepthwiseConv1D": ("depth_multiplier", *_FUSED),
+    "DepthwiseConv2D": ("depth_multiplier", *_FUSED),
+    "SeparableConv1D": ("filters", "depth_multiplier", *_FUSED),
+    "SeparableConv2D": ("filters", "depth_multiplier", *_FUSED),
+    "Conv1DTranspose": ("filters", "output_padding", *_FUSED),
+    "Conv2DTranspose": ("filters", "output_padding", *_FUSED),
     "Dense": ("units", "activation", "use_bias"),
+    "AveragePooling1D": _WINDOW,
     "AveragePooling2D": _WINDOW,
+    "MaxPooling1D": _WINDOW,
     "MaxPooling2D": _WINDOW,
-    "GlobalAveragePooling2D": ("data_format", "keepdims"),
+    "GlobalAveragePooling1D": _GLOBAL,
+    "GlobalAveragePooling2D": _GLOBAL,
+    "GlobalMaxPooling1D": _GLOBAL,
+    "GlobalMaxPooling2D": _GLOBAL,
+    "ZeroPadding1D": ("padding",),
+    "ZeroPadding2D": ("padding", "data_format"),
+    "Cropping1D": ("cropping",),
+    "Cropping2D": ("cropping", "data_format"),
+    "UpSampling1D": ("size",),
+    "UpSampling2D": ("size", "data_format", "interpolation"),
     "Flatten": ("data_format",),
+    "Permute": ("dims",),
+    "Reshape": ("target_shape",),
+    "Add": (),
+    "Subtract": (),
+    "Average": (),
+    "Concatenate": ("axis",),
     "Activation": ("activation",),
     "ReLU": ("max_value", "negative_slope", "threshold"),
+    "LeakyReLU": ("alpha", "negative_slope"),
     "Softmax": ("axis",),
+    "BatchNormalization": ("axis", "momentum", "epsilon", "center", "scale"),
+    "Rescaling": ("scale", "offset"),
+    "Normalization": ("axis", "mean", "variance", "invert"),
     "Dropout": ("rate",),
+    "SpatialDropout1D": ("rate",),
     "SpatialDropout2D": ("rate", "data_format"),
     "GaussianNoise": ("stddev",),
-    "BatchNormalization": ("axis", "momentum", "epsilon", "center", "scale"),
-    "Add": (),
-    "Concatenate": ("axis",),
-    "ZeroPadding2D": ("padding", "data_format"),
+    "GaussianDropout": ("rate",),
+    "AlphaDropout": ("rate",),
+    "ActivityRegularization": ("l1", "l2"),
     "RateLIF": _LIF,
+    "RateIF": _IF,
+    "ClipFloor": ("levels",),
 }
+
+#: Layer type -> what Keras 3 calls a setting, and Keras 2.
+_RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}}
 
 
 def layer_configs(architecture):
@@ -107,17 +141,21 @@ def model_from_config(architecture, weights):
     except TactileError:
         raise
     except Exception as error:  # Keras raises whatever its parts raise on odd settings
-        first = (str(error).strip().splitlines() or [""])[0][:300]
         raise ConversionError(
-            f"the model's description is damaged ({type(error).__name__}: {first}): save the "
-            "model again"
+            f"the model's description is damaged ({_first_line(error)}): save the model again"
         ) from error
+
+
+def _first_line(error):
+    text = (str(error).strip().splitlines() or [""])[0][:300]
+    return f"{type(error).__name__}: {text}"
 
 
 def _check_entry(entry):
     try:
-        kind, label = class_name(entry), f"layer '{layer_name(entry)}' ({entry['class_name']})"
+        kind, label = class_name(entry), _label(entry)
         activation = entry["config"].get("activation", "linear")
+        data_format = entry["config"].get("data_format", "channels_last")
         n_uses = len(entry.get("inbound_nodes", ()))
     except (TypeError, KeyError, AttributeError) as error:
         raise ConversionError(
@@ -127,11 +165,17 @@ def _check_entry(entry):
     if kind not in SETTINGS:
         raise ConversionError(
             f"{label} is never built from a description, whose code would have to be run: build "
-            f"the model from standard layers ({', '.join(SETTINGS)})"
+            f"the model from standard layers that can be converted ({', '.join(SETTINGS)})"
+        )
+    if data_format != "channels_last" and "data_format" not in SETTINGS[kind]:
+        raise ConversionError(
+            f"{label}: data_format is {data_format!r}, which Keras 2 does not have there; "
+            "bring the channels to the last axis"
         )
     if not isinstance(activation, str):
         raise ConversionError(
-            f"{label}: its activation is code, not a name: use activation='relu' or 'linear'"
+            f"{label}: its activation is code, not a name: use activation='relu' or 'linear', "
+            "with a ReLU or LeakyReLU as a layer behind it"
         )
     if n_uses > 1:
         raise ConversionError(f"{label} is used {n_uses} times: give each use a layer of its own")
@@ -159,11 +203,7 @@ def _build(architecture, entries, weights):
         if not sequential:
             arguments = [made[source] for source in _sources(entry["inbound_nodes"])]
             x = arguments[0] if len(arguments) == 1 else arguments
-        layer = _layer(tf, entry)
-        made[name] = x = layer(x)
-        values = weights(index, entry)
-        if values is not None:
-            layer.set_weights(values)
+        made[name] = x = _call(tf, entry, x, weights(index, entry))
     outputs = [x] if sequential else [made[n] for n in _sources(config["output_layers"])]
     if len(outputs) != 1:
         raise ConversionError(
@@ -177,11 +217,52 @@ def _input_shape(config):
     return config.get("batch_input_shape") or config["batch_shape"]
 
 
-def _layer(tf, entry):
-    kind, config = class_name(entry), entry["config"]
-    settings = {key: config[key] for key in SETTINGS[kind] if key in config}
-    home = rate_lif_layer() if kind == "RateLIF" else getattr(tf.keras.layers, kind)
-    return home(**settings, name=layer_name(entry))
+def _label(entry):
+    return f"layer '{layer_name(entry)}' ({class_name(entry)})"
+
+
+def _call(tf, entry, x, values):
+    """Make a layer, call it and give it its weights."""
+    kind = class_name(entry)
+    try:
+        home = _OWN[kind]() if kind in _OWN else getattr(tf.keras.layers, kind)
+        layer = home(**_settings(kind, entry["config"]), name=layer_name(entry))
+        output = layer(x)
+    except Exception as error:  # Keras raises whatever its parts raise on odd settings
+        raise ConversionError(
+            f"{_label(entry)}: its description is damaged or not one of Keras 2 "
+            f"({_first_line(error)}): save the model again, or use another setting"
+        ) from error
+    if values is None:
+        return output
+    wanted, got = [tuple(w.shape) for w in layer.weights], [tuple(v.shape) for v in values]
+    if wanted != got:
+        raise ConversionError(
+            f"{_label(entry)}: its weights have the shapes {got}, its settings want {wanted}: "
+            "architecture and weights belong to different models; save the model again"
+        )
+    layer.set_weights(values)
+    return output
+
+
+def _settings(kind, config):
+    names = _RENAMED.get(kind, {})
+    found = {key: _value(config[key]) for key in SETTINGS[kind] if key in config}
+    return {names.get(key, key): value for key, value in found.items()}
+
+
+def _value(value):
+    """A setting, which is a number, a word or a list of them."""
+    if isinstance(value, dict) and value.get("class_name") in ("__numpy__", "__tuple__"):
+        inner = value.get("config", value.get("items"))  # arrays of Keras 3, tuples of Keras 2
+        value = inner["value"] if isinstance(inner, dict) else inner
+    if isinstance(value, (list, tuple)):
+        return [_value(part) for part in value]
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise ValueError(f"a setting is {str(value)[:80]}, wanted a finite number, a word or a list")
 
 
 def _sources(data):

@@ -20,7 +20,7 @@ from nengo_tactile.conversion.channel_maps import (
     with_bias,
 )
 from nengo_tactile.conversion.graph import consumers, functional, rebuild, walk
-from nengo_tactile.conversion.pooling import rectify_before_max_pooling
+from nengo_tactile.conversion.pooling import pools_maxima, rectify_before_max_pooling
 from nengo_tactile.conversion.simplify import WEIGHTED
 from nengo_tactile.errors import ConversionError
 
@@ -123,7 +123,8 @@ def _fold(model, readings):
             return _with_weights(layer, plan.weights[layer.name], inputs[0])
         return None
 
-    return rectify_before_max_pooling(rebuild(model, replace))
+    model = rebuild(model, replace)
+    return rectify_before_max_pooling(model) if pools_maxima(model) else model
 
 
 def _into_sources(plan, name, change):

@@ -10,6 +10,11 @@ from nengo_tactile.errors import ConversionError
 MAX_POOLING = ("MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D")
 
 
+def pools_maxima(model):
+    """Whether a functional model has max pooling."""
+    return any(type(layer).__name__ in MAX_POOLING for layer in model.layers)
+
+
 def rectify_before_max_pooling(model):
     """Let max pooling and the rectifier behind it change places.
 

@@ -4,7 +4,7 @@ from nengo_tactile import stack
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.activations import rectifier
 from nengo_tactile.conversion.graph import consumers, functional, rebuild
-from nengo_tactile.conversion.pooling import rectify_before_max_pooling
+from nengo_tactile.conversion.pooling import pools_maxima, rectify_before_max_pooling
 from nengo_tactile.errors import ConversionError
 
 #: Layer types that pass their input on at inference.
@@ -90,7 +90,8 @@ def simplify(model):
             return tf.keras.layers.Activation(layer.activation, name=name)(output)
         return None
 
-    return rectify_before_max_pooling(rebuild(model, replace))
+    model = rebuild(model, replace)
+    return rectify_before_max_pooling(model) if pools_maxima(model) else model
 
 
 def _linear_part(tf, layer, x):
