@@ -22,7 +22,10 @@ app = typer.Typer(
 reproduce_app = typer.Typer(no_args_is_help=True, help="A paper's tables, ours beside theirs.")
 app.add_typer(reproduce_app, name="reproduce")
 
-Task = Annotated[str, typer.Option("--task", help="eskin, eskin-pendigits, stemnist or stmnist.")]
+Task = Annotated[
+    str,
+    typer.Option(help="eskin, eskin-pendigits, stemnist, stmnist; images: mnist, cifar10."),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(help="Folder of recordings (default: $NENGO_TACTILE_DATA)."),
@@ -97,27 +100,53 @@ def data(
 
 @app.command()
 def train(
-    network: Annotated[str, typer.Argument(help='For example "10x10-6c4-24c3-10o".')],
-    out: Annotated[Path, typer.Option(help="Model file to write, .keras or .h5.")],
+    network: Annotated[
+        str, typer.Argument(help='For example "10x10-6c4-24c3-10o", "resnet20" or "plain20".')
+    ],
+    out: Annotated[Path, typer.Option(help="Model file to write: .keras, .h5, .npz (arrays).")],
     task: Task = "eskin",
-    recipe: Annotated[str, typer.Option(help="paper or modern.")] = "modern",
+    recipe: Annotated[
+        str | None, typer.Option(help="Default: the one made for such networks.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="File rewritten each epoch; training resumes from it.")
     ] = None,
+    mixed_precision: Annotated[
+        bool, typer.Option("--mixed-precision", help="Compute in bfloat16.")
+    ] = False,
+    fine_tune: Annotated[
+        str | None, typer.Option(help="Weights to go on from, with quantised activations.")
+    ] = None,
+    levels: Annotated[int | None, typer.Option(min=1, help="Of the quantised activations.")] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
-    """Train a network in the papers' notation on a tactile task."""
-    from nengo_tactile.reproduce.commands import train_model
+    """Train a network on a task."""
+    from nengo_tactile.reproduce.train import train_model
 
-    train_model(network, out, task, recipe, epochs, checkpoint, data_dir, seed, say=say)
+    train_model(
+        network,
+        out,
+        task,
+        recipe,
+        epochs,
+        checkpoint,
+        data_dir,
+        seed,
+        mixed_precision,
+        fine_tune,
+        levels,
+        say=say,
+    )
 
 
 @app.command()
-def check(model: Annotated[Path, typer.Argument(help="A .keras or .h5 file.")]):
+def check(
+    model: Annotated[str, typer.Argument(help="A .keras, .h5 or .npz file.")],
+):
     """Say for each layer whether it spikes, on which engines, and the remedy if not."""
-    from nengo_tactile.conversion import check as check_model
+    from nengo_tactile.reproduce.commands import check_model
 
     result = check_model(model)
     _show(result.table())
@@ -127,21 +156,45 @@ def check(model: Annotated[Path, typer.Argument(help="A .keras or .h5 file.")]):
 
 @app.command()
 def convert(
-    model: Annotated[Path, typer.Argument(help="A .keras or .h5 file.")],
+    model: Annotated[str, typer.Argument(help="A .keras, .h5 or .npz file, or trained weights.")],
     out: Annotated[Path, typer.Option(help="Folder for the spiking network.")],
     task: Task = "eskin",
+    neuron: Annotated[str, typer.Option(help="lif, or if for deep networks.")] = "lif",
     percentile: Annotated[float, typer.Option(help="Of activations, for the scales.")] = 99.9,
     max_rate: Annotated[
-        float | None, typer.Option(help="Hertz at the percentile (default: tuned).")
+        float | None, typer.Option(help="lif: hertz at the percentile (default: tuned).")
+    ] = None,
+    no_shortcut_normalisation: Annotated[
+        bool, typer.Option("--no-shortcut-normalisation", help="if: leave shortcuts as they are.")
+    ] = False,
+    calibrate: Annotated[
+        str | None, typer.Option(help="if: correct mean errors by bias or potential.")
+    ] = None,
+    compensation: Annotated[
+        str | None, typer.Option(help="if: search a factor per network or per layer.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Time steps per sample.")] = 60,
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
-    """Convert a Keras model, with scales and synapse tuned on training samples of a task."""
+    """Convert a Keras model; all choices are made on training samples of a task."""
     from nengo_tactile.reproduce.commands import convert_model
 
-    convert_model(model, out, task, percentile, max_rate, steps, data_dir, seed, say=say)
+    convert_model(
+        model,
+        out,
+        task,
+        percentile,
+        max_rate,
+        steps,
+        data_dir,
+        seed,
+        neuron,
+        not no_shortcut_normalisation,
+        calibrate,
+        compensation,
+        say=say,
+    )
 
 
 @app.command()

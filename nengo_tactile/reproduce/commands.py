@@ -9,15 +9,14 @@ import numpy as np
 
 from nengo_tactile import __version__, engines, files
 from nengo_tactile.ann import training
-from nengo_tactile.ann.augment import shifted_epochs
-from nengo_tactile.ann.notation import notation_for, parse
-from nengo_tactile.conversion import convert, load, storage
+from nengo_tactile.conversion import check, convert, load, storage
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.engines.loihi import CHIP_RATE, ChipReport, chip_report, chip_settings
 from nengo_tactile.engines.recording import Recording
-from nengo_tactile.errors import DataError, EngineError, ModelFileError, NotationError
+from nengo_tactile.errors import DataError, EngineError, ModelFileError
 from nengo_tactile.report import KeyNumber, Report, write_report
 from nengo_tactile.reproduce import pages, paths
+from nengo_tactile.reproduce.networks import find_model
 from nengo_tactile.reproduce.tasks import (
     TASKS,
     data_option,
@@ -26,79 +25,8 @@ from nengo_tactile.reproduce.tasks import (
     task_named,
 )
 
-
-def train_model(
-    network,
-    out,
-    task_name="eskin",
-    recipe="modern",
-    epochs=None,
-    checkpoint=None,
-    data_dir=None,
-    seed=0,
-    progress=None,
-    say=print,
-):
-    """Train a network in the papers' notation on a tactile task and save it.
-
-    Parameters
-    ----------
-    network : str
-        Papers' notation; its input must be the task's image.
-    out : path
-        .keras or .h5.
-    task_name : str
-    recipe : {"paper", "modern"}
-    epochs : int, optional
-        Instead of the recipe's.
-    checkpoint : path, optional
-        Rewritten each epoch; training resumes from it.
-    data_dir : path, optional
-    seed : int
-    progress : bool, optional
-    say : callable
-
-    Returns
-    -------
-    tf.keras.Model
-    """
-    out = Path(out)
-    if out.suffix not in (".keras", ".h5"):
-        raise DataError(f"{out}: the model file must end in .keras or .h5")
-    if recipe not in training.RECIPES:
-        raise DataError(f"recipe {recipe!r} is unknown: {', '.join(training.RECIPES)}")
-    task = task_named(task_name)
-    files.check_writable(out.parent)
-    shape, _ = parse(network)
-    if shape != task.image.shape:
-        raise NotationError(
-            f"network {network!r} takes {shape}, images of {task_name} are {task.image.shape}: "
-            f"begin it with {notation_for(task.image.shape, '...')[:-4]}"
-        )
-    chosen = training.RECIPES[recipe]
-    if epochs:
-        chosen = dataclasses.replace(chosen, epochs=epochs)
-    x, y = images(task, open_task(task, "train", data_dir), progress=progress)
-    test = images(task, open_task(task, "test", data_dir), progress=progress)
-    data = shifted_epochs([x], [y], seed) if recipe == "modern" else (x, y)
-    model = paths.train_cnn(network, data, chosen, seed, checkpoint=checkpoint, progress=progress)
-    _save_keras(model, out)
-    say(
-        f"{network}, {recipe} recipe, {chosen.epochs} epochs, seed {seed}: "
-        f"{training.accuracy(model, *test):.4f} of {len(test[1])} test samples; wrote {out}"
-    )
-    return model
-
-
-def _save_keras(model, out):
-    """Write a Keras model beside its place, then move it there."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.stem}.partial{out.suffix}")
-    try:
-        model.save(temporary)
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+#: Spike counts that a run keeps at most, one of 4 bytes for each neuron and sample.
+COUNTS_IN_MEMORY = 10**9
 
 
 def convert_model(
@@ -110,10 +38,29 @@ def convert_model(
     n_steps=60,
     data_dir=None,
     seed=0,
+    neuron="lif",
+    shortcut_normalisation=True,
+    calibrate=None,
+    compensation=None,
     progress=None,
     say=print,
 ):
-    """Convert a Keras model file, tuned on training samples of a task, and save it.
+    """Convert a Keras model, with scales and all else chosen on training samples of a task.
+
+    Parameters
+    ----------
+    model : path or str
+        A .keras, .h5 or .npz file, or the name of weights that come with the package.
+    out : path
+        Folder of the spiking network.
+    task_name : str
+    percentile, max_rate, n_steps, neuron, shortcut_normalisation, calibrate, compensation :
+        See `nengo_tactile.conversion.convert.convert`.
+    data_dir : path, optional
+    seed : int
+        Seed of the choice of training samples.
+    progress : bool, optional
+    say : callable
 
     Returns
     -------
@@ -121,15 +68,20 @@ def convert_model(
     """
     task = task_named(task_name)
     storage.check_folder(out)
+    keras = find_model(model)
     dataset = open_task(task, "train", data_dir)
     # in random order: tuning takes the first ones, and data sets may be sorted by class
     chosen = np.random.default_rng(seed).permutation(len(dataset))[: paths.CALIBRATION_SAMPLES]
     x, _ = images(task, dataset, chosen, progress)
     network = convert(
-        Path(model),
+        keras,
         x,
+        neuron,
         percentile=percentile,
         max_rate=max_rate,
+        shortcut_normalisation=shortcut_normalisation,
+        calibrate=calibrate,
+        compensation=compensation,
         n_steps=n_steps,
         image=task.image,
         classes=dataset.classes,
@@ -140,6 +92,21 @@ def convert_model(
     synapse = "none" if network.synapse is None else f"{network.synapse * 1000:g} ms"
     say(f"wrote {out}: {', '.join(network.spiking_layers)} spike, synapse {synapse}")
     return network
+
+
+def check_model(model):
+    """Say for each layer of a model whether it can be converted.
+
+    Parameters
+    ----------
+    model : path or str
+        See `convert_model`.
+
+    Returns
+    -------
+    nengo_tactile.conversion.check.Check
+    """
+    return check(find_model(model))
 
 
 def run_network(
@@ -178,6 +145,7 @@ def run_network(
     chosen = np.arange(len(dataset))
     if n_samples is not None:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:n_samples])
+    _check_memory(network, len(chosen))
     x, y = images(task, dataset, chosen, progress)
     shown = network
     if engine == "loihi" and n_steps is None:
@@ -212,25 +180,48 @@ def run_network(
 
 def _task_for(network, task_name):
     """Name and task: the given one, that of the network's card, or that of its sensor."""
+    if task_name is None:
+        task_name = network.card.get("task")
     if network.image is None:
-        raise DataError(
-            "the network does not know how recordings become its input: convert it with a task"
-        )
+        if task_name is None:
+            raise DataError(
+                "the network does not know how recordings become its input: choose a task of "
+                "images with --task, or convert it with a task"
+            )
+        task = task_named(task_name)
+        if task.image is not None or task.shape != network.input_shape:
+            raise DataError(
+                f"the network takes images of shape {network.input_shape}, task {task_name!r} has "
+                f"{task.shape}{'' if task.image is None else ' of recordings'}: choose another "
+                "--task"
+            )
+        return task_name, task
     size = network.image.sensor_size[:2]
     if task_name is None:
-        by_sensor = {(10, 10): "eskin", (16, 16): "stemnist"}.get(tuple(size))
-        task_name = network.card.get("task", by_sensor)
+        task_name = {(10, 10): "eskin", (16, 16): "stemnist"}.get(tuple(size))
     if task_name is None:
         raise DataError(
             f"no task has a sensor of {size}: choose one of {', '.join(TASKS)} with --task"
         )
-    task = task_named(task_name)
+    task = task_named(task_name, tactile=True)
     if task.image.sensor_size[:2] != size:
         raise DataError(
             f"the network reads {size[0]} x {size[1]} taxels, task {task_name!r} has "
             f"{task.image.sensor_size[0]} x {task.image.sensor_size[1]}: choose another --task"
         )
     return task_name, dataclasses.replace(task, image=network.image)
+
+
+def _check_memory(network, n_samples):
+    """Refuse a run whose spike counts, kept for every neuron and sample, would fill the memory."""
+    neurons = sum(int(np.prod(stage.shape)) for stage in network.stages if stage.spikes)
+    largest = COUNTS_IN_MEMORY // neurons
+    if n_samples > largest:
+        raise DataError(
+            f"{n_samples} samples of {neurons:,} neurons are {n_samples * neurons * 4 / 1e9:.1f} "
+            f"GB of spike counts: choose at most --samples {largest} (nengo-tactile reproduce "
+            "spiking-resnet keeps sums only)"
+        )
 
 
 def _run_command(name, task_name, task, split, engine, n_steps, n_samples, seed):

@@ -40,7 +40,7 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
         The numbers of results.json.
     """
     out = Path(out)
-    task = task_named(task_name)
+    task = task_named(task_name, tactile=True)
     files.check_writable(out)
     check_folder(out / "model")
     train_set = open_task(task, "train", data_dir)

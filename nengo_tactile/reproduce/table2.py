@@ -45,7 +45,7 @@ def run(
     rich.table.Table
     """
     out = Path(out)
-    task = task_named(task_name or _best_task(data_dir, say))
+    task = task_named(task_name or _best_task(data_dir, say), tactile=True)
     plan = plan or st_mnist.Plan(task, n_splits, protocol, n_emulator, seed=seed)
     results, last = st_mnist.reproduce(plan, out, data_dir, progress, say)
     with files.atomic_write(out / "table2.png", "wb") as file:

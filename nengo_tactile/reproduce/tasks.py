@@ -1,10 +1,12 @@
-"""The tactile tasks: data, image, network. One place for what demo and tables share."""
+"""The tasks: data, image, network. One place for what commands, demo and tables share."""
 
 import dataclasses
 
 import numpy as np
 
+from nengo_tactile.ann.augment import cropped_epochs, shifted_epochs
 from nengo_tactile.ann.notation import notation_for
+from nengo_tactile.datasets.images import images_of
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.images import TactileImage
@@ -12,30 +14,45 @@ from nengo_tactile.events.images import TactileImage
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A data set, the image a network sees of it, and the paper's network.
+    """A data set, the image a network sees of it, and a paper's network.
 
     Attributes
     ----------
     dataset : str
         Name for `nengo_tactile.datasets.open_dataset`.
     layers : str
-        The network in the papers' notation, without the input.
-    image : TactileImage
+        The network in the papers' notation, without the input; or the name of a residual or
+        plain network.
+    image : TactileImage or None
+        None for data sets of images, which networks see as they are.
     about : str
         What the data are, in one sentence, for tables and cards.
     options : dict
         For the data set's class.
+    size : tuple of int
+        Of data sets of images: (height, width, channels).
+    crop : dict
+        Of data sets of images: options of `nengo_tactile.ann.augment.cropped_epochs`.
     """
 
     dataset: str
     layers: str
-    image: TactileImage
+    image: TactileImage | None
     about: str
     options: dict = dataclasses.field(default_factory=dict)
+    size: tuple = ()
+    crop: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def shape(self):
+        """Shape of what a network sees, (height, width, channels)."""
+        return self.size if self.image is None else self.image.shape
 
     @property
     def network(self):
-        """The whole network in the papers' notation."""
+        """The whole network in the papers' notation, or its name."""
+        if self.image is None:
+            return self.layers
         return notation_for(self.image.shape, self.layers)
 
 
@@ -60,19 +77,44 @@ TASKS = {
         _PRESSURE,
         "STEMNIST finger writing, spikes derived by a third party",
     ),
+    # Spiking ResNet paper, section 4 and Table 1
+    "mnist": Task(
+        "mnist",
+        "resnet8",
+        None,
+        "MNIST images",
+        size=(28, 28, 1),
+        crop={"pixels": 2, "mirror": False},
+    ),
+    "cifar10": Task(
+        "cifar10",
+        "resnet20",
+        None,
+        "CIFAR-10 images",
+        size=(32, 32, 3),
+        crop={"pixels": 4, "mirror": True},
+    ),
 }
 
 
-def task_named(name):
+def task_named(name, tactile=False):
     """The task of that name.
+
+    Parameters
+    ----------
+    name : str
+    tactile : bool
+        Take only tasks of tactile recordings.
 
     Raises
     ------
     DataError
         Listing the names.
     """
-    if name not in TASKS:
-        raise DataError(f"task {name!r} is unknown: choose one of {', '.join(TASKS)}")
+    known = [key for key, task in TASKS.items() if task.image is not None or not tactile]
+    if name not in known:
+        kind = "is no task of tactile recordings" if name in TASKS else "is unknown"
+        raise DataError(f"task {name!r} {kind}: choose one of {', '.join(known)}")
     return TASKS[name]
 
 
@@ -92,19 +134,43 @@ def images(task, dataset, indices=None, progress=None):
     Parameters
     ----------
     task : Task
-    dataset : event data set
+    dataset : data set of events, or of images
     indices : sequence of int, optional
     progress : bool, optional
 
     Returns
     -------
-    x : (n_samples, height, width, channels) float32 array
+    x : (n_samples, height, width, channels) array
+        float32; of a data set of images uint8, without a copy if there are no ``indices``.
     y : (n_samples,) int array
     """
+    if task.image is None:
+        chosen = slice(None) if indices is None else np.asarray(indices)
+        return images_of(dataset)[chosen], np.asarray(dataset.targets)[chosen].astype(np.int64)
     indices = np.arange(len(dataset)) if indices is None else np.asarray(indices)
     recordings = (dataset.read_events(int(index)) for index in indices)
     x = task.image.batch(recordings, progress=progress, total=len(indices))
     return x, np.asarray(dataset.targets)[indices].astype(np.int64)
+
+
+def epochs_of(task, x, y, seed):
+    """Training images shifted, or cropped and mirrored, anew in each epoch.
+
+    Parameters
+    ----------
+    task : Task
+    x, y : arrays
+        From `images`.
+    seed : int
+
+    Returns
+    -------
+    callable
+        ``epoch -> (x, y)``, for `nengo_tactile.ann.training.train`.
+    """
+    if task.image is None:
+        return cropped_epochs(x, y, seed, **task.crop)
+    return shifted_epochs([x], [y], seed)
 
 
 def pool(task, data_dir=None, progress=None, **options):

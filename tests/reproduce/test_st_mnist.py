@@ -172,9 +172,13 @@ def test_difference_is_in_points():
     assert found["CNN to ANN-SNN (emulator), same samples"] == pytest.approx(0.5)
 
 
-def test_every_task_has_the_papers_network_on_its_image():
-    for task in TASKS.values():
+def test_every_tactile_task_has_the_papers_network_on_its_image():
+    tactile = [task for task in TASKS.values() if task.image is not None]
+    assert len(tactile) == 4
+    for task in tactile:
         assert re.match(r"\d+x\d+-6c4-24c3-\d+o", task.network)
+    with pytest.raises(DataError, match="'mnist' is no task of tactile recordings"):
+        task_named("mnist", tactile=True)
     with pytest.raises(DataError, match="stemnist"):
         task_named("nothing")
 

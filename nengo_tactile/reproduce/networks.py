@@ -1,0 +1,259 @@
+"""Residual and plain networks by name, and their trained weights as files of plain arrays.
+
+A weights file holds the arrays of `nengo_tactile.ann.arrays`, and what the network's shape and
+input need besides: ``input/shape``, ``input/scale`` and ``input/offset`` (of its Rescaling),
+``input/shortcuts`` (1, or 0 for plain networks) and ``input/levels`` (of ClipFloor activations,
+0 with ReLU).
+"""
+
+import contextlib
+import importlib.resources
+import re
+from pathlib import Path
+
+import numpy as np
+
+from nengo_tactile import files
+from nengo_tactile.ann import residual
+from nengo_tactile.ann.arrays import load_arrays
+from nengo_tactile.conversion.passes import spiking_layers
+from nengo_tactile.conversion.quantise import use_clip_floor
+from nengo_tactile.conversion.simplify import simplify
+from nengo_tactile.errors import ModelFileError, NotationError
+
+_NAME = re.compile(r"(resnet|plain)(\d+)")
+_EXTRAS = ("shape", "scale", "offset", "shortcuts", "levels")
+
+
+def is_residual(name):
+    """Whether it is the name of a residual or plain network, such as "resnet20"."""
+    return _NAME.fullmatch(str(name)) is not None
+
+
+def network_named(name, shape, n_classes, rescale, seed=0, widths=residual.WIDTHS):
+    """Build "resnet20", "plain44", ...: see `nengo_tactile.ann.residual.resnet`.
+
+    Parameters
+    ----------
+    name : str
+    shape : tuple of int
+        (height, width, channels).
+    n_classes : int
+    rescale : (scale, offset)
+        From `nengo_tactile.ann.residual.standardise`.
+    seed : int
+    widths : sequence of int
+
+    Returns
+    -------
+    tf.keras.Model
+    """
+    found = _NAME.fullmatch(str(name))
+    if not found:
+        raise NotationError(
+            f"network {name!r} is no residual or plain network: choose resnet8, resnet20, plain20 "
+            "and so on"
+        )
+    build = {"resnet": residual.resnet, "plain": residual.plain}[found[1]]
+    return build(int(found[2]), tuple(shape), n_classes, seed, rescale, tuple(widths))
+
+
+def write_weights(model, path):
+    """Write a residual or plain network as a file of plain arrays, atomically.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `network_named`, or fine-tuned from one with ClipFloor activations.
+    path : path
+        An .npz file.
+
+    Raises
+    ------
+    ModelFileError
+        For other models, which such a file does not describe.
+    """
+    kinds = [type(layer).__name__ for layer in model.layers]
+    arrays = {
+        f"{layer.name}/{weight.name.split(':')[0].split('/')[-1]}": weight.numpy()
+        for layer in model.layers
+        for weight in layer.weights
+    }
+    try:
+        rescaling = model.layers[kinds.index("Rescaling")]
+        arrays |= {
+            "input/shape": np.array(model.input_shape[1:]),
+            "input/scale": np.array(rescaling.scale, float),
+            "input/offset": np.array(rescaling.offset, float),
+            "input/shortcuts": np.array(int("Add" in kinds)),
+            "input/levels": np.array(
+                model.layers[kinds.index("ClipFloor")].levels if "ClipFloor" in kinds else 0
+            ),
+        }
+        rebuilt = _model(path, arrays)
+    except (ModelFileError, ValueError, KeyError, NotationError) as error:
+        raise ModelFileError(
+            f"{path}: a file of plain arrays describes residual and plain networks, not model "
+            f"'{model.name}' ({error}): write it as .keras or .h5"
+        ) from error
+    del rebuilt
+    files.write_npz(path, **arrays)
+
+
+def read_weights(path):
+    """Read a network from a file of `write_weights`.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    tf.keras.Model
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing or damaged, or describes no residual or plain network.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such file: give an .npz of nengo-tactile train")
+    try:
+        arrays = files.read_npz(path)
+    except Exception as error:  # numpy, zipfile and zlib have error classes of their own
+        raise ModelFileError(
+            f"{path}: no readable .npz without pickles ({type(error).__name__}: {error}): restore "
+            "it, or train again"
+        ) from error
+    try:
+        return _model(path, arrays)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(
+            f"{path}: describes no residual or plain network ({type(error).__name__}: {error}): "
+            "write it with nengo-tactile train, resuming from the training's checkpoint"
+        ) from error
+
+
+def _model(path, arrays):
+    """The network whose sizes are those of its arrays."""
+    missing = [f"input/{name}" for name in _EXTRAS if f"input/{name}" not in arrays]
+    if missing:
+        raise ModelFileError(
+            f"{path}: no array {missing[0]!r}: write it with nengo-tactile train, resuming "
+            "from the training's checkpoint"
+        )
+    extra = {name: arrays[f"input/{name}"] for name in _EXTRAS}
+    weights = {k: v for k, v in arrays.items() if not k.startswith("input/")}
+    channels = weights["conv0/kernel"].shape[2]
+    if extra["shape"].shape != (3,) or extra["shape"][2] != channels:
+        raise ModelFileError(
+            f"{path}: array 'input/shape' is {extra['shape'].tolist()}, 'conv0/kernel' takes "
+            f"images of {channels} channels: restore the file"
+        )
+    blocks = [re.fullmatch(r"block(\d+)_(\d+)_conv1/kernel", name) for name in weights]
+    groups = [int(found[1]) for found in blocks if found]
+    n_groups = max(groups)
+    widths = [weights[f"block{g}_1_conv1/kernel"].shape[-1] for g in range(1, n_groups + 1)]
+    depth = 2 * len(groups) + 2
+    model = network_named(
+        f"{'resnet' if extra['shortcuts'] else 'plain'}{depth}",
+        [int(n) for n in extra["shape"]],
+        weights["logits/bias"].shape[0],
+        (extra["scale"].tolist(), extra["offset"].tolist()),
+        widths=widths,
+    )
+    levels = int(extra["levels"])
+    if levels:
+        model = simplify(model)
+        model = use_clip_floor(model, dict.fromkeys(spiking_layers(model), 1.0), levels)
+    try:
+        load_arrays(model, weights)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    return model
+
+
+def weights_file(name, folder=None):
+    """Path of the trained weights of that name, such as "cifar10-resnet20"; None if not there.
+
+    Parameters
+    ----------
+    name : str
+        Task and network, with a dash between.
+    folder : path, optional
+        Where to look instead of the folder that comes with the package.
+    """
+    folders = _shipped() if folder is None else [Path(folder)]
+    return next((f / f"{name}.npz" for f in folders if (f / f"{name}.npz").is_file()), None)
+
+
+def trained(name, folder=None):
+    """A network with its trained weights.
+
+    Parameters
+    ----------
+    name : str
+        Task and network, with a dash between: "cifar10-resnet20", "mnist-resnet8",
+        "cifar10-resnet20-qcfs" (fine-tuned with quantised activations).
+    folder : path, optional
+        Where to look instead of the folder that comes with the package.
+
+    Returns
+    -------
+    tf.keras.Model
+
+    Raises
+    ------
+    ModelFileError
+        Naming the command that trains it.
+    """
+    path = weights_file(name, folder)
+    if path is None:
+        place = "models/weights" if folder is None else folder
+        raise ModelFileError(
+            f"no trained weights {name!r} in {place}: train them with\n"
+            f"  {train_command(name, Path(place) / f'{name}.npz')}"
+        )
+    return read_weights(path)
+
+
+def find_model(source):
+    """The model that a command line names.
+
+    Parameters
+    ----------
+    source : path or str
+        A .keras, .h5 or .npz file, or the name of weights that come with the package.
+
+    Returns
+    -------
+    tf.keras.Model
+    """
+    from nengo_tactile.ann.keras_files import load_keras
+
+    path = Path(source)
+    if path.suffix == ".npz":
+        return read_weights(path)
+    if not path.exists() and weights_file(str(source)):
+        return trained(str(source))
+    return load_keras(path)
+
+
+def train_command(name, out):
+    """The command line that trains the weights of that name."""
+    task, network, *rest = name.split("-")
+    tuned = f" --fine-tune {task}-{network}" if rest else ""
+    return f"nengo-tactile train {network} --task {task}{tuned} --out {out} --data-dir DATA"
+
+
+def _shipped():
+    """Folders of the weights that come with the package, as in `conversion.shipped_models`."""
+    found = [Path(__file__).parents[2] / "models" / "weights"]
+    # run from a checkout that is not installed, this one is not there
+    with contextlib.suppress(ModuleNotFoundError):
+        root = Path(str(importlib.resources.files("nengo_tactile.models")))
+        found.insert(0, root / "weights")
+    return found

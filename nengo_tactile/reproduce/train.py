@@ -1,0 +1,179 @@
+"""What ``nengo-tactile train`` does."""
+
+import dataclasses
+from pathlib import Path
+
+from nengo_tactile import files
+from nengo_tactile.ann import build, training
+from nengo_tactile.ann.clip_floor import LEVELS
+from nengo_tactile.ann.notation import notation_for, parse
+from nengo_tactile.ann.residual import standardise
+from nengo_tactile.conversion.quantise import fine_tune
+from nengo_tactile.errors import DataError, ModelFileError, NotationError
+from nengo_tactile.reproduce import paths
+from nengo_tactile.reproduce.networks import (
+    is_residual,
+    network_named,
+    read_weights,
+    trained,
+    write_weights,
+)
+from nengo_tactile.reproduce.tasks import epochs_of, images, open_task, task_named
+
+#: Recipes by their names on the command line.
+RECIPES = {**training.RECIPES, "fine-tune": training.FINE_TUNE}
+
+
+def train_model(
+    network,
+    out,
+    task_name="eskin",
+    recipe=None,
+    epochs=None,
+    checkpoint=None,
+    data_dir=None,
+    seed=0,
+    mixed_precision=False,
+    tune_from=None,
+    levels=None,
+    progress=None,
+    say=print,
+):
+    """Train a network on a task and save it.
+
+    Parameters
+    ----------
+    network : str
+        Papers' notation, with the task's image as its input; or "resnet20", "plain20" and so
+        on, which begin with feature standardisation.
+    out : path
+        .keras, .h5, or .npz (plain arrays, see `nengo_tactile.reproduce.networks`).
+    task_name : str
+    recipe : str, optional
+        One of `RECIPES`; by default the one made for such networks.
+    epochs : int, optional
+        Instead of the recipe's.
+    checkpoint : path, optional
+        Rewritten each epoch; training resumes from it.
+    data_dir : path, optional
+    seed : int
+    mixed_precision : bool
+        Compute in bfloat16: see `nengo_tactile.ann.training.Recipe`.
+    tune_from : str or path, optional
+        Go on from these weights (a file of plain arrays, or a name that comes with the
+        package), with quantised activations: see `nengo_tactile.conversion.quantise.fine_tune`.
+    levels : int, optional
+        Of the quantised activations.
+    progress : bool, optional
+    say : callable
+
+    Returns
+    -------
+    tf.keras.Model
+    """
+    out = Path(out)
+    task = task_named(task_name)
+    _check(network, out, task, task_name, tune_from, levels)
+    name, chosen = _recipe(network, task, recipe, epochs, mixed_precision, tune_from)
+    start = None if tune_from is None else _start(tune_from, network)
+    files.check_writable(out.parent)
+    dataset = open_task(task, "train", data_dir)
+    x, y = images(task, dataset, progress=progress)
+    test = images(task, open_task(task, "test", data_dir), progress=progress)
+    data = (x, y) if name == "paper" else epochs_of(task, x, y, seed)
+    if start is None:
+        if is_residual(network):
+            rescale = standardise(x)
+            model = network_named(network, task.shape, len(dataset.classes), rescale, seed)
+        else:
+            model = build(network, seed=seed)
+        training.train(
+            model,
+            data,
+            chosen,
+            seed=seed,
+            checkpoint=checkpoint,
+            progress=progress,
+            description=f"training {network}",
+        )
+    else:
+        say(f"{tune_from}: {training.accuracy(start, *test):.4f} before fine-tuning")
+        model, _ = fine_tune(
+            start,
+            data,
+            paths.calibration_samples(x, seed),
+            LEVELS if levels is None else levels,
+            chosen,
+            seed,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+    write_weights(model, out) if out.suffix == ".npz" else _save_keras(model, out)
+    say(
+        f"{network}, {name} recipe, {chosen.epochs} epochs, seed {seed}: "
+        f"{training.accuracy(model, *test):.4f} of {len(test[1])} test samples; wrote {out}"
+    )
+    return model
+
+
+def _check(network, out, task, task_name, tune_from, levels):
+    """Refuse what cannot be trained or written, before any work."""
+    residual = is_residual(network)
+    if out.suffix not in (".keras", ".h5", ".npz"):
+        raise DataError(f"{out}: the model file must end in .keras, .h5 or .npz")
+    if out.suffix == ".npz" and not residual:
+        raise DataError(
+            f"{out}: .npz is for residual and plain networks (resnet20, plain20): choose .keras"
+        )
+    if tune_from is not None and not residual:
+        raise DataError(f"network {network!r}: fine-tuning takes residual and plain networks")
+    if levels is not None and tune_from is None:
+        raise DataError(
+            f"levels is {levels}, which fine-tuning has alone: give weights to start from "
+            "(--fine-tune)"
+        )
+    if residual:
+        return
+    shape, _ = parse(network)
+    if shape != task.shape:
+        raise NotationError(
+            f"network {network!r} takes {shape}, images of {task_name} are {task.shape}: "
+            f"begin it with {notation_for(task.shape, '...')[:-4]}"
+        )
+
+
+def _recipe(network, task, name, epochs, mixed_precision, tune_from):
+    """Name and recipe: the given one, or the one made for such networks."""
+    if name is None:
+        name = "modern"
+        if tune_from is not None:
+            name = "fine-tune"
+        elif is_residual(network):
+            name = "mnist-resnet" if task.dataset == "mnist" else "modern-resnet"
+    if name not in RECIPES:
+        raise DataError(f"recipe {name!r} is unknown: {', '.join(RECIPES)}")
+    recipe = RECIPES[name]
+    if epochs:
+        recipe = dataclasses.replace(recipe, epochs=epochs)
+    if mixed_precision:
+        recipe = dataclasses.replace(recipe, precision="mixed_bfloat16")
+    return name, recipe
+
+
+def _start(tune_from, network):
+    path = Path(tune_from)
+    model = read_weights(path) if path.suffix == ".npz" else trained(str(tune_from))
+    if model.name != network:
+        raise ModelFileError(f"{tune_from}: holds {model.name}, wanted {network}: give its weights")
+    return model
+
+
+def _save_keras(model, out):
+    """Write a Keras model beside its place, then move it there."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.stem}.partial{out.suffix}")
+    try:
+        model.save(temporary)
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)

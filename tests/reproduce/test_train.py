@@ -1,0 +1,116 @@
+"""Training of residual networks on image data sets, cut down: files, resuming, fine-tuning."""
+
+import numpy as np
+import pytest
+
+from nengo_tactile import files
+from nengo_tactile.ann import residual, training
+from nengo_tactile.ann.augment import cropped_epochs
+from nengo_tactile.errors import DataError, ModelFileError, NotationError
+from nengo_tactile.reproduce import networks, train
+
+QUICK = training.Recipe("sgd", 2, 16, 0.05, "cosine", 0.0, 1e-4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """MNIST's file with 96 made images: a bar whose column is the class."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, n in (("train", 64), ("test", 32)):
+        y = np.arange(n) % 10
+        x = rng.integers(0, 60, (n, 28, 28))
+        for image, label in zip(x, y):
+            image[:, 3 + 2 * label : 5 + 2 * label] += 180
+        arrays |= {f"x_{split}": x.astype(np.uint8), f"y_{split}": y.astype(np.uint8)}
+    path = tmp_path_factory.mktemp("mnist")
+    files.write_npz(path / "mnist.npz", **arrays)
+    return path
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(residual, "WIDTHS", (2, 3, 4))
+    monkeypatch.setattr(networks.network_named, "__defaults__", (0, (2, 3, 4)))
+    monkeypatch.setitem(train.RECIPES, "mnist-resnet", QUICK)
+    monkeypatch.setitem(train.RECIPES, "fine-tune", QUICK)
+
+
+def trained(folder, out, network="resnet8", **options):
+    return train.train_model(
+        network, out, "mnist", data_dir=folder, progress=False, say=str, **options
+    )
+
+
+def test_train_writes_plain_arrays_and_resumes(folder, small, tmp_path):
+    lines = []
+    out = tmp_path / "mnist-resnet8.npz"
+    model = train.train_model(
+        "resnet8",
+        out,
+        "mnist",
+        checkpoint=tmp_path / "c.npz",
+        data_dir=folder,
+        progress=False,
+        say=lines.append,
+    )
+    assert "mnist-resnet recipe, 2 epochs" in lines[-1]
+    assert "32 test samples" in lines[-1]
+    x = files.read_npz(folder / "mnist.npz")["x_test"][..., None].astype(np.float32)
+    np.testing.assert_array_equal(networks.trained("mnist-resnet8", tmp_path)(x), model(x))
+    # a finished training is taken from its checkpoint
+    before = (tmp_path / "c.npz").stat().st_mtime_ns
+    again = trained(folder, tmp_path / "m.keras", checkpoint=tmp_path / "c.npz")
+    np.testing.assert_allclose(again(x), model(x), atol=1e-5)
+    assert (tmp_path / "c.npz").stat().st_mtime_ns == before
+    with pytest.raises(ModelFileError, match="another network"):
+        trained(folder, out, "plain8", checkpoint=tmp_path / "c.npz")
+
+
+def test_training_is_that_of_the_parts(folder, small, tmp_path):
+    """Standardised, cropped by 2 pixels, never mirrored; seed of network, crops and order."""
+    checkpoint = tmp_path / "c.npz"
+    model = trained(folder, tmp_path / "m.npz", seed=3, checkpoint=checkpoint)
+    stored = files.read_npz(folder / "mnist.npz")
+    x, y = stored["x_train"][..., None], stored["y_train"].astype(np.int64)
+    own = residual.resnet(8, (28, 28, 1), rescale=residual.standardise(x), seed=3, widths=(2, 3, 4))
+    data = cropped_epochs(x, y, 3, pixels=2, mirror=False)
+    # a checkpoint is refused unless network, recipe, seed and data are the same to the bit
+    training.train(own, data, QUICK, seed=3, checkpoint=checkpoint, progress=False)
+    for weight, wanted in zip(model.get_weights(), own.get_weights()):
+        np.testing.assert_array_equal(weight, wanted)
+
+
+def test_fine_tuning(folder, small, tmp_path):
+    start = tmp_path / "mnist-resnet8.npz"
+    trained(folder, start)
+    tuned = trained(
+        folder, tmp_path / "tuned.npz", tune_from=start, levels=4, recipe="fine-tune", epochs=1
+    )
+    layers = [layer for layer in tuned.layers if type(layer).__name__ == "ClipFloor"]
+    assert len(layers) == 7
+    assert {layer.levels for layer in layers} == {4}
+    assert networks.read_weights(tmp_path / "tuned.npz").name == "resnet8"
+    with pytest.raises(ModelFileError, match="plain8"):
+        trained(folder, tmp_path / "x.npz", "plain8", tune_from=start)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"network": "10x10-6c4-10o"}, NotationError, "28x28"),
+        ({"network": "28x28-6c4-10o", "out": "m.npz"}, DataError, "resnet20"),
+        ({"out": "m.txt"}, DataError, r"\.npz"),
+        ({"recipe": "slow"}, DataError, "modern-resnet"),
+        ({"levels": 4}, DataError, "--fine-tune"),
+        ({"network": "28x28-6c4-10o", "tune_from": "w.npz"}, DataError, "fine-tuning"),
+        ({"tune_from": "missing.npz"}, ModelFileError, "missing.npz"),
+        ({"network": "resnet9"}, NotationError, "depth is 9"),
+    ],
+)
+def test_bad_input(options, error, words, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = {"network": "resnet8", "out": "m.keras", **options}
+    with pytest.raises(error, match=words):
+        train.train_model(**options, task_name="mnist", data_dir=folder, progress=False, say=str)
+    assert list(tmp_path.iterdir()) == []
