@@ -101,6 +101,8 @@ def activation_scales(
     the memory). Where all activations but a few are zero, so that the percentile of all is zero,
     it is the percentile of those that are not. A clipped ReLU's scale is at most its
     ``max_value``; it has one for all channels, and so does ClipFloor, whose scale is its ceiling.
+    A LeakyReLU's values below zero count as what came in, because a neuron's negative spikes end
+    at one a step too.
 
     Parameters
     ----------
@@ -117,7 +119,8 @@ def activation_scales(
     ConversionError
         For a layer that is never active.
     """
-    histograms = _histograms(model, layer_names, x, percentile, batch_size, channelwise)
+    slopes = {name: float(getattr(model.get_layer(name), "alpha", 0)) for name in layer_names}
+    histograms = _histograms(model, layer_names, x, percentile, batch_size, channelwise, slopes)
     scales = {}
     for name, histogram in histograms.items():
         layer = model.get_layer(name)
@@ -180,8 +183,12 @@ class _Histogram:
         return value if zero_is is None else np.where(rank <= zeros, zero_is, value)
 
 
-def _histograms(model, layer_names, x, percentile, batch_size, channelwise):
-    """{layer name: `_Histogram`} over two passes through the data."""
+def _histograms(model, layer_names, x, percentile, batch_size, channelwise, slopes=None):
+    """{layer name: `_Histogram`} over two passes through the data.
+
+    Values below zero of the layers with a slope are divided by it.
+    """
+    slopes = slopes or {}
     if not 0 < percentile <= 100:
         raise DataError(f"percentile is {percentile}: choose one above 0 and at most 100")
     tf = stack.tensorflow()
@@ -195,7 +202,10 @@ def _histograms(model, layer_names, x, percentile, batch_size, channelwise):
             for name, value in zip(
                 layer_names, run(tf.constant(x[start : start + batch_size], tf.float32))
             ):
-                value = np.abs(value.numpy())
+                value = value.numpy()
+                if slopes.get(name):
+                    value = np.where(value < 0, value / slopes[name], value)
+                value = np.abs(value)
                 yield name, value.reshape(-1, value.shape[-1] if channelwise else 1)
 
     tops = {}

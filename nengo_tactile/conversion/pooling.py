@@ -5,7 +5,6 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.conversion.activations import rectifier
 from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild, walk
-from nengo_tactile.errors import ConversionError
 
 MAX_POOLING = ("MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D")
 
@@ -72,11 +71,12 @@ def _keeps_values(layer):
 
 
 def merge_average_pooling(model):
-    """Merge average pooling into the convolution or dense layer that reads it.
+    """Merge average pooling into the convolutions and dense layers that read it.
 
     Both are linear, so pooling over ``p x p`` followed by a ``k x k`` convolution is one
-    convolution with a kernel of side ``(k - 1) * pool stride + p``. It saves a layer of
-    neurons, and the Loihi emulator has no pooling of its own.
+    convolution with a kernel of side ``(k - 1) * pool stride + p``. It saves adding up in between,
+    for which the Loihi emulator has no place. A pooling that not all its readers can take in
+    exactly stays as it is.
 
     Parameters
     ----------
@@ -87,24 +87,19 @@ def merge_average_pooling(model):
     -------
     tf.keras.Model
         Same function.
-
-    Raises
-    ------
-    ConversionError
-        If the pooling's reader cannot take it in, naming both layers.
     """
     tf = stack.tensorflow()
     model = functional(model)
     readers = consumers(model)
     by_name = {layer.name: layer for layer in model.layers}
-    pooling, merged = {}, {}  # names of the layers that take a pooling in
+    pooling, merged = {}, set()  # names of the layers that take a pooling in; of the poolings
 
     for layer in model.layers:
-        if type(layer).__name__ not in ("AveragePooling2D", "GlobalAveragePooling2D"):
-            continue
-        for target in _weighted_readers(layer, readers, by_name):
-            pooling[target.name] = layer
-        merged[layer.name] = layer
+        if type(layer).__name__ in ("AveragePooling2D", "GlobalAveragePooling2D"):
+            targets = _weighted_readers(layer, layer, readers, by_name)
+            if targets:
+                pooling.update({target.name: layer for target in targets})
+                merged.add(layer.name)
 
     def replace(layer, inputs):
         if layer.name in merged:
@@ -133,32 +128,31 @@ def merge_average_pooling(model):
     return rebuild(model, replace)
 
 
-def _weighted_readers(pool, readers, by_name):
-    """The conv and dense layers that read a pooling, directly or through Flatten."""
+def _weighted_readers(layer, pool, readers, by_name):
+    """The conv and dense layers that take a pooling in, past Flatten; empty if not all can."""
+    if getattr(pool, "padding", "valid") != "valid" or pool.data_format != "channels_last":
+        return []
     found = []
-    for name in readers[pool.name]:
+    for name in readers[layer.name]:
         reader = by_name[name]
         kind = type(reader).__name__
         if kind == "Flatten":
-            found += _weighted_readers(reader, readers, by_name)
-        elif kind == "Dense" or (kind == "Conv2D" and _takes_pooling(reader)):
+            behind = _weighted_readers(reader, pool, readers, by_name)
+            if not behind:
+                return []
+            found += behind
+        elif (kind == "Dense" and len(reader.input_shape) == 2) or (
+            kind == "Conv2D" and _takes_pooling(reader)
+        ):
             found.append(reader)
         else:
-            raise ConversionError(
-                f"layer '{pool.name}' ({type(pool).__name__}) is read by '{name}' ({kind}), which "
-                "cannot take it in: let a Dense or a Conv2D with padding='valid' follow, or use "
-                "strides in the convolution before instead of pooling"
-            )
-    if not found:
-        raise ConversionError(
-            f"layer '{pool.name}' ({type(pool).__name__}) ends the network: "
-            "let a Dense layer read it"
-        )
+            return []
     return found
 
 
 def _takes_pooling(conv):
-    return conv.padding == "valid" or tuple(conv.kernel_size) == (1, 1)
+    whole = conv.padding == "valid" or tuple(conv.kernel_size) == (1, 1)
+    return whole and tuple(conv.dilation_rate) == (1, 1)
 
 
 def _pool_geometry(pool):

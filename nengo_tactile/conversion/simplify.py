@@ -16,6 +16,7 @@ INACTIVE = (
     "GaussianDropout",
     "AlphaDropout",
     "ActivityRegularization",
+    "Identity",
 )
 _SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
 #: Layer types with weights and a fused activation.

@@ -264,10 +264,12 @@ class _Reader:
             )
         shape = tuple(output.shape[1:])
         windows = pooling_windows(layer, tuple(tensor.shape[1:]))
-        link = Link(source, maps.Routing(windows.reshape(-1), int(np.prod(tensor.shape[1:]))))
-        zeros = np.zeros(int(np.prod(shape)), np.float32)
-        self.found.append(Stage(layer.name, "max-pool", shape, (link,), zeros, windows=windows))
-        self.made[id(output)] = layer.name
+        slots = windows.reshape(-1)
+        link = Link(source, maps.Routing(slots, int(np.prod(tensor.shape[1:]))))
+        bias = self.constants[layer.name][slots].astype(np.float32)
+        name = layer.name
+        self.found.append(Stage(name, name, "max-pool", shape, (link,), bias, windows=windows))
+        self.made[id(output)] = name
 
     def _source(self, tensor):
         """Name of the stage whose output ``tensor`` is; makes a relay for it if there is none."""
@@ -298,7 +300,12 @@ class _Reader:
                 kind, [1 / len(inputs)] * len(inputs)
             )
             for one, sign in zip(inputs, factors):
-                yield from self._links(one, target, factor * sign)
+                if one.shape == tensor.shape:
+                    yield from self._links(one, target, factor * sign)
+                    continue
+                size = int(np.prod(one.shape[1:]))
+                indices = _spread(tuple(one.shape[1:]), tuple(tensor.shape[1:]))
+                yield Link(self._source(one), maps.Routing(indices, size, factor * sign), target)
         elif kind in ("Concatenate", "ZeroPadding1D", "ZeroPadding2D"):
             for one, places in zip(inputs, _places(layer, inputs)):
                 chosen = places if target is None else target[places]
@@ -318,6 +325,12 @@ def _repeats(layer):
     return kind == "UpSampling1D" or (
         kind == "UpSampling2D" and getattr(layer, "interpolation", "nearest") == "nearest"
     )
+
+
+def _spread(shape, wide):
+    """Which value of an array stands where when it is broadcast, (n_out,) array."""
+    numbers = np.arange(int(np.prod(shape))).reshape(shape)
+    return np.broadcast_to(numbers, wide).reshape(-1)
 
 
 def _places(layer, inputs):

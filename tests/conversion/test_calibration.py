@@ -111,6 +111,14 @@ def test_scales_are_percentiles_below_the_ceiling(channels, values):
     assert each["clipped"] == 0.75
 
 
+def test_what_enters_a_leaky_relu_scales_it(channels, values):
+    """Negative spikes are as many as positive ones at the same input of the other sign."""
+    one = activation_scales(channels, ["leaky"], values, 100)["leaky"]
+    assert one == pytest.approx(np.abs(values).max(), rel=1e-6)
+    each = activation_scales(channels, ["leaky"], values, 100, channelwise=True)["leaky"]
+    assert each == pytest.approx(np.abs(values).max(axis=(0, 1)), rel=1e-6)
+
+
 def test_a_layer_that_is_seldom_active_has_a_scale(channels):
     x = np.full((200, 6, 3), -1.0)
     x[3, 0] = 2.0  # 1 of 1200 values of a channel

@@ -65,19 +65,49 @@ def test_two_pools_in_one_network():
 
 
 @pytest.mark.parametrize(
-    ("readers", "message"),
+    "readers",
     [
-        (lambda la: [la.ReLU(name="r"), la.Flatten(), la.Dense(2)], r"'pool' .*read by 'r'"),
-        (lambda la: [conv(2, 3, padding="same", name="c"), la.Flatten(), la.Dense(2)], "'c'"),
-        (lambda la: [la.AveragePooling2D(2, name="p"), la.Flatten(), la.Dense(2)], "'p'"),
-        (lambda la: [], "'pool' .*ends the network"),
+        lambda la: [la.ReLU(), la.Flatten(), la.Dense(2)],
+        lambda la: [conv(2, 3, padding="same"), la.Flatten(), la.Dense(2)],
+        lambda la: [conv(2, 2, dilation_rate=2), la.Flatten(), la.Dense(2)],
+        lambda la: [la.Dense(2), la.Flatten(), la.Dense(2)],  # on a map, not on all of it
+        lambda la: [la.AveragePooling2D(2, strides=1), la.ReLU()],
+        lambda la: [],
     ],
 )
-def test_pooling_that_cannot_be_merged(readers, message):
+def test_pooling_that_cannot_be_merged_stays(readers):
     layers = keras().layers
-    model = chain(layers.AveragePooling2D(2, name="pool"), *readers(layers))
-    with pytest.raises(ConversionError, match=message):
-        merge_average_pooling(model)
+    model = chain(layers.AveragePooling2D((2, 1), name="pool"), *readers(layers))
+    same = apply_pass(merge_average_pooling, model)
+    assert kinds(same) == kinds(model)
+    assert_same(model, same)
+
+
+def test_pooling_stays_when_one_of_its_readers_cannot_take_it_in():
+    layers = keras().layers
+    inputs = keras().Input(SHAPE)
+    pooled = layers.AveragePooling2D(2)(inputs)
+    flat = layers.Flatten()
+    outputs = [layers.Dense(2)(flat(pooled)), layers.Dense(2)(layers.Flatten()(conv(2, 2)(pooled)))]
+    merging = layers.Add()(outputs)
+    model = randomised(keras().Model(inputs, merging))
+    merged = merge_average_pooling(model)
+    assert "AveragePooling2D" not in kinds(merged)
+    assert_same(model, merged)
+    other = layers.Dense(2)(layers.Flatten()(layers.ReLU()(pooled)))
+    model = randomised(keras().Model(inputs, layers.Add()([merging, other])))
+    kept = merge_average_pooling(model)
+    assert kinds(kept) == kinds(model)
+    assert_same(model, kept)
+
+
+def test_pooling_with_incomplete_windows_stays():
+    layers = keras().layers
+    pool = layers.AveragePooling2D(2, padding="same")
+    model = chain(pool, conv(2, 2), layers.Flatten(), layers.Dense(2))
+    kept = merge_average_pooling(model)
+    assert kinds(kept) == kinds(model)
+    assert_same(model, kept)
 
 
 def rectifier(kind):
