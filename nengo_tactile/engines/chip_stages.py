@@ -14,9 +14,10 @@ FLOOR = -100.0
 
 
 def chip_stages(stages, first_layer):
-    """The stages with shortcuts as convolutions of 1 x 1.
+    """The stages with shortcuts as convolutions of 1 x 1, and sequences as images of width 1.
 
     nengo-loihi makes a full matrix of an identity; as a convolution it is one weight a channel.
+    It has convolutions of two dimensions only.
 
     Parameters
     ----------
@@ -72,10 +73,22 @@ def check_stage(stage, first_layer):
                 f"concatenation) with what comes from '{link.source}', which the chip's "
                 "connections cannot; use convolutions and Add"
             )
+        if (
+            isinstance(link.map, maps.TransposedConvolution)
+            and link.map.padding == "same"
+            and max(link.map.strides) > 1
+        ):
+            raise EngineError(
+                f"layer '{stage.name}' (transposed convolution): padding is 'same' with strides "
+                f"{link.map.strides}, which nengo-loihi puts a pixel too far up and left; use "
+                "padding='valid'"
+            )
 
 
 def _as_convolution(link, shape):
-    """Identity and diagonal maps of images as convolutions; others as they are."""
+    """Identity and diagonal maps of images as convolutions over two axes; others as they are."""
+    if isinstance(link.map, (maps.Convolution, maps.TransposedConvolution)):
+        return dataclasses.replace(link, map=_two_dimensional(link.map))
     if shape is None or len(shape) != 3 or not isinstance(link.map, (maps.Diagonal, maps.Routing)):
         return link
     channels = shape[-1]
@@ -92,6 +105,20 @@ def _as_convolution(link, shape):
     kernel = np.diag(weights).astype(np.float32)[None, None]
     convolution = maps.Convolution(kernel, (1, 1), "valid", shape, shape)
     return dataclasses.replace(link, map=convolution)
+
+
+def _two_dimensional(convolution):
+    """A convolution of sequences as one of images of width 1."""
+    if len(convolution.input_shape) == 3:
+        return convolution
+    (n, channels), (m, filters) = convolution.input_shape, convolution.output_shape
+    return dataclasses.replace(
+        convolution,
+        kernel=convolution.kernel[:, None],
+        strides=(*convolution.strides, 1),
+        input_shape=(n, 1, channels),
+        output_shape=(m, 1, filters),
+    )
 
 
 def register_neurons():

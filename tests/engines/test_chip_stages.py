@@ -1,0 +1,71 @@
+"""Convolutions as nengo-loihi lays them out, against Keras."""
+
+import numpy as np
+import pytest
+
+from nengo_tactile import stack
+from nengo_tactile.conversion.linear_maps import Routing
+from nengo_tactile.conversion.mapping import linear_map
+from nengo_tactile.conversion.stages import Link, Stage
+from nengo_tactile.engines.chip_stages import chip_stages
+from nengo_tactile.errors import EngineError
+
+
+def matrix_on_chip(transform):
+    """(n_in, n_out) weights, read from nengo-loihi's axons, weights and indices."""
+    from nengo_loihi.conv import conv2d_loihi_weights
+
+    weights, indices, axon_to_weights, offsets = conv2d_loihi_weights(transform)
+    channels = transform.input_shape.n_channels
+    matrix = np.zeros((transform.input_shape.size, transform.output_shape.size))
+    for axon in np.flatnonzero(offsets >= 0):
+        kind = axon_to_weights[axon]
+        for channel in range(channels):
+            row = matrix[axon * channels + channel]
+            np.add.at(row, offsets[axon] + indices[kind][channel], weights[kind][channel])
+    return matrix
+
+
+def stages_with(link, shape):
+    before = Stage("before", "before", "neurons", shape, (), np.zeros(1))
+    return [before, Stage("after", "after", "neurons", (), (link,), np.zeros(1))]
+
+
+def made(kind, shape, **options):
+    """A Keras layer with random weights, its map, and its matrix by probing."""
+    layer = getattr(stack.tensorflow().keras.layers, kind)(use_bias=False, **options)
+    n = int(np.prod(shape))
+    pixels = np.eye(n, dtype=np.float32).reshape(n, *shape)
+    layer(pixels)
+    rng = np.random.default_rng(0)
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+    response = layer(pixels).numpy()
+    return linear_map(layer, shape, response.shape[1:]), response.reshape(n, -1)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("transpose", ["", "Transpose"])
+@pytest.mark.parametrize("shape", [(7, 3), (5, 4, 3)])
+def test_weights_on_the_chip_are_keras(shape, transpose, strides, padding):
+    stack.nengo_loihi()
+    kind = f"Conv{len(shape) - 1}D{transpose}"
+    found, wanted = made(kind, shape, filters=2, kernel_size=3, strides=strides, padding=padding)
+    stages = stages_with(Link("before", found), shape)
+    if transpose and strides > 1 and padding == "same":
+        with pytest.raises(EngineError, match=r"'after' .*padding is 'same'.*use padding='valid'"):
+            chip_stages(stages, "host")
+        if len(shape) == 3:  # what the refusal is for
+            assert np.abs(matrix_on_chip(found.transform(1.0)) - wanted).max() > 0.1
+        return
+    link = chip_stages(stages, "host")[1].links[0]
+    assert np.abs(matrix_on_chip(link.map.transform(1.0)) - wanted).max() < 1e-6
+
+
+def test_shortcuts_are_convolutions_of_one_pixel():
+    stack.nengo_loihi()
+    shape = (4, 3, 2)
+    link = Link("before", Routing(None, 24, 0.5))
+    found = chip_stages(stages_with(link, shape), "host")[1].links[0].map
+    assert found.kernel.shape == (1, 1, 2, 2)
+    assert (matrix_on_chip(found.transform(2.0)) == np.eye(24)).all()
