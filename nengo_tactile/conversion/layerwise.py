@@ -25,7 +25,7 @@ class Simulation:
 
     Attributes
     ----------
-    logits : (n_samples, n_steps, n_outputs) float32 array
+    logits : (n_samples, n_steps, ...) float32 array
         Read-out after each step: the mean of the last layer's output over the steps so far.
     rates : dict of str to float32 array of the shape of a sample
         Mean spikes a step of each neuron of each `RateIF` layer over samples and steps;
@@ -82,7 +82,7 @@ def simulate(model, x, n_steps, batch_size=32, record=()):
         For inputs of another shape, or fewer than one step.
     """
     network = Network(model)
-    x, n_steps = _checked(network, x, n_steps)
+    x, n_steps = checked(network, x, n_steps)
     for name in record:
         if name not in network.neurons:
             raise ConversionError(
@@ -98,8 +98,8 @@ def simulate(model, x, n_steps, batch_size=32, record=()):
         for first in range(0, n_steps, STEPS_AT_ONCE):
             steps.append(network.advance(state, min(STEPS_AT_ONCE, n_steps - first)))
         steps = np.concatenate(steps)  # (steps, samples, outputs)
-        so_far = np.cumsum(steps, 0, float) / np.arange(1, n_steps + 1)[:, None, None]
-        logits.append(so_far.swapaxes(0, 1).astype(np.float32))
+        so_far = np.cumsum(steps, 0, float).T / np.arange(1, n_steps + 1)
+        logits.append(so_far.T.swapaxes(0, 1).astype(np.float32))
         for name, fired in state.counts.items():
             rates[name] += fired.sum(0, dtype=float)
             histograms[name] += np.bincount(fired.ravel(), minlength=n_steps + 1)
@@ -113,7 +113,8 @@ def simulate(model, x, n_steps, batch_size=32, record=()):
     )
 
 
-def _checked(network, x, n_steps):
+def checked(network, x, n_steps):
+    """Inputs as float32 and steps as an int, or an error that says what is wrong with them."""
     from nengo_tactile.conversion.calibration import check_calibration
 
     if n_steps != int(n_steps) or n_steps < 1:

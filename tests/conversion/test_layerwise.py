@@ -203,3 +203,13 @@ def test_bad_calls_are_refused():
     relu = keras.Model(inputs, layers().ReLU(name="r")(inputs))
     with pytest.raises(ConversionError, match=r"layer 'r' \(ReLU\): is neither linear nor"):
         simulate(relu, np.zeros((1, 3)), 4)
+
+
+def test_a_read_out_that_is_a_map():
+    keras = stack.tensorflow().keras
+    inputs = keras.Input((3, 3, 2))  # as many steps as rows
+    model = keras.Model(inputs, neurons("n", start=0.0)(layers().Rescaling(0.5)(inputs)))
+    x = np.random.default_rng(0).integers(-4, 5, (2, 3, 3, 2)) / 4
+    steps = np.arange(1, 4)[:, None, None, None]
+    wanted = np.clip(np.floor(steps * x[:, None] / 2), 0, steps) / steps
+    assert np.allclose(simulate(model, x, 3).logits, wanted)

@@ -1,0 +1,140 @@
+"""Calibration brings rates nearer to the network without spikes, also on other samples."""
+
+import numpy as np
+import pytest
+
+from nengo_tactile import stack
+from nengo_tactile.ann.integrate_fire import rate_if_layer
+from nengo_tactile.conversion.calibration import activation_scales
+from nengo_tactile.conversion.layerwise import simulate
+from nengo_tactile.conversion.normalise import is_activation, normalise
+from nengo_tactile.conversion.passes import use_if
+from nengo_tactile.conversion.spike_calibration import calibrate
+from nengo_tactile.errors import ConversionError, DataError
+
+
+def layers():
+    return stack.tensorflow().keras.layers
+
+
+def residual(activation_first=False, leaky=False, **settings):
+    """Normalised residual network of random weights on 8 x 8 images, as `RateIF` layers."""
+    keras, la = stack.tensorflow().keras, layers()
+
+    def relu(x):
+        return la.LeakyReLU(0.25)(x) if leaky else la.Activation("relu")(x)
+
+    def conv(x):
+        return la.Conv2D(8, 3, padding="same")(x)
+
+    inputs = keras.Input((8, 8, 3))
+    x = conv(inputs) if activation_first else relu(conv(inputs))
+    for _ in range(2):
+        y = conv(relu(conv(relu(x) if activation_first else x)))
+        x = la.Add()([x, y])  # activation first: two layers read the sum
+        x = x if activation_first else relu(x)
+    x = la.MaxPooling2D(2)(relu(x) if activation_first else x)
+    model = keras.Model(inputs, la.Dense(10)(la.GlobalAveragePooling2D()(x)))
+    rng = np.random.default_rng(0)
+    weights = [
+        rng.normal(0, np.sqrt(2 / np.prod(w.shape[:-1])), w.shape)
+        if len(w.shape) > 1
+        else rng.normal(0, 0.3, w.shape)
+        for w in model.weights
+    ]
+    model.set_weights(weights)
+    names = [layer.name for layer in model.layers if is_activation(layer)]
+    return use_if(normalise(model, activation_scales(model, names, images(0))), **settings)
+
+
+def images(seed, n=48):
+    return np.random.default_rng(seed).normal(size=(n, 8, 8, 3)).astype(np.float32)
+
+
+def readout_error(model, x, n_steps):
+    return np.sqrt(np.mean((simulate(model, x, n_steps).logits[:, -1] - model(x).numpy()) ** 2))
+
+
+@pytest.mark.parametrize("what", ["bias", "potential"])
+@pytest.mark.parametrize("n_steps", [8, 16])
+@pytest.mark.parametrize("per_neuron", [False, True])
+def test_other_samples_are_read_out_better(what, n_steps, per_neuron):
+    model = residual()
+    before = model.get_weights()
+    new = calibrate(model, images(0), n_steps, what, per_neuron, batch_size=24)
+    assert all((a == b).all() for a, b in zip(model.get_weights(), before))
+    held_out = images(1)
+    assert np.array_equal(new(held_out), model(held_out))  # the static function stays
+    error = readout_error(new, held_out, n_steps)
+    assert error < (0.7 if n_steps == 8 else 0.95) * readout_error(model, held_out, n_steps)
+
+
+@pytest.mark.parametrize(
+    ("what", "settings"),
+    [("bias", {"leaky": True}), ("potential", {}), ("potential", {"gain": 0.8, "amplitude": 1.25})],
+)
+def test_mean_rates_come_nearer_in_every_channel(what, settings):
+    n_steps, x = 8, images(0)
+    model = residual(**settings)
+    new = calibrate(model, x, n_steps, what)
+    keras, first = stack.tensorflow().keras, True
+    for layer in model.layers:
+        if type(layer).__name__ != "RateIF":
+            continue
+        mean = {}
+        for net in (model, new):
+            tensor = net.get_layer(layer.name).output
+            part = keras.Model(net.inputs, tensor)  # it ends in spikes, read out as they are
+            spikes = simulate(part, x, n_steps).logits[:, -1]
+            static = keras.Model(net.inputs, tensor)(x).numpy()
+            mean[net] = (static - spikes).mean((0, 1, 2))
+        if first:  # nothing before it has changed
+            assert (np.abs(mean[new]) <= np.abs(mean[model]) + 1e-6).all()
+        assert np.abs(mean[new]).mean() < 0.3 * np.abs(mean[model]).mean()
+        first = False
+
+
+def test_only_the_asked_weights_change():
+    model = residual()
+    for what, changed in (("bias", 1), ("potential", 0)):
+        new = calibrate(model, images(0, 16), 8, what)
+        for layer, old in zip(new.layers, model.layers):
+            for index, (a, b) in enumerate(zip(layer.get_weights(), old.get_weights())):
+                moved = type(layer).__name__ == "RateIF" and index == changed
+                assert np.array_equal(a, b) != moved
+
+
+def test_constant_currents_by_hand():
+    keras = stack.tensorflow().keras
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, rate_if_layer()(name="n", start=0.0)(inputs))
+    # 0.3 thresholds a step, and 0.05 more, fire once in 4 steps: nothing is gained; a neuron that
+    # fires at every step lacks nothing
+    layer = calibrate(model, np.array([[0.3, 2.0]]), 4, "bias").get_layer("n")
+    assert [w.tolist() for w in layer.get_weights()] == [[0, 0], [0, 0]]
+    # 0.2 does not fire in 4 steps and 0.3 does once: (0.2 + 0.05) / 2 lack, four times that is half
+    # a threshold, with which both fire once, one too much and one too little by the same
+    x = np.array([[0.2, -1.0], [0.3, -1.0]])
+    new = calibrate(model, x, 4, "potential", per_neuron=True)
+    start, shift = new.get_layer("n").get_weights()
+    assert start == pytest.approx([0.5, 0]) and shift.tolist() == [0, 0]
+    assert simulate(new, x, 4).logits[:, -1].tolist() == [[0.25, 0.0], [0.25, 0.0]]
+
+
+def test_any_minibatch_gives_the_same_network():
+    model = residual(activation_first=True)
+    one, other = (calibrate(model, images(0, 20), 8, batch_size=size) for size in (20, 7))
+    for a, b in zip(one.get_weights(), other.get_weights()):
+        assert np.allclose(a, b, atol=1e-5)
+    held_out = images(1)
+    assert readout_error(one, held_out, 8) < 0.8 * readout_error(model, held_out, 8)
+
+
+def test_bad_calls_are_refused():
+    model = residual()
+    with pytest.raises(ConversionError, match="what is 'weights'"):
+        calibrate(model, images(0), 8, "weights")
+    with pytest.raises(DataError, match=r"input: shape \(4, 8, 8\)"):
+        calibrate(model, np.zeros((4, 8, 8)), 8)
+    with pytest.raises(DataError, match="n_steps is 0"):
+        calibrate(model, images(0), 0)
