@@ -1,0 +1,189 @@
+"""Error compensation: weights slightly larger where spikes get lost (Spiking ResNet, section 3.3).
+
+Discretisation errors add up over depth and lower the firing rates (figure 3). A factor on the
+weights of the spikes that arrive brings them back; it is searched between 1 and the reciprocal of
+the last layer's maximum firing rate.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile.ann.integrate_fire import rate_if_layer
+from nengo_tactile.ann.training import predict
+from nengo_tactile.conversion.graph import functional, rebuild
+from nengo_tactile.conversion.layerwise import Network, simulate
+from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.progress import track
+
+
+@dataclasses.dataclass(frozen=True)
+class CompensationTrial:
+    """One candidate and how it did on the calibration samples.
+
+    Attributes
+    ----------
+    layer : str or None
+        The layer whose factor it is; None for all.
+    factor : float
+    error : float
+        How far the read-out is from the static network's logits after the last step: root mean
+        square over samples and classes, each sample's values brought to mean 0 and SD 1.
+    accuracy : float
+        Share of samples with the right label, or without labels the static network's winner.
+    """
+
+    layer: str | None
+    factor: float
+    error: float
+    accuracy: float
+
+
+def max_rates(model, x, n_steps, percentile=99.9, batch_size=32):
+    """Maximum firing rate of each layer of neurons, in spikes a step (paper, figure 3).
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        With `RateIF` layers.
+    x : (n_samples, ...) array
+    n_steps : int
+    percentile : float
+        Over neurons and samples. The one that the layers were normalised with makes it 1 in every
+        layer without spikes, so what it lacks is lost to discretisation; 100 is the maximum, at
+        which some neuron is saturated in most networks.
+    batch_size : int
+
+    Returns
+    -------
+    dict of str to float
+        In the order of computation.
+    """
+    simulation = simulate(model, x, n_steps, batch_size)
+    return {name: simulation.rate_at(name, percentile) for name in simulation.histograms}
+
+
+def with_compensation(model, factors):
+    """Set compensation factors.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+    factors : float or dict of str to float
+        For all `RateIF` layers, or by name for some.
+
+    Returns
+    -------
+    tf.keras.Model
+    """
+    layer_class = rate_if_layer()
+
+    def replace(layer, inputs):
+        if not isinstance(layer, layer_class):
+            return None
+        factor = factors.get(layer.name) if isinstance(factors, dict) else factors
+        if factor is None:
+            return None
+        new = layer_class.from_config({**layer.get_config(), "compensation": float(factor)})
+        output = new(inputs[0])
+        new.set_weights(layer.get_weights())
+        return output
+
+    return rebuild(functional(model), replace)
+
+
+def search_compensation(
+    model,
+    x,
+    n_steps,
+    per_layer=False,
+    n_candidates=5,
+    labels=None,
+    percentile=99.9,
+    batch_size=32,
+    progress=None,
+):
+    """Choose the compensation factor on calibration samples.
+
+    The factor whose read-out comes closest to the network without spikes wins, not the most
+    accurate one: on a few hundred samples accuracies differ by chance.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        With `RateIF` layers.
+    x : (n_samples, ...) array
+        Calibration data, never test data.
+    n_steps : int
+    per_layer : bool
+        A factor for each layer instead of one for all: layer after layer in the order of
+        computation, each with the factors found before it.
+    n_candidates : int
+        Factors tried between 1 (which is tried too) and the reciprocal of the last layer's
+        maximum firing rate, at equal distances, both ends left out. None where that rate is 1.
+    labels : (n_samples,) int array, optional
+        Only for the trials' accuracy.
+    percentile : float
+        See `max_rates`.
+    batch_size : int
+    progress : bool, optional
+
+    Returns
+    -------
+    model : tf.keras.Model
+        With the chosen factors in its `RateIF` layers.
+    trials : list of CompensationTrial
+        In the order tried.
+
+    Raises
+    ------
+    ConversionError
+        If the last layer of neurons never fires.
+    DataError
+        If there are not as many labels as samples, or no candidates.
+    """
+    if n_candidates < 1:
+        raise DataError(f"n_candidates is {n_candidates}: try at least one")
+    if labels is not None and len(labels) != len(x):
+        raise DataError(f"{len(labels)} labels for {len(x)} samples: give one for each")
+    logits = predict(functional(model), x)
+    labels = logits.argmax(1) if labels is None else np.asarray(labels)
+    network = Network(model)
+    # a constant current is never enlarged
+    names = [name for name in network.neurons if network.sources[name][0] not in network.constant]
+    trials = []
+
+    def run(candidate, layer, factor):
+        simulation = simulate(candidate, x, n_steps, batch_size)
+        last = simulation.logits[:, -1]
+        error = float(np.sqrt(np.mean((standardised(last) - standardised(logits)) ** 2)))
+        accuracy = float((last.argmax(1) == labels).mean())
+        trials.append(CompensationTrial(layer, float(factor), error, accuracy))
+        return error, simulation
+
+    best = with_compensation(model, 1.0)
+    least, simulation = run(best, None, 1.0)
+    name = network.neurons[-1]
+    highest = simulation.rate_at(name, percentile)
+    if highest == 0:
+        raise ConversionError(
+            f"layer '{name}' (RateIF): fires at rate 0 at the {percentile} percentile, so there is "
+            f"no factor to search up to; give more than {n_steps} steps"
+        )
+    factors = np.linspace(1, 1 / highest, n_candidates + 2)[1:-1] if highest < 1 else []
+    settings = [(layer, factor) for layer in (names if per_layer else [None]) for factor in factors]
+    chosen = {}
+    for layer, factor in track(settings, "searching compensation", progress=progress):
+        trial = {**chosen, layer: factor} if per_layer else factor
+        candidate = with_compensation(model, trial)
+        error, _ = run(candidate, layer, factor)
+        if error < least:
+            best, least = candidate, error
+            chosen[layer] = factor
+    return best, trials
+
+
+def standardised(values):
+    """Each row with mean 0 and standard deviation 1."""
+    centred = values - values.mean(axis=1, keepdims=True)
+    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-12)
