@@ -29,8 +29,9 @@ def calibrate(model, x, n_steps, what="bias", per_neuron=False, batch_size=32):
     corrections and none) each channel or neuron keeps the one with the least mean error, so none
     gets worse; one that nothing moves stays as it is.
 
-    Memory: one byte for each neuron, step and sample of the layers of neurons that are still to
-    be read, and four for each tensor without spikes that several layers read.
+    Memory: four bytes for each neuron, step and sample of one layer (1 GiB for 512 samples and 32
+    steps of 16384 neurons), one byte more for each of the layers that are still to be read, and
+    four for each sum that several layers read.
 
     Parameters
     ----------
@@ -154,13 +155,16 @@ class _Part:
         self.static, self.spikes = _Kept(), _Kept()  # spikes are (steps, samples, neurons) int8
         self.static[network.input] = stack.tensorflow().constant(x)
         self.readers = _kept_readers(network)
+        self.current = None  # of the layer that is being calibrated, in all rounds
 
     def lacking(self, name):
         """Static rate minus spikes a step, (samples, ...) array; keeps the spikes."""
         network, layer = self.network, self.network.layers[name]
         (source,) = network.sources[name]
-        current = self.constants[source] if source in network.constant else self._steps(source)
-        spikes = network.spikes(name, current.numpy(), self._state(), self.n_steps)
+        if self.current is None:
+            steps = self._steps(source)
+            self.current = self.constants[source] if steps is None else steps
+        spikes = network.spikes(name, self.current.numpy(), self._state(), self.n_steps)
         self.spikes[name] = spikes
         rate = (spikes > 0).sum(0) - layer.parameters.negative_slope * (spikes < 0).sum(0)
         static = self._static(name).numpy() / layer.parameters.amplitude
@@ -168,6 +172,7 @@ class _Part:
 
     def release(self):
         """Forget what no layer of neurons is going to read any more."""
+        self.current = None
         self.static.release(self.readers)
         self.spikes.release(self.readers)
 
