@@ -1,26 +1,47 @@
 """The pre-flight check: per layer, does it spike, on which engines, with which remedy."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 from nengo_tactile.conversion import support
+from nengo_tactile.conversion.convert import prepare
 from nengo_tactile.conversion.graph import functional
-from nengo_tactile.conversion.passes import spiking_layers
-from nengo_tactile.conversion.pooling import merge_average_pooling
-from nengo_tactile.conversion.simplify import simplify
-from nengo_tactile.errors import ConversionError
+from nengo_tactile.conversion.normalise import normalise
+from nengo_tactile.conversion.passes import spiking_layers, use_if
+from nengo_tactile.conversion.stages import NEURON_LAYERS, stages_of
+from nengo_tactile.errors import ConversionError, EngineError
 
 
 @dataclasses.dataclass(frozen=True)
 class LayerCheck:
-    """One layer of a model."""
+    """One layer of a model.
+
+    Attributes
+    ----------
+    name, type : str
+        Of the Keras layer.
+    becomes : str
+        What it is in the spiking network; empty when it cannot be converted.
+    spikes : bool
+    neurons : tuple of str
+        Kinds of neurons (``neuron`` of `convert`) that networks with it can have.
+    engines : tuple of str
+        Engines that run it where it stands.
+    remedy : str
+        Why it cannot be converted, and what to do; empty when it can.
+    notes : dict of str to str
+        The same for what alone cannot take it: "lif" neurons, the "loihi" engine.
+    """
 
     name: str
     type: str
     becomes: str
     spikes: bool
+    neurons: tuple
     engines: tuple
     remedy: str
+    notes: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +56,19 @@ class Check:
         """Whether the model can be converted as it is."""
         return not any(layer.remedy for layer in self.layers)
 
+    @property
+    def neurons(self):
+        """Kinds of neurons that the whole model can be converted to."""
+        return self._in_all("neurons", support.NEURONS)
+
+    @property
+    def engines(self):
+        """Engines that run the whole model."""
+        return self._in_all("engines", support.ENGINES)
+
+    def _in_all(self, attribute, names):
+        return tuple(n for n in names if all(n in getattr(la, attribute) for la in self.layers))
+
     def __str__(self):
         from rich.console import Console
 
@@ -46,18 +80,22 @@ class Check:
         """As a rich table."""
         from rich.table import Table
 
-        title = "can be converted" if self.ok else "cannot be converted as it is"
+        title = "cannot be converted as it is"
+        if self.ok:
+            title = f"can be converted: neurons {' or '.join(self.neurons)}, on "
+            title += " and ".join(self.engines)
         table = Table(title=f"model '{self.model}' {title}", title_justify="left")
         for column in ("layer", "type", "becomes", "spikes", "engines", "remedy"):
             table.add_column(column, overflow="fold")
         for layer in self.layers:
+            notes = [f"{name}: {text}" for name, text in layer.notes.items()]
             table.add_row(
                 layer.name,
                 layer.type,
                 layer.becomes or "-",
                 "yes" if layer.spikes else "no",
                 ", ".join(layer.engines) or "none",
-                layer.remedy or "-",
+                "\n".join([layer.remedy] * bool(layer.remedy) + notes) or "-",
             )
         return table
 
@@ -77,8 +115,10 @@ class _Nowhere:
 def check(model):
     """Say what would become of each layer, before converting.
 
-    Whether the layers fit Loihi's cores depends on how they are cut:
-    `nengo_tactile.engines.loihi.chip_report` places the converted network and says.
+    The table of support is asked about each layer, and then the model goes through all passes of
+    the conversion but calibration, and past the loihi engine's own check. Whether the layers fit
+    Loihi's cores depends on how they are cut: `nengo_tactile.engines.loihi.chip_report` places
+    the converted network and says.
 
     Parameters
     ----------
@@ -87,60 +127,124 @@ def check(model):
     Returns
     -------
     Check
-        ``print(check(model))`` shows a table; ``.ok`` tells whether conversion will work.
+        ``print(check(model))`` shows a table; ``.ok`` tells whether conversion will work, and
+        ``.neurons`` and ``.engines`` with what.
+
+    Raises
+    ------
+    ConversionError
+        For what is no model of one input and one output.
+    ModelFileError
+        For files that cannot be read.
     """
     if isinstance(model, str | Path):
         from nengo_tactile.ann.keras_files import load_keras
 
         model = load_keras(model)
     model = functional(model)
-    rows = []
-    for layer in model.layers:
-        problem = support.problem(layer)
-        row = support.support_of(layer)
-        activation = support.activation_name(layer)
-        neuron = type(layer).__name__ in ("ReLU", "RateLIF") or activation == "relu"
-        becomes = row.becomes
-        if neuron and type(layer).__name__ in ("Conv2D", "Dense"):
-            becomes += " into LIF neurons"
-        elif type(layer).__name__ == "Activation" and activation in support.ACTIVATIONS:
-            becomes = support.ACTIVATIONS[activation]
-        rows.append(
-            LayerCheck(
-                layer.name,
-                type(layer).__name__,
-                "" if problem else becomes,
-                neuron and not problem,
-                () if problem else row.engines,
-                "" if problem is None else problem.split(": ", 1)[1],
-            )
-        )
-    if not any(row.remedy for row in rows):
-        rows = _graph_problem(model, rows)
-    return Check(model.name, tuple(rows))
-
-
-def _graph_problem(model, rows):
-    """Find what the table cannot see: layers in an order that cannot be converted."""
-    from nengo_tactile.ann.lif import linear_parameters
-    from nengo_tactile.conversion.passes import use_lif
-    from nengo_tactile.conversion.stages import stages_of
-
+    rows = [_by_table(layer) for layer in model.layers]
+    if any(row.remedy for row in rows):
+        return Check(model.name, tuple(rows))
     try:
-        plain = merge_average_pooling(simplify(model))
-        lif = {name: linear_parameters(1.0, 100.0) for name in spiking_layers(plain)}
-        if not lif:
-            raise ConversionError(
-                f"layer '{rows[-1].name}' ({rows[-1].type}): nothing in the model would spike; "
-                "give the hidden layers activation='relu'"
-            )
-        stages_of(use_lif(plain, lif))
+        stages = _stages(model)
     except ConversionError as error:
-        named = [row for row in rows if f"'{row.name}'" in str(error)] or [rows[-1]]
-        return [
-            dataclasses.replace(row, becomes="", spikes=False, engines=(), remedy=str(error))
-            if row is named[0]
-            else row
-            for row in rows
-        ]
-    return rows
+        return Check(model.name, tuple(_blame(rows, error)))
+    return Check(model.name, tuple(_off_chip(rows, _chip_problems(stages))))
+
+
+def _by_table(layer):
+    """What the table says about a layer."""
+    problem, kind = support.problem(layer), type(layer).__name__
+    if problem is not None:
+        return LayerCheck(layer.name, kind, "", False, (), (), _without_label(problem))
+    row = support.support_of(layer)
+    neurons, notes = row.neurons, {}
+    lif_problem = support.lif_problem(layer)
+    if lif_problem is not None:
+        neurons = tuple(name for name in neurons if name != "lif")
+        notes["lif"] = _without_label(lif_problem)
+    becomes, spikes = support.becomes(layer), support.spikes(layer)
+    return LayerCheck(layer.name, kind, becomes, spikes, neurons, row.engines, "", notes)
+
+
+def _without_label(text):
+    return text.split(": ", 1)[1]
+
+
+def _stages(model):
+    """Stages of the model, as conversion makes them after calibration."""
+    linear = prepare(model)
+    names = spiking_layers(linear)
+    if not names:
+        last = model.layers[-1]
+        raise ConversionError(
+            f"layer '{last.name}' ({type(last).__name__}): nothing in the model would spike; give "
+            "the hidden layers activation='relu'"
+        )
+    if not any(type(layer).__name__ in NEURON_LAYERS for layer in linear.layers):
+        # scales that differ, as calibration gives them: where units do not fit, layers come in
+        scales = {name: 1.0 + 0.01 * number for number, name in enumerate(names)}
+        linear = use_if(normalise(linear, scales))
+    return stages_of(linear)
+
+
+def _chip_problems(stages):
+    """Why the loihi engine refuses stages, {stage name: reason and remedy}."""
+    # engines are floors above; the chip's limits are theirs to know
+    from nengo_tactile.engines.chip_stages import chip_stages
+
+    first_layer = "host" if sum(stage.spikes for stage in stages) > 1 else "chip"
+    problems = {}
+    for number, stage in enumerate(stages):
+        try:
+            chip_stages([*_shapes_only(stages[:number]), stage], first_layer)
+        except EngineError as error:
+            problems[stage.name] = str(error)
+    return problems
+
+
+def _shapes_only(stages):
+    return [dataclasses.replace(stage, kind="neurons", links=(), neuron=None) for stage in stages]
+
+
+def _off_chip(rows, problems):
+    """Note what keeps the model off the chip: layers that never go there, else where they stand."""
+    if not problems:
+        return [dataclasses.replace(row, engines=support.ENGINES) for row in rows]
+    never = [row.name for row in rows if "loihi" not in row.engines]
+    reasons = {}
+    for name, text in problems.items():
+        if never:
+            break
+        reasons.setdefault(_row_named(rows, name).name, text)
+    for row in rows:
+        if row.name in never:
+            reasons[row.name] = f"not there; {support.TABLE[row.type].chip}"
+    return [
+        row
+        if row.name not in reasons
+        else dataclasses.replace(
+            row,
+            engines=tuple(engine for engine in row.engines if engine != "loihi"),
+            notes={**row.notes, "loihi": reasons[row.name]},
+        )
+        for row in rows
+    ]
+
+
+def _blame(rows, error):
+    """Put an error of the passes beside the layer that it names."""
+    names = [*re.findall(r"'([^']+)'", str(error)), rows[-1].name]
+    found = next(row for row in (_row_named(rows, name, None) for name in names) if row)
+    failed = dataclasses.replace(
+        found, becomes="", spikes=False, neurons=(), engines=(), remedy=str(error)
+    )
+    return [failed if row is found else row for row in rows]
+
+
+def _row_named(rows, name, default=-1):
+    """The row of a layer, or of the layer that a pass made ``name`` of ("conv1_relu")."""
+    found = [row for row in rows if name == row.name or name.startswith(f"{row.name}_")]
+    if not found and default is None:
+        return None
+    return max(found, key=lambda row: len(row.name)) if found else rows[default]

@@ -44,8 +44,8 @@ def linear_map(layer, input_shape, output_shape):
     }
     if kind not in makers:
         raise ConversionError(
-            f"layer '{layer.name}' ({kind}): is no linear layer and no layer of neurons; use a ReLU "
-            "for activations, and layers that `nengo_tactile.check` lists for the rest"
+            f"layer '{layer.name}' ({kind}): is no linear layer and no layer of neurons; use a "
+            "ReLU for activations, and layers that `nengo_tactile.check` lists for the rest"
         )
     return makers[kind](layer, tuple(input_shape), tuple(output_shape))
 

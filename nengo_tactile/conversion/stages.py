@@ -211,11 +211,6 @@ class _Reader:
             elif type(layer).__name__ in _MAX_POOLING:
                 self._max_pool(layer, inputs[0], output)
         output = self.model.outputs[0]
-        if id(output) in self.made:
-            raise ConversionError(
-                f"model '{self.model.name}' ends in '{self.made[id(output)]}', which spikes: end "
-                "it with a linear Dense layer, the read-out"
-            )
         name = self.producer[id(output)][0].name
         if len(output.shape) != 2:
             raise ConversionError(
@@ -224,6 +219,8 @@ class _Reader:
                 "it with a Dense layer, or global average pooling"
             )
         bias = self.constants[self.model.name]
+        if name in {stage.name for stage in self.found}:  # it reads neurons as they are
+            name = f"{name}_output"
         self._add(name, self.model.name, "read-out", output, output.shape[1:], bias)
         return self.found
 

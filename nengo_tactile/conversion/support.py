@@ -5,6 +5,8 @@ import dataclasses
 from nengo_tactile import stack
 
 ENGINES = ("nengo-dl", "loihi")
+#: Kinds of neurons, as `convert` takes them.
+NEURONS = ("if", "lif")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,62 +19,232 @@ class Support:
         What it is in the spiking network; empty when it cannot be converted.
     engines : tuple of str
         Engines that run it.
+    chip : str
+        Where the loihi engine takes it, when not everywhere; what to use for it, when nowhere.
+    neurons : tuple of str
+        Kinds of neurons that a network with it can have.
+    spikes : bool
+        Whether it becomes neurons, or units that send spikes.
     limits : dict
         Layer attribute -> (allowed values, remedy).
+    lif : dict
+        The same, when the neurons are LIF.
     remedy : str
         What to use instead, for unsupported layers.
     """
 
     becomes: str = ""
     engines: tuple = ENGINES
+    chip: str = ""
+    neurons: tuple = NEURONS
+    spikes: bool = False
     limits: dict = dataclasses.field(default_factory=dict)
+    lif: dict = dataclasses.field(default_factory=dict)
     remedy: str = ""
 
 
+_OFF_CHIP = ("nengo-dl",)
 _CHANNELS = {
     "data_format": (("channels_last",), "transpose the images to (height, width, channels)")
 }
-_CONV = {
+_TRANSPOSED = {
     **_CHANNELS,
-    "dilation_rate": (((1, 1),), "use a larger kernel without dilation"),
-    "groups": ((1,), "use one convolution per group, or groups=1"),
+    "dilation_rate": ((1, (1,), (1, 1)), "use a larger kernel without dilation"),
+    "output_padding": ((None,), "leave it out and let a ZeroPadding layer follow"),
 }
-_POOL = {**_CHANNELS, "padding": (("valid",), "use padding='valid'")}
-_RELU = {
-    "max_value": ((None,), "use a plain ReLU: firing rates saturate by themselves"),
-    "negative_slope": ((0, 0.0, None), "use a plain ReLU: spikes here have one sign"),
-    "threshold": ((0, 0.0, None), "move the threshold into the bias of the layer before"),
+_THRESHOLD = {"threshold": ((0, None), "move the threshold into the bias of the layer before")}
+_LAST_AXIS = {"axis": (("last",), "bring the channels to the last axis with a Permute before it")}
+_PLAIN = {
+    "max_value": ((None,), "use neuron='if', or a plain ReLU"),
+    "negative_slope": ((0, None), "use neuron='if', or a plain ReLU"),
 }
+_INTERPOLATION = {
+    **_CHANNELS,
+    "interpolation": (("nearest", "bilinear", "bicubic"), "use one of these"),
+}
+
+_CONVOLUTION = Support("convolution", limits=_CHANNELS)
+_SEPARABLE = Support(
+    "two convolutions, depthwise and pointwise",
+    _OFF_CHIP,
+    "use a plain convolution, or a ReLU between a depthwise and a pointwise one",
+    limits=_CHANNELS,
+)
+_TRANSPOSED_CONVOLUTION = Support(
+    "transposed convolution",
+    chip="with strides only for padding='valid'",
+    limits=_TRANSPOSED,
+)
+_AVERAGE = Support(
+    "merged into the convolution or dense layer behind, else a map of its own", limits=_CHANNELS
+)
+_AVERAGE_2D = dataclasses.replace(
+    _AVERAGE, chip="where a Dense or a Conv2D with padding='valid' reads it"
+)
+_AVERAGE_1D = Support(
+    "a map of its own", _OFF_CHIP, "use strides in the convolution before", limits=_CHANNELS
+)
+_MAXIMUM = Support(
+    "units that pass a spike on when the largest sum of their windows rises",
+    _OFF_CHIP,
+    "use average pooling or strides",
+    spikes=True,
+    limits=_CHANNELS,
+)
+_PLACES = Support(
+    "connections to part of the neurons",
+    _OFF_CHIP,
+    "only of the image; elsewhere use padding='same' and strides",
+    limits=_CHANNELS,
+)
+_COPIES = Support(
+    "connections to several neurons each",
+    _OFF_CHIP,
+    "use a transposed convolution with padding='valid'",
+)
+_SUM = Support("several connections into the same neurons")
+_SCALED = "folded into weights, else one weight a neuron"
+_IN_FRONT = "where it can be folded, or a ReLU reads it"
+_INACTIVE = Support("removed (inactive at inference)")
+_NEURONS = Support("neurons", spikes=True)
+
+_SEQUENCE = "neurons here have no memory beyond their potential: give a fixed window of time as "
+_SEQUENCE += "channels to Conv1D or Dense layers"
+_PRODUCT = "spikes add up and are not multiplied: use Add or Concatenate and a Dense or Conv layer"
+_MEASURED = "it divides by what it measures on each sample: use BatchNormalization, which is folded"
+_SMOOTH = "use ReLU or LeakyReLU, and train again"
+_SPACE = "use two dimensions, the third one as channels"
+_PREPROCESS = "do it to the data, before the network"
 
 #: The row of every layer type that is not in the table.
-FALLBACK = Support(remedy="use Conv2D, Dense, AveragePooling2D, Flatten and ReLU")
+FALLBACK = Support(remedy="build it from layers that docs/layers.md lists")
 
-#: Activation functions by Keras name.
+#: Activation functions by Keras name -> what they become.
 ACTIVATIONS = {
     "linear": "nothing (the layer is linear)",
-    "relu": "LIF neurons",
+    "relu": "neurons",
+    "relu6": "neurons, whose rate has the ceiling",
+    "leaky_relu": "neurons with spikes of both signs",
     "softmax": "removed at the end (it changes no winner)",
+}
+#: Other activation functions -> why not, and what to do.
+INSTEAD = {
+    **dict.fromkeys(
+        ("sigmoid", "hard_sigmoid", "tanh", "softsign"),
+        "saturates on both sides, which no neuron here does; use 'relu6' and train again",
+    ),
+    **dict.fromkeys(
+        ("elu", "selu", "gelu", "swish", "silu", "softplus", "mish", "exponential"),
+        "is smooth, a firing rate has corners; use 'relu' and train again",
+    ),
 }
 
 TABLE = {
-    "InputLayer": Support("input current"),
-    "Conv2D": Support("convolution connection", limits=_CONV),
-    "Dense": Support("dense connection"),
-    "AveragePooling2D": Support("merged into the next convolution or dense layer", limits=_POOL),
-    "GlobalAveragePooling2D": Support("merged into the next dense layer", limits=_CHANNELS),
-    "Flatten": Support("nothing (the order of neurons stays)", limits=_CHANNELS),
-    "Activation": Support("LIF neurons"),
-    "ReLU": Support("LIF neurons", limits=_RELU),
-    "RateLIF": Support("LIF neurons"),
-    "Dropout": Support("removed (inactive at inference)"),
-    "SpatialDropout2D": Support("removed (inactive at inference)"),
-    "GaussianNoise": Support("removed (inactive at inference)"),
-    "Softmax": Support("removed at the end (it changes no winner)"),
-    "MaxPooling2D": Support(remedy="use AveragePooling2D, or strides in the convolution before"),
-    "BatchNormalization": Support(
-        remedy="fold it into the weights of the layer before, or train without it"
+    "InputLayer": Support("constant input current"),
+    "Conv2D": _CONVOLUTION,
+    "Conv1D": dataclasses.replace(_CONVOLUTION, chip="not with padding='causal'"),
+    "DepthwiseConv2D": _CONVOLUTION,
+    "DepthwiseConv1D": _CONVOLUTION,
+    "SeparableConv2D": _SEPARABLE,
+    "SeparableConv1D": _SEPARABLE,
+    "Conv2DTranspose": _TRANSPOSED_CONVOLUTION,
+    "Conv1DTranspose": _TRANSPOSED_CONVOLUTION,
+    "Dense": Support("dense connection; on a map, a convolution over one pixel"),
+    "AveragePooling2D": _AVERAGE_2D,
+    "AveragePooling1D": _AVERAGE_1D,
+    "GlobalAveragePooling2D": _AVERAGE_2D,
+    "GlobalAveragePooling1D": _AVERAGE_1D,
+    "MaxPooling2D": _MAXIMUM,
+    "MaxPooling1D": _MAXIMUM,
+    "GlobalMaxPooling2D": _MAXIMUM,
+    "GlobalMaxPooling1D": _MAXIMUM,
+    "ZeroPadding2D": _PLACES,
+    "ZeroPadding1D": dataclasses.replace(_PLACES, limits={}),
+    "Cropping2D": _PLACES,
+    "Cropping1D": dataclasses.replace(_PLACES, limits={}),
+    "UpSampling2D": dataclasses.replace(_COPIES, limits=_INTERPOLATION),
+    "UpSampling1D": _COPIES,
+    "Permute": Support(
+        "another order of the same neurons", _OFF_CHIP, "only of the image; train without it"
     ),
-    "Add": Support(remedy="let the layers follow one another: there are no residual paths yet"),
+    "Reshape": Support("nothing (the order of neurons stays)"),
+    "Flatten": Support("nothing (the order of neurons stays)", limits=_CHANNELS),
+    "Add": _SUM,
+    "Subtract": _SUM,
+    "Average": _SUM,
+    "Concatenate": Support(
+        "connections to part of the neurons each", _OFF_CHIP, "use Add, of convolutions"
+    ),
+    "BatchNormalization": Support(_SCALED, chip=_IN_FRONT, limits=_LAST_AXIS),
+    "Rescaling": Support(_SCALED, chip=_IN_FRONT),
+    "Normalization": Support(_SCALED, chip=_IN_FRONT),
+    "Activation": _NEURONS,
+    "ReLU": Support(
+        "neurons; max_value is the ceiling of their rate, negative_slope gives spikes of both "
+        "signs",
+        chip="without negative_slope",
+        spikes=True,
+        limits=_THRESHOLD,
+        lif=_PLAIN,
+    ),
+    "LeakyReLU": Support(
+        "neurons with spikes of both signs",
+        _OFF_CHIP,
+        "use a ReLU: the chip's spikes have one sign",
+        neurons=("if",),
+        spikes=True,
+    ),
+    "ClipFloor": dataclasses.replace(_NEURONS, neurons=("if",)),
+    "RateIF": dataclasses.replace(_NEURONS, neurons=("if",)),
+    "RateLIF": dataclasses.replace(_NEURONS, neurons=("lif",)),
+    "Softmax": Support("removed at the end (it changes no winner)"),
+    **dict.fromkeys(
+        (
+            *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout"),
+            *("GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity"),
+        ),
+        _INACTIVE,
+    ),
+    **dict.fromkeys(
+        ("LSTM", "GRU", "SimpleRNN", *(f"ConvLSTM{n}D" for n in (1, 2, 3)), "Bidirectional"),
+        Support(remedy=_SEQUENCE),
+    ),
+    "TimeDistributed": Support(
+        remedy="call the layer inside on the whole array, or with one axis more (Conv2D of "
+        "kernel (1, k) for Conv1D)"
+    ),
+    **dict.fromkeys(
+        ("Attention", "AdditiveAttention", "MultiHeadAttention", "Dot", "Multiply"),
+        Support(remedy=_PRODUCT),
+    ),
+    "Maximum": Support(remedy="use Subtract, ReLU and Add: max(a, b) = b + relu(a - b)"),
+    "Minimum": Support(remedy="use Subtract and ReLU: min(a, b) = a - relu(a - b)"),
+    **dict.fromkeys(
+        ("LayerNormalization", "GroupNormalization", "UnitNormalization"),
+        Support(remedy=_MEASURED),
+    ),
+    **dict.fromkeys(("PReLU", "ELU"), Support(remedy=_SMOOTH)),
+    "ThresholdedReLU": Support(remedy="use a ReLU, and move the threshold into the bias before"),
+    "Embedding": Support(remedy="look the vectors up first and give them as the input"),
+    "LocallyConnected2D": Support(remedy="use Conv2D, or Flatten and Dense"),
+    "LocallyConnected1D": Support(remedy="use Conv1D, or Flatten and Dense"),
+    "EinsumDense": Support(remedy="use Permute, Reshape and Dense"),
+    "RepeatVector": Support(remedy="use Reshape((1, n)) and UpSampling1D"),
+    **dict.fromkeys(
+        (
+            *("Conv3D", "Conv3DTranspose", "AveragePooling3D", "MaxPooling3D"),
+            *("GlobalAveragePooling3D", "GlobalMaxPooling3D", "UpSampling3D", "ZeroPadding3D"),
+            "Cropping3D",
+        ),
+        Support(remedy=_SPACE),
+    ),
+    **dict.fromkeys(
+        (
+            *("Resizing", "CenterCrop", "RandomCrop", "RandomFlip", "RandomRotation"),
+            *("RandomTranslation", "RandomZoom", "RandomContrast", "RandomBrightness"),
+        ),
+        Support(remedy=_PREPROCESS),
+    ),
     "Lambda": Support(
         remedy="write it with standard layers: code inside a model file is never run"
     ),
@@ -98,24 +270,95 @@ def problem(layer):
     str or None
         "layer 'pool1' (MaxPooling2D): ...; remedy", or None when it can.
     """
-    tf = stack.tensorflow()
     label = f"layer '{layer.name}' ({type(layer).__name__})"
     row = support_of(layer)
-    if isinstance(layer, tf.keras.Model):
-        return f"{label}: a model inside a model; call its layers one by one"
     if not row.becomes:
         return f"{label}: no engine runs it; {row.remedy}"
-    if type(layer).__name__ == "Dense" and len(layer.get_input_shape_at(0)) != 2:
-        shape = layer.get_input_shape_at(0)[1:]
-        return f"{label}: its input has shape {shape}; put a Flatten before it"
-    for name, (allowed, remedy) in row.limits.items():
-        value = getattr(layer, name, None)
-        value = tuple(value) if isinstance(value, (list, tuple)) else value
-        value = value.item() if hasattr(value, "item") else value
-        if hasattr(layer, name) and value not in allowed:
-            return f"{label}: {name} is {value!r}, only {allowed[0]!r} can be converted; {remedy}"
-    if hasattr(layer, "activation") and activation_name(layer) not in ACTIVATIONS:
-        return (
-            f"{label}: activation {activation_name(layer)!r} has no spiking neuron here; use 'relu'"
-        )
+    text = _beyond(row.limits, layer)
+    if text is None and hasattr(layer, "activation"):
+        text = _activation_problem(layer)
+    return None if text is None else f"{label}: {text}"
+
+
+def lif_problem(layer):
+    """Why a layer cannot be converted to a network of LIF neurons, beyond `problem`.
+
+    Returns
+    -------
+    str or None
+    """
+    label = f"layer '{layer.name}' ({type(layer).__name__})"
+    row = support_of(layer)
+    if "lif" not in row.neurons:
+        return f"{label}: LIF neurons have no such response; use neuron='if', or a plain ReLU"
+    if activation_name(layer) in ("relu6", "leaky_relu"):
+        text = f"activation is {activation_name(layer)!r}, LIF neurons have 'relu' alone"
+        return f"{label}: {text}; use neuron='if'"
+    function = getattr(layer, "activation", None)
+    if _is_layer(function):
+        return lif_problem(function)
+    text = _beyond(row.lif, layer)
+    return None if text is None else f"{label}: {text}"
+
+
+def spikes(layer):
+    """Whether neurons, or units that send spikes, come of a layer or of its fused activation."""
+    function = getattr(layer, "activation", None)
+    if _is_layer(function):
+        return support_of(function).spikes
+    if function is not None:
+        return "neurons" in ACTIVATIONS.get(activation_name(layer), "")
+    return support_of(layer).spikes
+
+
+def becomes(layer):
+    """What becomes of a layer, with its fused activation, in words."""
+    row = support_of(layer)
+    function = getattr(layer, "activation", None)
+    if function is None:
+        return row.becomes
+    name = activation_name(layer)
+    words = support_of(function).becomes if _is_layer(function) else ACTIVATIONS.get(name, "")
+    if type(layer).__name__ == "Activation":
+        return words
+    return f"{row.becomes} into {words}" if spikes(layer) else row.becomes
+
+
+def _beyond(limits, layer):
+    """What about a layer is beyond the limits of its row."""
+    for name, (allowed, remedy) in limits.items():
+        if not hasattr(layer, name):
+            continue
+        value = _value(layer, name)
+        if value not in allowed:
+            only = " or ".join(repr(one) for one in allowed)
+            return f"{name} is {value!r}, only {only} can be converted; {remedy}"
     return None
+
+
+def _value(layer, name):
+    """A layer's attribute as plain Python; an axis that is the last one as "last"."""
+    value = getattr(layer, name)
+    value = tuple(value) if isinstance(value, (list, tuple)) else value
+    value = value.item() if hasattr(value, "item") else value
+    if name == "axis":
+        axes = value if isinstance(value, tuple) else (value,)
+        rank = len(layer.get_input_shape_at(0))
+        return "last" if axes in ((-1,), (rank - 1,)) else value
+    return value
+
+
+def _activation_problem(layer):
+    function = layer.activation
+    if _is_layer(function):
+        text = problem(function)
+        return None if text is None else f"its activation is a {text.replace('layer ', '', 1)}"
+    name = activation_name(layer)
+    if name in ACTIVATIONS:
+        return None
+    remedy = INSTEAD.get(name, "has no spiking neuron here; use 'relu'")
+    return f"activation {name!r} {remedy}"
+
+
+def _is_layer(function):
+    return isinstance(function, stack.tensorflow().keras.layers.Layer)

@@ -38,8 +38,10 @@ def chip_stages(stages, first_layer):
     result = []
     for stage in stages:
         check_stage(stage, first_layer)
-        links = tuple(_as_convolution(link, shapes.get(link.source)) for link in stage.links)
-        result.append(dataclasses.replace(stage, links=links))
+        if stage.kind != "relay":
+            links = tuple(_as_convolution(link, shapes.get(link.source)) for link in stage.links)
+            stage = dataclasses.replace(stage, links=links)
+        result.append(stage)
     return result
 
 
@@ -66,6 +68,8 @@ def check_stage(stage, first_layer):
         raise EngineError(
             f"layer '{stage.name}' (LeakyReLU): the chip's spikes have one sign; use a ReLU"
         )
+    if stage.kind == "relay":  # on the host, in front of the first layer
+        return
     for link in stage.links:
         if link.target is not None or getattr(link.map, "indices", None) is not None:
             raise EngineError(
