@@ -4,11 +4,22 @@ import dataclasses
 from pathlib import Path
 
 from nengo_tactile.ann.lif import neuron_parameters
-from nengo_tactile.conversion.calibration import activation_percentiles, check_calibration
+from nengo_tactile.conversion.calibration import activation_scales, check_calibration
+from nengo_tactile.conversion.compensation import search_compensation
+from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
+from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.network import SpikingNetwork
-from nengo_tactile.conversion.passes import check_layers, map_lif, spiking_layers, use_lif
+from nengo_tactile.conversion.normalise import normalise
+from nengo_tactile.conversion.passes import (
+    check_layers,
+    map_lif,
+    spiking_layers,
+    use_if,
+    use_lif,
+)
 from nengo_tactile.conversion.pooling import merge_average_pooling
 from nengo_tactile.conversion.simplify import simplify
+from nengo_tactile.conversion.spike_calibration import calibrate as calibrate_neurons
 from nengo_tactile.conversion.tuning import tune
 from nengo_tactile.errors import ConversionError
 
@@ -21,8 +32,15 @@ def convert(
     calibration,
     neuron="lif",
     percentile=99.9,
+    channelwise=False,
+    nonzero=False,
     max_rate=None,
     synapse="tune",
+    shortcut_normalisation=True,
+    start=0.5,
+    reset="subtract",
+    calibrate=None,
+    compensation=None,
     n_steps=60,
     dt=0.001,
     image=None,
@@ -34,20 +52,36 @@ def convert(
     Parameters
     ----------
     model : tf.keras.Model or path
-        Functional or sequential, or the path of a saved .keras or .h5 file. Models that have
-        `RateLIF` layers already keep their neurons.
+        Functional or sequential, or the path of a saved .keras or .h5 file; Keras 3 models too.
+        Models that have `RateLIF` or `RateIF` layers already keep their neurons.
     calibration : (n_samples, ...) array
-        Inputs like those the network will see; a few hundred.
-    neuron : "lif" or nengo.LIF
+        Inputs like those the network will see, a few hundred, from the training data.
+    neuron : "lif", "if" or nengo.LIF
         "lif" is a slow LIF neuron whose rate is almost that of a ReLU: no training is needed.
-        A nengo.LIF gives its own time constants; its rate is far from a ReLU's, so train on
-        afterwards (`nengo_tactile.conversion.lif_training`).
+        "if" integrates its input and fires at most once a step, for deep networks; weights are
+        normalised to it. A nengo.LIF gives its own time constants; its rate is far from a
+        ReLU's, so train on afterwards (`nengo_tactile.conversion.lif_training`).
     percentile : float
         Percentile of each layer's activations that fires at ``max_rate``.
+    channelwise, nonzero : bool
+        One percentile per channel ("if" only); percentiles of the activations above zero.
     max_rate : float, optional
-        In hertz; by default it is tuned.
+        "lif": firing rate in hertz; by default it is tuned. "if" fires at every step, ``1 / dt``.
     synapse : float, None or "tune"
-        Low-pass time constant in seconds behind every spiking layer.
+        "lif": low-pass time constant in seconds behind every spiking layer. "if" has none.
+    shortcut_normalisation : bool
+        "if": scale shortcuts like the weights (see `normalise`); False only to see what it is
+        good for.
+    start : float
+        "if": membrane potential at the start, in thresholds.
+    reset : {"subtract", "zero"}
+        "if": what a spike does to the membrane potential.
+    calibrate : {None, "bias", "potential"}
+        "if": correct the neurons' mean error after ``n_steps`` on the calibration samples, by
+        constant currents or by membrane potentials at the start (see `spike_calibration`).
+    compensation : {None, "network", "layer"}
+        "if": search factors on the weights that make up for late spikes (see
+        `compensation.search_compensation`).
     n_steps : int
         Presentation time of a sample, in steps.
     dt : float
@@ -72,33 +106,36 @@ def convert(
         from nengo_tactile.ann.keras_files import load_keras
 
         model = load_keras(model)
+    model = functional(model)
     check_layers(model)
-    plain = merge_average_pooling(simplify(model))
-    calibration = check_calibration(plain, calibration)
-    if any(type(layer).__name__ == "RateLIF" for layer in plain.layers):
-        plain = map_lif(plain)  # without smoothing, which was for training
+    calibration = check_calibration(model, calibration)
+    linear = prepare(model)
+    settings = {"n_steps": n_steps, "dt": dt, "image": image, "classes": tuple(classes)}
+    kinds = {type(layer).__name__ for layer in linear.layers}
+    if neuron == "if" or "RateIF" in kinds:
+        if "RateIF" not in kinds:
+            scales = _scales(linear, calibration, percentile, channelwise, nonzero)
+            linear = normalise(linear, scales, shortcut_normalisation)
+            linear = use_if(linear, start=start, reset=reset)
+        ann = _correct(linear, calibration, n_steps, calibrate, compensation, progress)
+        return _on_chip_if_alone(SpikingNetwork(ann, synapse=None, discard=0.0, **settings))
+    for name, value in (
+        ("channelwise", channelwise),
+        ("calibrate", calibrate),
+        ("compensation", compensation),
+    ):
+        if value:
+            raise ConversionError(f"{name} is {value!r}, which neuron='if' has alone: use it")
+    if "RateLIF" in kinds:
+        ann = map_lif(linear)  # without smoothing, which was for training
     else:
-        names = spiking_layers(plain)
-        if not names:
-            raise ConversionError(
-                f"model '{plain.name}' has no ReLU, so nothing in it would spike: "
-                "give its hidden layers activation='relu'"
-            )
         rate = START_RATE if max_rate is None else max_rate
-        tops = activation_percentiles(plain, names, calibration, percentile)
-        plain = use_lif(
-            plain, {name: neuron_parameters(neuron, top, rate) for name, top in tops.items()}
+        tops = _scales(linear, calibration, percentile, False, nonzero)
+        ann = use_lif(
+            linear, {name: neuron_parameters(neuron, top, rate) for name, top in tops.items()}
         )
-    network = SpikingNetwork(
-        plain,
-        n_steps=n_steps,
-        dt=dt,
-        synapse=0.005 if synapse == "tune" else synapse,
-        image=image,
-        classes=tuple(classes),
-    )
-    if len(network.spiking_layers) == 1:  # nothing would be left for the chip
-        network = dataclasses.replace(network, first_layer="chip")
+    synapse_first = 0.005 if synapse == "tune" else synapse
+    network = _on_chip_if_alone(SpikingNetwork(ann, synapse=synapse_first, **settings))
     if max_rate is None or synapse == "tune":
         network, _ = tune(
             network,
@@ -108,3 +145,53 @@ def convert(
             progress=progress,
         )
     return network
+
+
+def _on_chip_if_alone(network):
+    """With one spiking layer on the host nothing would be left for the Loihi engine's chip."""
+    if len(network.spiking_layers) > 1:
+        return network
+    return dataclasses.replace(network, first_layer="chip")
+
+
+def prepare(model):
+    """Bring a model into the form that neurons are put in: rectifiers, and linear layers between.
+
+    Nothing but its last softmax changes: see `simplify`, `fold_batch_norm`, `fold_rescaling`
+    and `merge_average_pooling`.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+
+    Returns
+    -------
+    tf.keras.Model
+    """
+    return merge_average_pooling(fold_rescaling(fold_batch_norm(simplify(model))))
+
+
+def _scales(model, calibration, percentile, channelwise, nonzero):
+    names = spiking_layers(model)
+    if not names:
+        raise ConversionError(
+            f"model '{model.name}' has no ReLU, so nothing in it would spike: "
+            "give its hidden layers activation='relu'"
+        )
+    return activation_scales(
+        model, names, calibration, percentile, channelwise=channelwise, nonzero=nonzero
+    )
+
+
+def _correct(model, calibration, n_steps, calibrate, compensation, progress):
+    """Calibrate integrate-and-fire neurons and search compensation, as far as wanted."""
+    if calibrate is not None:
+        model = calibrate_neurons(model, calibration, n_steps, what=calibrate)
+    if compensation is None:
+        return model
+    if compensation not in ("network", "layer"):
+        raise ConversionError(
+            f"compensation is {compensation!r}: choose None, 'network' or 'layer'"
+        )
+    model, _ = search_compensation(model, calibration, n_steps, per_layer=compensation == "layer")
+    return model

@@ -45,6 +45,18 @@ def chip_stages(stages, first_layer):
     return result
 
 
+def start_as_current(stage, n_steps):
+    """Give integrate-and-fire neurons what they have at the start little by little.
+
+    The chip's membrane potentials start at zero. A constant current that adds up to the same over
+    the presentation leads to nearly the same number of spikes.
+    """
+    if stage.start is None:
+        return stage
+    shift = stage.shift + stage.start / np.float32(n_steps)
+    return dataclasses.replace(stage, shift=shift, start=np.zeros_like(stage.start))
+
+
 def check_stage(stage, first_layer):
     """Refuse what neither the chip's axons nor its neurons can do.
 

@@ -22,7 +22,12 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.stages import fan_outs
-from nengo_tactile.engines.chip_stages import check_stage, chip_stages, register_neurons
+from nengo_tactile.engines.chip_stages import (
+    check_stage,
+    chip_stages,
+    register_neurons,
+    start_as_current,
+)
 from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emulator
 from nengo_tactile.engines.nengo_dl import read_out
 from nengo_tactile.engines.placement import (
@@ -145,8 +150,12 @@ def _network(network, shown, first_layer):
     host = on_host(network, first_layer)
     chip = {s.name: s.shape for s in network.stages if s.kind == "neurons" and s.name not in host}
     register_neurons()
+    stages = [
+        start_as_current(stage, network.n_steps) if stage.name in chip else stage
+        for stage in chip_stages(network.stages, first_layer)
+    ]
     built = build_nengo(
-        chip_stages(network.stages, first_layer),
+        stages,
         network.dt,
         network.synapse,
         network.min_voltage,
