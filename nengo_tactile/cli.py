@@ -276,6 +276,41 @@ def reproduce_st_mnist(
     _show(table2.run(task, splits, emulator_samples, protocol, out, data_dir, seed, say=say))
 
 
+@reproduce_app.command("spiking-resnet")
+def reproduce_spiking_resnet(
+    parts: Annotated[
+        str | None, typer.Option(help="table1,table2,table3,figure3,figure4,steps (default: all).")
+    ] = None,
+    networks: Annotated[
+        str | None, typer.Option(help="cifar10-resnet20,... (default: all that are trained).")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Time steps per image.")] = 128,
+    samples: Samples = None,
+    figure3_samples: Annotated[int, typer.Option(min=1, help="Random training images.")] = 1000,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
+    ] = None,
+    out: Out = Path("nengo-tactile-out/spiking-resnet"),
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Tables 1 to 3 and Figures 3 and 4 of the Spiking ResNet paper; an interrupted run goes on."""
+    from nengo_tactile.reproduce import resnet_pages, resnet_plan, spiking_resnet
+
+    plan = resnet_plan.make_plan(
+        parts,
+        networks,
+        n_steps=steps,
+        n_samples=samples,
+        n_figure3=figure3_samples,
+        weights=weights,
+        seed=seed,
+    )
+    results = spiking_resnet.run(plan, out, data_dir, say=say)
+    for table in resnet_pages.terminal_tables(results):
+        _show(table)
+
+
 def _version(value: bool):
     if value:
         say(f"nengo-tactile {__version__}")

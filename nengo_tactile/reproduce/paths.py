@@ -9,7 +9,7 @@ from nengo_tactile.analysis import cost_until, energy_of_recording, latency_step
 from nengo_tactile.ann import build, training
 from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.lif_training import LIFRecipe, lif_network, train_in_nengo_dl
-from nengo_tactile.engines.loihi import chip_report, chip_settings
+from nengo_tactile.engines.loihi import CHIP_RATE, chip_report, chip_settings
 
 #: Test samples shown to the emulator (ST-MNIST paper, section 3.2.2: 200 random ones).
 EMULATOR_SAMPLES = 200
@@ -119,8 +119,10 @@ def on_nengo_dl(network, x, y, progress=None, n_steps=None):
     return Measured(engines.run(network, x, n_steps, progress=progress), np.asarray(y))
 
 
-def on_emulator(network, x, y, n_samples=EMULATOR_SAMPLES, seed=0, progress=None):
+def on_emulator(network, x, y, n_samples=EMULATOR_SAMPLES, seed=0, progress=None, rate=CHIP_RATE):
     """Run random test samples on the Loihi emulator, at the rates that suit the chip.
+
+    ``rate`` is a factor on the firing rates: see `nengo_tactile.engines.loihi.chip_settings`.
 
     Returns
     -------
@@ -129,10 +131,11 @@ def on_emulator(network, x, y, n_samples=EMULATOR_SAMPLES, seed=0, progress=None
         Indices of the samples that were run.
     """
     chosen = np.random.default_rng(seed).permutation(len(x))[:n_samples]
-    recording = engines.run(chip_settings(network), x[chosen], engine="loihi", progress=progress)
+    shown = chip_settings(network, rate)
+    recording = engines.run(shown, x[chosen], engine="loihi", progress=progress)
     return Measured(recording, np.asarray(y)[chosen]), chosen
 
 
-def on_chip(network):
+def on_chip(network, rate=CHIP_RATE):
     """Where the network lies on the chip."""
-    return chip_report(chip_settings(network))
+    return chip_report(chip_settings(network, rate))

@@ -1,0 +1,160 @@
+"""Pictures of deep networks: firing rates by layer, what conversion loses, how fast it settles."""
+
+import numpy as np
+
+from nengo_tactile.analysis.style import PALETTE, PAPER_BAR, QUIET, new_figure, styled
+from nengo_tactile.errors import DataError
+
+
+@styled
+def rates_by_layer(rates, measure="maximum firing rate", title=None):
+    """Draw a firing rate of each layer over depth (Spiking ResNet paper, figure 3).
+
+    Parameters
+    ----------
+    rates : dict of str to (n_layers,) array_like of float
+        In spikes a step, for each network from the first layer to the last.
+    measure : str
+        What the numbers are, for the axis label.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        Without networks, and for rates outside 0 to 1.
+    """
+    if not rates:
+        raise DataError("no firing rates were given: give {network: rate of each layer}")
+    figure = new_figure(3.2 + 0.25 * len(rates))
+    axes = figure.add_subplot()
+    axes.grid(axis="y")
+    for index, (name, values) in enumerate(rates.items()):
+        values = np.asarray(values, float)
+        if values.ndim != 1 or not values.size or not ((values >= 0) & (values <= 1)).all():
+            raise DataError(
+                f"{name}: rates have shape {values.shape}, wanted (n_layers,) from 0 to 1 spikes a "
+                "step"
+            )
+        layers = np.arange(1, len(values) + 1)
+        colour = PALETTE[index % len(PALETTE)]
+        axes.plot(layers, values, color=colour, marker="o", markersize=4, label=name)
+    axes.set_ylim(0, 1.05)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("layer of neurons")
+    axes.set_ylabel(f"{measure}\n(spikes a step)")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
+    if title:
+        axes.set_title(title)
+    return figure
+
+
+@styled
+def loss_by_depth(lines, title=None):
+    """Draw the accuracy that conversion loses over depth (Spiking ResNet paper, figure 4).
+
+    Parameters
+    ----------
+    lines : dict of str to dict of int to float
+        Depth -> percentage points lost. Names that end in "paper" are drawn dashed and grey.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        Without lines, and for a line without points.
+    """
+    if not lines or not all(lines.values()):
+        raise DataError("no losses were given: give {line: {depth: points lost}}, none empty")
+    figure = new_figure(3.2 + 0.25 * len(lines))
+    axes = figure.add_subplot()
+    axes.grid(axis="y")
+    axes.axhline(0, color=QUIET, linewidth=0.8)
+    colours = iter(PALETTE * len(lines))
+    markers = iter("sD^v" * len(lines))
+    for name, points in lines.items():
+        paper = name.endswith("paper")
+        depths = sorted(points)
+        axes.plot(
+            depths,
+            [points[depth] for depth in depths],
+            color=PAPER_BAR if paper else next(colours),
+            linestyle="--" if paper else "-",
+            marker=next(markers) if paper else "o",
+            label=name,
+        )
+    depths = sorted({depth for points in lines.values() for depth in points})
+    axes.set_xticks(depths, [str(depth) for depth in depths])
+    axes.set_xlabel("layers with weights")
+    axes.set_ylabel("accuracy lost (points)")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
+    if title:
+        axes.set_title(title)
+    return figure
+
+
+@styled
+def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
+    """Draw accuracy over time steps, on a logarithmic axis that shows the first ones.
+
+    Parameters
+    ----------
+    curves : dict of str to (n_steps,) array_like of float
+        Accuracy after each step; curves may differ in length.
+    ann_accuracy : float
+        Drawn as a dashed line.
+    least : float, optional
+        Lower end of the axis; by default 0.15 below the ANN.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        Without curves, and for a curve that is no accuracy over time.
+    """
+    if not curves:
+        raise DataError("no accuracy curve was given: give {name: accuracy after each step}")
+    figure = new_figure(3.2 + 0.25 * len(curves))
+    axes = figure.add_subplot()
+    axes.grid(axis="y")
+    axes.axhline(
+        ann_accuracy, color=QUIET, linestyle="--", linewidth=1.5, label=f"ANN {ann_accuracy:.2%}"
+    )
+    longest = 1
+    for index, (name, values) in enumerate(curves.items()):
+        values = np.asarray(values, float)
+        if values.ndim != 1 or not values.size or not ((values >= 0) & (values <= 1)).all():
+            raise DataError(
+                f"{name}: accuracy has shape {values.shape}, wanted (n_steps,) from 0 to 1"
+            )
+        axes.plot(
+            np.arange(1, len(values) + 1),
+            values,
+            color=PALETTE[index % len(PALETTE)],
+            linestyle=("-", "-.", ":")[index // len(PALETTE) % 3],
+            label=f"{name} {values[-1]:.2%} after {len(values)} steps",
+        )
+        longest = max(longest, len(values))
+    ticks = [2**k for k in range(int(np.log2(longest)) + 1)]
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    least = max(0.0, ann_accuracy - 0.15) if least is None else least
+    axes.set_ylim(least, min(1.0, ann_accuracy + 0.01) + 1e-3)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set_xlabel("time steps")
+    axes.set_ylabel("accuracy")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
+    if title:
+        axes.set_title(title)
+    return figure

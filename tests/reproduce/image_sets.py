@@ -1,0 +1,33 @@
+"""Made image data sets and tiny residual networks trained on them."""
+
+import numpy as np
+
+from nengo_tactile import files
+from nengo_tactile.ann import training
+from nengo_tactile.ann.residual import standardise
+from nengo_tactile.reproduce import networks
+
+RECIPE = training.Recipe("adam", 6, 32, 1e-2, "cosine", 0.0, 0.0)
+
+
+def write_mnist(folder, n_train=640, n_test=40):
+    """MNIST's file with made images: noise and a bar whose column is the class."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, n in (("train", n_train), ("test", n_test)):
+        y = rng.permutation(n) % 10
+        x = rng.integers(0, 60, (n, 28, 28))
+        for image, label in zip(x, y):
+            image[:, 3 + 2 * label : 5 + 2 * label] += 180
+        arrays |= {f"x_{split}": x.astype(np.uint8), f"y_{split}": y.astype(np.uint8)}
+    files.write_npz(folder / "mnist.npz", **arrays)
+    return folder
+
+
+def small_network(name, folder, widths=(2, 3, 4)):
+    """Train a network of few channels on the images of `write_mnist`."""
+    arrays = files.read_npz(folder / "mnist.npz")
+    x, y = arrays["x_train"][..., None], arrays["y_train"].astype(np.int64)
+    model = networks.network_named(name, (28, 28, 1), 10, standardise(x), 0, widths)
+    training.train(model, (x, y), RECIPE, progress=False)
+    return model

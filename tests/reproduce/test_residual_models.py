@@ -1,0 +1,110 @@
+"""Shipped residual networks, cut down: the saved model repeats what its card says."""
+
+import json
+
+import pytest
+from image_sets import small_network, write_mnist
+
+import nengo_tactile as nt
+from nengo_tactile.ann import training
+from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.reproduce import networks, residual_models, resnet_cells
+
+STEPS = 8
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = write_mnist(tmp_path_factory.mktemp("images"))
+    model = small_network("resnet8", place)
+    networks.write_weights(model, place / "mnist-resnet8.npz")
+    return place
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(resnet_cells.paths, "CALIBRATION_SAMPLES", 16)
+
+
+def test_model_and_card(folder, small, tmp_path):
+    lines = []
+    residual_models.make(
+        "mnist-resnet8",
+        tmp_path / "model",
+        n_steps=STEPS,
+        n_samples=20,
+        n_emulator=2,
+        weights=folder,
+        work=tmp_path / "work",
+        data_dir=folder,
+        progress=False,
+        say=lines.append,
+    )
+    network = nt.load(tmp_path / "model")
+    card = network.card
+    data = resnet_cells.read_data("mnist", 0, folder)
+    x, y = data.x[:20], data.y[:20]
+    recording = nt.run(network, x, progress=False)
+    curve = recording.accuracy(y)
+    assert network.n_steps == STEPS
+    assert card["spiking accuracy"] == curve[-1]
+    assert card["accuracy after steps"] == {"4": curve[3], "8": curve[7]}
+    ann = training.accuracy(networks.trained("mnist-resnet8", folder), x, y)
+    assert card["ANN accuracy"] == ann
+    assert card["points lost"] == pytest.approx(100 * (ann - curve[-1]))
+    spikes = sum(int(counts.sum()) for counts in recording.spike_counts.values())
+    assert card["cost of an image"]["spikes"] == pytest.approx(spikes / 20)
+    synops = sum(int(counts.sum()) for counts in recording.synops.values())
+    assert card["cost of an image"]["synaptic operations"] == pytest.approx(synops / 20)
+    emulator = card["Loihi emulator"]
+    assert (emulator["n_test"], emulator["n_steps"]) == (2, 2 * STEPS)
+    assert emulator["layers on the host"] == "conv0"
+    assert emulator["cores"] > 5
+    text = (tmp_path / "model" / "card.md").read_text()
+    for words in ("--samples 20", "nengo-tactile train resnet8 --task mnist", "## limits"):
+        assert words in text
+    # the model knows its task: the command line runs it without being told
+    from nengo_tactile.reproduce.commands import run_network
+
+    arguments = {"n_samples": 5, "data_dir": folder, "progress": False, "say": str}
+    run_network(tmp_path / "model", tmp_path / "run", **arguments)
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["task"] == "mnist"
+    with pytest.raises(DataError, match="32, 32, 3"):
+        run_network(tmp_path / "model", tmp_path / "run", "cifar10", **arguments)
+    with pytest.raises(DataError, match="of recordings"):
+        run_network(tmp_path / "model", tmp_path / "run", "eskin", **arguments)
+
+
+def test_cores_page(folder, small, tmp_path):
+    page = tmp_path / "cores.md"
+    report = residual_models.write_cores(
+        "mnist-resnet8",
+        page,
+        n_steps=STEPS,
+        weights=folder,
+        work=tmp_path / "work",
+        data_dir=folder,
+        say=str,
+    )
+    text = page.read_text()
+    assert f"{len(report.cores)} cores" in text
+    # 28 x 28 x 2 neurons in each of two layers, 14 x 14 x 3 and 7 x 7 x 4 in two; one is outside
+    neurons = 2 * (28 * 28 * 2 + 14 * 14 * 3 + 7 * 7 * 4)
+    assert f"for {neurons:,} neurons" in text
+    assert "host: conv0" in text
+    rows = [line for line in text.splitlines() if line.startswith("| `block")]
+    assert len(rows) == 6
+
+
+def test_bad_input(folder, small, tmp_path):
+    options = {"work": tmp_path / "w", "data_dir": folder, "progress": False, "say": str}
+    with pytest.raises(DataError, match="vgg"):
+        residual_models.make("cifar10-vgg", tmp_path / "m", **options)
+    with pytest.raises(DataError, match="potential-32"):
+        residual_models.make("mnist-resnet8", tmp_path / "m", "fast", **options)
+    with pytest.raises(ModelFileError, match="nengo-tactile train plain20"):
+        residual_models.make("cifar10-plain20", tmp_path / "m", weights=folder, **options)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "thesis.txt").write_text("years of work")
+    with pytest.raises(ModelFileError, match="thesis"):
+        residual_models.make("mnist-resnet8", tmp_path / "taken", weights=folder, **options)

@@ -1,0 +1,261 @@
+"""The Spiking ResNet reproduction, cut down: cells, resuming, rows against their own sums."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from image_sets import small_network, write_mnist
+
+from nengo_tactile import cli, engines
+from nengo_tactile.ann.training import predict
+from nengo_tactile.conversion import load
+from nengo_tactile.conversion.passes import spiking_layers
+from nengo_tactile.conversion.quantise import use_clip_floor
+from nengo_tactile.conversion.simplify import simplify
+from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.reproduce import networks, resnet_cells, resnet_plan, spiking_resnet
+from nengo_tactile.reproduce.resnet_plan import Network, Plan, make_plan
+from nengo_tactile.reproduce.resnet_tables import all_rows, figure4_lines
+from nengo_tactile.reproduce.tasks import TASKS
+
+STEPS = 8
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Made images and the weights of two tiny networks, as if they were for CIFAR-10."""
+    place = write_mnist(tmp_path_factory.mktemp("images"))
+    for name in ("resnet8", "plain8"):
+        networks.write_weights(small_network(name, place), place / f"cifar10-{name}.npz")
+    networks.write_weights(networks.trained("cifar10-resnet8", place), place / "mnist-resnet8.npz")
+    return place
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """CIFAR-10 stands for the made images, depth 8 for the paper's depths, 16 images for 512."""
+    monkeypatch.setitem(TASKS, "cifar10", dataclasses.replace(TASKS["mnist"], about="made images"))
+    for table in (resnet_plan.PAPER_TABLE2, resnet_plan.PAPER_PLAIN_LOSS):
+        monkeypatch.setitem(table, 8, table[20])
+    for kind in ("resnet", "plain"):
+        table = resnet_plan.PAPER_TABLE3
+        monkeypatch.setitem(table, (kind, 8), table[kind, 20])
+    names = ("mnist-resnet8", "cifar10-resnet8", "cifar10-plain8")
+    monkeypatch.setattr(resnet_plan, "NETWORKS", names)
+    monkeypatch.setattr(resnet_cells, "AT_A_TIME", 10)
+    monkeypatch.setattr(resnet_cells.paths, "CALIBRATION_SAMPLES", 16)
+
+
+def plan_of(folder, **options):
+    options = {"n_steps": STEPS, "n_samples": 25, "weights": folder, **options}
+    return make_plan(**options)
+
+
+def test_a_cell_is_the_sum_of_its_parts(folder, small, tmp_path):
+    """The sums against one run of the saved network on all images at once."""
+    plan, network = plan_of(folder), Network("cifar10-resnet8")
+    data = resnet_cells.read_data("cifar10", 0, folder)
+    state = resnet_cells.run_cell(plan, network, "beta", data, tmp_path, False)
+    assert state["n_done"] == 25
+    spiking = load(tmp_path / "networks" / "cifar10-resnet8.beta")
+    x, y = data.x[:25], data.y[:25]
+    recording = engines.run(spiking, x, STEPS, progress=False)
+    ann = predict(networks.trained("cifar10-resnet8", folder), x).argmax(1)
+    assert state["hits"] == (25 * recording.accuracy(y)).round().tolist()
+    assert state["ann_hits"] == state["static_hits"] == int((ann == y).sum())
+    assert state["same"] == int((recording.predictions()[:, -1] == ann).sum())
+    assert state["spikes"] == {k: v.sum() for k, v in recording.spikes_over_time.items()}
+    assert state["synops"] == {k: v.sum() for k, v in recording.synops_over_time.items()}
+    assert len(set(data.y[:25])) > 5  # random ones
+
+
+def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
+    plan, network = plan_of(folder, n_samples=20), Network("cifar10-plain8")
+    data = resnet_cells.read_data("cifar10", 0, folder)
+    whole = resnet_cells.run_cell(plan, network, "beta", data, tmp_path / "whole", False)
+    run, shown = engines.run, []
+
+    def interrupted(spiking, x, *arguments, **options):
+        if len(shown) == 1:
+            raise KeyboardInterrupt
+        shown.append(x)
+        return run(spiking, x, *arguments, **options)
+
+    place = tmp_path / "parts"
+    monkeypatch.setattr(engines, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        resnet_cells.run_cell(plan, network, "beta", data, place, False)
+    path = place / "cells" / "cifar10-plain8.beta.json"
+    assert json.loads(path.read_text())["n_done"] == 10
+    shown[:] = [None, None]  # no more interruptions
+    # the network is not converted again
+    monkeypatch.setattr(resnet_cells, "convert", None)
+    resumed = resnet_cells.run_cell(plan, network, "beta", data, place, False)
+    assert len(shown) == 3
+    for key in set(whole) - {"seconds"}:
+        assert resumed[key] == whole[key], key
+    # finished, nothing runs; with more images the rest does
+    monkeypatch.setattr(engines, "run", None)
+    again = resnet_cells.run_cell(plan, network, "beta", data, place, False)
+    assert again == json.loads(path.read_text()) == resumed
+    monkeypatch.setattr(engines, "run", run)
+    longer = dataclasses.replace(plan, n_samples=25)
+    assert resnet_cells.run_cell(longer, network, "beta", data, place, False)["n_done"] == 25
+
+
+def test_cells_of_other_settings_are_not_mixed(folder, small, tmp_path):
+    plan, network = plan_of(folder, n_samples=5), Network("cifar10-plain8")
+    data = resnet_cells.read_data("cifar10", 0, folder)
+    resnet_cells.run_cell(plan, network, "beta", data, tmp_path, False)
+    others = resnet_cells.read_data("cifar10", 1, folder)
+    for change, images in (({"n_steps": 5}, data), ({}, others)):
+        with pytest.raises(ModelFileError, match="other weights, settings or images"):
+            changed = dataclasses.replace(plan, **change)
+            resnet_cells.run_cell(changed, network, "beta", images, tmp_path, False)
+    (tmp_path / "cells" / "cifar10-plain8.beta.json").write_text("{}")
+    with pytest.raises(ModelFileError, match="delete it"):
+        resnet_cells.run_cell(plan, network, "beta", data, tmp_path, False)
+
+
+def test_choices_see_no_test_images(folder, small):
+    data = resnet_cells.read_data("cifar10", 0, folder)
+    test = {image.tobytes() for image in data.x}
+    calibration = {image.tobytes() for image in data.calibration}
+    assert len(calibration) == 16
+    assert not test & calibration
+    assert not calibration & {image.tobytes() for image in data.train}
+
+
+def test_all_parts_from_the_command_line(folder, small, tmp_path, capsys, monkeypatch):
+    few = ("bias-16", "qcfs-16")
+    settings = {
+        key: dataclasses.replace(setting, n_steps=setting.n_steps and 6)
+        for key, setting in resnet_plan.SETTINGS.items()
+        if setting.n_steps is None or key in few
+    }
+    tuned = networks.trained("cifar10-resnet8", folder)
+    simple = simplify(tuned)
+    quantised = use_clip_floor(simple, dict.fromkeys(spiking_layers(simple), 4.0), 4)
+    for name in ("cifar10-resnet8", "cifar10-plain8", "mnist-resnet8"):
+        (tmp_path / f"{name}.npz").write_bytes((folder / f"{name}.npz").read_bytes())
+    networks.write_weights(quantised, tmp_path / "cifar10-resnet8-qcfs.npz")
+    for module in (resnet_plan, resnet_cells, spiking_resnet.resnet_pages):
+        monkeypatch.setattr(module, "SETTINGS", settings)
+    monkeypatch.setattr(spiking_resnet.resnet_tables, "SETTINGS", settings)
+    monkeypatch.setattr(spiking_resnet.resnet_tables, "FEW_STEPS", (6,))
+    steps = ("beta", "beta-zero", *few)
+    monkeypatch.setitem(resnet_plan.PARTS, "steps", steps)
+    monkeypatch.setitem(resnet_plan.PARTS, "table2", ("beta", "alpha"))
+    out = tmp_path / "out"
+    arguments = [
+        *("reproduce", "spiking-resnet", "--steps", STEPS, "--samples", 10, "--weights", tmp_path),
+        *("--figure3-samples", 15, "--out", out, "--data-dir", folder),
+    ]
+    assert cli.main([str(a) for a in arguments]) == 0
+    shown = capsys.readouterr().out
+    for words in ("Table 1", "Table 2", "Table 3", "Figure 4", "few time steps", "ResNet-44"):
+        assert words in shown
+    results = json.loads((out / "results.json").read_text())
+    rows = {
+        (row["table"], row["network"], row["setting"], row["n_steps"]): row
+        for row in results["rows"]
+    }
+    for row in results["rows"]:
+        assert {
+            "name",
+            "paper",
+            "paper_sd",
+            "ours_mean",
+            "ours_sd",
+            "n_splits",
+            "n_test",
+            "data",
+        } <= set(row)
+    ann = rows["table2", "cifar10-resnet8", None, None]
+    beta = rows["table2", "cifar10-resnet8", "beta", STEPS]
+    assert (ann["paper"], beta["paper"]) == (0.9199, 0.9179)
+    assert beta["paper_lost_points"] == pytest.approx(0.20)
+    assert beta["lost_points"] == pytest.approx(100 * (ann["ours_mean"] - beta["ours_mean"]))
+    assert rows["table3", "cifar10-plain8", "compensated", STEPS]["paper"] == 0.8940
+    assert rows["figure4", "cifar10-plain8", "beta", STEPS]["paper_lost_points"] == pytest.approx(
+        1.97
+    )
+    for key in steps:
+        assert rows["steps", "cifar10-resnet8", key, 6]["n_test"] == 10
+    # what is read off a longer run is its accuracy after that many steps
+    curve = json.loads((out / "cells" / "cifar10-resnet8.beta.json").read_text())["hits"]
+    assert rows["steps", "cifar10-resnet8", "beta", 6]["ours_mean"] == curve[5] / 10
+    assert rows["table1", "cifar10-resnet44", "beta", None]["ours_mean"] is None
+    (figure3,) = results["figure3"]
+    assert figure3["n_train"] == 15
+    assert len(figure3["layers"]) == len(figure3["maximum"]) == 7
+    assert figure3["maximum"] >= figure3["percentile_99_9"]
+    page = (out / "report.html").read_text()
+    for words in ("Figure 3", "Activity and cost", "compensated", "fine-tuned"):
+        assert words in page
+    pictures = {path.stem for path in out.glob("*.png")}
+    assert {"figure3-maximum", "figure3-percentile", "figure4"} < pictures
+    assert "steps-cifar10-resnet8" in pictures
+
+
+def test_rates_against_the_recorded_spikes(folder, small, tmp_path):
+    """Figure 3's rates against NengoDL's spike counts of the same network and images."""
+    plan, network = plan_of(folder, n_figure3=15), Network("cifar10-resnet8")
+    data = resnet_cells.read_data("cifar10", 0, folder)
+    state = resnet_cells.run_rates(plan, network, data, tmp_path, False)
+    spiking = load(tmp_path / "networks" / "cifar10-resnet8.beta-zero")
+    recording = engines.run(spiking, data.train[:15], STEPS, progress=False)
+    assert len(state["histograms"]) == len(recording.spike_counts) == 7
+    for histogram, counts in zip(state["histograms"].values(), recording.spike_counts.values()):
+        assert histogram == np.bincount(counts.ravel(), minlength=STEPS + 1).tolist()
+        assert resnet_cells.highest_rate(histogram) == counts.max() / STEPS
+    # going on adds the missing images only
+    assert resnet_cells.run_rates(plan, network, data, tmp_path, False) == state
+
+
+def test_highest_rate_by_hand():
+    histogram = [990, 0, 9, 0, 1]
+    assert resnet_cells.highest_rate(histogram) == 1.0
+    assert resnet_cells.highest_rate(histogram, 99.9) == 0.5
+    assert resnet_cells.highest_rate(histogram, 99) == 0.0
+    with pytest.raises(DataError, match="empty"):
+        resnet_cells.highest_rate([0, 0])
+
+
+def test_order_of_running(folder, small):
+    """The first parts' cells first; every cell once; no fine-tuned weights, no such cell."""
+    plan = plan_of(folder)
+    cells = [(network.name, key) for network, key in plan.cells()]
+    assert cells[0] == ("mnist-resnet8", "beta")
+    assert cells[1] == ("cifar10-resnet8", "beta")
+    assert len(cells) == len(set(cells))
+    assert not any("qcfs" in key for _, key in cells)
+    assert ("cifar10-plain8", "alpha") not in cells
+    only = plan_of(folder, parts="table3", networks="cifar10-plain8")
+    assert [key for _, key in only.cells()] == ["beta-zero", "compensated"]
+
+
+def test_paper_losses_are_the_papers():
+    """Table 2 and the text of section 4.3 name the losses themselves."""
+    plan = Plan(("table2", "figure4"), ("cifar10-resnet20", "cifar10-plain56"))
+    rows = {(r["network"], r["setting"]): r for r in all_rows(plan, {})}
+    assert rows["cifar10-resnet20", "beta"]["paper_lost_points"] == pytest.approx(0.20)
+    assert rows["cifar10-resnet20", "alpha"]["paper_lost_points"] == pytest.approx(2.54)
+    lines = figure4_lines(all_rows(plan, {}))
+    assert lines["plain, paper"][56] == pytest.approx(41.75)
+    assert lines["residual, paper"][20] == pytest.approx(0.20)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"parts": "table9"}, "table9"),
+        ({"networks": "cifar10-vgg16"}, "vgg16"),
+        ({"networks": "cifar10-resnet20"}, "nengo-tactile train resnet20 --task cifar10"),
+        ({}, "no trained weights"),
+    ],
+)
+def test_bad_plans(options, words, tmp_path):
+    with pytest.raises(DataError, match=words):
+        make_plan(**options, weights=tmp_path)
