@@ -62,8 +62,8 @@ class CountingNetwork:
     output : nengo.Probe
         The read-out without constants.
     counts : dict of str to nengo.Probe
-        Per layer, at the last step: spikes of each neuron; of a max pooling the sums of its
-        inputs, see `spike_counts`.
+        Per layer, at the last step: spikes of each neuron; of a max pooling those of each slot
+        of its windows, see `spike_counts`.
     sums : dict of str to nengo.Probe
         Per layer and step: spikes, and the two parts of synaptic operations.
     """
@@ -97,6 +97,7 @@ def build_counting(network, batch_size, planner="noop"):
     analogue = analogue_sources(stages)
     objects, counts, sums = {}, {}, {}
     worth = {}  # what a one from a stage stands for
+    graded = set()  # stages that send other values than ones
     with nengo.Network(seed=0) as net:
         configure(net, planner)
         nengo_dl.configure_settings(keep_history=True)  # lets each probe choose
@@ -107,18 +108,27 @@ def build_counting(network, batch_size, planner="noop"):
             if stage.kind in ("relay", "read-out"):
                 post = objects[stage.name] = nengo.Node(size_in=stage.n_neurons, label=stage.name)
                 worth[stage.name] = 1.0
+                graded.add(stage.name)
             elif stage.kind == "max-pool":
                 post, objects[stage.name] = max_pool(stage)
                 # maxima are taken of ones, unless a relay has made values of them
-                worth[stage.name] = worth[stage.links[0].source]
-                counts[stage.name] = nengo.Probe(post, "accumulated")
+                source = stage.links[0].source
+                worth[stage.name] = worth[source]
+                if source in graded:
+                    graded.add(stage.name)
+                counts[stage.name] = nengo.Probe(post, "spike_count")
             else:
                 post = objects[stage.name] = _neurons(nengo, network, stage)
                 worth[stage.name] = spike_value(stage, network.dt)
+                if getattr(stage.neuron, "negative_slope", 0):
+                    graded.add(stage.name)
                 counts[stage.name] = nengo.Probe(post, "spike_count")
             if stage.spikes:
                 net.config[counts[stage.name]].keep_history = False
-                sums[stage.name] = _sums(nengo, stage, objects[stage.name], fan_out[stage.name])
+                events = objects[stage.name]
+                if stage.name in graded:
+                    events = _events(events, stage.n_neurons)
+                sums[stage.name] = _sums(nengo, events, fan_out[stage.name])
             if stage.driven and stage.kind == "neurons":
                 node = nengo_dl.TensorNode(
                     drives.layer(stage), shape_out=(stage.n_neurons,), pass_time=True
@@ -146,7 +156,7 @@ def spike_value(stage, dt):
 def spike_counts(stage, counted):
     """Spikes of each neuron from what the probe in ``counts`` holds, (n_samples, n_neurons)."""
     if stage.kind == "max-pool":
-        counted = counted.reshape(len(counted), *stage.windows.shape).max(axis=2)
+        counted = counted.reshape(len(counted), *stage.windows.shape)[:, :, 0]
     return np.rint(counted).astype(np.int32)
 
 
@@ -175,17 +185,15 @@ def _neurons(nengo, network, stage):
     return ensemble.neurons
 
 
-def _sums(nengo, stage, spikes, fan_out):
+def _sums(nengo, spikes, fan_out):
     weights = np.stack([np.ones_like(fan_out), fan_out % BASE, fan_out // BASE])
     node = nengo.Node(size_in=3)
-    if getattr(stage.neuron, "negative_slope", 0):
-        spikes = _absolute(spikes, stage.n_neurons)
     nengo.Connection(spikes, node, transform=weights, synapse=None)
     return nengo.Probe(node, synapse=None)
 
 
-def _absolute(spikes, n_neurons):
-    """A one for each spike of either sign."""
+def _events(spikes, n_neurons):
+    """A one for each spike, whatever its value."""
     import nengo
 
     tf, nengo_dl = stack.tensorflow(), stack.nengo_dl()

@@ -1,0 +1,383 @@
+"""Stages of all kinds of graphs: three simulators agree spike by spike, and rates are Keras.
+
+Weights, images and thresholds are multiples of 1/8 or 1/16, so that float32 adds them up without
+rounding in whatever order, and a spike cannot depend on it.
+"""
+
+import functools
+
+import nengo
+import numpy as np
+import pytest
+from random_models import keras
+
+import nengo_tactile
+from nengo_tactile import stack
+from nengo_tactile.ann.integrate_fire import rate_if_layer
+from nengo_tactile.conversion import SpikingNetwork
+from nengo_tactile.conversion.layerwise import simulate
+from nengo_tactile.conversion.stages import analogue_sources, fan_outs, silent_model, stages_of
+from nengo_tactile.errors import ConversionError
+
+SHAPE, N_STEPS, N_OUTPUTS = (6, 6, 2), 24, 2
+
+
+def neurons(x, name=None, **options):
+    return rate_if_layer()(**{"start": 0.5, **options}, name=name)(x)
+
+
+def conv(x, filters=2, size=3, padding="same", **options):
+    return keras().layers.Conv2D(filters, size, padding=padding, **options)(x)
+
+
+def residual(la, x):
+    first = neurons(conv(x))
+    return neurons(la.Add()([conv(neurons(conv(first))), first]))
+
+
+def nested_sums(la, x):
+    first, second = neurons(conv(x)), neurons(conv(x))
+    inner = la.Add()([conv(first), second])
+    return neurons(la.Subtract()([la.Average()([inner, first]), la.Add()([second, inner])]))
+
+
+def joined(la, x):
+    """Concatenation, padding, cropping and another order."""
+    first, second = neurons(conv(x)), neurons(conv(x, 3))
+    wide = [la.ZeroPadding2D(((1, 0), (0, 2)))(first), la.ZeroPadding2D(((0, 1), (1, 1)))(second)]
+    both = la.Concatenate()([*wide, la.ZeroPadding2D(((0, 1), (2, 0)))(conv(second, 2, 1))])
+    return neurons(conv(la.Permute((2, 1, 3))(la.Cropping2D(1)(both)), 2, 2, "valid"))
+
+
+def unet(la, x):
+    first = neurons(conv(x))
+    down = neurons(conv(la.AveragePooling2D(2)(first), 4))
+    up = la.UpSampling2D(2)(down)
+    up_again = la.Conv2DTranspose(2, 2, 2)(down)
+    return neurons(conv(la.Concatenate()([up, up_again, first]), 2))
+
+
+def shared_relay(la, x):
+    """A sum without neurons that three layers read."""
+    first = neurons(conv(x))
+    total = la.Add(name="total")([conv(first), first])
+    return neurons(la.Add()([conv(total), neurons(conv(total, 2, 1)), total]))
+
+
+def offset_in_front(la, x):
+    """The border of a padded map gets nothing of the offset."""
+    return neurons(conv(la.Rescaling(0.5, offset=-1.5)(neurons(conv(x)))))
+
+
+def offset_of_the_image(la, x):
+    return neurons(conv(la.Rescaling(0.5, offset=0.75)(x), 2, 5))
+
+
+def maxima(la, x):
+    first = neurons(conv(x))
+    return neurons(conv(la.MaxPooling2D(3, 2, "same")(first), 2, 2))
+
+
+def maxima_of_sums(la, x):
+    """Max pooling of a relay that has biases, and a part below zero."""
+    first = neurons(conv(x), negative_slope=0.25)
+    pooled = la.MaxPooling2D(2)(la.Add()([conv(first), first]))
+    return neurons(la.Add()([pooled, conv(pooled)]))
+
+
+def image_added_to_spikes(la, x):
+    first = neurons(conv(x))
+    mixed = la.Add()([conv(first), x])
+    return neurons(la.Add()([conv(mixed), neurons(conv(la.Average()([mixed, first])))]))
+
+
+def image_in_the_read_out(la, x):
+    first = la.Flatten()(neurons(conv(x, 1, 2, strides=2)))
+    return la.Concatenate()([first, la.Flatten()(la.Cropping2D(2)(x))])
+
+
+def broadcast(la, x):
+    """A value per channel, added at all places."""
+    first = neurons(conv(x))
+    mean = la.GlobalAveragePooling2D(keepdims=True)(la.Cropping2D(1)(conv(first, 2, 1)))
+    return neurons(la.Add()([conv(first), mean]))
+
+
+def ends_in_neurons(la, x):
+    return neurons(la.Dense(3)(la.Flatten()(x)))
+
+
+GRAPHS = (
+    *(residual, nested_sums, joined, unet, shared_relay, offset_in_front, offset_of_the_image),
+    *(maxima, maxima_of_sums, image_added_to_spikes, image_in_the_read_out, broadcast),
+    ends_in_neurons,
+)
+
+
+def with_dyadic_weights(model, seed=0):
+    """Multiples of 1/8, a third of them zero so that potentials stay small."""
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        if type(layer).__name__ != "RateIF":
+            layer.set_weights(
+                [
+                    rng.integers(-4, 5, w.shape) / 8 * (rng.random(w.shape) < 2 / 3)
+                    for w in layer.get_weights()
+                ]
+            )
+    return model
+
+
+def model_of(graph, seed=0):
+    """One graph by itself, read by a dense layer."""
+    la = keras().layers
+    inputs = keras().Input(SHAPE)
+    x = graph(la, inputs)
+    return with_dyadic_weights(
+        keras().Model(inputs, la.Dense(N_OUTPUTS, name="out")(la.Flatten()(x)), name="net"), seed
+    )
+
+
+def images(n=3):
+    return np.random.default_rng(5).integers(0, 9, (n, *SHAPE)).astype(np.float32) / 8
+
+
+@functools.lru_cache
+def everything():
+    """All graphs side by side in one network, and what three simulators say."""
+    la = keras().layers
+    inputs = keras().Input(SHAPE)
+    outputs = [la.Dense(N_OUTPUTS)(la.Flatten()(graph(la, inputs))) for graph in GRAPHS]
+    model = with_dyadic_weights(keras().Model(inputs, la.Concatenate()(outputs)))
+    network = SpikingNetwork(model, synapse=None, discard=0.0)
+    x = images()
+    recording = nengo_tactile.run(network, x, N_STEPS)
+    wanted = simulate(model, x, N_STEPS, record=neuron_layers(model))
+    return network, recording, wanted
+
+
+def neuron_layers(model):
+    return [layer.name for layer in model.layers if type(layer).__name__ == "RateIF"]
+
+
+def in_nengo(network, sample, spiking, n_steps):
+    """Outputs at each step, and each layer's spikes, of Nengo's reference simulator."""
+    built = network.build(spiking=spiking, present=sample.ravel())
+    with stack.quiet_build(), nengo.Simulator(built.net, progress_bar=False, optimize=False) as sim:
+        sim.run_steps(n_steps)
+    spikes = {name: sim.data[probe] for name, probe in built.spike_probes.items()}
+    return sim.data[built.output_probe], spikes
+
+
+def test_something_spikes_in_every_layer():
+    _, recording, _ = everything()
+    for name, counts in recording.spike_counts.items():
+        assert 0 < counts.sum() < counts.size * N_STEPS, name
+
+
+def test_the_engine_counts_the_spikes_of_the_layer_wise_simulation():
+    network, recording, wanted = everything()
+    stages = {stage.layer: stage for stage in network.stages}
+    for layer, counts in wanted.counts.items():
+        found = recording.spike_counts[stages[layer].name]
+        assert (found == np.abs(counts).reshape(found.shape)).all(), layer
+
+
+@pytest.mark.parametrize("number", range(len(GRAPHS)), ids=[g.__name__ for g in GRAPHS])
+def test_outputs_are_equal_at_every_step(number):
+    _, recording, wanted = everything()
+    which = slice(number * N_OUTPUTS, (number + 1) * N_OUTPUTS)
+    # means of sums that are exact: the last bit of the division
+    found = recording.outputs[:, :, which]
+    assert np.allclose(found, wanted.logits[:, :, which], rtol=1e-6, atol=1e-6)
+    assert np.abs(found).max() > 0.1
+
+
+def test_nengo_spikes_at_the_same_steps():
+    """Spike by spike: Nengo's own simulator against the engine's sums at every step."""
+    network, recording, _ = everything()
+    for sample in (0, 2):
+        outputs, spikes = in_nengo(network, images()[sample], True, N_STEPS)
+        so_far = np.cumsum(outputs, axis=0) / np.arange(1, N_STEPS + 1)[:, None]
+        assert np.allclose(so_far, recording.outputs[sample], rtol=1e-6, atol=1e-6)
+        for name, fired in spikes.items():
+            if name not in recording.spikes_over_time:
+                continue
+            each_step = (fired != 0).sum(axis=1)
+            assert (each_step == recording.spikes_over_time[name][sample]).all(), name
+            assert ((fired != 0).sum(axis=0) == recording.spike_counts[name][sample]).all(), name
+
+
+def test_rates_are_those_of_keras():
+    network, _, _ = everything()
+    wanted = network.ann(images()).numpy()
+    for sample in range(2):
+        outputs, _ = in_nengo(network, images()[sample], False, 12)
+        top = np.abs(wanted[sample]).max()
+        assert np.abs(outputs[-1] - wanted[sample]).max() <= 1e-6 * top
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_names_are_unique_and_sources_come_first(graph):
+    stages = stages_of(model_of(graph))
+    seen = {"input"}
+    for stage in stages:
+        assert stage.name not in seen
+        assert all(link.source in seen for link in stage.links)
+        assert stage.bias.dtype == np.float32
+        seen.add(stage.name)
+    assert [stage.kind for stage in stages].count("read-out") == 1
+    assert stages[-1].kind == "read-out" and stages[-1].shape == (N_OUTPUTS,)
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_links_reach_the_neurons_that_they_say(graph):
+    """The current that stages say a layer gets from given spikes is what Keras says."""
+    model = model_of(graph)
+    stages = stages_of(model)
+    x = images(1)
+    silent, names = silent_model(model)
+    of_layer = {stage.layer: stage for stage in stages}
+    values = {"input": x[0].ravel()}
+    for stage in stages:  # with no neuron spiking all but the image's part is the bias
+        total = np.zeros(stage.windows.size if stage.kind == "max-pool" else stage.n_neurons)
+        for link in stage.links:
+            part = values[link.source]
+            target = slice(None) if link.target is None else link.target
+            total[target] += applied(link.map, part)
+        values[stage.name] = total if stage.kind == "relay" else np.zeros(stage.n_neurons)
+        if stage.kind in ("neurons", "read-out"):
+            wanted = silent(x)[names.index(stage.layer)].numpy().ravel()
+            assert np.allclose(total + stage.bias, wanted, atol=1e-5), stage.name
+    assert set(names) == {*neuron_layers(model), model.name} | {
+        stage.layer for stage in stages if stage.kind == "max-pool"
+    }
+    assert len(of_layer) == len(stages)
+
+
+def applied(linear, values):
+    """A map's output, by multiplying with its matrix in Nengo's own code."""
+    indices = getattr(linear, "indices", None)
+    values = values if indices is None else values[indices]
+    transform = linear.transform(1.0)
+    if isinstance(transform, (nengo.Convolution, nengo.transforms.ConvolutionTranspose)):
+        with nengo.Network() as net:
+            source, target = nengo.Node(values), nengo.Node(size_in=transform.size_out)
+            nengo.Connection(source, target, transform=transform, synapse=None)
+            probe = nengo.Probe(target)
+        with stack.quiet_build(), nengo.Simulator(net, progress_bar=False) as sim:
+            sim.run_steps(2)
+        return sim.data[probe][-1]
+    if isinstance(transform, nengo.Sparse):
+        return transform.sample() @ values
+    transform = np.asarray(transform)
+    return transform @ values if transform.ndim == 2 else transform * values
+
+
+def kinds(graph):
+    return [stage.kind for stage in stages_of(model_of(graph))]
+
+
+def test_a_shared_sum_is_one_relay():
+    stages = stages_of(model_of(shared_relay))
+    relays = [stage for stage in stages if stage.kind == "relay"]
+    assert [relay.name for relay in relays] == ["total"]
+    assert sum(link.source == "total" for stage in stages for link in stage.links) == 3
+
+
+def test_sums_need_no_relay():
+    """Branches connect into the neurons that add them up."""
+    for graph in (residual, nested_sums):
+        assert "relay" not in kinds(graph)
+    assert kinds(residual).count("neurons") == 3
+
+
+def test_stages_know_what_the_image_reaches():
+    stages = {stage.name: stage for stage in stages_of(model_of(image_added_to_spikes))}
+    relays = [stage for stage in stages.values() if stage.kind == "relay"]
+    assert relays and all(relay.driven for relay in relays)
+    # a relay that spikes reach too is no constant
+    assert analogue_sources(stages.values()) == {"input"}
+    in_front = stages_of(model_of(offset_of_the_image))
+    assert len(analogue_sources(in_front)) == 2
+    assert stages_of(model_of(image_in_the_read_out))[-1].driven
+    assert not stages_of(model_of(residual))[-1].driven
+
+
+def test_biases_at_the_border_lack_what_padding_leaves_out():
+    model = model_of(offset_in_front)
+    stage = stages_of(model)[-2]
+    kernel, bias = model.layers[-4].get_weights()
+    assert type(model.layers[-4]).__name__ == "Conv2D"
+    # the constant of a pixel: the offset through those weights that stand on the map
+    first_bias = np.zeros((8, 8, 2))
+    first_bias[1:-1, 1:-1] = -1.5
+    wanted = [
+        [
+            np.einsum("yxc,yxcf->f", first_bias[row : row + 3, column : column + 3], kernel) + bias
+            for column in range(6)
+        ]
+        for row in range(6)
+    ]
+    found = stage.bias.reshape(6, 6, 2)
+    assert np.allclose(found, wanted) and np.ptp(found, axis=(0, 1)).max() > 0
+
+
+def test_a_network_that_ends_in_neurons_reads_them():
+    la = keras().layers
+    inputs = keras().Input((4,))
+    model = with_dyadic_weights(keras().Model(inputs, neurons(la.Dense(3, name="last")(inputs))))
+    stages = stages_of(model)
+    assert [stage.name for stage in stages] == ["last", "rate_if_output"] or len(stages) == 2
+    assert stages[1].kind == "read-out" and stages[1].links[0].source == "last"
+
+
+def test_fan_out_passes_relays():
+    """Synapses of each input of a small network, counted by hand."""
+    la = keras().layers
+    inputs = keras().Input((4, 1))
+    first = neurons(la.Conv1D(1, 1, name="first")(inputs))
+    total = la.ZeroPadding1D((0, 1), name="wider")(first)
+    second = neurons(la.Conv1D(3, 2, name="second")(total))
+    model = keras().Model(inputs, la.Dense(2, name="out")(la.Flatten()(second)))
+    for layer in model.layers:
+        if type(layer).__name__ != "RateIF":
+            layer.set_weights([np.ones_like(w) for w in layer.get_weights()])
+    counts = fan_outs(stages_of(model))
+    # the relay's connection has no weights; windows of two reach three filters each
+    assert counts["first"].tolist() == [3, 6, 6, 6]
+    assert counts["second"].tolist() == [2] * 12 and counts["input"].tolist() == [1] * 4
+
+
+def test_max_pooling_of_the_image_is_refused():
+    la = keras().layers
+    for between in ([], [conv]):
+        inputs = x = keras().Input(SHAPE)
+        for layer in between:
+            x = layer(x)
+        x = neurons(conv(la.MaxPooling2D(2, name="early")(x)))
+        model = keras().Model(inputs, la.Dense(2)(la.Flatten()(x)))
+        with pytest.raises(ConversionError, match=r"'early' .*pools the analogue input"):
+            stages_of(model)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (lambda la: la.Activation("tanh", name="odd"), r"'odd' \(Activation\): is no linear"),
+        (lambda la: la.PReLU(name="odd"), r"'odd' \(PReLU\): is no linear"),
+    ],
+)
+def test_other_activations_are_refused(layer, message):
+    la = keras().layers
+    inputs = keras().Input((4,))
+    x = layer(la)(neurons(la.Dense(3)(inputs)))
+    with pytest.raises(ConversionError, match=message):
+        stages_of(keras().Model(inputs, la.Dense(2)(neurons(la.Dense(2)(x)))))
+
+
+def test_a_map_is_no_read_out():
+    inputs = keras().Input(SHAPE)
+    model = keras().Model(inputs, conv(neurons(conv(inputs)), name="map"))
+    with pytest.raises(ConversionError, match=r"ends in 'map' \(Conv2D\) of shape"):
+        stages_of(model)
