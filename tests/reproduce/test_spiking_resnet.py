@@ -26,22 +26,22 @@ STEPS = 8
 def folder(tmp_path_factory):
     """Made images and the weights of two tiny networks, as if they were for CIFAR-10."""
     place = write_mnist(tmp_path_factory.mktemp("images"))
-    for name in ("resnet8", "plain8"):
-        networks.write_weights(small_network(name, place), place / f"cifar10-{name}.npz")
-    networks.write_weights(networks.trained("cifar10-resnet8", place), place / "mnist-resnet8.npz")
+    for name in ("resnet6", "plain6"):
+        networks.write_weights(small_network(name, place, (2, 3)), place / f"cifar10-{name}.npz")
+    networks.write_weights(networks.trained("cifar10-resnet6", place), place / "mnist-resnet6.npz")
     return place
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """CIFAR-10 stands for the made images, depth 8 for the paper's depths, 16 images for 512."""
+    """CIFAR-10 stands for the made images, depth 6 for the paper's depths, 16 images for 512."""
     monkeypatch.setitem(TASKS, "cifar10", dataclasses.replace(TASKS["mnist"], about="made images"))
     for table in (resnet_plan.PAPER_TABLE2, resnet_plan.PAPER_PLAIN_LOSS):
-        monkeypatch.setitem(table, 8, table[20])
+        monkeypatch.setitem(table, 6, table[20])
     for kind in ("resnet", "plain"):
         table = resnet_plan.PAPER_TABLE3
-        monkeypatch.setitem(table, (kind, 8), table[kind, 20])
-    names = ("mnist-resnet8", "cifar10-resnet8", "cifar10-plain8")
+        monkeypatch.setitem(table, (kind, 6), table[kind, 20])
+    names = ("mnist-resnet6", "cifar10-resnet6", "cifar10-plain6")
     monkeypatch.setattr(resnet_plan, "NETWORKS", names)
     monkeypatch.setattr(resnet_cells, "AT_A_TIME", 10)
     monkeypatch.setattr(resnet_cells.paths, "CALIBRATION_SAMPLES", 16)
@@ -54,14 +54,14 @@ def plan_of(folder, **options):
 
 def test_a_cell_is_the_sum_of_its_parts(folder, small, tmp_path):
     """The sums against one run of the saved network on all images at once."""
-    plan, network = plan_of(folder), Network("cifar10-resnet8")
+    plan, network = plan_of(folder), Network("cifar10-resnet6")
     data = resnet_cells.read_data("cifar10", 0, folder)
     state = resnet_cells.run_cell(plan, network, "beta", data, tmp_path, False)
     assert state["n_done"] == 25
-    spiking = load(tmp_path / "networks" / "cifar10-resnet8.beta")
+    spiking = load(tmp_path / "networks" / "cifar10-resnet6.beta")
     x, y = data.x[:25], data.y[:25]
     recording = engines.run(spiking, x, STEPS, progress=False)
-    ann = predict(networks.trained("cifar10-resnet8", folder), x).argmax(1)
+    ann = predict(networks.trained("cifar10-resnet6", folder), x).argmax(1)
     assert state["hits"] == (25 * recording.accuracy(y)).round().tolist()
     assert state["ann_hits"] == state["static_hits"] == int((ann == y).sum())
     assert state["same"] == int((recording.predictions()[:, -1] == ann).sum())
@@ -71,7 +71,7 @@ def test_a_cell_is_the_sum_of_its_parts(folder, small, tmp_path):
 
 
 def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
-    plan, network = plan_of(folder, n_samples=20), Network("cifar10-plain8")
+    plan, network = plan_of(folder, n_samples=20), Network("cifar10-plain6")
     data = resnet_cells.read_data("cifar10", 0, folder)
     whole = resnet_cells.run_cell(plan, network, "beta", data, tmp_path / "whole", False)
     run, shown = engines.run, []
@@ -86,7 +86,7 @@ def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         resnet_cells.run_cell(plan, network, "beta", data, place, False)
-    path = place / "cells" / "cifar10-plain8.beta.json"
+    path = place / "cells" / "cifar10-plain6.beta.json"
     assert json.loads(path.read_text())["n_done"] == 10
     shown[:] = [None, None]  # no more interruptions
     # the network is not converted again
@@ -105,7 +105,7 @@ def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
 
 
 def test_cells_of_other_settings_are_not_mixed(folder, small, tmp_path):
-    plan, network = plan_of(folder, n_samples=5), Network("cifar10-plain8")
+    plan, network = plan_of(folder, n_samples=5), Network("cifar10-plain6")
     data = resnet_cells.read_data("cifar10", 0, folder)
     resnet_cells.run_cell(plan, network, "beta", data, tmp_path, False)
     others = resnet_cells.read_data("cifar10", 1, folder)
@@ -113,7 +113,7 @@ def test_cells_of_other_settings_are_not_mixed(folder, small, tmp_path):
         with pytest.raises(ModelFileError, match="other weights, settings or images"):
             changed = dataclasses.replace(plan, **change)
             resnet_cells.run_cell(changed, network, "beta", images, tmp_path, False)
-    (tmp_path / "cells" / "cifar10-plain8.beta.json").write_text("{}")
+    (tmp_path / "cells" / "cifar10-plain6.beta.json").write_text("{}")
     with pytest.raises(ModelFileError, match="delete it"):
         resnet_cells.run_cell(plan, network, "beta", data, tmp_path, False)
 
@@ -134,12 +134,12 @@ def test_all_parts_from_the_command_line(folder, small, tmp_path, capsys, monkey
         for key, setting in resnet_plan.SETTINGS.items()
         if setting.n_steps is None or key in few
     }
-    tuned = networks.trained("cifar10-resnet8", folder)
+    tuned = networks.trained("cifar10-resnet6", folder)
     simple = simplify(tuned)
     quantised = use_clip_floor(simple, dict.fromkeys(spiking_layers(simple), 4.0), 4)
-    for name in ("cifar10-resnet8", "cifar10-plain8", "mnist-resnet8"):
+    for name in ("cifar10-resnet6", "cifar10-plain6", "mnist-resnet6"):
         (tmp_path / f"{name}.npz").write_bytes((folder / f"{name}.npz").read_bytes())
-    networks.write_weights(quantised, tmp_path / "cifar10-resnet8-qcfs.npz")
+    networks.write_weights(quantised, tmp_path / "cifar10-resnet6-qcfs.npz")
     for module in (resnet_plan, resnet_cells, spiking_resnet.resnet_pages):
         monkeypatch.setattr(module, "SETTINGS", settings)
     monkeypatch.setattr(spiking_resnet.resnet_tables, "SETTINGS", settings)
@@ -172,41 +172,41 @@ def test_all_parts_from_the_command_line(folder, small, tmp_path, capsys, monkey
             "n_test",
             "data",
         } <= set(row)
-    ann = rows["table2", "cifar10-resnet8", None, None]
-    beta = rows["table2", "cifar10-resnet8", "beta", STEPS]
+    ann = rows["table2", "cifar10-resnet6", None, None]
+    beta = rows["table2", "cifar10-resnet6", "beta", STEPS]
     assert (ann["paper"], beta["paper"]) == (0.9199, 0.9179)
     assert beta["paper_lost_points"] == pytest.approx(0.20)
     assert beta["lost_points"] == pytest.approx(100 * (ann["ours_mean"] - beta["ours_mean"]))
-    assert rows["table3", "cifar10-plain8", "compensated", STEPS]["paper"] == 0.8940
-    assert rows["figure4", "cifar10-plain8", "beta", STEPS]["paper_lost_points"] == pytest.approx(
+    assert rows["table3", "cifar10-plain6", "compensated", STEPS]["paper"] == 0.8940
+    assert rows["figure4", "cifar10-plain6", "beta", STEPS]["paper_lost_points"] == pytest.approx(
         1.97
     )
     for key in steps:
-        assert rows["steps", "cifar10-resnet8", key, 6]["n_test"] == 10
+        assert rows["steps", "cifar10-resnet6", key, 6]["n_test"] == 10
     # what is read off a longer run is its accuracy after that many steps
-    curve = json.loads((out / "cells" / "cifar10-resnet8.beta.json").read_text())["hits"]
-    assert rows["steps", "cifar10-resnet8", "beta", 6]["ours_mean"] == curve[5] / 10
+    curve = json.loads((out / "cells" / "cifar10-resnet6.beta.json").read_text())["hits"]
+    assert rows["steps", "cifar10-resnet6", "beta", 6]["ours_mean"] == curve[5] / 10
     assert rows["table1", "cifar10-resnet44", "beta", None]["ours_mean"] is None
     (figure3,) = results["figure3"]
     assert figure3["n_train"] == 15
-    assert len(figure3["layers"]) == len(figure3["maximum"]) == 7
+    assert len(figure3["layers"]) == len(figure3["maximum"]) == 5
     assert figure3["maximum"] >= figure3["percentile_99_9"]
     page = (out / "report.html").read_text()
     for words in ("Figure 3", "Activity and cost", "compensated", "fine-tuned"):
         assert words in page
     pictures = {path.stem for path in out.glob("*.png")}
     assert {"figure3-maximum", "figure3-percentile", "figure4"} < pictures
-    assert "steps-cifar10-resnet8" in pictures
+    assert "steps-cifar10-resnet6" in pictures
 
 
 def test_rates_against_the_recorded_spikes(folder, small, tmp_path):
     """Figure 3's rates against NengoDL's spike counts of the same network and images."""
-    plan, network = plan_of(folder, n_figure3=15), Network("cifar10-resnet8")
+    plan, network = plan_of(folder, n_figure3=15), Network("cifar10-resnet6")
     data = resnet_cells.read_data("cifar10", 0, folder)
     state = resnet_cells.run_rates(plan, network, data, tmp_path, False)
-    spiking = load(tmp_path / "networks" / "cifar10-resnet8.beta-zero")
+    spiking = load(tmp_path / "networks" / "cifar10-resnet6.beta-zero")
     recording = engines.run(spiking, data.train[:15], STEPS, progress=False)
-    assert len(state["histograms"]) == len(recording.spike_counts) == 7
+    assert len(state["histograms"]) == len(recording.spike_counts) == 5
     for histogram, counts in zip(state["histograms"].values(), recording.spike_counts.values()):
         assert histogram == np.bincount(counts.ravel(), minlength=STEPS + 1).tolist()
         assert resnet_cells.highest_rate(histogram) == counts.max() / STEPS
@@ -227,12 +227,12 @@ def test_order_of_running(folder, small):
     """The first parts' cells first; every cell once; no fine-tuned weights, no such cell."""
     plan = plan_of(folder)
     cells = [(network.name, key) for network, key in plan.cells()]
-    assert cells[0] == ("mnist-resnet8", "beta")
-    assert cells[1] == ("cifar10-resnet8", "beta")
+    assert cells[0] == ("mnist-resnet6", "beta")
+    assert cells[1] == ("cifar10-resnet6", "beta")
     assert len(cells) == len(set(cells))
     assert not any("qcfs" in key for _, key in cells)
-    assert ("cifar10-plain8", "alpha") not in cells
-    only = plan_of(folder, parts="table3", networks="cifar10-plain8")
+    assert ("cifar10-plain6", "alpha") not in cells
+    only = plan_of(folder, parts="table3", networks="cifar10-plain6")
     assert [key for _, key in only.cells()] == ["beta-zero", "compensated"]
 
 
