@@ -11,7 +11,7 @@ def markdown():
         "Made by `python -m nengo_tactile.conversion.layers_page > docs/layers.md` from the table",
         "that `nengo_tactile.check` and all errors use. Every row was converted in the tests: with",
         "rates for neurons the network equals Keras within 1e-5 of its largest output, and the",
-        "spiking one converges to it.",
+        "spiking one [converges to it](convergence.md).",
         "",
         "| layer | becomes | neurons | engines | limits |",
         "| --- | --- | --- | --- | --- |",
