@@ -64,6 +64,7 @@ SETTINGS = {
     "alpha": Setting("SNN-alpha, from half the threshold", {"shortcut_normalisation": False}),
     "alpha-zero": Setting("SNN-alpha, from zero", {"shortcut_normalisation": False, "start": 0.0}),
     "compensated": Setting("compensated, from zero", {"start": 0.0, "compensation": "network"}),
+    "potential": Setting("calibrated potential", {"calibrate": "potential"}),
     "bias-32": Setting("calibrated bias", {"calibrate": "bias"}, 32),
     "potential-32": Setting("calibrated potential", {"calibrate": "potential"}, 32),
     "qcfs-32": Setting("fine-tuned (QCFS)", {}, 32, True),
