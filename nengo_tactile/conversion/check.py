@@ -8,7 +8,7 @@ from nengo_tactile.conversion import support
 from nengo_tactile.conversion.convert import prepare
 from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.normalise import normalise
-from nengo_tactile.conversion.passes import spiking_layers, use_if
+from nengo_tactile.conversion.passes import check_layers, spiking_layers, use_if
 from nengo_tactile.conversion.stages import NEURON_LAYERS, stages_of
 from nengo_tactile.errors import ConversionError, EngineError
 
@@ -173,6 +173,7 @@ def _without_label(text):
 
 def _stages(model):
     """Stages of the model, as conversion makes them after calibration."""
+    check_layers(model)
     linear = prepare(model)
     names = spiking_layers(linear)
     if not names:
