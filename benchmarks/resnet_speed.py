@@ -38,7 +38,7 @@ def network(depth, seed=0):
     model = resnet(depth, rescale=standardise(images), seed=seed)
     for layer in model.layers:
         if type(layer).__name__ == "BatchNormalization":
-            gamma, beta, mean, variance = layer.get_weights()
+            gamma, _, mean, variance = layer.get_weights()
             size = gamma.shape
             layer.set_weights([rng.uniform(0.5, 1, size), rng.normal(0, 0.2, size), mean, variance])
     return model, images
