@@ -113,6 +113,11 @@ def _make_layer():
         ):
             super().__init__(**kwargs)
             self.parameters = IFParameters(gain, amplitude, reset, negative_slope, compensation)
+            if not (isinstance(start, (int, float)) and -math.inf < start < 1):
+                raise ConversionError(
+                    f"IF start is {start!r}: the membrane potential at the start must be a finite "
+                    "number below the threshold, 1"
+                )
             self.start, self.per_neuron = float(start), bool(per_neuron)
 
         def build(self, input_shape):

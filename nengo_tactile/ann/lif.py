@@ -143,7 +143,7 @@ def neuron_parameters(neuron, activation, max_rate):
         return linear_parameters(activation, max_rate)
     if isinstance(neuron, nengo.LIF):
         return parameters_for(activation, max_rate, neuron.tau_rc, neuron.tau_ref)
-    raise ConversionError(f"neuron is {neuron!r}: choose 'lif' or a nengo.LIF")
+    raise ConversionError(f"neuron is {neuron!r}: choose 'lif', 'if' or a nengo.LIF")
 
 
 def rate_lif_layer():

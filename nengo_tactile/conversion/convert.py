@@ -112,20 +112,28 @@ def convert(
     linear = prepare(model)
     settings = {"n_steps": n_steps, "dt": dt, "image": image, "classes": tuple(classes)}
     kinds = {type(layer).__name__ for layer in linear.layers}
+    if "RateLIF" in kinds and neuron == "if":
+        raise ConversionError(
+            f"model '{model.name}' has RateLIF layers, neuron is 'if': give the model with its "
+            "ReLUs, or neuron='lif'"
+        )
     if neuron == "if" or "RateIF" in kinds:
+        _refuse_others("'lif'", max_rate=(max_rate, None), synapse=(synapse, "tune"))
         if "RateIF" not in kinds:
             scales = _scales(linear, calibration, percentile, channelwise, nonzero)
             linear = normalise(linear, scales, shortcut_normalisation)
             linear = use_if(linear, start=start, reset=reset)
         ann = _correct(linear, calibration, n_steps, calibrate, compensation, progress)
         return _on_chip_if_alone(SpikingNetwork(ann, synapse=None, discard=0.0, **settings))
-    for name, value in (
-        ("channelwise", channelwise),
-        ("calibrate", calibrate),
-        ("compensation", compensation),
-    ):
-        if value:
-            raise ConversionError(f"{name} is {value!r}, which neuron='if' has alone: use it")
+    _refuse_others(
+        "'if'",
+        channelwise=(channelwise, False),
+        shortcut_normalisation=(shortcut_normalisation, True),
+        start=(start, 0.5),
+        reset=(reset, "subtract"),
+        calibrate=(calibrate, None),
+        compensation=(compensation, None),
+    )
     if "RateLIF" in kinds:
         ann = map_lif(linear)  # without smoothing, which was for training
     else:
@@ -171,6 +179,16 @@ def prepare(model):
     return merge_average_pooling(fold_rescaling(fold_batch_norm(simplify(model))))
 
 
+def _refuse_others(neuron, **options):
+    """Refuse options, (value, default), that only the other kind of neuron has."""
+    for name, (value, default) in options.items():
+        if value != default:
+            raise ConversionError(
+                f"{name} is {value!r}, which only neuron={neuron} has: leave it out, or choose "
+                "that neuron"
+            )
+
+
 def _scales(model, calibration, percentile, channelwise, nonzero):
     names = spiking_layers(model)
     if not names:
@@ -185,13 +203,15 @@ def _scales(model, calibration, percentile, channelwise, nonzero):
 
 def _correct(model, calibration, n_steps, calibrate, compensation, progress):
     """Calibrate integrate-and-fire neurons and search compensation, as far as wanted."""
+    if compensation not in (None, "network", "layer"):
+        raise ConversionError(
+            f"compensation is {compensation!r}: choose None, 'network' or 'layer'"
+        )
     if calibrate is not None:
         model = calibrate_neurons(model, calibration, n_steps, what=calibrate)
     if compensation is None:
         return model
-    if compensation not in ("network", "layer"):
-        raise ConversionError(
-            f"compensation is {compensation!r}: choose None, 'network' or 'layer'"
-        )
-    model, _ = search_compensation(model, calibration, n_steps, per_layer=compensation == "layer")
+    model, _ = search_compensation(
+        model, calibration, n_steps, per_layer=compensation == "layer", progress=progress
+    )
     return model

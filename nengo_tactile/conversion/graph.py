@@ -52,7 +52,9 @@ def _graph(model):
                 f"model '{model.name}' has no input shape yet: add a tf.keras.Input in front or "
                 "call model.build(input_shape)"
             )
-        x = inputs = tf.keras.Input(model.input_shape[1:], name="input")
+        taken = {layer.name for layer in model.layers}
+        name = next(n for n in ("input", "image", "network_input", None) if n not in taken)
+        x = inputs = tf.keras.Input(model.input_shape[1:], name=name)
         for layer in model.layers:
             x = layer(x) if isinstance(layer, tf.keras.Model) else copy_layer(layer, [x])
         model = tf.keras.Model(inputs, x, name=model.name)

@@ -43,10 +43,33 @@ class Simulation:
 
     def rate_at(self, name, percentile=100.0):
         """Firing rate of layer ``name`` at a percentile over its neurons and samples, per step."""
-        histogram = self.histograms[name]
-        reached = np.cumsum(histogram)
-        count = np.searchsorted(reached, percentile / 100 * reached[-1])
-        return float(count / (len(histogram) - 1))
+        return rate_at(self.histograms[name], percentile)
+
+
+def rate_at(histogram, percentile=100.0):
+    """Firing rate, in spikes a step, at a percentile over neurons and samples.
+
+    Parameters
+    ----------
+    histogram : (n_steps + 1,) int sequence
+        How many neurons fired 0, 1, ..., n_steps spikes.
+    percentile : float
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    DataError
+        For a histogram of nothing.
+    """
+    reached = np.cumsum(histogram)
+    if not reached[-1]:
+        raise DataError("the histogram is empty: show at least one sample")
+    # in floating point 99.9 / 100 * 1000 is a little above 999
+    rank = np.ceil(percentile / 100 * reached[-1] - 1e-6)
+    return float(np.searchsorted(reached, rank) / (len(histogram) - 1))
 
 
 def simulate(model, x, n_steps, batch_size=32, record=()):

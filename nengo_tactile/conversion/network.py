@@ -168,7 +168,9 @@ class SpikingNetwork:
         See `LIFParameters.faster` and `IFParameters.faster`; above 1 integrate-and-fire neurons
         reach their ceiling of one spike a step earlier.
         """
-        ann = map_neurons(self.ann, lambda neuron: neuron.faster(factor))
+        if not factor > 0:
+            raise ConversionError(f"factor on the firing rates is {factor}: choose one above zero")
+        ann = map_neurons(self.ann, lambda neuron: neuron.faster(factor), shift_factor=factor)
         return dataclasses.replace(self, ann=ann)
 
     def save(self, folder):

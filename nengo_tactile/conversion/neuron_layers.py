@@ -3,7 +3,7 @@
 from nengo_tactile.conversion.graph import functional, rebuild
 
 
-def map_neurons(model, change):
+def map_neurons(model, change, shift_factor=1.0):
     """Change the parameters of every layer of neurons.
 
     Parameters
@@ -12,6 +12,8 @@ def map_neurons(model, change):
         With `RateLIF` or `RateIF` layers.
     change : callable
         ``parameters -> parameters`` (LIFParameters or IFParameters).
+    shift_factor : float
+        On the currents that calibration has added, which are in thresholds a step.
 
     Returns
     -------
@@ -26,6 +28,8 @@ def map_neurons(model, change):
         changed = type(layer).from_config(config)
         output = changed(inputs[0])
         changed.set_weights(layer.get_weights())
+        if type(layer).__name__ == "RateIF":
+            changed.shift.assign(layer.shift * shift_factor)
         return output
 
     return rebuild(functional(model), replace)

@@ -221,8 +221,16 @@ class _Reader:
         bias = self.constants[self.model.name]
         if name in {stage.name for stage in self.found}:  # it reads neurons as they are
             name = f"{name}_output"
+        name = self._free(name)
         self._add(name, self.model.name, "read-out", output, output.shape[1:], bias)
         return self.found
+
+    def _free(self, name):
+        """``name``, unless another stage or the input has it already."""
+        taken = {"input", *(stage.name for stage in self.found)}
+        while name in taken:
+            name = f"{name}_stage"
+        return name
 
     def _add(self, name, layer, kind, tensor, shape, bias, **more):
         """Make the stage that ``tensor`` drives."""
@@ -241,6 +249,7 @@ class _Reader:
         name = layer.name
         if before is not None and before.weights and len(self.readers[before.name]) == 1:
             name = before.name
+        name = self._free(name)
         shape = tuple(output.shape[1:])
         more = {"neuron": layer.parameters}
         if type(layer).__name__ == "RateIF":
@@ -264,8 +273,10 @@ class _Reader:
         slots = windows.reshape(-1)
         link = Link(source, maps.Routing(slots, int(np.prod(tensor.shape[1:]))))
         bias = self.constants[layer.name][slots].astype(np.float32)
-        name = layer.name
-        self.found.append(Stage(name, name, "max-pool", shape, (link,), bias, windows=windows))
+        name = self._free(layer.name)
+        self.found.append(
+            Stage(name, layer.name, "max-pool", shape, (link,), bias, windows=windows)
+        )
         self.made[id(output)] = name
 
     def _source(self, tensor):
@@ -276,9 +287,9 @@ class _Reader:
         if type(layer).__name__ in _SAME_ORDER:
             name = self._source(inputs[0])
         else:
-            name = layer.name
+            name = self._free(layer.name)
             shape = tuple(tensor.shape[1:])
-            self._add(name, name, "relay", tensor, shape, 0.0)
+            self._add(name, layer.name, "relay", tensor, shape, 0.0)
         self.made[id(tensor)] = name
         return name
 

@@ -17,7 +17,7 @@ from nengo_tactile import engines, files
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import convert, load
 from nengo_tactile.conversion.layerwise import simulate
-from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.errors import ModelFileError
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.networks import trained
@@ -232,15 +232,6 @@ def run_rates(plan, network, data, folder, progress=None):
         state["n_done"] = stop
         files.write_json(path, state)
     return state
-
-
-def highest_rate(histogram, percentile=100.0):
-    """Firing rate, in spikes a step, at a percentile over neurons and images."""
-    reached = np.cumsum(histogram)
-    if not reached[-1]:
-        raise DataError("the histogram is empty: show at least one image")
-    rank = np.ceil(percentile / 100 * reached[-1] - 1e-6)  # 99.9 % of 1,000 are 999
-    return float(np.searchsorted(reached, rank) / (len(histogram) - 1))
 
 
 def _stored(path, mark):

@@ -1,6 +1,6 @@
 """Rows beside the Spiking ResNet paper's, from the sums that `resnet_cells` keeps."""
 
-from nengo_tactile.reproduce.resnet_cells import highest_rate
+from nengo_tactile.conversion.layerwise import rate_at
 from nengo_tactile.reproduce.resnet_plan import (
     FEW_STEPS,
     PAPER_PLAIN_LOSS,
@@ -201,8 +201,8 @@ def figure3(plan, rates):
             "n_train": state["n_done"],
             "n_steps": state["n_steps"],
             "layers": list(state["histograms"]),
-            "maximum": [highest_rate(h) for h in state["histograms"].values()],
-            "percentile_99_9": [highest_rate(h, 99.9) for h in state["histograms"].values()],
+            "maximum": [rate_at(h) for h in state["histograms"].values()],
+            "percentile_99_9": [rate_at(h, 99.9) for h in state["histograms"].values()],
         }
         for name, state in rates.items()
     ]

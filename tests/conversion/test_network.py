@@ -323,3 +323,64 @@ def test_tune_takes_the_fewest_spikes_among_the_good(network, rng):
         ]
         error = np.sqrt(np.mean((np.array(z[:400]) - np.array(z[400:])) ** 2))
         assert trial.error == pytest.approx(error, rel=1e-3)
+
+
+def test_a_layer_named_like_the_input(x):
+    layers = keras().layers
+    inputs = keras().Input((6, 5, 1), name="image")
+    hidden = layers.Conv2D(2, 3, activation="relu", name="input")(inputs)
+    model = keras().Model(inputs, layers.Dense(3)(layers.Flatten()(hidden)))
+    network = convert(model, x, neuron="if")
+    assert "input" not in [stage.name for stage in network.stages]
+    assert network.fan_out()[network.spiking_layers[0]].tolist() == [3] * 24
+    sequential = keras().Sequential([*model.layers])
+    assert convert(sequential, x, neuron="if").spiking_layers == network.spiking_layers
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"neuron": "if", "synapse": 0.005}, "synapse is 0.005, which only neuron='lif' has"),
+        ({"neuron": "if", "max_rate": 100.0}, "max_rate is 100.0"),
+        ({"reset": "zero"}, "reset is 'zero', which only neuron='if' has"),
+        ({"calibrate": "bias"}, "calibrate is 'bias'"),
+        ({"neuron": "if", "start": float("nan")}, "start is nan"),
+        ({"neuron": "if", "start": 1.5}, "start is 1.5"),
+        ({"neuron": "if", "compensation": "all"}, "compensation is 'all'"),
+        ({"neuron": "if", "calibrate": "all"}, "'all'"),
+        ({"neuron": "foo", "max_rate": 10.0}, "choose 'lif', 'if' or a nengo.LIF"),
+    ],
+)
+def test_options_that_do_not_go_together(x, options, message):
+    layers = keras().layers
+    model = keras().Sequential(
+        [
+            keras().Input((6, 5, 1)),
+            layers.Flatten(),
+            layers.Dense(4, activation="relu", bias_initializer="ones"),
+            layers.Dense(3),
+        ]
+    )
+    with pytest.raises(ConversionError, match=message):
+        convert(model, x, **options)
+
+
+def test_with_rates_scales_what_calibration_added(x):
+    layers = keras().layers
+    model = keras().Sequential(
+        [
+            keras().Input((6, 5, 1)),
+            layers.Flatten(),
+            layers.Dense(4, activation="relu", bias_initializer="ones"),
+            layers.Dense(3),
+        ]
+    )
+    network = convert(model, x, neuron="if", n_steps=4)
+    (stage, _) = network.stages
+    layer = network.ann.get_layer(stage.layer)
+    layer.shift.assign([0.1, -0.2, 0.3, 0.0])
+    (slow, _) = network.with_rates(0.5).stages
+    np.testing.assert_allclose(slow.shift, [0.05, -0.1, 0.15, 0.0])
+    np.testing.assert_array_equal(slow.start, stage.start)
+    with pytest.raises(ConversionError, match="above zero"):
+        network.with_rates(0)

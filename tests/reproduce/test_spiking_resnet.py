@@ -10,6 +10,7 @@ from image_sets import small_network, write_mnist
 from nengo_tactile import cli, engines
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import load
+from nengo_tactile.conversion.layerwise import rate_at
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
 from nengo_tactile.conversion.simplify import simplify
@@ -209,18 +210,18 @@ def test_rates_against_the_recorded_spikes(folder, small, tmp_path):
     assert len(state["histograms"]) == len(recording.spike_counts) == 5
     for histogram, counts in zip(state["histograms"].values(), recording.spike_counts.values()):
         assert histogram == np.bincount(counts.ravel(), minlength=STEPS + 1).tolist()
-        assert resnet_cells.highest_rate(histogram) == counts.max() / STEPS
+        assert rate_at(histogram) == counts.max() / STEPS
     # going on adds the missing images only
     assert resnet_cells.run_rates(plan, network, data, tmp_path, False) == state
 
 
 def test_highest_rate_by_hand():
     histogram = [990, 0, 9, 0, 1]
-    assert resnet_cells.highest_rate(histogram) == 1.0
-    assert resnet_cells.highest_rate(histogram, 99.9) == 0.5
-    assert resnet_cells.highest_rate(histogram, 99) == 0.0
+    assert rate_at(histogram) == 1.0
+    assert rate_at(histogram, 99.9) == 0.5
+    assert rate_at(histogram, 99) == 0.0
     with pytest.raises(DataError, match="empty"):
-        resnet_cells.highest_rate([0, 0])
+        rate_at([0, 0])
 
 
 def test_order_of_running(folder, small):
