@@ -12,6 +12,9 @@ from nengo_tactile.errors import EngineError
 #: what inhibition reaches within a presentation (the chip's registers hold 23 bits).
 FLOOR = -100.0
 
+#: Firing rate in hertz of an input neuron for the value 1, with ``first_layer="chip"``.
+INPUT_RATE = 500.0
+
 
 def chip_stages(stages, first_layer):
     """The stages with shortcuts as convolutions of 1 x 1, and sequences as images of width 1.
@@ -35,12 +38,15 @@ def chip_stages(stages, first_layer):
         For a stage that the chip cannot take, naming the layer and the remedy.
     """
     shapes = {stage.name: stage.shape for stage in stages}
+    off_chip = {"input"} | {s.name for s in stages if s.driven and first_layer == "host"}
     result = []
     for stage in stages:
         check_stage(stage, first_layer)
         if stage.kind != "relay":
             links = tuple(_as_convolution(link, shapes.get(link.source)) for link in stage.links)
             stage = dataclasses.replace(stage, links=links)
+        if stage.kind == "read-out" or stage.name in off_chip:
+            _check_way_back(stage, off_chip)
         result.append(stage)
     return result
 
@@ -101,6 +107,26 @@ def check_stage(stage, first_layer):
             )
 
 
+def _check_way_back(stage, off_chip):
+    """Refuse spikes that come from the chip to the host through a convolution."""
+    convolutions = (maps.Convolution, maps.TransposedConvolution)
+    for link in stage.links:
+        if link.source in off_chip or not isinstance(link.map, convolutions):
+            continue
+        if stage.kind == "read-out":
+            raise EngineError(
+                f"layer '{stage.name}': the read-out is on the host and '{link.source}' on the "
+                "chip, and nengo-loihi takes no convolution from the chip to the host; let Flatten "
+                "and a Dense layer follow"
+            )
+        raise EngineError(
+            f"layer '{stage.name}': the image reaches it beside '{link.source}', so it is on the "
+            "host, and nengo-loihi takes no convolution from the chip to the host; use "
+            "first_layer='chip' (--first-layer chip), or lead the image through a layer with a "
+            "ReLU first"
+        )
+
+
 def _as_convolution(link, shape):
     """Identity and diagonal maps of images as convolutions over two axes; others as they are."""
     if isinstance(link.map, (maps.Convolution, maps.TransposedConvolution)):
@@ -158,3 +184,53 @@ def register_neurons():
         block.compartment.vmin = FLOOR
 
     Builder.builders[IntegrateFire] = build
+
+
+def spike_the_input(network, built):
+    """Put one neuron per pixel between the input Node and what reads it, on the host."""
+    import nengo
+
+    net, n_pixels = built.net, built.input.size_out
+    with net:
+        encoder = nengo.Ensemble(
+            n_pixels,
+            1,
+            neuron_type=nengo.SpikingRectifiedLinear(
+                amplitude=1 / INPUT_RATE, initial_state={"voltage": nengo.dists.Choice([0.5])}
+            ),
+            gain=np.full(n_pixels, INPUT_RATE),
+            bias=np.zeros(n_pixels),
+            label="input spikes",
+        )
+        net.config[encoder].on_chip = False
+        readers = [c for c in net.connections if c.pre_obj is built.input]
+        nengo.Connection(built.input, encoder.neurons, synapse=None)
+        for old in readers:
+            net.connections.remove(old)
+            nengo.Connection(
+                encoder.neurons, old.post, transform=old.transform, synapse=network.synapse
+            )
+        built.spike_probes["input"] = nengo.Probe(encoder.neurons, label="input spikes")
+
+
+def check_input(x, dt):
+    """Refuse images that input neurons cannot send: one spike a step, none of them negative.
+
+    Raises
+    ------
+    EngineError
+        Naming the value, the limit and the remedy.
+    """
+    if x.min() < 0:
+        raise EngineError(
+            f"first_layer='chip' sends pixels as spikes, but the input goes down to {x.min():.3g}: "
+            "use images without negative values, or first_layer='host'"
+        )
+    most = 1 / (INPUT_RATE * dt)
+    if x.max() > most:
+        raise EngineError(
+            f"first_layer='chip' sends a pixel as at most one spike a step, worth {most:.3g}, but "
+            f"the input goes up to {x.max():.3g}: scale the images to 0..1 and train the model on "
+            "them, or use first_layer='host' (--first-layer host) if the network has more than "
+            "one spiking layer"
+        )

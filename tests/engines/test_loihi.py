@@ -9,6 +9,9 @@ import pytest
 from conftest import make_network
 
 from nengo_tactile import stack
+from nengo_tactile.ann.notation import build
+from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.check import check
 from nengo_tactile.engines import loihi, placement, run
 from nengo_tactile.engines.loihi import ChipReport, chip_report
 from nengo_tactile.errors import EngineError
@@ -283,6 +286,84 @@ def test_negative_pixels_are_refused_on_the_chip(small):
         run(network, np.full_like(x, -0.25), N_STEPS, engine="loihi", first_layer="chip")
 
 
+@pytest.mark.parametrize("dt", [0.001, 0.0005])
+def test_pixels_above_a_spike_a_step_are_refused_on_the_chip(dt):
+    network, x = make_network("5-4-3-3o", dt=dt)
+    most = 0.002 / dt  # input neurons send 500 spikes a second for the value 1
+    options = {"engine": "loihi", "first_layer": "chip"}
+    every_step = run(network, np.full_like(x[:1], most), 9, **options)
+    assert (every_step.spike_counts["input"] >= 8).all()
+    with pytest.raises(EngineError, match=rf"worth {most:.0f}, but .* up to 255: scale .*'host'"):
+        run(network, np.full_like(x[:1], 255.0), 9, **options)
+    bright = run(network, np.full_like(x[:1], 255.0), 9, engine="loihi", first_layer="host")
+    assert bright.n_steps == 9
+
+
+def late_image():
+    """A network whose last spiking layer but one also sees the image, and the Keras model."""
+    layers = stack.tensorflow().keras.layers
+    x = np.random.default_rng(1).random((4, 4, 4, 2), dtype=np.float32)
+    start = stack.tensorflow().keras.Input((4, 4, 2))
+    first = layers.Conv2D(2, 3, padding="same", activation="relu", name="first")(start)
+    second = layers.Conv2D(2, 3, padding="same", activation="relu", name="second")(first)
+    seen = layers.Conv2D(2, 1, name="seen")(start)
+    both = layers.ReLU(name="both")(layers.Add()([seen, layers.Conv2D(2, 1)(second)]))
+    last = layers.Conv2D(2, 3, activation="relu", name="last")(both)
+    out = layers.Dense(3, name="out")(layers.Flatten()(last))
+    return stack.tensorflow().keras.Model(start, out), x
+
+
+def test_an_image_that_joins_spikes_from_the_chip_is_refused():
+    model, x = late_image()
+    network = convert(model, x, neuron="lif", max_rate=200.0, synapse=0.005)
+    wanted = r"layer 'both': the image reaches it beside 'second'.*use first_layer='chip'"
+    with pytest.raises(EngineError, match=wanted):
+        run(network, x[:1], 5, engine="loihi")
+    with pytest.raises(EngineError, match=wanted):
+        chip_report(network)
+    rows = {row.name: row for row in check(model).layers}
+    assert [name for name, row in rows.items() if "loihi" not in row.engines] == ["both"]
+    # what the error advises
+    chip = run(network, x[:1], 200, engine="loihi", first_layer="chip").outputs[:, -1]
+    assert np.abs(chip - model(x[:1])).max() < 0.5 * model(x).numpy().std()
+
+
+def test_a_read_out_that_is_a_convolution_is_refused():
+    layers = stack.tensorflow().keras.layers
+    x = np.random.default_rng(1).random((4, 6, 6, 2), dtype=np.float32)
+    start = stack.tensorflow().keras.Input((6, 6, 2))
+    found = layers.Conv2D(3, 3, activation="relu")(start)
+    found = layers.Conv2D(3, 3, activation="relu", name="spikes")(found)
+    model = stack.tensorflow().keras.Model(start, layers.Flatten()(layers.Conv2D(2, 2)(found)))
+    network = convert(model, x, neuron="lif", max_rate=200.0, synapse=0.005)
+    for first_layer in ("host", "chip"):
+        with pytest.raises(EngineError, match=r"read-out is on the host and 'spikes'.*Flatten"):
+            run(network, x[:1], 5, engine="loihi", first_layer=first_layer)
+    assert "loihi" not in check(model).engines
+
+
+def test_an_image_that_joins_a_dense_layer_runs():
+    layers = stack.tensorflow().keras.layers
+    x = np.random.default_rng(1).random((4, 6), dtype=np.float32)
+    start = stack.tensorflow().keras.Input((6,))
+    first = layers.Dense(7, activation="relu", name="first")(start)
+    second = layers.Dense(7, activation="relu", name="second")(first)
+    sums = [layers.Dense(5)(second), layers.Dense(5)(start)]
+    third = layers.ReLU(name="third")(layers.Add()(sums))
+    model = stack.tensorflow().keras.Model(start, layers.Dense(3)(third))
+    network = convert(model, x, neuron="lif", max_rate=200.0, synapse=0.005)
+    assert "loihi" in check(model).engines
+    outputs = run(network, x[:2], 200, engine="loihi").outputs[:, -1]
+    assert np.abs(outputs - model(x[:2])).max() < 0.5 * model(x).numpy().std()
+
+
+def test_potentials_at_the_start_come_over_the_steps_of_the_run():
+    model = build("5-9-6-3o", seed=3)
+    x = np.random.default_rng(5).random((8, 5), dtype=np.float32)
+    long, short = (convert(model, x, neuron="if", n_steps=n) for n in (200, 10))
+    same(run(long, x[:2], 10, engine="loihi"), run(short, x[:2], engine="loihi"))
+
+
 def test_one_spiking_layer_on_the_host_is_refused():
     network, x = make_network("6-5-3o")
     assert network.first_layer == "chip"  # `convert` chose it
@@ -302,3 +383,23 @@ def test_chip_settings_slow_the_neurons_and_show_longer(small):
     assert run(slower, x[:1], 7, engine="loihi").n_steps == 7  # what is asked for is obeyed
     spikes = [sum(c.sum() for c in r.spike_counts.values()) for r in (before, after)]
     assert spikes[1] == pytest.approx(spikes[0], rel=0.3)
+
+
+def test_chip_settings_bring_integrate_and_fire_neurons_closer():
+    keras = stack.tensorflow().keras
+    keras.utils.set_random_seed(0)
+    start = keras.Input((5, 5, 2))
+    found = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(start)
+    for _ in range(2):
+        inner = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(found)
+        inner = keras.layers.Conv2D(4, 3, padding="same")(inner)
+        found = keras.layers.ReLU()(keras.layers.Add()([found, inner]))
+    model = keras.Model(start, keras.layers.Dense(3)(keras.layers.Flatten()(found)))
+    x = np.random.default_rng(0).random((16, 5, 5, 2), dtype=np.float32)
+    network = convert(model, x, neuron="if", n_steps=60)
+    shown = [network, loihi.chip_settings(network), loihi.chip_settings(network, 0.25)]
+    assert [n.synapse for n in shown] == [None, 0.005, 0.005]
+    outputs = [run(n, x[:2], engine="loihi").outputs[:, -1] for n in shown]
+    errors = [np.sqrt(np.mean((found - model(x[:2])) ** 2)) for found in outputs]
+    assert errors[1] < 0.8 * errors[0]
+    assert errors[2] < 0.8 * errors[1]
