@@ -39,12 +39,19 @@ def run(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
     -------
     Recording
     """
+    return Recording.concatenate(list(stream(network, x, n_steps, batch_size, progress, planner)))
+
+
+def stream(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
+    """Do what `run` does and yield the Recording of each minibatch, in order.
+
+    Memory does not grow with the number of samples, if the caller keeps no recordings.
+    """
     nengo_dl = stack.nengo_dl()
     x = network.check_input(x)
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
     if batch_size < 1:
         raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")
-    parts = []
     with stack.quiet_build():
         # NengoDL thinks that nobody wants one step of a network with filters
         warnings.filterwarnings("ignore", message="Running for one timestep")
@@ -62,8 +69,7 @@ def run(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
                 data = sim.predict_on_batch(n_steps=n_steps)
                 if constants is None:
                     constants = network.stages[-1].bias[None]
-                parts.append(_recording(network, built, data, constants[:, None], len(batch)))
-    return Recording.concatenate(parts)
+                yield _recording(network, built, data, constants[:, None], len(batch))
 
 
 def _recording(network, built, data, constants, n):

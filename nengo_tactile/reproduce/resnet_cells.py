@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile import engines, files
+from nengo_tactile import files
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import convert, load
 from nengo_tactile.conversion.layerwise import simulate
+from nengo_tactile.engines.nengo_dl import stream
 from nengo_tactile.errors import ModelFileError
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce import paths
@@ -24,8 +25,9 @@ from nengo_tactile.reproduce.networks import trained
 from nengo_tactile.reproduce.resnet_plan import SETTINGS
 from nengo_tactile.reproduce.tasks import images, open_task, task_named
 
-#: Test images between two writings of a cell's file. Spikes of each neuron are kept as long:
-#: 0.4 GB for ResNet-20.
+#: Test images that run side by side; a cell's file is written after each minibatch.
+MINIBATCH = 50
+#: Training images between two writings of figure 3's sums.
 AT_A_TIME = 500
 
 
@@ -125,19 +127,21 @@ def run_cell(plan, network, key, data, folder, progress=None):
         "synops": {},
     }
     wanted = len(data.y) if plan.n_samples is None else min(plan.n_samples, len(data.y))
-    starts = range(state["n_done"], wanted, AT_A_TIME)
+    starts = range(state["n_done"], wanted, MINIBATCH)
     if not starts:
         return state
     spiking = _converted(source, network, key, n_steps, data, mark, folder, progress)
     state["factors"] = factors(spiking.ann)
+    first, began = state["n_done"], time.monotonic()
+    recordings = stream(spiking, data.x[first:wanted], n_steps, MINIBATCH, progress=False)
     for start in track(starts, f"{network.title}, {setting.title}", progress=progress):
-        stop = min(start + AT_A_TIME, wanted)
-        x, y = data.x[start:stop], data.y[start:stop]
-        began = time.monotonic()
-        recording = engines.run(spiking, x, n_steps, progress=False)
+        stop = min(start + MINIBATCH, wanted)
+        recording = next(recordings)
         state["seconds"] += time.monotonic() - began
-        _add(state, recording, x, y, model, source)
+        _add(state, recording, data.x[start:stop], data.y[start:stop], model, source)
         files.write_json(path, state)
+        began = time.monotonic()
+    recordings.close()
     return state
 
 

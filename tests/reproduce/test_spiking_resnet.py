@@ -45,6 +45,7 @@ def small(monkeypatch):
     names = ("mnist-resnet6", "cifar10-resnet6", "cifar10-plain6")
     monkeypatch.setattr(resnet_plan, "NETWORKS", names)
     monkeypatch.setattr(resnet_cells, "AT_A_TIME", 10)
+    monkeypatch.setattr(resnet_cells, "MINIBATCH", 10)
     monkeypatch.setattr(resnet_cells.paths, "CALIBRATION_SAMPLES", 16)
 
 
@@ -75,21 +76,22 @@ def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
     plan, network = plan_of(folder, n_samples=20), Network("cifar10-plain6")
     data = resnet_cells.read_data("cifar10", 0, folder)
     whole = resnet_cells.run_cell(plan, network, "beta", data, tmp_path / "whole", False)
-    run, shown = engines.run, []
+    stream, shown = resnet_cells.stream, []
 
-    def interrupted(spiking, x, *arguments, **options):
-        if len(shown) == 1:
-            raise KeyboardInterrupt
-        shown.append(x)
-        return run(spiking, x, *arguments, **options)
+    def counted(spiking, x, *arguments, **options):
+        for recording in stream(spiking, x, *arguments, **options):
+            if shown == [10]:
+                raise KeyboardInterrupt
+            shown.append(recording.n_samples)
+            yield recording
 
     place = tmp_path / "parts"
-    monkeypatch.setattr(engines, "run", interrupted)
+    monkeypatch.setattr(resnet_cells, "stream", counted)
     with pytest.raises(KeyboardInterrupt):
         resnet_cells.run_cell(plan, network, "beta", data, place, False)
     path = place / "cells" / "cifar10-plain6.beta.json"
     assert json.loads(path.read_text())["n_done"] == 10
-    shown[:] = [None, None]  # no more interruptions
+    shown.append("no more interruptions")
     # the network is not converted again
     monkeypatch.setattr(resnet_cells, "convert", None)
     resumed = resnet_cells.run_cell(plan, network, "beta", data, place, False)
@@ -97,10 +99,10 @@ def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
     for key in set(whole) - {"seconds"}:
         assert resumed[key] == whole[key], key
     # finished, nothing runs; with more images the rest does
-    monkeypatch.setattr(engines, "run", None)
+    monkeypatch.setattr(resnet_cells, "stream", None)
     again = resnet_cells.run_cell(plan, network, "beta", data, place, False)
     assert again == json.loads(path.read_text()) == resumed
-    monkeypatch.setattr(engines, "run", run)
+    monkeypatch.setattr(resnet_cells, "stream", stream)
     longer = dataclasses.replace(plan, n_samples=25)
     assert resnet_cells.run_cell(longer, network, "beta", data, place, False)["n_done"] == 25
 
