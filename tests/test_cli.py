@@ -98,7 +98,7 @@ def small_model(tmp_path_factory):
 
 def test_train_check_convert_run_report(small_model, tmp_path, capsys):
     assert run("check", small_model) == 0
-    assert "LIF neurons" in capsys.readouterr().out
+    assert "neurons if or lif" in capsys.readouterr().out
     network = tmp_path / "network"
     assert run("convert", small_model, "--out", network, "--max-rate", 400, "--steps", 20) == 0
     for engine, steps in (("nengo-dl", 20), ("loihi", 20)):
