@@ -64,20 +64,18 @@ def test_equals_the_reference_simulator_spike_by_spike(name, reference):
 
     scale = np.abs(potentials).max()
     difference = np.abs(recording.outputs - brute_force_read_out(potentials))
-    # float32 against float64: now and then a spike falls into the next step, and what its sample
-    # shows from then on differs a little
-    assert np.median(difference) < 1e-4 * scale
-    assert np.quantile(difference, 0.9) < 2e-2 * scale
+    # float32 against float64: now and then a spike falls into the next step
+    assert np.quantile(difference, 0.9) < 1e-4 * scale
     for index, layer in enumerate(network.spiking_layers):
         fired = spikes[layer]
         assert fired.sum() > 20, "a silent layer would prove nothing"
         wrong = np.abs(recording.spike_counts[layer] - fired.sum(axis=1)).sum()
-        assert wrong <= max(2, 1e-3 * fired.sum())
+        assert wrong <= 1e-3 * fired.sum()
         over_time = recording.spikes_over_time[layer]
-        assert np.abs(over_time - fired.sum(axis=2)).sum() <= 6e-2 * fired.sum()
+        assert np.abs(over_time - fired.sum(axis=2)).sum() <= 2e-2 * fired.sum()
         synops = fired @ brute_force_fan_out(network.stages[index + 1])
         moved = np.abs(recording.synops_over_time[layer] - synops).sum()
-        assert moved <= 6e-2 * synops.sum()
+        assert moved <= 2e-2 * synops.sum()
         assert (recording.synops[layer] == recording.synops_over_time[layer].sum(axis=1)).all()
 
 
