@@ -69,11 +69,13 @@ def main(arguments=None):
 
     # 2. convert: the last samples calibrate firing rates and synapse, the first are for testing
     n = min(options.samples, len(x) // 2)
-    snn = nt.convert(model, calibration=x[n:][:256])
+    neuron = "lif" if "lif" in result.neurons else "if"
+    snn = nt.convert(model, calibration=x[n:][:256], neuron=neuron)
     print(f"spiking layers: {', '.join(snn.spiking_layers)}; synapse {snn.synapse} s")
 
-    # 3. run on both engines
-    for engine, count in (("nengo-dl", n), ("loihi", min(options.emulator, n))):
+    # 3. run on the engines that take all of its layers
+    for engine in result.engines:
+        count = min(options.emulator, n) if engine == "loihi" else n
         recording = nt.run(snn, x[:count], engine=engine)
         curve = recording.accuracy(y[:count])
         step = latency_step(curve)

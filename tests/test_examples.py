@@ -100,22 +100,42 @@ def test_convert_your_model_stand_in(tmp_path, capsys):
     assert (out / "network.json").is_file()
 
 
-def test_convert_your_model_stops_at_layers_that_cannot_be_converted(tmp_path, capsys):
+@pytest.fixture
+def model_and_data(tmp_path, rng):
+    """Saves a small model around a layer, with random images; returns the script's arguments."""
     from nengo_tactile import stack
 
     keras = stack.tensorflow().keras
-    layers = [
-        keras.layers.Conv2D(2, 3, activation="relu", input_shape=(6, 6, 1)),
-        keras.layers.MaxPooling2D(2, name="pool1"),
-        keras.layers.Flatten(),
-        keras.layers.Dense(2),
-    ]
-    keras.Sequential(layers).save(tmp_path / "model.keras")
-    np.savez(tmp_path / "data.npz", x=np.zeros((4, 6, 6, 1), np.float32), y=np.zeros(4, int))
-    script = load_script("convert_your_model")
-    assert script.main([str(tmp_path / "model.keras"), str(tmp_path / "data.npz")]) == 1
+
+    def save(layer):
+        layers = [
+            keras.layers.Conv2D(2, 3, activation="relu", input_shape=(6, 6, 1)),
+            layer(keras.layers),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+        keras.utils.set_random_seed(0)
+        keras.Sequential(layers).save(tmp_path / "model.keras")
+        x = rng.random((8, 6, 6, 1)).astype(np.float32)
+        np.savez(tmp_path / "data.npz", x=x, y=np.zeros(8, int))
+        return [str(tmp_path / "model.keras"), str(tmp_path / "data.npz")]
+
+    return save
+
+
+def test_convert_your_model_stops_at_layers_that_cannot_be_converted(model_and_data, capsys):
+    arguments = model_and_data(lambda layers: layers.Activation("tanh", name="bend"))
+    assert load_script("convert_your_model").main(arguments) == 1
     text = capsys.readouterr().out
-    assert "pool1" in text and "AveragePooling2D" in text
+    assert "bend" in text and "cannot be converted" in text and "relu6" in text
+
+
+def test_convert_your_model_leaves_out_the_engine_that_lacks_a_layer(model_and_data, capsys):
+    arguments = model_and_data(lambda layers: layers.MaxPooling2D(2, name="pool1"))
+    assert load_script("convert_your_model").main(arguments) == 0
+    text = capsys.readouterr().out
+    assert "nengo-dl: accuracy" in text and "loihi: accuracy" not in text
+    assert "pool1" in text and "average pooling" in text
 
 
 def test_convert_your_model_wants_data_with_a_model(capsys):
