@@ -11,6 +11,9 @@ from nengo_tactile.analysis.style import (
     SKY,
     VERMILION,
     compact,
+    figure_title,
+    finished,
+    new_axes,
     new_figure,
     styled,
 )
@@ -49,9 +52,7 @@ def firing_rates(recording, max_rate_hz=None, percentile=99.9, title=None):
     activities = layer_activity(recording, max_rate_hz, percentile)
     rates = recording.firing_rates()
     names = [a.layer for a in activities]
-    figure = new_figure(1.7 + 0.55 * len(names))
-    axes = figure.add_subplot()
-    axes.grid(axis="x")
+    axes = new_axes(1.7 + 0.55 * len(names), grid="x")
     boxes, places = [], []
     for place, name in enumerate(names):
         firing = rates[name][rates[name] > 0]
@@ -96,16 +97,12 @@ def firing_rates(recording, max_rate_hz=None, percentile=99.9, title=None):
                 label=f"saturation, {limit:g} Hz",
             )
     axes.set_xlim(0, None)
-    axes.set_xlabel("firing rate (Hz)")
     _layer_axis(axes, names)
     side = axes.secondary_yaxis("right")
     side.set_yticks(range(len(names)), [f"{a.silent_share:.0%} silent" for a in activities])
     side.tick_params(length=0)
     side.spines["right"].set_visible(False)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2)
-    if title:
-        axes.set_title(title)
-    return figure
+    return finished(axes, "firing rate (Hz)", title=title, key_columns=2)
 
 
 @styled
@@ -147,6 +144,5 @@ def spikes_and_synops(recording, step=None, title=None):
         axes.set_title(heading, color=QUIET, fontsize=11.5)
         _layer_axis(axes, names)
         axes.axvline(0, color=QUIET, linewidth=0.8)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure_title(figure, title)
     return figure

@@ -12,7 +12,7 @@ from nengo_tactile.analysis.style import (
     PURPLE,
     SKY,
     VERMILION,
-    new_figure,
+    new_axes,
     styled,
 )
 from nengo_tactile.errors import DataError
@@ -75,8 +75,7 @@ def core_map(cores, title=None):
     n_rows = math.ceil(len(cores) / n_columns)
     tile_height = {4: 1.05, 6: 0.85, 8: 0.7}.get(n_columns, 1.05)
     key_rows = math.ceil(len(layers) / 2)
-    figure = new_figure(n_rows * tile_height + 0.75 + 0.26 * key_rows + (0.35 if title else 0))
-    axes = figure.add_subplot()
+    axes = new_axes(n_rows * tile_height + 0.75 + 0.26 * key_rows + (0.35 if title else 0))
     for index, core in enumerate(cores):
         _tile(axes, index % n_columns, index // n_columns, core, colours, n_columns)
     axes.set_xlim(-0.03, max(n_columns, 3) + 0.03)
@@ -85,11 +84,11 @@ def core_map(cores, title=None):
     from matplotlib.patches import Patch
 
     handles = [Patch(color=colours[layer], label=_key(layer, cores)) for layer in layers]
-    figure.legend(handles=handles, loc="outside lower left", ncols=2)
+    axes.figure.legend(handles=handles, loc="outside lower left", ncols=2)
     lines = [title] if title else []
     lines.append("bars from top: " + ", ".join(_SHORT.values()))
     axes.set_title("\n".join(lines), fontsize=11)
-    return figure
+    return axes.figure
 
 
 def _key(layer, cores):

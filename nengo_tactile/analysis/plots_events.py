@@ -4,7 +4,15 @@ import math
 
 import numpy as np
 
-from nengo_tactile.analysis.style import INK, QUIET, RED, new_figure, styled
+from nengo_tactile.analysis.style import (
+    INK,
+    QUIET,
+    RED,
+    figure_title,
+    new_axes,
+    new_figure,
+    styled,
+)
 from nengo_tactile.errors import DataError
 
 
@@ -60,8 +68,7 @@ def event_raster(events, sensor_size=(10, 10), duration_s=2.0, title=None):
             "give the recording's duration_s, or None to end with the last event"
         )
     n_taxels = width * height
-    figure = new_figure(4.0)
-    axes = figure.add_subplot()
+    axes = new_axes(4.0)
     on = events["p"] > 0
     # a row is 3.1 inches / n_taxels high; a tick fills half of it but stays visible
     size = max(2.0, 0.5 * 3.1 * 72 / n_taxels) * 1.6
@@ -86,7 +93,7 @@ def event_raster(events, sensor_size=(10, 10), duration_s=2.0, title=None):
         ylabel="taxel address",
     )
     _legend_above(axes, title)
-    return figure
+    return axes.figure
 
 
 def _legend_above(axes, title):
@@ -196,6 +203,5 @@ def tactile_evolution(frames, times_s, transpose=False, title=None):
     bar.ax.set_yticklabels(["0", f"{top:.3g}"])
     bar.outline.set_visible(False)
     bar.set_label("normalised event count" if top <= 1 else "events", color=QUIET, labelpad=-8)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure_title(figure, title)
     return figure

@@ -2,8 +2,24 @@
 
 import numpy as np
 
-from nengo_tactile.analysis.style import PALETTE, PAPER_BAR, QUIET, new_figure, styled
+from nengo_tactile.analysis.style import (
+    PALETTE,
+    PAPER_BAR,
+    QUIET,
+    accuracy_axis,
+    finished,
+    line_style,
+    new_axes,
+    styled,
+)
 from nengo_tactile.errors import DataError
+
+
+def _from_0_to_1(name, values, what, wanted):
+    values = np.asarray(values, float)
+    if values.ndim != 1 or not values.size or not ((values >= 0) & (values <= 1)).all():
+        raise DataError(f"{name}: {what} of shape {values.shape}, wanted {wanted}")
+    return values
 
 
 @styled
@@ -29,27 +45,15 @@ def rates_by_layer(rates, measure="maximum firing rate", title=None):
     """
     if not rates:
         raise DataError("no firing rates were given: give {network: rate of each layer}")
-    figure = new_figure(3.2 + 0.25 * len(rates))
-    axes = figure.add_subplot()
-    axes.grid(axis="y")
+    axes = new_axes(3.2 + 0.25 * len(rates), grid="y")
     for index, (name, values) in enumerate(rates.items()):
-        values = np.asarray(values, float)
-        if values.ndim != 1 or not values.size or not ((values >= 0) & (values <= 1)).all():
-            raise DataError(
-                f"{name}: rates have shape {values.shape}, wanted (n_layers,) from 0 to 1 spikes a "
-                "step"
-            )
+        wanted = "(n_layers,) from 0 to 1 spikes a step"
+        values = _from_0_to_1(name, values, "rates", wanted)
         layers = np.arange(1, len(values) + 1)
-        colour = PALETTE[index % len(PALETTE)]
-        axes.plot(layers, values, color=colour, marker="o", markersize=4, label=name)
+        axes.plot(layers, values, **line_style(index), marker="o", markersize=4, label=name)
     axes.set_ylim(0, 1.05)
     axes.set_xlim(left=0)
-    axes.set_xlabel("layer of neurons")
-    axes.set_ylabel(f"{measure}\n(spikes a step)")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
-    if title:
-        axes.set_title(title)
-    return figure
+    return finished(axes, "layer of neurons", f"{measure}\n(spikes a step)", title)
 
 
 @styled
@@ -73,9 +77,7 @@ def loss_by_depth(lines, title=None):
     """
     if not lines or not all(lines.values()):
         raise DataError("no losses were given: give {line: {depth: points lost}}, none empty")
-    figure = new_figure(3.2 + 0.25 * len(lines))
-    axes = figure.add_subplot()
-    axes.grid(axis="y")
+    axes = new_axes(3.2 + 0.25 * len(lines), grid="y")
     axes.axhline(0, color=QUIET, linewidth=0.8)
     colours = iter(PALETTE * len(lines))
     markers = iter("sD^v" * len(lines))
@@ -92,12 +94,7 @@ def loss_by_depth(lines, title=None):
         )
     depths = sorted({depth for points in lines.values() for depth in points})
     axes.set_xticks(depths, [str(depth) for depth in depths])
-    axes.set_xlabel("layers with weights")
-    axes.set_ylabel("accuracy lost (points)")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
-    if title:
-        axes.set_title(title)
-    return figure
+    return finished(axes, "layers with weights", "accuracy lost (points)", title)
 
 
 @styled
@@ -125,24 +122,15 @@ def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
     """
     if not curves:
         raise DataError("no accuracy curve was given: give {name: accuracy after each step}")
-    figure = new_figure(3.2 + 0.25 * len(curves))
-    axes = figure.add_subplot()
-    axes.grid(axis="y")
-    axes.axhline(
-        ann_accuracy, color=QUIET, linestyle="--", linewidth=1.5, label=f"ANN {ann_accuracy:.2%}"
-    )
+    axes = new_axes(3.2 + 0.25 * len(curves), grid="y")
+    accuracy_axis(axes, ann_accuracy, digits=2)
     longest = 1
     for index, (name, values) in enumerate(curves.items()):
-        values = np.asarray(values, float)
-        if values.ndim != 1 or not values.size or not ((values >= 0) & (values <= 1)).all():
-            raise DataError(
-                f"{name}: accuracy has shape {values.shape}, wanted (n_steps,) from 0 to 1"
-            )
+        values = _from_0_to_1(name, values, "accuracy", "(n_steps,) from 0 to 1")
         axes.plot(
             np.arange(1, len(values) + 1),
             values,
-            color=PALETTE[index % len(PALETTE)],
-            linestyle=("-", "-.", ":")[index // len(PALETTE) % 3],
+            **line_style(index),
             label=f"{name} {values[-1]:.2%} after {len(values)} steps",
         )
         longest = max(longest, len(values))
@@ -151,10 +139,4 @@ def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     least = max(0.0, ann_accuracy - 0.15) if least is None else least
     axes.set_ylim(least, min(1.0, ann_accuracy + 0.01) + 1e-3)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.set_xlabel("time steps")
-    axes.set_ylabel("accuracy")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
-    if title:
-        axes.set_title(title)
-    return figure
+    return finished(axes, "time steps", "accuracy", title)

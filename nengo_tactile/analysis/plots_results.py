@@ -7,11 +7,14 @@ import numpy as np
 from nengo_tactile.analysis.accuracy import latency_step
 from nengo_tactile.analysis.style import (
     BLUE,
+    GRID,
     INK,
-    PALETTE,
     PAPER_BAR,
     QUIET,
-    new_figure,
+    accuracy_axis,
+    finished,
+    line_style,
+    new_axes,
     styled,
 )
 from nengo_tactile.errors import DataError
@@ -49,59 +52,36 @@ def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title
     """
     if not curves:
         raise DataError("no accuracy curve was given: give {name: Recording.accuracy(labels)}")
-    figure = new_figure(3.4 + 0.25 * len(curves))
-    axes = figure.add_subplot()
-    axes.grid(axis="y")
-    if ann_accuracy is not None:
-        axes.axhline(
-            ann_accuracy,
-            color=QUIET,
-            linestyle="--",
-            linewidth=1.5,
-            label=f"ANN {ann_accuracy:.1%}",
-        )
+    axes = new_axes(3.4 + 0.25 * len(curves), grid="y")
+    accuracy_axis(axes, ann_accuracy)
+    ring = {"marker": "o", "markerfacecolor": "white", "markeredgewidth": 2}
     longest = 1
     for index, (name, accuracy) in enumerate(curves.items()):
         accuracy = np.asarray(accuracy, dtype=float)
         settled = latency_step(accuracy, tolerance)
-        colour = PALETTE[index % len(PALETTE)]
+        look = line_style(index)
         axes.plot(
             np.arange(1, len(accuracy) + 1),
             accuracy,
-            color=colour,
-            linestyle=("-", "-.", ":")[index // len(PALETTE) % 3],
+            **look,
             label=f"{name} {accuracy[-1]:.1%}, settled at step {settled}",
         )
-        axes.plot(
-            settled,
-            accuracy[settled - 1],
-            marker="o",
-            markersize=9,
-            markerfacecolor="white",
-            markeredgecolor=colour,
-            markeredgewidth=2,
-        )
+        here = accuracy[settled - 1]
+        axes.plot(settled, here, **ring, markersize=9, markeredgecolor=look["color"])
         longest = max(longest, len(accuracy))
     axes.plot(
         [],
         [],
+        **ring,
         linestyle="none",
-        marker="o",
         markersize=8,
-        markerfacecolor="white",
         markeredgecolor=QUIET,
-        markeredgewidth=2,
         label=f"settled: within {_points(tolerance)} of the end from here",
     )
     axes.set_xlim(0, longest * 1.02)
     axes.set_ylim(0, 1.03)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.set_xlabel("time steps" if dt is None else f"time steps of {dt * 1e3:g} ms")
-    axes.set_ylabel("accuracy")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
-    if title:
-        axes.set_title(title)
-    return figure
+    steps = "time steps" if dt is None else f"time steps of {dt * 1e3:g} ms"
+    return finished(axes, steps, "accuracy", title)
 
 
 @styled
@@ -140,8 +120,7 @@ def confusion(matrix, names=None, title=None):
         )
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     few = n_classes <= 12
-    figure = new_figure(5.2 if few else 4.9)
-    axes = figure.add_subplot()
+    axes = new_axes(5.2 if few else 4.9)
     picture = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
     axes.set_xticks(range(n_classes), names)
     axes.set_yticks(range(n_classes), names)
@@ -150,7 +129,7 @@ def confusion(matrix, names=None, title=None):
     axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(-0.5, n_classes), minor=True)
     axes.set_yticks(np.arange(-0.5, n_classes), minor=True)
-    axes.grid(which="minor", color="#E4E7EB", linewidth=0.8 if few else 0.4)
+    axes.grid(which="minor", color=GRID, linewidth=0.8 if few else 0.4)
     axes.tick_params(which="minor", length=0)
     if few:
         for (row, column), count in np.ndenumerate(matrix):
@@ -165,14 +144,16 @@ def confusion(matrix, names=None, title=None):
                     color="white" if shares[row, column] > 0.3 else INK,
                 )
     else:
-        bar = figure.colorbar(picture, ax=axes, fraction=0.04, pad=0.02, ticks=[0, 0.1, 0.5, 1])
+        bar = axes.figure.colorbar(
+            picture, ax=axes, fraction=0.04, pad=0.02, ticks=[0, 0.1, 0.5, 1]
+        )
         bar.ax.set_yticklabels(["0%", "10%", "50%", "100%"])
         bar.outline.set_visible(False)
         bar.ax.minorticks_off()
         bar.set_label("share of the true class", color=QUIET)
     if title:
         axes.set_title(title)
-    return figure
+    return axes.figure
 
 
 def _span(value, sd):
@@ -211,8 +192,7 @@ def beside_paper(rows, title=None, measure="accuracy"):
                 f"row {index} has no {' and no '.join(map(repr, missing))}, only "
                 f"{sorted(row)}: give None for a number that does not exist"
             )
-    figure = new_figure(1.1 + 0.85 * len(rows))
-    axes = figure.add_subplot()
+    axes = new_axes(1.1 + 0.85 * len(rows))
     tallest = 0.0
     for place, row in enumerate(rows):
         for offset, value, sd, colour in (
@@ -250,7 +230,7 @@ def beside_paper(rows, title=None, measure="accuracy"):
         axes.barh([0], [0], color=colour, label=label)
         for colour, label in ((PAPER_BAR, "paper"), (BLUE, "ours"))
     ]
-    figure.legend(handles=swatches, loc="outside upper right", ncols=2)
+    axes.figure.legend(handles=swatches, loc="outside upper right", ncols=2)
     if title:
         axes.set_title(title)
-    return figure
+    return axes.figure

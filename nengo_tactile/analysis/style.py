@@ -72,6 +72,55 @@ def new_figure(height, width=WIDTH):
     return figure
 
 
+def new_axes(height, grid=None):
+    """Make axes that fill a figure of their own.
+
+    Parameters
+    ----------
+    height : float
+        Of the figure, in inches.
+    grid : {None, "x", "y"}
+        The axis whose values get grid lines.
+    """
+    axes = new_figure(height).add_subplot()
+    if grid:
+        axes.grid(axis=grid)
+    return axes
+
+
+def finished(axes, xlabel, ylabel="", title=None, key_columns=1):
+    """Name the axes, put the key of all that has a label below them, and return the figure."""
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower left", ncols=key_columns
+    )
+    if title:
+        axes.set_title(title)
+    return axes.figure
+
+
+def figure_title(figure, title):
+    """Write a title above all axes of a figure, where there is one."""
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+
+
+def line_style(index):
+    """Colour and dashes of line ``index``: as many as thrice the palette differ."""
+    return {
+        "color": PALETTE[index % len(PALETTE)],
+        "linestyle": ("-", "-.", ":")[index // len(PALETTE) % 3],
+    }
+
+
+def accuracy_axis(axes, ann_accuracy=None, digits=1):
+    """Write accuracies in percent, and draw the one of the ANN as a dashed line."""
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    if ann_accuracy is not None:
+        label = f"ANN {ann_accuracy:.{digits}%}"
+        axes.axhline(ann_accuracy, color=QUIET, linestyle="--", linewidth=1.5, label=label)
+
+
 def png(figure, dpi=160):
     """Render a figure as PNG bytes.
 

@@ -32,6 +32,10 @@ def test_a_dark_matplotlibrc_does_not_reach_the_figures():
         assert figure.get_facecolor() == (1, 1, 1, 1)
 
 
+def test_eighteen_lines_can_be_told_apart():
+    assert len({tuple(style.line_style(index).items()) for index in range(18)}) == 18
+
+
 def test_the_room_loads_without_matplotlib_or_a_deep_learning_library():
     code = (
         "import sys; import nengo_tactile.analysis.plots, nengo_tactile.report;"
