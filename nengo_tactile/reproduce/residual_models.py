@@ -88,6 +88,7 @@ def make(
     )
     card = _card(name, network, setting, seed, state)
     if n_emulator:
+        card["command"] += f" --emulator-samples {n_emulator} --emulator-rate {emulator_rate:g}"
         card["Loihi emulator"] = _on_emulator(
             spiking, data, n_emulator, emulator_rate, seed, progress
         )

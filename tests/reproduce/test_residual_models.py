@@ -58,6 +58,8 @@ def test_model_and_card(folder, small, tmp_path):
     assert card["cost of an image"]["synaptic operations"] == pytest.approx(synops / 20)
     emulator = card["Loihi emulator"]
     assert (emulator["n_test"], emulator["n_steps"]) == (2, 2 * STEPS)
+    assert "--samples 20 " in card["command"]
+    assert "--emulator-samples 2 --emulator-rate 0.5" in card["command"]
     assert emulator["layers on the host"] == "conv0"
     assert emulator["cores"] > 5
     text = (tmp_path / "model" / "card.md").read_text()
