@@ -79,18 +79,8 @@ class Diagonal:
 
 
 @dataclasses.dataclass(frozen=True)
-class Convolution:
-    """Convolution over one or two axes.
-
-    Attributes
-    ----------
-    kernel : (*sides, inputs, filters) array
-        Dilated kernels with the zeros in between, grouped ones with zeros between groups.
-    strides : tuple of int
-    padding : {"valid", "same"}
-    input_shape, output_shape : tuple of int
-        (*size, channels).
-    """
+class _Kernel:
+    """Weights shared between positions: what a convolution and its transpose have in common."""
 
     kernel: np.ndarray
     strides: tuple
@@ -109,19 +99,38 @@ class Convolution:
         """The same map times a number."""
         return dataclasses.replace(self, kernel=self.kernel * np.float32(factor))
 
+    def _arguments(self, gain):
+        """Arguments of Nengo's transform, the weights times ``gain``."""
+        kernel = self.kernel * np.float32(gain)
+        return {
+            "n_filters": kernel.shape[-1],
+            "input_shape": self.input_shape,
+            "kernel_size": kernel.shape[:-2],
+            "strides": self.strides,
+            "padding": self.padding,
+            "init": kernel,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolution(_Kernel):
+    """Convolution over one or two axes.
+
+    Attributes
+    ----------
+    kernel : (*sides, inputs, filters) array
+        Dilated kernels with the zeros in between, grouped ones with zeros between groups.
+    strides : tuple of int
+    padding : {"valid", "same"}
+    input_shape, output_shape : tuple of int
+        (*size, channels).
+    """
+
     def transform(self, gain):
         """As the transform of a Nengo connection, times ``gain``."""
         import nengo
 
-        kernel = self.kernel * np.float32(gain)
-        return nengo.Convolution(
-            n_filters=kernel.shape[-1],
-            input_shape=self.input_shape,
-            kernel_size=kernel.shape[:-2],
-            strides=self.strides,
-            padding=self.padding,
-            init=kernel,
-        )
+        return nengo.Convolution(**self._arguments(gain))
 
     def fan_out(self, reached):
         """See `Dense.fan_out`; edges are exact: an input near the border reaches less."""
@@ -150,7 +159,7 @@ class Convolution:
 
 
 @dataclasses.dataclass(frozen=True)
-class TransposedConvolution:
+class TransposedConvolution(_Kernel):
     """The transpose of a convolution's map, which makes a larger image.
 
     Attributes
@@ -160,37 +169,12 @@ class TransposedConvolution:
         As in `Convolution`, of the larger image as output.
     """
 
-    kernel: np.ndarray
-    strides: tuple
-    padding: str
-    input_shape: tuple
-    output_shape: tuple
-
-    weighted = True
-
-    @property
-    def n_in(self):
-        """Inputs, flattened."""
-        return int(np.prod(self.input_shape))
-
-    def scaled(self, factor):
-        """The same map times a number."""
-        return dataclasses.replace(self, kernel=self.kernel * np.float32(factor))
-
     def transform(self, gain):
         """As the transform of a Nengo connection, times ``gain``."""
         import nengo
 
-        kernel = self.kernel * np.float32(gain)
-        return nengo.transforms.ConvolutionTranspose(
-            n_filters=kernel.shape[-1],
-            input_shape=self.input_shape,
-            output_shape=self.output_shape,
-            kernel_size=kernel.shape[:-2],
-            strides=self.strides,
-            padding=self.padding,
-            init=kernel,
-        )
+        arguments = self._arguments(gain)
+        return nengo.transforms.ConvolutionTranspose(output_shape=self.output_shape, **arguments)
 
     def fan_out(self, reached):
         """See `Dense.fan_out`: the forward convolution of what is reached."""
