@@ -78,10 +78,13 @@ def build_nengo(
     """
     import nengo
 
+    if spiking and any(compensation_of(stage) != 1 for stage in stages):
+        stages = unmixed(stages)
     links = [link for stage in stages for link in stage.links]
     n_inputs = next(link.map.n_in for link in links if link.source == "input")
     by_name = {stage.name: stage for stage in stages}
-    analogue = analogue_sources(stages)
+    # rates lack nothing that would have to be compensated
+    uncompensated = analogue_sources(stages) if spiking else {"input", *by_name}
     with nengo.Network(seed=seed) as net:
         source = nengo.Node(np.zeros(n_inputs) if present is None else present, label="input")
         objects, ensembles, spike_probes = {"input": source}, {}, {}
@@ -106,7 +109,7 @@ def build_nengo(
                         stage, dt, spiking, stage.name in on_chip, min_voltage, start
                     ),
                     gain=np.ones(stage.n_neurons),
-                    bias=current_bias(stage),
+                    bias=current_bias(stage, spiking),
                     label=stage.name,
                 )
                 post = objects[stage.name] = ensemble.neurons
@@ -119,7 +122,7 @@ def build_nengo(
                     link,
                     objects[link.source],
                     post,
-                    link_gain(stage, link, analogue),
+                    link_gain(stage, link, uncompensated),
                     synapse if filtered and stage.kind != "max-pool" else None,
                 )
         output_probe = nengo.Probe(objects[stages[-1].name], synapse=None, label="output")
@@ -212,17 +215,68 @@ def integrate_fire(stage, dt, amplitude, chip=False):
     )
 
 
-def current_bias(stage):
-    """Constant current of every neuron of a stage of neurons, (n_neurons,) array."""
+def current_bias(stage, spiking=True):
+    """Constant current of every neuron of a stage of neurons, (n_neurons,) array.
+
+    Calibration's ``shift`` is for spikes alone: rates are those of the Keras model without it.
+    """
     bias = stage.neuron.gain * stage.bias
     if isinstance(stage.neuron, LIFParameters):
         return bias + stage.neuron.offset
-    return bias + stage.shift
+    return bias + stage.shift if spiking else bias
 
 
-def link_gain(stage, link, analogue):
-    """Factor that neurons put on a link: their gain, and compensation of what spikes bring."""
+def compensation_of(stage):
+    """Factor on what spikes bring to a stage's neurons; 1 where there is none."""
+    return getattr(stage.neuron, "compensation", 1.0)
+
+
+def link_gain(stage, link, uncompensated):
+    """Factor that neurons put on a link: their gain, and compensation of what spikes bring.
+
+    ``uncompensated`` are the names of the sources that bring something else.
+    """
     if stage.kind != "neurons":
         return 1.0
-    compensation = getattr(stage.neuron, "compensation", 1.0)
-    return stage.neuron.gain * (1.0 if link.source in analogue else compensation)
+    factor = 1.0 if link.source in uncompensated else compensation_of(stage)
+    return stage.neuron.gain * factor
+
+
+def unmixed(stages):
+    """The stages with two relays in place of each that adds up spikes and the analogue input.
+
+    Neurons compensate what spikes bring and not the analogue input (Spiking ResNet paper, section
+    3.3), so both must reach them apart.
+
+    Parameters
+    ----------
+    stages : list of Stage
+
+    Returns
+    -------
+    list of Stage
+        Relays for the spikes under the old names; in front of each, as ``<name>_analogue``, the
+        one for the analogue input. What reads one reads the other with the same map.
+    """
+    analogue, taken = analogue_sources(stages), {stage.name for stage in stages}
+    twins, result = {}, []
+    for stage in stages:
+        links = [
+            dataclasses.replace(link, source=source)
+            for link in stage.links
+            for source in (link.source, twins.get(link.source))
+            if source is not None
+        ]
+        if stage.kind == "relay" and stage.driven and stage.name not in analogue:
+            twin = f"{stage.name}_analogue"
+            while twin in taken:
+                twin = f"{twin}_analogue"
+            twins[stage.name] = twin
+            constant = tuple(link for link in links if link.source in analogue)
+            result.append(dataclasses.replace(stage, name=twin, links=constant))
+            links = [link for link in links if link.source not in analogue]
+            stage = dataclasses.replace(stage, driven=False)
+            taken.add(twin)
+            analogue.add(twin)
+        result.append(dataclasses.replace(stage, links=tuple(links)))
+    return result

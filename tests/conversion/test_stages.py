@@ -15,6 +15,7 @@ import nengo_tactile
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion import SpikingNetwork
+from nengo_tactile.conversion.build import unmixed
 from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.stages import analogue_sources, fan_outs, silent_model, stages_of
 from nengo_tactile.errors import ConversionError
@@ -91,6 +92,22 @@ def image_added_to_spikes(la, x):
     return neurons(la.Add()([conv(mixed), neurons(conv(la.Average()([mixed, first])))]))
 
 
+def compensated(la, x):
+    """Compensation enlarges spikes; through sums that both reach, the image stays as it is."""
+    first = neurons(conv(x))
+    mixed = la.Add()([conv(first), x])
+    second = neurons(conv(la.Average()([mixed, first])), compensation=1.25)
+    return neurons(la.Add()([conv(mixed), second]), compensation=1.5)
+
+
+def compensated_beside_the_image(la, x):
+    """Relays of relays, with biases; neurons that calibration has shifted."""
+    first = neurons(conv(x), compensation=2.0)
+    joined = la.Concatenate()([conv(first), la.Rescaling(0.5, offset=0.25)(x)])
+    wide = la.ZeroPadding2D(1)(la.Add()([conv(joined, 4), joined]))
+    return neurons(conv(wide, 2, 3, "valid"), compensation=1.5, name="shifted")
+
+
 def image_in_the_read_out(la, x):
     first = la.Flatten()(neurons(conv(x, 1, 2, strides=2)))
     return la.Concatenate()([first, la.Flatten()(la.Cropping2D(2)(x))])
@@ -109,8 +126,8 @@ def ends_in_neurons(la, x):
 
 GRAPHS = (
     *(residual, nested_sums, joined, unet, shared_relay, offset_in_front, offset_of_the_image),
-    *(maxima, maxima_of_sums, image_added_to_spikes, image_in_the_read_out, broadcast),
-    ends_in_neurons,
+    *(maxima, maxima_of_sums, image_added_to_spikes, compensated, compensated_beside_the_image),
+    *(image_in_the_read_out, broadcast, ends_in_neurons),
 )
 
 
@@ -118,7 +135,9 @@ def with_dyadic_weights(model, seed=0):
     """Multiples of 1/8, a third of them zero so that potentials stay small."""
     rng = np.random.default_rng(seed)
     for layer in model.layers:
-        if type(layer).__name__ != "RateIF":
+        if layer.name == "shifted":
+            layer.set_weights([layer.start_potential, np.full(layer.shift.shape, 0.125)])
+        elif type(layer).__name__ != "RateIF":
             layer.set_weights(
                 [
                     rng.integers(-4, 5, w.shape) / 8 * (rng.random(w.shape) < 2 / 3)
@@ -200,9 +219,8 @@ def test_nengo_spikes_at_the_same_steps():
         outputs, spikes = in_nengo(network, images()[sample], True, N_STEPS)
         so_far = np.cumsum(outputs, axis=0) / np.arange(1, N_STEPS + 1)[:, None]
         assert np.allclose(so_far, recording.outputs[sample], rtol=1e-6, atol=1e-6)
+        assert set(spikes) == set(recording.spikes_over_time) == set(recording.spike_counts)
         for name, fired in spikes.items():
-            if name not in recording.spikes_over_time:
-                continue
             each_step = (fired != 0).sum(axis=1)
             assert (each_step == recording.spikes_over_time[name][sample]).all(), name
             assert ((fired != 0).sum(axis=0) == recording.spike_counts[name][sample]).all(), name
@@ -321,6 +339,26 @@ def test_biases_at_the_border_lack_what_padding_leaves_out():
     ]
     found = stage.bias.reshape(6, 6, 2)
     assert np.allclose(found, wanted) and np.ptp(found, axis=(0, 1)).max() > 0
+
+
+def test_a_relay_of_both_is_two_where_spikes_are_compensated():
+    """Only the relay's part from spikes is enlarged, and only where something is."""
+    model = model_of(compensated)
+    relays = [stage for stage in stages_of(model) if stage.kind == "relay"]
+    apart = {stage.name: stage for stage in unmixed(stages_of(model))}
+    for relay in relays:
+        spikes, image = apart[relay.name], apart[f"{relay.name}_analogue"]
+        assert sources(image) <= {"input", *(f"{r.name}_analogue" for r in relays)}
+        assert not sources(spikes) & sources(image) and sources(spikes)
+    made = {o.label for o in SpikingNetwork(model, synapse=None, discard=0.0).build().net.nodes}
+    assert {stage.name for stage in apart.values() if stage.kind == "relay"} <= made
+    plain = SpikingNetwork(model_of(image_added_to_spikes), synapse=None, discard=0.0)
+    for net in (plain.build().net, SpikingNetwork(model).build(spiking=False).net):
+        assert not any(str(node.label).endswith("_analogue") for node in net.nodes)
+
+
+def sources(stage):
+    return {link.source for link in stage.links}
 
 
 def test_a_network_that_ends_in_neurons_reads_them():
