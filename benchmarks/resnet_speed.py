@@ -9,26 +9,23 @@ meets both; ratios are taken within each turn. "As it comes" is ``nengo_dl.Conve
 """
 
 import argparse
-import platform
 import resource
 import time
-import warnings
 
 import numpy as np
+import turns
 from rich.console import Console
 from rich.table import Table
 
-import nengo_tactile
 from nengo_tactile import stack
 from nengo_tactile.ann.residual import resnet, standardise
 from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
 from nengo_tactile.conversion.simplify import simplify
-from nengo_tactile.engines import counting
 from nengo_tactile.files import write_json
 
-#: What a step may cost at most, in forward passes, and a conversion in seconds.
-LIMIT, CONVERSION_LIMIT = 3.5, 60.0
+#: What a conversion may take at most, in seconds.
+CONVERSION_LIMIT = 60.0
 
 
 def network(depth, seed=0):
@@ -42,54 +39,6 @@ def network(depth, seed=0):
             size = gamma.shape
             layer.set_weights([rng.uniform(0.5, 1, size), rng.normal(0, 0.2, size), mean, variance])
     return model, images
-
-
-def forward_passes(model, x, n_steps):
-    """Return a function that runs T compiled forward passes of one minibatch."""
-    tf = stack.tensorflow()
-    compiled = tf.function(lambda batch: model(batch, training=False))
-    batch = tf.constant(x)
-
-    def work():
-        for _ in range(n_steps):
-            logits = compiled(batch)
-        logits.numpy()
-
-    return work
-
-
-def engine(spiking, x, n_steps):
-    """Return what the engine does for one minibatch, and a closer."""
-    built = counting.build_counting(spiking, len(x))
-    sim = stack.nengo_dl().Simulator(
-        built.net, dt=spiking.dt, minibatch_size=len(x), progress_bar=False, seed=0
-    )
-
-    def work():
-        built.drives.show(x)
-        sim.predict_on_batch(n_steps=n_steps)
-
-    return work, sim.close
-
-
-def as_it_comes(model, x, n_steps):
-    """Return the same for a network straight from ``nengo_dl.Converter``, and a closer."""
-    import nengo
-
-    tf, dl = stack.tensorflow(), stack.nengo_dl()
-    plain = fold_rescaling(fold_batch_norm(simplify(model)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        converter = dl.Converter(
-            plain, swap_activations={tf.keras.activations.relu: nengo.SpikingRectifiedLinear()}
-        )
-        sim = dl.Simulator(converter.net, minibatch_size=len(x), progress_bar=False, seed=0)
-    node = converter.inputs[plain.inputs[0]]
-
-    def work():
-        sim.predict_on_batch({node: np.repeat(x.reshape(len(x), 1, -1), n_steps, axis=1)})
-
-    return work, sim.close
 
 
 def main():
@@ -110,26 +59,19 @@ def main():
     converting = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     x = images[: options.batch].astype(np.float32)
-    works = {"Keras": forward_passes(model, x, options.steps)}
+    works = {"Keras": turns.forward_passes(model, x, options.steps)}
     with stack.quiet_build():
         start = time.perf_counter()
-        works["engine"], close = engine(spiking, x, options.steps)
+        works["engine"], close = turns.engine(spiking, x, options.steps)
         works["engine"]()
         building, closers = time.perf_counter() - start, [close]
         if not options.skip_as_it_comes:
-            works["as it comes"], close = as_it_comes(model, x, options.steps)
+            plain = fold_rescaling(fold_batch_norm(simplify(model)))
+            works["as it comes"], close = turns.as_it_comes(plain, x, options.steps)
             closers.append(close)
-        for work in works.values():  # traces and compiles
-            work()
-        seconds = {name: np.zeros(options.repeats) for name in works}
-        for turn in range(options.repeats):
-            for name, work in works.items():
-                start = time.perf_counter()
-                work()
-                seconds[name][turn] = time.perf_counter() - start
+        seconds = turns.measure(works, options.repeats)
         for close in closers:
             close()
-    ratios = {name: s / seconds["Keras"] for name, s in seconds.items() if name != "Keras"}
     table = Table(title=f"ResNet-{options.depth}", title_justify="left")
     for column in ("what", "value"):
         table.add_column(column)
@@ -138,11 +80,11 @@ def main():
         f"{converting:.1f} s (limit {CONVERSION_LIMIT:.0f}), process peak {peak:.2f} GiB",
     )
     table.add_row("building and tracing the simulator", f"{building:.1f} s")
-    for name, ratio in ratios.items():
+    for name, ratio in turns.ratios(seconds).items():
         rate = options.batch / np.median(seconds[name])
         table.add_row(
             f"{name}: {options.steps} steps of {options.batch} images, in forward passes a step",
-            f"{np.median(ratio):.2f} ({ratio.min():.2f}-{ratio.max():.2f}), {rate:.1f} images/s",
+            f"{turns.median_and_range(ratio)}, {rate:.1f} images/s",
         )
     Console(width=120).print(table)
     if options.out:
@@ -155,11 +97,8 @@ def main():
                 "conversion_seconds": converting,
                 "conversion_peak_gib": peak,
                 "build_seconds": building,
-                "seconds": {name: s.tolist() for name, s in seconds.items()},
-                "median_ratio": {name: float(np.median(r)) for name, r in ratios.items()},
-                "limit": LIMIT,
-                "nengo_tactile": nengo_tactile.__version__,
-                "python": platform.python_version(),
+                **turns.as_json(seconds),
+                **turns.machine(),
             },
         )
 
