@@ -7,8 +7,10 @@ time step, answers a constant current of ``x`` a step with exactly this activati
 steps as there are levels.
 """
 
+import functools
 import numbers
 
+from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
 
 #: Levels that lose little accuracy in the network and leave few steps to wait for.
@@ -30,20 +32,9 @@ def check_levels(levels):
     return int(levels)
 
 
+@functools.cache
 def clip_floor_layer():
     """The Keras layer class (made on first use, because TensorFlow is slow to load)."""
-    global _LAYER
-    if _LAYER is None:
-        _LAYER = _make_layer()
-    return _LAYER
-
-
-_LAYER = None
-
-
-def _make_layer():
-    from nengo_tactile import stack
-
     tf = stack.tensorflow()
 
     @tf.custom_gradient

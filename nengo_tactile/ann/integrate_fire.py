@@ -6,8 +6,10 @@ thresholds a step with ``clip(x, 0, 1)`` spikes a step.
 """
 
 import dataclasses
+import functools
 import math
 
+from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
 
 RESETS = ("subtract", "zero")
@@ -60,20 +62,9 @@ class IFParameters:
         return dataclasses.replace(self, gain=self.gain * factor, amplitude=self.amplitude / factor)
 
 
+@functools.cache
 def rate_if_layer():
     """The Keras layer class (made on first use, because TensorFlow is slow to load)."""
-    global _LAYER
-    if _LAYER is None:
-        _LAYER = _make_layer()
-    return _LAYER
-
-
-_LAYER = None
-
-
-def _make_layer():
-    from nengo_tactile import stack
-
     tf = stack.tensorflow()
 
     @tf.keras.utils.register_keras_serializable("nengo_tactile")

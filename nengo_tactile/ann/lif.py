@@ -6,10 +6,12 @@ threshold (soft LIF), and gets spiking neurons afterwards.
 """
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
 
+from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
 
 
@@ -146,20 +148,9 @@ def neuron_parameters(neuron, activation, max_rate):
     raise ConversionError(f"neuron is {neuron!r}: choose 'lif', 'if' or a nengo.LIF")
 
 
+@functools.cache
 def rate_lif_layer():
     """The Keras layer class (made on first use, because TensorFlow is slow to load)."""
-    global _LAYER
-    if _LAYER is None:
-        _LAYER = _make_layer()
-    return _LAYER
-
-
-_LAYER = None
-
-
-def _make_layer():
-    from nengo_tactile import stack
-
     tf = stack.tensorflow()
 
     def log1p_of_inverse(value, log_value):
