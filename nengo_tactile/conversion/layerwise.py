@@ -6,7 +6,6 @@ the membrane potentials go through time one by one. It is independent of Nengo.
 """
 
 import dataclasses
-import functools
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from nengo_tactile import stack
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.graph import functional, walk
 from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.lazy import compiled
 
 #: Steps that pass a layer at once: enough to keep the processor busy with a small minibatch.
 STEPS_AT_ONCE = 16
@@ -303,7 +303,7 @@ class Network:
         if self._compensates(name) and len(current) > 1:
             constant = state.constants[self.sources[name][0]].numpy().reshape(n_samples, size)
         spikes = np.empty((n_steps, n_samples, size), np.int8)
-        _compiled()(
+        compiled(_integrate)(
             current,
             constant,
             np.ascontiguousarray(per_neuron(layer.shift)),
@@ -370,13 +370,3 @@ def _integrate(
                     v[i] = zero if up else v[i]
                 else:
                     v[i] -= np.float32(out[i])
-
-
-@functools.cache
-def _compiled():
-    import numba
-
-    try:
-        return numba.njit(cache=True, nogil=True)(_integrate)
-    except RuntimeError:  # read-only install without a writable user cache: compile each time
-        return numba.njit(nogil=True)(_integrate)

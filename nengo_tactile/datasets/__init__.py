@@ -3,7 +3,7 @@
 The classes load on first use, because tonic, scipy and pooch take a while to import.
 """
 
-import importlib
+from nengo_tactile.lazy import attributes
 
 _HOMES = {
     "STMNIST": "stmnist",
@@ -28,13 +28,4 @@ _HOMES = {
 }
 
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__():
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = attributes(__name__, _HOMES)

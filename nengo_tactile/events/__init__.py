@@ -3,7 +3,7 @@
 Modules load on first use, so that importing the room is quick.
 """
 
-import importlib
+from nengo_tactile.lazy import attributes
 
 _HOMES = {
     "EVENT_DTYPE": "arrays",
@@ -25,13 +25,4 @@ _HOMES = {
 }
 
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__():
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = attributes(__name__, _HOMES)

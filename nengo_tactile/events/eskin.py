@@ -13,7 +13,9 @@ import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import EVENT_DTYPE
+from nengo_tactile.events.eskin_kernel import taxel_messages
 from nengo_tactile.events.trajectories import Trajectory, extent, resample
+from nengo_tactile.lazy import compiled
 
 N_TAXELS = 10  # rows and columns: "100-taxel ... array", ST-MNIST section 1
 PITCH_MM = 1.0  # 100 taxels per cm^2, ST-MNIST section 2.1
@@ -336,13 +338,11 @@ def _ramp(down, step_s, ramp_s):
 
 def _messages(parameters, row, column, force, first_s, rng):
     """Run the kernel; return (time_s, row, column, rises) of the messages."""
-    from nengo_tactile.events.eskin_kernel import compiled
-
     gain, threshold = taxel_mismatch(parameters)
     # a disc of radius a has SD a / 2 along each axis
     sigma_mm = np.hypot(parameters.film_spread_mm, TIP_DIAMETER_MM / 4)
     peak_kpa = 1e3 / (2 * np.pi * sigma_mm**2)  # of 1 N; N per mm^2 is 1,000 kPa
-    return compiled()(
+    return compiled(taxel_messages)(
         rng, row, column, force, first_s, parameters.step_us * 1e-6, sigma_mm / PITCH_MM,
         peak_kpa, parameters.activation_kpa, parameters.floor_kpa,
         parameters.response == "linear", parameters.vibration, gain,

@@ -1,6 +1,5 @@
 """The e-skin's inner loop, compiled on first use."""
 
-import functools
 import math
 
 import numpy as np
@@ -10,7 +9,7 @@ def taxel_messages(
     rng, row, column, force, first_s, step_s, sigma, peak, activation, floor, linear, vibration,
     gain, threshold, refractory_s, delay_s,
 ):  # fmt: skip
-    """Turn the pen's way into the taxels' messages. Compiled by `compiled`.
+    """Turn the pen's way into the taxels' messages. Compiled by numba.
 
     Every taxel compares its signal with the one it last reported and sends a message when the
     difference passes its threshold, at the earliest one refractory time after its last message.
@@ -114,14 +113,3 @@ def taxel_messages(
         where[:count] % n_columns,
         rises[:count].copy(),
     )
-
-
-@functools.cache
-def compiled():
-    """Return `taxel_messages` compiled by numba, kept on disk where a cache can be written."""
-    import numba
-
-    try:
-        return numba.njit(cache=True, nogil=True)(taxel_messages)
-    except RuntimeError:  # read-only install without a writable user cache: compile each time
-        return numba.njit(nogil=True)(taxel_messages)

@@ -17,8 +17,9 @@ from nengo_tactile.events.eskin import (
     simulate,
     taxel_mismatch,
 )
-from nengo_tactile.events.eskin_kernel import compiled, taxel_messages
+from nengo_tactile.events.eskin_kernel import taxel_messages
 from nengo_tactile.events.trajectories import Trajectory, from_recorded_points
+from nengo_tactile.lazy import compiled
 
 ONES = np.ones((10, 10))
 STILL = Hand(1.0, 1.0, (0.0, 0.0))
@@ -28,7 +29,7 @@ def run(row, column, force, *, step_s=1e-4, sigma=0.3, peak=1.0, activation=1e-9
         linear=True, vibration=0.0, gain=ONES, threshold=0.1, refractory_s=0.0, delay_s=0.0,
         kernel=None, seed=0):  # fmt: skip
     shape = np.shape(force)
-    return (kernel or compiled())(
+    return (kernel or compiled(taxel_messages))(
         np.random.default_rng(seed), np.broadcast_to(row, shape) * 1.0,
         np.broadcast_to(column, shape) * 1.0, np.asarray(force, float), 0.0, step_s, sigma,
         peak, activation, floor, linear, vibration, gain, ONES * threshold, refractory_s,
@@ -318,20 +319,3 @@ def test_parameters_survive_json():
 def test_bad_parameters_are_named(values, message):
     with pytest.raises(DataError, match=message):
         ESkinParameters(**values)
-
-
-def test_kernel_compiles_where_no_cache_can_be_written(monkeypatch):
-    import numba
-
-    compiled.cache_clear()
-
-    def without_cache(**options):
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: function  # compiling is slow and not in question here
-
-    monkeypatch.setattr(numba, "njit", without_cache)
-    try:
-        assert len(run(4, 4, np.linspace(0, 1.05, 501)[1:])[0]) == 10
-    finally:
-        compiled.cache_clear()

@@ -1,0 +1,54 @@
+"""Names load on first use; loops compile on first use, also where nothing can be kept on disk."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from nengo_tactile.events.eskin_kernel import taxel_messages
+from nengo_tactile.lazy import compiled
+
+
+def test_a_module_loads_with_the_first_of_its_names(tmp_path, monkeypatch):
+    folder = tmp_path / "lazy_room"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(
+        "from nengo_tactile.lazy import attributes\n"
+        "__getattr__, __dir__ = attributes(__name__, {'one': 'numbers', 'two': 'numbers'})\n"
+    )
+    (folder / "numbers.py").write_text("one, two = 1, 2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import lazy_room
+
+    assert "lazy_room.numbers" not in sys.modules
+    assert (lazy_room.one, lazy_room.two) == (1, 2)
+    assert "lazy_room.numbers" in sys.modules
+    assert {"one", "two", "__doc__"} <= set(dir(lazy_room))
+    with pytest.raises(AttributeError, match="module 'lazy_room' has no attribute 'three'"):
+        _ = lazy_room.three
+
+
+def test_compiles_where_no_cache_can_be_written(monkeypatch):
+    import numba
+
+    compiled.cache_clear()
+
+    def without_cache(**options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function  # compiling is slow and not in question here
+
+    monkeypatch.setattr(numba, "njit", without_cache)
+    try:
+        assert compiled(taxel_messages) is taxel_messages
+    finally:
+        compiled.cache_clear()
+
+
+def test_compiles_once():
+    def doubled(x):
+        return 2 * x
+
+    fast = compiled(doubled)
+    assert compiled(doubled) is fast
+    np.testing.assert_array_equal(fast(np.arange(3.0)), [0, 2, 4])
