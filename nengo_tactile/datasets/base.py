@@ -3,6 +3,9 @@
 import operator
 import warnings
 
+import numpy as np
+
+from nengo_tactile.datasets.sources import data_root, require_split
 from nengo_tactile.events.arrays import EVENT_DTYPE
 
 with warnings.catch_warnings():
@@ -63,3 +66,49 @@ class EventDataset(Dataset):
         if self.transforms is not None:
             sample, target = self.transforms(sample, target)
         return sample, target
+
+
+class ImageDataset(EventDataset):
+    """A labelled set of images: ``dataset[i]`` is ``(uint8 image, label)``.
+
+    Subclasses say in ``_download(root)`` and ``_find(save_to)`` where the set lies, and return
+    images and labels of a split in ``_read(split)``.
+
+    Parameters
+    ----------
+    save_to : str or Path, optional
+        A folder that holds the set, or its file; without it NENGO_TACTILE_DATA counts.
+    split : {"train", "test"}
+    download : bool
+        Fetch the set into a folder of its own below ``save_to`` first, when it is not there.
+    transform, target_transform, transforms : callable, optional
+        As in tonic.
+
+    Attributes
+    ----------
+    images : (n_samples, height, width, ...) uint8 array
+    path : Path
+        The file or folder of the set.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ordering = None
+
+    def __init__(
+        self,
+        save_to=None,
+        split="train",
+        download=False,
+        transform=None,
+        target_transform=None,
+        transforms=None,
+    ):
+        self.split = require_split(split)
+        self.path = self._download(data_root(save_to)) if download else self._find(save_to)
+        super().__init__(self.path, transform, target_transform, transforms)
+        self.images, self.targets = self._read(split)
+        self.data = self.images
+
+    def read_events(self, index):
+        """Return a copy of image ``index``."""
+        return self.images[index].copy()

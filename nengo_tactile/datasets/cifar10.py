@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import files
-from nengo_tactile.datasets.base import EventDataset
+from nengo_tactile.datasets.base import ImageDataset
 from nengo_tactile.datasets.download import fetch
-from nengo_tactile.datasets.sources import data_root, locate, read_npz, require_split
+from nengo_tactile.datasets.sources import locate, read_npz, require_below
 from nengo_tactile.errors import DataError
 
 _SIDE = 32
@@ -21,7 +21,7 @@ _BINARY = "cifar-10-batches-bin"
 _BINARY_NAMES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
 
 
-class CIFAR10(EventDataset):
+class CIFAR10(ImageDataset):
     """CIFAR-10 [1]_: ``dataset[i]`` is (uint8 image of 32 x 32 x 3, label).
 
     Parameters
@@ -51,8 +51,6 @@ class CIFAR10(EventDataset):
     """
 
     sensor_size = (_SIDE, _SIDE, 3)
-    dtype = np.dtype(np.uint8)
-    ordering = None  # images, not events
     classes = (
         "airplane",
         "automobile",
@@ -70,46 +68,30 @@ class CIFAR10(EventDataset):
     url = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
     md5 = "c32a1d4ab5d03f1284b67883e8d87530"
 
-    def __init__(
-        self,
-        save_to=None,
-        split="train",
-        download=False,
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
-        require_split(split)
-        if download:
-            folder = self._download(data_root(save_to) / "CIFAR10")
-        else:
-            folder = locate(
-                save_to,
-                ["", _BINARY, "cifar10", f"cifar10/{_BINARY}", f"CIFAR10/{_BINARY}"],
-                "CIFAR-10",
-                f"pass download=True to fetch the authors' binary version ({self.filename}), or "
-                "unpack it there by hand",
-                accept=is_cifar10,
-            )
-        if not folder.is_dir():
-            raise DataError(f"{folder} is a file: unpack it and give the folder of CIFAR-10")
-        super().__init__(folder, transform, target_transform, transforms)
-        self.split, self.path = split, folder
-        is_binary = any((folder / name).is_file() for name in _BINARY_NAMES)
-        read = _read_binary if is_binary else _read_planes
-        self.images, self.targets = read(folder, split)
-        self.data = self.images
-
-    def _download(self, folder):
+    def _download(self, root):
         """Return the folder of the unpacked files, made when it is not there."""
-        target = folder / _BINARY
+        archive = root / "CIFAR10" / self.filename
+        target = archive.with_name(_BINARY)
         if not all((target / name).is_file() for name in _BINARY_NAMES):
-            unpack(fetch(self.url, folder / self.filename, f"md5:{self.md5}"), target)
+            unpack(fetch(self.url, archive, f"md5:{self.md5}"), target)
         return target
 
-    def read_events(self, index):
-        """Return a copy of image ``index``."""
-        return self.images[index].copy()
+    def _find(self, save_to):
+        folder = locate(
+            save_to,
+            ["", _BINARY, "cifar10", f"cifar10/{_BINARY}", f"CIFAR10/{_BINARY}"],
+            "CIFAR-10",
+            f"pass download=True to fetch the authors' binary version ({self.filename}), or "
+            "unpack it there by hand",
+            accept=is_cifar10,
+        )
+        if not folder.is_dir():
+            raise DataError(f"{folder} is a file: unpack it and give the folder of CIFAR-10")
+        return folder
+
+    def _read(self, split):
+        is_binary = any((self.path / name).is_file() for name in _BINARY_NAMES)
+        return (_read_binary if is_binary else _read_planes)(self.path, split)
 
 
 def is_cifar10(folder):
@@ -174,12 +156,7 @@ def _check_labels(labels, n_images, name):
     """Return the labels as int64 when they fit."""
     if len(labels) != n_images:
         raise DataError(f"{name}: {len(labels)} labels for {n_images} images: get the files afresh")
-    wrong = (labels < 0) | (labels >= len(CIFAR10.classes))
-    if wrong.any():
-        first = int(wrong.argmax())
-        raise DataError(
-            f"{name}: label {first} is {labels[first]}, wanted 0 to 9: get the file afresh"
-        )
+    require_below(labels, len(CIFAR10.classes), name)
     return labels.astype(np.int64)
 
 

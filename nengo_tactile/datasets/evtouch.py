@@ -3,7 +3,7 @@
 import numpy as np
 
 from nengo_tactile.datasets.base import EventDataset
-from nengo_tactile.datasets.sources import locate, read_npz, require_split
+from nengo_tactile.datasets.sources import locate, read_npz, require_below, require_split
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import make_events
 
@@ -104,7 +104,4 @@ def _check(packed, labels, bins, n_classes, n_bins, source):
     padding = np.unpackbits(packed[..., -1:], axis=-1)[..., n_bins - n_bins // 8 * 8 :]
     if n_bins % 8 and padding.any():
         raise DataError(f"{source}: bits after bin {n_bins - 1} are set, wanted 0")
-    wrong = (labels < 0) | (labels >= n_classes)
-    if wrong.any():
-        first = int(wrong.argmax())
-        raise DataError(f"{source}: label {first} is {labels[first]}, wanted 0 to {n_classes - 1}")
+    require_below(labels, n_classes, source)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from nengo_tactile.datasets.base import EventDataset
+from nengo_tactile.datasets.base import ImageDataset
 from nengo_tactile.datasets.download import fetch
-from nengo_tactile.datasets.sources import data_root, locate, read_npz, require_split
+from nengo_tactile.datasets.sources import locate, read_npz, require_below
 from nengo_tactile.errors import DataError
 
 
-class MNIST(EventDataset):
+class MNIST(ImageDataset):
     """MNIST [1]_ from an npz: ``dataset[i]`` is (uint8 image of 28 x 28, label).
 
     Parameters
@@ -34,52 +34,27 @@ class MNIST(EventDataset):
     """
 
     sensor_size = (28, 28, 1)
-    dtype = np.dtype(np.uint8)
-    ordering = None  # images, not events
     classes = tuple("0123456789")
     filename = "mnist.npz"
     # as in tf_keras 2.21, tf_keras.datasets.mnist.load_data
     url = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
     sha256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
-    def __init__(
-        self,
-        save_to=None,
-        split="train",
-        download=False,
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
-        require_split(split)
-        if download:
-            path = fetch(
-                self.url, data_root(save_to) / "MNIST" / self.filename, f"sha256:{self.sha256}"
-            )
-        else:
-            path = locate(
-                save_to,
-                [f"{folder}{self.filename}" for folder in ("", "MNIST/", "mnist/")],
-                "MNIST",
-                "pass download=True to fetch it",
-            )
-        super().__init__(path, transform, target_transform, transforms)
-        self.split, self.path = split, path
+    def _download(self, root):
+        return fetch(self.url, root / "MNIST" / self.filename, f"sha256:{self.sha256}")
+
+    def _find(self, save_to):
+        candidates = [f"{folder}{self.filename}" for folder in ("", "MNIST/", "mnist/")]
+        return locate(save_to, candidates, "MNIST", "pass download=True to fetch it")
+
+    def _read(self, split):
         x, y = f"x_{split}", f"y_{split}"
-        arrays = read_npz(path, {x: ("u", 3), y: ("iu", 1)})
+        arrays = read_npz(self.path, {x: ("u", 3), y: ("iu", 1)})
         images, labels = arrays[x], arrays[y]
         if images.dtype != np.uint8 or images.shape != (len(labels), 28, 28) or not len(labels):
             raise DataError(
-                f"{path}: array {x!r} has type {images.dtype} and shape {images.shape}, wanted "
+                f"{self.path}: array {x!r} has type {images.dtype}, shape {images.shape}, wanted "
                 f"uint8 ({len(labels)}, 28, 28) for the labels of {y!r}, at least one"
             )
-        wrong = (labels < 0) | (labels > 9)
-        if wrong.any():
-            first = int(wrong.argmax())
-            raise DataError(f"{path}: array {y!r}, row {first} is {labels[first]}, wanted 0 to 9")
-        self.images = self.data = images
-        self.targets = labels.astype(np.int64)
-
-    def read_events(self, index):
-        """Return a copy of image ``index``."""
-        return self.images[index].copy()
+        require_below(labels, 10, self.path, f"array {y!r}, row")
+        return images, labels.astype(np.int64)

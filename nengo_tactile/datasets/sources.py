@@ -336,6 +336,17 @@ def _reason(error):
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
+def require_below(values, limit, source, what="label"):
+    """Raise `DataError` for the first of ``values``, (n,) of int, that is not 0 to limit - 1."""
+    wrong = (values < 0) | (values >= limit)
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise DataError(
+            f"{source}: {what} {first} is {values[first]}, wanted 0 to {limit - 1}: get the file "
+            "afresh"
+        )
+
+
 def require_split(split, allowed=("train", "test")):
     """Return ``split`` when it is one of ``allowed``, else raise `DataError`."""
     if split not in allowed:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nengo_tactile.datasets.base import EventDataset
-from nengo_tactile.datasets.sources import locate, read_npz, require_split
+from nengo_tactile.datasets.sources import locate, read_npz, require_below, require_split
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events, make_events
 
@@ -118,13 +118,7 @@ def _check(arrays, path):
         raise DataError(f"{path}: array 'names' is {names}, wanted {STEMNIST.classes}")
     limits = {"t": N_BINS, "y": 16, "x": 16, "label": len(names)}
     for name, limit in limits.items():
-        wrong = (arrays[name] < 0) | (arrays[name] >= limit)
-        if wrong.any():
-            first = int(wrong.argmax())
-            raise DataError(
-                f"{path}: array {name!r}, row {first} is {arrays[name][first]}, "
-                f"wanted 0 to {limit - 1}"
-            )
+        require_below(arrays[name], limit, path, f"array {name!r}, row")
     wrong = ~np.isin(arrays["split"], [0, 1, 2])
     if wrong.any():
         first = int(wrong.argmax())
