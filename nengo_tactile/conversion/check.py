@@ -5,11 +5,12 @@ import re
 from pathlib import Path
 
 from nengo_tactile.conversion import support
+from nengo_tactile.conversion.activations import NEURONS
 from nengo_tactile.conversion.convert import prepare
 from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.passes import check_layers, spiking_layers, use_if
-from nengo_tactile.conversion.stages import NEURON_LAYERS, stages_of
+from nengo_tactile.conversion.stages import stages_of
 from nengo_tactile.errors import ConversionError, EngineError
 
 
@@ -182,7 +183,7 @@ def _stages(model):
             f"layer '{last.name}' ({type(last).__name__}): nothing in the model would spike; give "
             "the hidden layers activation='relu'"
         )
-    if not any(type(layer).__name__ in NEURON_LAYERS for layer in linear.layers):
+    if not any(type(layer).__name__ in NEURONS for layer in linear.layers):
         # scales that differ, as calibration gives them: where units do not fit, layers come in
         scales = {name: 1.0 + 0.01 * number for number, name in enumerate(names)}
         linear = use_if(normalise(linear, scales))

@@ -9,9 +9,8 @@ import dataclasses
 
 import numpy as np
 
-from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion.graph import functional, rebuild
+from nengo_tactile.conversion.graph import copy_layer, functional, rebuild
 from nengo_tactile.conversion.layerwise import Network, simulate
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.progress import track
@@ -76,18 +75,14 @@ def with_compensation(model, factors):
     -------
     tf.keras.Model
     """
-    layer_class = rate_if_layer()
 
     def replace(layer, inputs):
-        if not isinstance(layer, layer_class):
+        if type(layer).__name__ != "RateIF":
             return None
         factor = factors.get(layer.name) if isinstance(factors, dict) else factors
         if factor is None:
             return None
-        new = layer_class.from_config({**layer.get_config(), "compensation": float(factor)})
-        output = new(inputs[0])
-        new.set_weights(layer.get_weights())
-        return output
+        return copy_layer(layer, inputs, compensation=float(factor))
 
     return rebuild(functional(model), replace)
 

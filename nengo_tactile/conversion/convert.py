@@ -12,10 +12,10 @@ from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.passes import (
     check_layers,
-    map_lif,
     spiking_layers,
     use_if,
     use_lif,
+    with_smoothing,
 )
 from nengo_tactile.conversion.pooling import merge_average_pooling
 from nengo_tactile.conversion.simplify import simplify
@@ -135,7 +135,7 @@ def convert(
         compensation=(compensation, None),
     )
     if "RateLIF" in kinds:
-        ann = map_lif(linear)  # without smoothing, which was for training
+        ann = with_smoothing(linear, 0.0)  # it was for training
     else:
         rate = START_RATE if max_rate is None else max_rate
         tops = _scales(linear, calibration, percentile, False, nonzero)

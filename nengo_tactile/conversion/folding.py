@@ -19,7 +19,7 @@ from nengo_tactile.conversion.channel_maps import (
     scale_outputs,
     with_bias,
 )
-from nengo_tactile.conversion.graph import consumers, functional, rebuild, walk
+from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild, walk
 from nengo_tactile.conversion.pooling import pools_maxima, rectify_before_max_pooling
 from nengo_tactile.conversion.simplify import WEIGHTED
 from nengo_tactile.errors import ConversionError
@@ -203,13 +203,8 @@ def _same_shapes(plan, name):
 
 def _with_weights(layer, weights, x):
     """Call a copy of a layer that has other weights, and a bias where it is needed."""
-    *kernels, bias = weights
-    use_bias = layer.use_bias or bool(bias.any())
-    config = {**layer.get_config(), "use_bias": use_bias, "dtype": "float32"}
-    new = layer.__class__.from_config(config)
-    output = new(x)
-    new.set_weights([*kernels, bias] if use_bias else kernels)
-    return output
+    use_bias = layer.use_bias or bool(weights[-1].any())
+    return copy_layer(layer, [x], weights if use_bias else weights[:-1], use_bias=use_bias)
 
 
 def _own_layer(layer, change, x):

@@ -89,7 +89,7 @@ def _inline(model):
             return _run(_graph(inner), inputs[0], lambda part, x: renamed(inner, part, x))
         name = inner.name if inner.name not in taken else f"{outer.name}_{inner.name}"
         taken.add(name)
-        return copy_layer(inner, inputs, name)
+        return copy_layer(inner, inputs, name=name)
 
     return rebuild(model, replace)
 
@@ -121,12 +121,26 @@ def walk(model):
             yield node.layer, tf.nest.flatten(node.keras_inputs), node.outputs
 
 
-def copy_layer(layer, inputs, name=None):
-    """Call a float32 copy of ``layer``, with its weights, on new inputs."""
-    config = {**layer.get_config(), "name": name or layer.name, "dtype": "float32"}
-    copy = layer.__class__.from_config(config)
+def copy_layer(layer, inputs, weights=None, **settings):
+    """Call a float32 copy of a layer on new inputs.
+
+    Parameters
+    ----------
+    layer : tf.keras.layers.Layer
+    inputs : list of tensors
+    weights : list of array, optional
+        By default those of ``layer``.
+    **settings
+        Entries of its config that change, such as ``name``.
+
+    Returns
+    -------
+    tensor
+        The copy's output.
+    """
+    copy = layer.__class__.from_config({**layer.get_config(), "dtype": "float32", **settings})
     output = copy(inputs[0] if len(inputs) == 1 else inputs)
-    copy.set_weights(layer.get_weights())
+    copy.set_weights(layer.get_weights() if weights is None else weights)
     return output
 
 

@@ -21,8 +21,14 @@ from nengo_tactile.ann.training import (
     save_checkpoint,
 )
 from nengo_tactile.conversion.calibration import activation_percentiles
-from nengo_tactile.conversion.graph import rebuild
-from nengo_tactile.conversion.passes import check_layers, map_lif, spiking_layers, use_lif, use_relu
+from nengo_tactile.conversion.graph import copy_layer, rebuild
+from nengo_tactile.conversion.passes import (
+    check_layers,
+    spiking_layers,
+    use_lif,
+    use_relu,
+    with_smoothing,
+)
 from nengo_tactile.conversion.pooling import merge_average_pooling
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError, DataError
@@ -251,10 +257,8 @@ def _export(sim, converter, lif_model):
     def replace(layer, inputs):
         if not layer.weights:
             return None
-        copy = layer.__class__.from_config(layer.get_config())
-        output = copy(inputs[0])
         name = _label(layer)
-        copy.set_weights([kernels[name], *([biases[name]] if layer.use_bias else [])])
-        return output
+        bias = [biases[name]] if layer.use_bias else []
+        return copy_layer(layer, inputs, [kernels[name], *bias])
 
-    return map_lif(rebuild(lif_model, replace))
+    return with_smoothing(rebuild(lif_model, replace), 0.0)

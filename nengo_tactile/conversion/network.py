@@ -7,7 +7,7 @@ import numpy as np
 
 from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.calibration import check_calibration
-from nengo_tactile.conversion.neuron_layers import map_neurons
+from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.stages import fan_outs, stages_of
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage

@@ -351,15 +351,11 @@ class _Builder:
         if role == "within channels":
             return copy_layer(layer, inputs)
         unit_in, unit_out = per_channel(unit_in), per_channel(unit_out)
-        config = layer.get_config()
         if role != "weighted":  # Rescaling
-            config["offset"] = (np.asarray(config["offset"]) / unit_out).tolist()
-            return type(layer).from_config(config)(inputs[0])
-        new = type(layer).from_config(config)
-        output = new(inputs[0])
+            return copy_layer(layer, inputs, offset=(np.asarray(layer.offset) / unit_out).tolist())
         kept = layer.name in self.kept
-        new.set_weights(rescaled_weights(layer, None if kept else unit_in, unit_out))
-        return output
+        weights = rescaled_weights(layer, None if kept else unit_in, unit_out)
+        return copy_layer(layer, inputs, weights)
 
     def _brought_to(self, wanted, inputs, given, name):
         if np.array_equal(given[0], wanted):
@@ -381,11 +377,7 @@ class _Builder:
 
 def _activation(layer, x, scale):
     """The same activation of ``x / scale``; ``scale`` matters where there is a ceiling."""
-    config = layer.get_config()
-    if config.get("max_value") is not None:
-        config["max_value"] = float(config["max_value"]) / scale
-    new = type(layer).from_config(config)
-    output = new(x)
-    if type(layer).__name__ == "ClipFloor":
-        new.set_weights([weight / scale for weight in layer.get_weights()])
-    return output
+    ceiling = getattr(layer, "max_value", None)
+    settings = {} if ceiling is None else {"max_value": float(ceiling) / scale}
+    # the only weight that one of them has is the ceiling of ClipFloor
+    return copy_layer(layer, [x], [w / scale for w in layer.get_weights()], **settings)

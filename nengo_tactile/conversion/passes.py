@@ -5,7 +5,7 @@ from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.activations import NEURONS, RECTIFIERS, Rectifier, rectifier
-from nengo_tactile.conversion.graph import check_weights, functional, rebuild
+from nengo_tactile.conversion.graph import check_weights, copy_layer, functional, rebuild
 from nengo_tactile.errors import ConversionError
 
 
@@ -99,17 +99,14 @@ def use_if(model, **settings):
     return rebuild(functional(model), replace)
 
 
-def map_lif(model, change=lambda lif: lif, sigma=0.0):
-    """Change the parameters of every LIF layer.
+def with_smoothing(model, sigma):
+    """Smooth the rates of every LIF layer near the threshold; 0 makes them exact.
 
     Parameters
     ----------
     model : tf.keras.Model
         From `use_lif`.
-    change : callable
-        ``LIFParameters -> LIFParameters``.
     sigma : float
-        Smoothing of the new layers; 0 makes their rates exact.
 
     Returns
     -------
@@ -119,10 +116,39 @@ def map_lif(model, change=lambda lif: lif, sigma=0.0):
     def replace(layer, inputs):
         if type(layer).__name__ != "RateLIF":
             return None
-        lif = change(layer.parameters)
-        return rate_lif_layer()(**vars(lif), sigma=sigma, name=layer.name)(inputs[0])
+        return copy_layer(layer, inputs, sigma=sigma)
 
     return rebuild(functional(model), replace)
+
+
+def map_neurons(model, change, shift_factor=1.0):
+    """Change the parameters of every layer of neurons.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        With `RateLIF` or `RateIF` layers.
+    change : callable
+        ``parameters -> parameters`` (LIFParameters or IFParameters).
+    shift_factor : float
+        On the currents that calibration has added, which are in thresholds a step.
+
+    Returns
+    -------
+    tf.keras.Model
+        Same weights; membrane potentials at the start stay too.
+    """
+
+    def replace(layer, inputs):
+        if type(layer).__name__ not in NEURONS:
+            return None
+        return copy_layer(layer, inputs, **vars(change(layer.parameters)))
+
+    changed = rebuild(functional(model), replace)
+    for layer in changed.layers:
+        if type(layer).__name__ == "RateIF":
+            layer.shift.assign(layer.shift * shift_factor)
+    return changed
 
 
 def use_relu(model):

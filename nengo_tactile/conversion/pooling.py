@@ -111,19 +111,17 @@ def merge_average_pooling(model):
         if type(layer).__name__ == "Dense":
             if len(inputs[0].shape) == 4:  # global pooling flattened nothing
                 inputs = [tf.keras.layers.Flatten(name=f"{layer.name}_flatten")(inputs[0])]
-            new = tf.keras.layers.Dense.from_config(layer.get_config())
-            kernel = _dense_over_pool(kernel, pool)
-        else:
-            size, step = _pool_geometry(pool)
-            config = layer.get_config()
-            config["strides"] = tuple(s * p for s, p in zip(layer.strides, step))
-            kernel = _convolution_over_pool(kernel, size, step)
-            config["kernel_size"] = kernel.shape[:2]
-            config["padding"] = "valid"  # pooling leaves incomplete windows out
-            new = tf.keras.layers.Conv2D.from_config(config)
-        output = new(inputs[0])
-        new.set_weights([kernel, *bias])
-        return output
+            return copy_layer(layer, inputs, [_dense_over_pool(kernel, pool), *bias])
+        size, step = _pool_geometry(pool)
+        kernel = _convolution_over_pool(kernel, size, step)
+        return copy_layer(
+            layer,
+            inputs,
+            [kernel, *bias],
+            strides=tuple(s * p for s, p in zip(layer.strides, step)),
+            kernel_size=kernel.shape[:2],
+            padding="valid",  # pooling leaves incomplete windows out
+        )
 
     return rebuild(model, replace)
 
@@ -168,10 +166,9 @@ def _convolution_over_pool(kernel, size, step):
     rows, columns = kernel.shape[:2]
     sides = ((rows - 1) * step[0] + size[0], (columns - 1) * step[1] + size[1])
     merged = np.zeros((*sides, *kernel.shape[2:]), kernel.dtype)
-    for row in range(rows):
-        for column in range(columns):
-            top, left = row * step[0], column * step[1]
-            merged[top : top + size[0], left : left + size[1]] += kernel[row, column]
+    for row, column in np.ndindex(rows, columns):
+        top, left = row * step[0], column * step[1]
+        merged[top : top + size[0], left : left + size[1]] += kernel[row, column]
     return merged / (size[0] * size[1])
 
 
@@ -181,10 +178,8 @@ def _dense_over_pool(kernel, pool):
     height, width, channels = pool.input_shape[1:]
     rows = (height - size[0]) // step[0] + 1
     columns = (width - size[1]) // step[1] + 1
-    pooled = kernel.reshape(rows, columns, channels, -1)
-    merged = np.zeros((height, width, channels, kernel.shape[1]), kernel.dtype)
-    for row in range(rows):
-        for column in range(columns):
-            top, left = row * step[0], column * step[1]
-            merged[top : top + size[0], left : left + size[1]] += pooled[row, column]
-    return merged.reshape(-1, kernel.shape[1]) / (size[0] * size[1])
+    # a dense layer is a convolution with one window, which reads the whole image
+    window = _convolution_over_pool(kernel.reshape(rows, columns, channels, -1), size, step)
+    merged = np.zeros((height, width, *window.shape[2:]), kernel.dtype)
+    merged[: window.shape[0], : window.shape[1]] = window  # no pool reaches the rest
+    return merged.reshape(-1, kernel.shape[1])

@@ -12,13 +12,12 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.conversion import linear_maps as maps
-from nengo_tactile.conversion.graph import consumers, functional, rebuild, walk
+from nengo_tactile.conversion.activations import NEURONS
+from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild, walk
 from nengo_tactile.conversion.mapping import linear_map, routing_indices
+from nengo_tactile.conversion.pooling import MAX_POOLING
 from nengo_tactile.errors import ConversionError
 
-#: Layer types that become neurons.
-NEURON_LAYERS = ("RateLIF", "RateIF")
-_MAX_POOLING = ("MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D")
 _SAME_ORDER = ("Flatten", "Reshape")
 
 
@@ -155,12 +154,12 @@ def silent_model(model):
 
     def replace(layer, arguments):
         kind = type(layer).__name__
-        if kind in _MAX_POOLING:
+        if kind in MAX_POOLING:
             inputs.append(arguments[0])
             names.append(layer.name)
-            pooled = layer.__class__.from_config(layer.get_config())(arguments[0])
+            pooled = copy_layer(layer, arguments)
             return tf.keras.layers.Rescaling(0.0, name=f"{layer.name}_silent")(pooled)
-        if kind not in NEURON_LAYERS:
+        if kind not in NEURONS:
             return None
         inputs.append(arguments[0])
         names.append(layer.name)
@@ -206,9 +205,9 @@ class _Reader:
 
     def stages(self):
         for layer, inputs, output in walk(self.model):
-            if type(layer).__name__ in NEURON_LAYERS:
+            if type(layer).__name__ in NEURONS:
                 self._neurons(layer, inputs[0], output)
-            elif type(layer).__name__ in _MAX_POOLING:
+            elif type(layer).__name__ in MAX_POOLING:
                 self._max_pool(layer, inputs[0], output)
         output = self.model.outputs[0]
         name = self.producer[id(output)][0].name

@@ -17,7 +17,7 @@ from nengo_tactile.conversion.lif_training import (
     nengo_dl_converter,
     train_in_nengo_dl,
 )
-from nengo_tactile.conversion.passes import map_lif, spiking_layers, use_lif
+from nengo_tactile.conversion.passes import spiking_layers, use_lif, with_smoothing
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
 
@@ -50,7 +50,7 @@ def offset_model(model, x):
 @pytest.mark.parametrize("which", ["lif_model", "offset_model"])
 def test_converter_computes_what_keras_does(request, which, sigma, x):
     lif_model = request.getfixturevalue(which)
-    wanted = predict(map_lif(lif_model, sigma=sigma), x)
+    wanted = predict(with_smoothing(lif_model, sigma=sigma), x)
     assert np.allclose(forward(nengo_dl_converter(lif_model, sigma), x), wanted, atol=1e-4)
 
 
@@ -65,7 +65,7 @@ def test_one_step_equals_the_same_step_in_keras(request, which, x, labels):
     lif_model = request.getfixturevalue(which)
     recipe = LIFRecipe(epochs=1, batch_size=12, sigma=0.2, learning_rate=0.01, schedule="constant")
     trained, history = train_in_nengo_dl(lif_model, (x, labels), recipe)
-    soft = map_lif(lif_model, sigma=0.2)
+    soft = with_smoothing(lif_model, sigma=0.2)
     same_recipe = Recipe("rmsprop", 1, 12, 0.01, "constant", 0.0, 0.0)
     wanted = train(soft, (x, labels), same_recipe)
     assert history.loss == pytest.approx(wanted.loss, rel=1e-4)
@@ -93,7 +93,7 @@ def test_learns_exports_exactly_and_repeats_itself(model, x):
         lif_training._export = original
     assert history.loss[-1] < 0.5 * history.loss[0] and history.accuracy[-1] >= 0.9
     assert history.validation_accuracy == history.accuracy
-    assert np.allclose(predict(map_lif(trained, sigma=0.1), x[:4]), seen["soft"], atol=1e-4)
+    assert np.allclose(predict(with_smoothing(trained, sigma=0.1), x[:4]), seen["soft"], atol=1e-4)
     assert all((a == b).all() for a, b in zip(before, lif_model.get_weights()))
     for old, new in zip(lif_model.layers, trained.layers):
         if hasattr(old, "parameters"):  # neurons are not trained

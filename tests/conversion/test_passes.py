@@ -10,11 +10,12 @@ from nengo_tactile.ann.integrate_fire import IFParameters
 from nengo_tactile.ann.lif import LIFParameters, rate_lif_layer
 from nengo_tactile.conversion.passes import (
     check_layers,
-    map_lif,
+    map_neurons,
     spiking_layers,
     use_if,
     use_lif,
     use_relu,
+    with_smoothing,
 )
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
@@ -41,11 +42,11 @@ def test_lif_passes():
     layer = with_lif.get_layer(name)
     assert layer.parameters == lif and layer.sigma == 0.2 and spiking_layers(with_lif) == [name]
     assert_same(apply_pass(use_relu, with_lif), model)
-    exact = apply_pass(map_lif, with_lif)
+    exact = apply_pass(with_smoothing, with_lif, sigma=0.0)
     drive = keras().Model(model.inputs, model.layers[1].output)(X).numpy()
     wanted = (lif.amplitude * lif.rates(drive)).reshape(len(X), -1)
     assert np.allclose(exact(X).numpy(), wanted, rtol=1e-3, atol=1e-4)
-    fast = map_lif(with_lif, lambda p: p.faster(3))
+    fast = map_neurons(exact, lambda p: p.faster(3))
     assert fast.get_layer(name).parameters == lif.faster(3)
     assert_same(exact, fast)
 
