@@ -1,23 +1,12 @@
 """Keras 3 models are compared with their translation."""
 
-import warnings
 
 import numpy as np
 import pytest
 
-from nengo_tactile import stack
 from nengo_tactile.ann import keras3 as translation
 from nengo_tactile.ann.keras3 import from_keras3
 from nengo_tactile.errors import ConversionError
-
-
-@pytest.fixture(scope="module")
-def keras3():
-    stack.tensorflow()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import keras
-    return keras
 
 
 def small(keras, **options):

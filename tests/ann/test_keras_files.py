@@ -20,16 +20,6 @@ from nengo_tactile.errors import ConversionError, ModelFileError
 X = np.random.default_rng(1).normal(size=(5, 9, 8, 2)).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def keras3():
-    stack.tensorflow()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import keras
-    assert keras.__version__.startswith("3.")
-    return keras
-
-
 def branched(keras):
     """Every kind of layer that both Keras versions have, in one graph."""
     layers = keras.layers

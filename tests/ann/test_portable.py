@@ -81,16 +81,6 @@ OWN = {
 MERGING = ("Add", "Subtract", "Average", "Concatenate")
 
 
-@pytest.fixture(scope="module")
-def keras3():
-    stack.tensorflow()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import keras
-    assert keras.__version__.startswith("3.")
-    return keras
-
-
 def model_of(keras, kind):
     shape, make = LAYERS[kind]
     layer, rng = make(keras.layers), np.random.default_rng(0)

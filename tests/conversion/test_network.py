@@ -337,6 +337,18 @@ def test_a_layer_named_like_the_input(x):
     assert convert(sequential, x, neuron="if").spiking_layers == network.spiking_layers
 
 
+def one_hidden_layer():
+    layers = keras().layers
+    return keras().Sequential(
+        [
+            keras().Input((6, 5, 1)),
+            layers.Flatten(),
+            layers.Dense(4, activation="relu", bias_initializer="ones"),
+            layers.Dense(3),
+        ]
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -352,30 +364,12 @@ def test_a_layer_named_like_the_input(x):
     ],
 )
 def test_options_that_do_not_go_together(x, options, message):
-    layers = keras().layers
-    model = keras().Sequential(
-        [
-            keras().Input((6, 5, 1)),
-            layers.Flatten(),
-            layers.Dense(4, activation="relu", bias_initializer="ones"),
-            layers.Dense(3),
-        ]
-    )
     with pytest.raises(ConversionError, match=message):
-        convert(model, x, **options)
+        convert(one_hidden_layer(), x, **options)
 
 
 def test_with_rates_scales_what_calibration_added(x):
-    layers = keras().layers
-    model = keras().Sequential(
-        [
-            keras().Input((6, 5, 1)),
-            layers.Flatten(),
-            layers.Dense(4, activation="relu", bias_initializer="ones"),
-            layers.Dense(3),
-        ]
-    )
-    network = convert(model, x, neuron="if", n_steps=4)
+    network = convert(one_hidden_layer(), x, neuron="if", n_steps=4)
     (stage, _) = network.stages
     layer = network.ann.get_layer(stage.layer)
     layer.shift.assign([0.1, -0.2, 0.3, 0.0])
