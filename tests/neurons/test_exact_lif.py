@@ -1,12 +1,12 @@
 """Exact LIF neurons against Nengo's LIF, an event-driven simulation and the closed form."""
 
+import functools
 import math
 
+import driven_neurons
 import nengo
 import numpy as np
 import pytest
-
-from nengo_tactile import stack
 
 pytestmark = pytest.mark.filterwarnings(
     r"ignore::DeprecationWarning:(nengo|nengo_dl|nengo_loihi)\b"
@@ -14,34 +14,14 @@ pytestmark = pytest.mark.filterwarnings(
 
 N_NEURONS, N_STEPS, DT = 30, 80, 0.001
 
-
-def simulate(simulator, neuron_types, currents, **options):
-    """Spikes, voltages and last counts of each neuron type under the same currents."""
-    with nengo.Network(seed=0) as net:
-        node = nengo.Node(nengo.processes.PresentInput(currents, DT), size_out=N_NEURONS)
-        probes = []
-        for neuron_type in neuron_types:
-            neurons = nengo.Ensemble(
-                N_NEURONS,
-                1,
-                neuron_type=neuron_type,
-                gain=np.ones(N_NEURONS),
-                bias=np.zeros(N_NEURONS),
-            ).neurons
-            nengo.Connection(node, neurons, synapse=None)
-            states = ["output", "voltage"]
-            states += ["spike_count"] if "spike_count" in neuron_type.state else []
-            probes.append([nengo.Probe(neurons, state) for state in states])
-    with stack.quiet_build(), simulator(net, dt=DT, progress_bar=False, **options) as sim:
-        sim.run_steps(N_STEPS)
-        return [[np.array(sim.data[probe]) for probe in group] for group in probes]
+simulate = functools.partial(driven_neurons.simulate, dt=DT)
 
 
 def start_at(voltage):
     return {"voltage": nengo.dists.Choice([voltage])}
 
 
-@pytest.mark.parametrize("engine", ["nengo", "nengo_dl"])
+@pytest.mark.parametrize("engine", ["nengo", "dl"])
 def test_with_refractory_time_it_is_nengos_lif(engine, rng):
     from nengo_tactile.neurons.exact_lif import ExactLIF
 
@@ -53,8 +33,7 @@ def test_with_refractory_time_it_is_nengos_lif(engine, rng):
     }
     # strong enough for a spike at every third step, and negative at times
     currents = rng.normal(3, 12, (N_STEPS, N_NEURONS))
-    simulator = nengo.Simulator if engine == "nengo" else stack.nengo_dl().Simulator
-    ours, wanted = simulate(simulator, [ExactLIF(**settings), nengo.LIF(**settings)], currents)
+    ours, wanted = simulate(engine, [ExactLIF(**settings), nengo.LIF(**settings)], currents)
     assert wanted[0].any(axis=0).all()
     np.testing.assert_array_equal(ours[0], wanted[0])
     np.testing.assert_allclose(ours[1], wanted[1], atol=1e-5)
@@ -82,14 +61,13 @@ def event_driven(currents, tau_rc, voltage, floor):
     return np.array(spikes), np.array(voltages)
 
 
-@pytest.mark.parametrize("engine", ["nengo", "nengo_dl"])
+@pytest.mark.parametrize("engine", ["nengo", "dl"])
 def test_without_refractory_time_it_solves_the_membrane_equation(engine, rng):
     from nengo_tactile.neurons.exact_lif import ExactLIF
 
     neuron_type = ExactLIF(0.03, 0.0, min_voltage=-0.5, initial_state=start_at(0.5))
     currents = rng.normal(3, 8, (N_STEPS, N_NEURONS)).clip(-20, 25)  # below 1000 Hz
-    simulator = nengo.Simulator if engine == "nengo" else stack.nengo_dl().Simulator
-    ((output, voltage, count),) = simulate(simulator, [neuron_type], currents)
+    ((output, voltage, count),) = simulate(engine, [neuron_type], currents)
     for neuron in range(N_NEURONS):
         spikes, voltages = event_driven(currents[:, neuron], 0.03, 0.5, -0.5)
         assert spikes.max() == 1
@@ -105,13 +83,13 @@ def test_fires_at_the_closed_form_rate_where_nengos_lif_does_not():
     wanted = np.linspace(20, 900, N_NEURONS)  # hertz
     currents = 1 / -np.expm1(-1 / (wanted * 0.1))
     kinds = [ExactLIF(0.1, 0.0, **start), nengo.LIF(0.1, 0.0, **start)]
-    ours, nengos = simulate(nengo.Simulator, kinds, np.tile(currents, (N_STEPS, 1)))
+    ours, nengos = simulate("nengo", kinds, np.tile(currents, (N_STEPS, 1)))
     seconds = N_STEPS * DT
     assert np.abs(ours[2][-1] - wanted * seconds).max() < 1
     assert ((nengos[0] > 0).sum(axis=0) - wanted * seconds).min() < -10
 
 
-@pytest.mark.parametrize("engine", ["nengo", "nengo_dl"])
+@pytest.mark.parametrize("engine", ["nengo", "dl"])
 def test_too_much_current_fires_every_step_and_leaves_no_debt(engine):
     from nengo_tactile.neurons.exact_lif import ExactLIF
 
@@ -119,8 +97,7 @@ def test_too_much_current_fires_every_step_and_leaves_no_debt(engine):
     currents[:10] = 1e6
     currents[10:20] = np.linspace(-5, 1, N_NEURONS)
     neuron_type = ExactLIF(0.02, 0.0, initial_state=start_at(0.0))
-    simulator = nengo.Simulator if engine == "nengo" else stack.nengo_dl().Simulator
-    ((output, voltage, _),) = simulate(simulator, [neuron_type], currents)
+    ((output, voltage, _),) = simulate(engine, [neuron_type], currents)
     assert (output[:10] > 0).all()
     assert not output[10:].any()
     assert np.isfinite(voltage).all()
@@ -131,9 +108,9 @@ def test_nengo_dl_merges_neurons_of_different_time_constants(rng):
 
     currents = rng.normal(3, 12, (N_STEPS, N_NEURONS))
     kinds = [ExactLIF(tau, 0.0, initial_state=start_at(0.0)) for tau in (0.02, 0.1)]
-    merged = simulate(stack.nengo_dl().Simulator, kinds, currents)
+    merged = simulate("dl", kinds, currents)
     for ours, kind in zip(merged, kinds):
-        (wanted,) = simulate(nengo.Simulator, [kind], currents)
+        (wanted,) = simulate("nengo", [kind], currents)
         np.testing.assert_array_equal(ours[0] > 0, wanted[0] > 0)
 
 
@@ -143,4 +120,4 @@ def test_merging_with_and_without_refractory_time_is_refused(rng):
 
     kinds = [ExactLIF(0.02, tau, initial_state=start_at(0.0)) for tau in (0.0, 0.001)]
     with pytest.raises(EngineError, match="planner='noop'"):
-        simulate(stack.nengo_dl().Simulator, kinds, rng.normal(size=(N_STEPS, N_NEURONS)))
+        simulate("dl", kinds, rng.normal(size=(N_STEPS, N_NEURONS)))

@@ -1,8 +1,12 @@
 """Integrate-and-fire neurons against brute-force loops, the closed form and each other."""
 
+import functools
+
+import driven_neurons
 import nengo
 import numpy as np
 import pytest
+from driven_neurons import simulator
 
 from nengo_tactile import stack
 from nengo_tactile.errors import EngineError
@@ -13,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 # a time step that float32 holds exactly, so that outputs can be compared bit by bit
 N_NEURONS, N_STEPS, DT = 40, 120, 2.0**-10
+simulate = functools.partial(driven_neurons.simulate, dt=DT)
 SETTINGS = (
     {},
     {"amplitude": 0.25},
@@ -28,35 +33,10 @@ def integrate_fire(**settings):
     return IntegrateFire(**{"max_rate": 1 / DT, **settings})
 
 
-def simulator(engine):
-    return nengo.Simulator if engine == "nengo" else stack.nengo_dl().Simulator
-
-
 def dyadic_currents(rng, n_steps=N_STEPS, n_neurons=N_NEURONS):
     """Signed currents in multiples of 1/256: excitatory, inhibitory and mixed neurons."""
     means = np.linspace(-1.5, 1.5, n_neurons)
     return np.round(256 * (means + rng.normal(0, 1, (n_steps, n_neurons)))) / 256
-
-
-def simulate(engine, neuron_types, currents, states=("output", "voltage", "spike_count")):
-    """Every state of each neuron type under the same currents, step by step."""
-    n_steps, n_neurons = currents.shape
-    with nengo.Network(seed=0) as net:
-        node = nengo.Node(nengo.processes.PresentInput(currents, DT), size_out=n_neurons)
-        probes = []
-        for neuron_type in neuron_types:
-            neurons = nengo.Ensemble(
-                n_neurons,
-                1,
-                neuron_type=neuron_type,
-                gain=np.ones(n_neurons),
-                bias=np.zeros(n_neurons),
-            ).neurons
-            nengo.Connection(node, neurons, synapse=None)
-            probes.append([nengo.Probe(neurons, state) for state in states])
-    with stack.quiet_build(), simulator(engine)(net, dt=DT, progress_bar=False) as sim:
-        sim.run_steps(n_steps)
-        return [[np.array(sim.data[probe]) for probe in group] for group in probes]
 
 
 def brute_force(currents, start, reset="subtract", negative_slope=0.0, amplitude=1.0):

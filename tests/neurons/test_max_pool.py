@@ -1,8 +1,10 @@
 """Max pooling of spikes against a brute-force loop and against Keras pooling of counts."""
 
+import driven_neurons
 import nengo
 import numpy as np
 import pytest
+from driven_neurons import simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,25 +18,13 @@ pytestmark = pytest.mark.filterwarnings(
 N_STEPS, DT = 40, 0.001
 
 
-def simulator(engine):
-    return nengo.Simulator if engine == "nengo" else stack.nengo_dl().Simulator
-
-
 def simulate(engine, windows, inputs):
     """Output, accumulated input and spike count of pooling units, step by step."""
     from nengo_tactile.neurons.max_pool import MaxPool
 
-    n_units = inputs.shape[1]
-    with nengo.Network(seed=0) as net:
-        node = nengo.Node(nengo.processes.PresentInput(inputs, DT), size_out=n_units)
-        probes = []
-        for window in windows:
-            units = nengo.Ensemble(n_units, 1, neuron_type=MaxPool(window)).neurons
-            nengo.Connection(node, units, synapse=None)
-            probes.append([nengo.Probe(units, s) for s in ("output", "accumulated", "spike_count")])
-    with stack.quiet_build(), simulator(engine)(net, dt=DT, progress_bar=False) as sim:
-        sim.run_steps(len(inputs))
-        return [[np.array(sim.data[probe]) for probe in group] for group in probes]
+    states = ("output", "accumulated", "spike_count")
+    kinds = [MaxPool(window) for window in windows]
+    return driven_neurons.simulate(engine, kinds, inputs, states, dt=DT)
 
 
 def brute_force(inputs, window):
