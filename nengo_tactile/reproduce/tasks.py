@@ -32,7 +32,8 @@ class Task:
     size : tuple of int
         Of data sets of images: (height, width, channels).
     crop : dict
-        Of data sets of images: options of `nengo_tactile.ann.augment.cropped_epochs`.
+        Of data sets of images: options of `nengo_tactile.ann.augment.cropped_epochs`, whose
+        defaults are those for CIFAR.
     """
 
     dataset: str
@@ -86,14 +87,7 @@ TASKS = {
         size=(28, 28, 1),
         crop={"pixels": 2, "mirror": False},
     ),
-    "cifar10": Task(
-        "cifar10",
-        "resnet20",
-        None,
-        "CIFAR-10 images",
-        size=(32, 32, 3),
-        crop={"pixels": 4, "mirror": True},
-    ),
+    "cifar10": Task("cifar10", "resnet20", None, "CIFAR-10 images", size=(32, 32, 3)),
 }
 
 

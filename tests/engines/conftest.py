@@ -6,7 +6,6 @@ import nengo
 import numpy as np
 import pytest
 
-import nengo_tactile  # noqa: F401  (before TensorFlow)
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import build
 from nengo_tactile.conversion import convert

@@ -80,7 +80,9 @@ def test_fit_comes_nearer_and_the_command_writes_it(tmp_path, capsys, monkeypatc
     assert error(fitted) < 0.6 * error(start)
     assert fitted == module.fit(writing, start, rounds=0, progress=False)
 
-    small = lambda source, split, *a: ParametricHandwriting(split, 40)  # noqa: E731
+    def small(source, split, *options):
+        return ParametricHandwriting(split, 40)
+
     monkeypatch.setattr(module, "handwriting", small)
     out = tmp_path / "parameters.json"
     out.write_text('{"pendigits": "kept"}')
