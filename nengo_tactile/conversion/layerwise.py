@@ -119,7 +119,9 @@ def simulate(model, x, n_steps, batch_size=32, record=()):
         state = network.start(x[start : start + batch_size])
         steps = []
         for first in range(0, n_steps, STEPS_AT_ONCE):
-            steps.append(network.advance(state, min(STEPS_AT_ONCE, n_steps - first)))
+            n = min(STEPS_AT_ONCE, n_steps - first)
+            (outputs,) = network.advance(state, n, [network.output])
+            steps.append(outputs.numpy().reshape(n, state.n_samples, *outputs.shape[1:]))
         steps = np.concatenate(steps)  # (steps, samples, outputs)
         so_far = np.cumsum(steps, 0, float).T / np.arange(1, n_steps + 1)
         logits.append(so_far.T.swapaxes(0, 1).astype(np.float32))
@@ -212,7 +214,7 @@ class Network:
         tf = stack.tensorflow()
         constants = {self.input: tf.constant(x, tf.float32)}
         compensated = {name for name in self.neurons if self._compensates(name)}
-        waiting = self._waiting()
+        waiting = {name: set(readers) for name, readers in self.readers.items()}
         for name, sources in self.sources.items():
             if compensated or name in self.constant:
                 inputs = [constants[source] for source in sources]
@@ -228,19 +230,54 @@ class Network:
                     constants.pop(source, None)
         return State(len(x), constants)
 
-    def advance(self, state, n_steps, outputs=None):
-        """Outputs of the last layer for the next steps, (steps, samples, ...) array."""
-        values, waiting = {}, self._waiting()
-        for name, sources in self.sources.items():
-            if name not in self.constant:
-                inputs = [values.get(source) for source in sources]
-                values[name] = self.layer_steps(name, inputs, state, n_steps)
-            for source in sources:
+    def needed(self, wanted, given=()):
+        """Layers with spikes in them that ``wanted`` are computed from, in order.
+
+        Parameters
+        ----------
+        wanted : collection of str
+            Among the result, if they are not given.
+        given : collection of str
+            Layers whose outputs are known, and not what comes before them.
+
+        Returns
+        -------
+        list of str
+        """
+        found = set(wanted).difference(given, self.constant)
+        for name in reversed(self.sources):
+            if name in found:
+                found.update(set(self.sources[name]).difference(given, self.constant))
+        return [name for name in self.sources if name in found]
+
+    def advance(self, state, n_steps, wanted, given=None):
+        """Outputs of layers at the next steps, (steps * samples, ...) tensors.
+
+        Parameters
+        ----------
+        state : State
+            Brought up to date.
+        n_steps : int
+        wanted : list of str
+            Layers that are not constant.
+        given : dict of str to (steps * samples, ...) tensor, optional
+            Outputs that are known: see `needed`.
+
+        Returns
+        -------
+        list of tensor
+        """
+        values = dict(given or {})
+        order = self.needed(wanted, values)
+        waiting = {name: set(readers).intersection(order) for name, readers in self.readers.items()}
+        for name in order:
+            inputs = [values.get(source) for source in self.sources[name]]
+            values[name] = self.layer_steps(name, inputs, state, n_steps)
+            for source in self.sources[name]:
                 waiting[source].discard(name)
-                if not waiting[source]:
+                if not waiting[source] and source not in wanted:
                     values.pop(source, None)
-        shape = self.shapes[self.output]
-        return values[self.output].numpy().reshape(n_steps, state.n_samples, *shape)
+        return [values[name] for name in wanted]
 
     def layer_steps(self, name, inputs, state, n_steps):
         """One layer's output for the next steps, (steps * samples, ...) tensor.
@@ -296,19 +333,21 @@ class Network:
 
         if name not in state.potentials:
             start = np.broadcast_to(per_neuron(layer.start_potential), (n_samples, size))
-            state.potentials[name] = np.array(start, np.float32)
+            # neuron by neuron of a sample in memory, as the loops go
+            state.potentials[name] = np.array(start, np.float32, order="C")
             state.counts[name] = np.zeros((n_samples, *self.shapes[name]), np.int32)
         current = np.asarray(current).reshape(-1, n_samples, size)
-        constant = np.zeros((1, 1), np.float32)
-        if self._compensates(name) and len(current) > 1:
+        constant, compensation = np.zeros((1, 1), np.float32), 1.0
+        if self._compensates(name):
             constant = state.constants[self.sources[name][0]].numpy().reshape(n_samples, size)
+            compensation = neuron.compensation
         spikes = np.empty((n_steps, n_samples, size), np.int8)
         compiled(_integrate)(
             current,
             constant,
             np.ascontiguousarray(per_neuron(layer.shift)),
             np.float32(neuron.gain),
-            np.float32(neuron.compensation),
+            np.float32(compensation),
             neuron.reset == "zero",
             neuron.negative_slope > 0,
             state.potentials[name],
@@ -320,12 +359,6 @@ class Network:
     def _compensates(self, name):
         source = self.sources[name][0]
         return self.layers[name].parameters.compensation != 1 and source not in self.constant
-
-    def _waiting(self):
-        """Readers that each tensor waits for; the output waits for one that never comes."""
-        waiting = {name: set(readers) for name, readers in self.readers.items()}
-        waiting[self.output].add("")
-        return waiting
 
 
 def _check_kind(layer):
@@ -347,14 +380,13 @@ def _integrate(
     Compiled by numba. ``current`` has one step, or as many as ``spikes``.
     """
     n_steps, n_samples, n_neurons = spikes.shape
-    compensates = constant.shape[1] == n_neurons and compensation != 1
     one, zero = np.float32(1), np.float32(0)
     for sample in range(n_samples):
         v, fired = potential[sample], count[sample]
         for step in range(n_steps):
             drive = current[min(step, len(current) - 1), sample]
             out = spikes[step, sample]
-            if compensates:
+            if compensation != 1:
                 rest = constant[sample]
                 for i in range(n_neurons):
                     v[i] += gain * (rest[i] + compensation * (drive[i] - rest[i])) + shift[i]

@@ -10,13 +10,17 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion.graph import functional, rebuild
-from nengo_tactile.conversion.layerwise import Network, State, checked
+from nengo_tactile.conversion.layerwise import STEPS_AT_ONCE, Network, checked
 from nengo_tactile.errors import ConversionError
 
 KINDS = ("bias", "potential")
 #: Corrections that are tried one after another; a silent or saturated neuron answers less than
 #: asked, so that one is not enough.
 ROUNDS = 3
+#: Bytes that are kept of all samples: inputs of the layer that is being corrected, 4 for each
+#: neuron and step, and spikes that later layers read, an eighth. What of a minibatch does not fit is
+#: computed again each time, from the spikes before it or else from its samples.
+INPUT_MEMORY, SPIKE_MEMORY = 2**30, 2**28
 
 
 def calibrate(model, x, n_steps, what="bias", per_neuron=False, batch_size=32):
@@ -29,9 +33,9 @@ def calibrate(model, x, n_steps, what="bias", per_neuron=False, batch_size=32):
     corrections and none) each channel or neuron keeps the one with the least mean error, so none
     gets worse; one that nothing moves stays as it is.
 
-    Memory: four bytes for each neuron, step and sample of one layer (1 GiB for 512 samples and 32
-    steps of 16384 neurons), one byte more for each of the layers that are still to be read, and
-    four for each sum that several layers read.
+    The samples pass in minibatches, `STEPS_AT_ONCE` steps at a time. Between the passes stay sums
+    for each neuron and at most `INPUT_MEMORY` and `SPIKE_MEMORY` bytes, however many samples and
+    steps there are.
 
     Parameters
     ----------
@@ -63,14 +67,14 @@ def calibrate(model, x, n_steps, what="bias", per_neuron=False, batch_size=32):
         raise ConversionError(f"calibrate: what is {what!r}; choose one of {KINDS}")
     network = Network(_with_own_weights(functional(model), per_neuron))
     x, n_steps = checked(network, x, n_steps)
-    parts = [
-        _Part(network, x[start : start + batch_size], n_steps)
-        for start in range(0, len(x), batch_size)
-    ]
-    for name in network.neurons:
-        _calibrate_layer(network, name, parts, n_steps, what)
+    batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
+    static = _static_rates(network, batches)
+    rooms = _Room(INPUT_MEMORY), _Room(SPIKE_MEMORY)
+    parts = [_Part(network, batch, n_steps, *rooms) for batch in batches]
+    for name, later in _read_later(network).items():
+        _calibrate_layer(network, name, static[name], parts, n_steps, what)
         for part in parts:
-            part.release()
+            part.finish(name, later)
     return network.model
 
 
@@ -90,117 +94,163 @@ def _with_own_weights(model, per_neuron):
     return rebuild(model, replace)
 
 
-def _calibrate_layer(network, name, parts, n_steps, what):
-    """Set one layer's ``shift`` or ``start_potential``; leave its spikes in the parts."""
+def _static_rates(network, batches):
+    """Sums over samples of each neuron's output in the network without spikes, in spikes a step.
+
+    Returns
+    -------
+    dict of str to float array of the shape of a sample
+    """
+    tf = stack.tensorflow()
+    outputs = [network.layers[name].output for name in network.neurons]
+    probe = tf.keras.Model(network.model.inputs, outputs)
+    sums = {name: np.zeros(network.shapes[name]) for name in network.neurons}
+    for batch in batches:
+        values = tf.nest.flatten(probe(tf.constant(batch), training=False))
+        for name, value in zip(network.neurons, values):
+            amplitude = network.layers[name].parameters.amplitude
+            sums[name] += value.numpy().sum(0, dtype=float) / amplitude
+    return sums
+
+
+def _read_later(network):
+    """Whose spikes the layers of neurons behind a layer are computed from, {name: set of names}.
+
+    Only of layers of neurons up to that layer, itself included.
+    """
+    found = {}
+    for number, name in enumerate(network.neurons, 1):
+        known = set(network.needed(network.neurons[:number])).intersection(network.neurons)
+        behind = network.needed(network.neurons[number:], known)
+        found[name] = {source for one in behind for source in network.sources[one]} & known
+    return found
+
+
+def _calibrate_layer(network, name, static, parts, n_steps, what):
+    """Set one layer's ``shift`` or ``start_potential``."""
     layer = network.layers[name]
     weight = layer.shift if what == "bias" else layer.start_potential
     per_error = 1 if what == "bias" else n_steps
     shape = tuple(weight.shape)
-    axes = tuple(range(1 + len(network.shapes[name]) - len(shape)))
+    axes = tuple(range(static.ndim - len(shape)))
+    n_values = sum(part.n_samples for part in parts) * static.size / np.prod(shape)
     best, least = weight.numpy(), np.full(shape, np.inf)
     for _ in range(ROUNDS + 1):
         tried = weight.numpy()
-        error = sum(part.lacking(name).sum(axes) for part in parts)
-        error /= sum(part.n_samples for part in parts) * np.prod(network.shapes[name]) / error.size
-        better = np.abs(error) < least
-        best = np.where(better, tried, best)
+        rates = sum(part.fired(name) for part in parts) / n_steps
+        error = (static - rates).sum(axes) / n_values
+        best = np.where(np.abs(error) < least, tried, best)
         least = np.minimum(np.abs(error), least)
         weight.assign(tried + per_error * error)
     weight.assign(best)
-    if not better.all():  # else the spikes are those of the last round
-        for part in parts:
-            part.lacking(name)
 
 
-def _kept_readers(network):
-    """Which kept tensors are computed from each, {name: set of names}.
+class _Room:
+    """Bytes that are still free."""
 
-    Kept are the input, the outputs of neurons, and of other layers that several layers read.
-    """
-    several = {name for name, readers in network.readers.items() if len(readers) > 1}
-    kept = {network.input, *network.neurons, *several}
-    readers = {}
-    for name in reversed(network.readers):  # against the flow
-        reached = (({r} if r in kept else readers[r]) for r in network.readers[name])
-        readers[name] = set().union(*reached)
-    return {name: readers[name] for name in kept}
+    def __init__(self, n_bytes):
+        self.free = n_bytes
 
-
-class _Kept(dict):
-    """Tensors by layer name, and the names of all that there ever were."""
-
-    def __init__(self):
-        super().__init__()
-        self.made = set()
-
-    def __setitem__(self, name, value):
-        super().__setitem__(name, value)
-        self.made.add(name)
-
-    def release(self, readers):
-        """Forget the tensors whose readers have all been computed."""
-        for name in [name for name in self if readers[name] <= self.made]:
-            del self[name]
+    def take(self, n_bytes):
+        """Whether there are as many; if so they are taken."""
+        fits = n_bytes <= self.free
+        self.free -= n_bytes * fits
+        return fits
 
 
 class _Part:
-    """A minibatch on its way through the network, with spikes (all steps) and without.
+    """A minibatch, and what is kept of it; the rest is computed when it is asked for.
 
-    What is not kept is computed when it is asked for.
+    Attributes
+    ----------
+    kept : dict of str to list of list of uint8 array
+        Spikes of layers of neurons, packed, for each stretch of steps. Once there is no room for
+        those of a layer, none are kept any more.
+    inputs : list of float32 array
+        Inputs of the layer that is being corrected, for each stretch; empty while they are
+        unknown, and where there is no room.
     """
 
-    def __init__(self, network, x, n_steps):
-        self.network, self.n_steps, self.n_samples = network, n_steps, len(x)
-        self.constants = network.start(x).constants
-        self.static, self.spikes = _Kept(), _Kept()  # spikes are (steps, samples, neurons) int8
-        self.static[network.input] = stack.tensorflow().constant(x)
-        self.readers = _kept_readers(network)
-        self.current = None  # of the layer that is being calibrated, in all rounds
+    def __init__(self, network, x, n_steps, input_room, spike_room):
+        self.network, self.x, self.n_samples = network, x, len(x)
+        firsts = range(0, n_steps, STEPS_AT_ONCE)
+        self.stretches = [min(STEPS_AT_ONCE, n_steps - first) for first in firsts]
+        self.input_room, self.spike_room = input_room, spike_room
+        self.kept, self.inputs, self.keeps = {}, [], True
 
-    def lacking(self, name):
-        """Static rate minus spikes a step, (samples, ...) array; keeps the spikes."""
-        network, layer = self.network, self.network.layers[name]
-        (source,) = network.sources[name]
-        if self.current is None:
-            steps = self._steps(source)
-            self.current = self.constants[source] if steps is None else steps
-        spikes = network.spikes(name, self.current.numpy(), self._state(), self.n_steps)
-        self.spikes[name] = spikes
-        rate = (spikes > 0).sum(0) - layer.parameters.negative_slope * (spikes < 0).sum(0)
-        static = self._static(name).numpy() / layer.parameters.amplitude
-        return static - rate.reshape(static.shape) / self.n_steps
+    def fired(self, name):
+        """Spikes of each neuron over samples and steps, in units of a positive one."""
+        slope, difference = self._slope(name), 0.0
+        state = self.network.start(self.x)
+        for spikes in self._spikes(name, state, remember=True):
+            if slope:
+                difference += spikes.sum((0, 1), dtype=float)
+        both = state.counts[name].sum(0, dtype=float)
+        if not slope:
+            return both
+        negative = (both - difference.reshape(both.shape)) / 2
+        return both - (1 + slope) * negative
 
-    def release(self):
-        """Forget what no layer of neurons is going to read any more."""
-        self.current = None
-        self.static.release(self.readers)
-        self.spikes.release(self.readers)
+    def finish(self, name, later):
+        """Keep a corrected layer's spikes if they are in ``later``, and forget what is not."""
+        for other in set(self.kept) - later:
+            self._forget(other)
+        if name in later and self.keeps:
+            self.keeps = self.spike_room.take(self._n_bytes(name))
+            if self.keeps:
+                state = self.network.start(self.x)
+                self.kept[name] = [self._packed(name, s) for s in self._spikes(name, state)]
+            for other in set() if self.keeps else set(self.kept):
+                self._forget(other)
+        self.input_room.free += sum(current.nbytes for current in self.inputs)
+        self.inputs = []
 
-    def _state(self):
-        return State(self.n_samples, self.constants)
-
-    def _steps(self, name):
-        """A layer's output at all steps, (steps * samples, ...) tensor; None if constant."""
+    def _spikes(self, name, state, remember=False):
+        """Yield the spikes of a layer of neurons in each stretch, (steps, samples, neurons)."""
         network = self.network
-        if name in network.constant:
-            return None
-        if name in network.neurons:
-            spikes = self.spikes[name].reshape(-1, *network.shapes[name])
-            return network.worth(name, spikes)
-        if name in self.spikes:
-            return self.spikes[name]
-        inputs = [self._steps(source) for source in network.sources[name]]
-        value = network.layer_steps(name, inputs, self._state(), self.n_steps)
-        if name in self.readers:
-            self.spikes[name] = value
-        return value
+        (source,) = network.sources[name]
+        constant = source in network.constant
+        needed = network.needed([source], self.kept)
+        read = {source, *(one for layer in needed for one in network.sources[layer])}
+        n_bytes = 4 * sum(self.stretches) * self.n_samples * int(np.prod(network.shapes[name]))
+        remember = remember and not (constant or self.inputs) and self.input_room.take(n_bytes)
+        for number, n_steps in enumerate(self.stretches):
+            if constant:
+                current = state.constants[source].numpy()
+            elif self.inputs and not remember:
+                current = self.inputs[number]
+            else:
+                given = {one: self._kept(one, number) for one in read.intersection(self.kept)}
+                (current,) = network.advance(state, n_steps, [source], given)
+                current = current.numpy()
+            if remember:
+                self.inputs.append(current)
+            yield network.spikes(name, current, state, n_steps)
 
-    def _static(self, name):
-        """A layer's output in the network without spikes, (samples, ...) tensor."""
-        if name in self.static:
-            return self.static[name]
-        inputs = [self._static(source) for source in self.network.sources[name]]
-        value = self.network.apply(name, inputs)
-        if name in self.readers:
-            self.static[name] = value
-        return value
+    def _slope(self, name):
+        return self.network.layers[name].parameters.negative_slope
+
+    def _n_bytes(self, name):
+        """Bytes of a layer's packed spikes."""
+        n_neurons = int(np.prod(self.network.shapes[name]))
+        planes = 2 if self._slope(name) else 1
+        return planes * sum(-(-n * self.n_samples * n_neurons // 8) for n in self.stretches)
+
+    def _packed(self, name, spikes):
+        """Spikes at a bit each: the positive ones, and if there are any, the negative ones."""
+        signs = (spikes > 0, spikes < 0) if self._slope(name) else (spikes > 0,)
+        return [np.packbits(sign) for sign in signs]
+
+    def _kept(self, name, number):
+        """Output of a layer of neurons in a stretch, (steps * samples, ...) tensor."""
+        shape = (self.stretches[number] * self.n_samples, *self.network.shapes[name])
+        positive, *negative = (
+            np.unpackbits(packed, count=int(np.prod(shape))).view(np.int8)
+            for packed in self.kept[name][number]
+        )
+        spikes = positive - negative[0] if negative else positive
+        return self.network.worth(name, spikes.reshape(shape))
+
+    def _forget(self, name):
+        self.spike_room.free += self._n_bytes(name)
+        del self.kept[name]

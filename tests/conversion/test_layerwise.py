@@ -136,9 +136,10 @@ class Loop:
     ids=str,
 )
 @pytest.mark.parametrize("per_neuron", [False, True])
-def test_equal_to_a_loop(monkeypatch, options, per_neuron):
-    monkeypatch.setattr(layerwise, "STEPS_AT_ONCE", 5)  # 12 steps: two whole and a part
-    model, x, n_steps = network(options, per_neuron), images(), 12
+@pytest.mark.parametrize("n_steps", [12, 11])
+def test_equal_to_a_loop(monkeypatch, options, per_neuron, n_steps):
+    monkeypatch.setattr(layerwise, "STEPS_AT_ONCE", 5)  # two whole stretches and 2 steps, or 1
+    model, x = network(options, per_neuron), images()
     found = simulate(model, x, n_steps, batch_size=4, record=("b", "d"))
     loop = Loop(model, x)
     logits = np.stack([loop.currents()["read"] for _ in range(n_steps)], 1)
@@ -165,6 +166,35 @@ def test_neurons_that_read_nothing_but_the_image():
     wanted = np.clip(np.floor(0.5 + steps * x / 2), 0, steps)
     assert np.allclose(found.logits[0], wanted / steps)
     assert np.array_equal(found.counts["only"][0], wanted[-1])
+
+
+def test_a_single_neuron_does_not_compensate_the_image():
+    keras = stack.tensorflow().keras
+    inputs = keras.Input((1,))
+    x = np.array([[0.25], [0.5], [-1.0], [0.75]])
+    model = keras.Model(inputs, neurons("only", compensation=2.0)(inputs))
+    found = simulate(model, x, 4, record=("only",))
+    assert found.counts["only"].ravel().tolist() == [1, 2, 0, 3]
+
+
+def test_layers_before_what_is_given_are_not_needed():
+    net = layerwise.Network(network({}))
+    before = ["a", "conv_b", "b", "conv_c", "sum", "pool_c", "c"]
+    assert set(net.needed(["c"])) == set(before)  # what the image reaches alone is constant
+    assert set(net.needed(["c"], ["b"])) == {"a", "conv_c", "sum", "pool_c", "c"}
+    assert net.needed(["c", "pool_c"], ["a", "b"]) == ["conv_c", "sum", "pool_c", "c"]
+    assert net.needed(["b", "side"], ["b"]) == []
+
+
+def test_outputs_follow_from_those_given():
+    net, x = layerwise.Network(network({"compensation": 1.25})), images()
+    names = ["a", "b", "c", "d"]
+    all_at_once = dict(zip(names, net.advance(net.start(x), 7, names)))
+    state, given = net.start(x), {name: all_at_once[name] for name in "ab"}
+    found = net.advance(state, 7, ["d", "b", "c"], given)
+    for name, values in zip(["d", "b", "c"], found):
+        assert np.array_equal(values, all_at_once[name])
+    assert set(state.counts) == {"c", "d"}
 
 
 def test_rates_converge_to_the_static_response():

@@ -1,10 +1,14 @@
 """Calibration brings rates nearer to the network without spikes, also on other samples."""
 
+import gc
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
+from nengo_tactile.conversion import spike_calibration
 from nengo_tactile.conversion.calibration import activation_scales
 from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.normalise import is_activation, normalise
@@ -128,6 +132,54 @@ def test_any_minibatch_gives_the_same_network():
         assert np.allclose(a, b, atol=1e-5)
     held_out = images(1)
     assert readout_error(one, held_out, 8) < 0.8 * readout_error(model, held_out, 8)
+
+
+@pytest.mark.parametrize("settings", [{}, {"leaky": True}, {"activation_first": True}], ids=str)
+@pytest.mark.parametrize("memory", [(0, 0), (150_000, 10_000)])
+def test_what_is_not_kept_is_computed_again(monkeypatch, settings, memory):
+    """17 steps: a stretch and one step; the first numbers in between are for some minibatches."""
+    model, x = residual(**settings), images(0, 12)
+    wanted = calibrate(model, x, 17, batch_size=4)
+    monkeypatch.setattr(spike_calibration, "INPUT_MEMORY", memory[0])
+    monkeypatch.setattr(spike_calibration, "SPIKE_MEMORY", memory[1])
+    found = calibrate(model, x, 17, batch_size=4)
+    for a, b in zip(found.get_weights(), wanted.get_weights()):
+        assert np.allclose(a, b, rtol=0, atol=1e-6)
+
+
+def test_spikes_are_kept_at_a_bit_each():
+    network = spike_calibration.Network(residual(leaky=True))
+    rooms = [spike_calibration._Room(n) for n in (10**6, 10**6)]
+    part = spike_calibration._Part(network, images(0, 3), 17, *rooms)
+    first, *_ = network.neurons
+    wanted = [spikes.copy() for spikes in part._spikes(first, network.start(part.x))]
+    assert {-1, 0, 1} == set(np.unique(np.concatenate(wanted)))
+    part.finish(first, {first})
+    assert rooms[1].free == 10**6 - 2 * 3 * 17 * 8 * 8 * 8 // 8
+    for number, spikes in enumerate(wanted):
+        worth = network.worth(first, spikes.reshape(-1, 8, 8, 8))
+        assert np.array_equal(part._kept(first, number), worth)
+    part.finish(first, set())
+    assert (rooms[1].free, part.kept) == (10**6, {})
+
+
+@pytest.mark.parametrize("more", [{"n": 8}, {"n_steps": 8}], ids=str)
+def test_memory_does_not_grow_with_samples_or_steps(monkeypatch, more):
+    monkeypatch.setattr(spike_calibration, "INPUT_MEMORY", 300_000)
+    monkeypatch.setattr(spike_calibration, "SPIKE_MEMORY", 10_000)
+    model = residual()
+
+    def peak(n=1, n_steps=1):
+        x = images(0, 8 * n)
+        gc.collect()
+        tracemalloc.start()
+        calibrate(model, x, 16 * n_steps, batch_size=8)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most - x.nbytes
+
+    peak()  # what is loaded once
+    assert peak(**more) < 1.5 * peak()
 
 
 def test_bad_calls_are_refused():
