@@ -18,8 +18,8 @@ KINDS = ("bias", "potential")
 #: asked, so that one is not enough.
 ROUNDS = 3
 #: Bytes that are kept of all samples: inputs of the layer that is being corrected, 4 for each
-#: neuron and step, and spikes that later layers read, an eighth. What of a minibatch does not fit is
-#: computed again each time, from the spikes before it or else from its samples.
+#: neuron and step, and spikes that later layers read, an eighth. What of a minibatch does not fit
+#: is computed again each time, from the spikes before it or else from its samples.
 INPUT_MEMORY, SPIKE_MEMORY = 2**30, 2**28
 
 
