@@ -3,7 +3,7 @@
 from nengo_tactile import stack
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.activations import rectifier
-from nengo_tactile.conversion.graph import consumers, functional, rebuild
+from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild
 from nengo_tactile.conversion.pooling import pools_maxima, rectify_before_max_pooling
 from nengo_tactile.errors import ConversionError
 
@@ -98,14 +98,14 @@ def simplify(model):
 def _linear_part(tf, layer, x):
     """Output of a layer with weights before its activation."""
     kind = type(layer).__name__
-    config = {**layer.get_config(), "activation": "linear", "dtype": "float32"}
-    if config.get("padding") == "causal":
+    settings = {"activation": "linear"}
+    if getattr(layer, "padding", None) == "causal":
         before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
         x = tf.keras.layers.ZeroPadding1D((before, 0), name=f"{layer.name}_padding")(x)
-        config["padding"] = "valid"
-    weights = layer.get_weights()
+        settings["padding"] = "valid"
     if kind not in _SEPARABLE:
-        return _call(layer.__class__.from_config(config), x, weights)
+        return copy_layer(layer, [x], **settings)
+    config, weights = {**layer.get_config(), **settings}, layer.get_weights()
     depthwise, pointwise = {
         "SeparableConv1D": (tf.keras.layers.DepthwiseConv1D, tf.keras.layers.Conv1D),
         "SeparableConv2D": (tf.keras.layers.DepthwiseConv2D, tf.keras.layers.Conv2D),
