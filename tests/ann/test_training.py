@@ -286,6 +286,16 @@ def test_learning_rates():
     assert training.learning_rate_at(PAPER, 99, 100) == 1e-3
 
 
+def test_learning_rates_fall_twice():
+    """The first 60 % are a cosine schedule; the rest falls from half the rate without warm-up."""
+    once = training.Recipe(learning_rate=0.4, schedule="cosine")
+    twice = training.Recipe(learning_rate=0.4, schedule="restart")
+    rates = [training.learning_rate_at(twice, step, 100) for step in range(100)]
+    assert rates[:60] == [training.learning_rate_at(once, step, 60) for step in range(60)]
+    wanted = 0.2 * (1 + np.cos(np.pi * np.arange(40) / 40)) / 2
+    assert rates[60:] == pytest.approx(wanted)
+
+
 def test_learning_rates_of_the_spiking_resnet_paper():
     """Section 4: 0.01 for 3 epochs, then 0.1, a tenth after epochs 83 and 93, 113 epochs."""
     recipe, steps = training.PAPER_RESNET, 391  # of 128 of 50,000 images
