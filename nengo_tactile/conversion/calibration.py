@@ -3,22 +3,20 @@
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.graph import walk
+from nengo_tactile.conversion.input_range import check_first_layer
 from nengo_tactile.errors import ConversionError, DataError
 
 #: Bins of a layer's histogram: percentiles are exact to 1 / 8192 of the largest value.
 N_BINS = 8192
 #: Bins of a channel's histogram.
 N_CHANNEL_BINS = 2048
-#: Images whose values spread less than this after the model's own Rescaling were rescaled before:
-#: 0..1 instead of 0..255 leaves 1/255 with Rescaling(1/255), 1/62 with CIFAR's standard deviation.
-SMALLEST_SPREAD = 0.02
 
 
 def check_calibration(model, x, name="calibration data"):
     """Refuse calibration data that are empty, of another shape or range, NaN or infinite.
 
-    The range is checked where the model begins with a Rescaling, so give the model as it came.
+    The range is checked where the model begins with a layer that rescales its input, so give the
+    model as it came: see `nengo_tactile.conversion.input_range`.
 
     Raises
     ------
@@ -39,23 +37,8 @@ def check_calibration(model, x, name="calibration data"):
     if not np.isfinite(x).all():
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
         raise DataError(f"{name}: value {x[first]} at index {first}: remove or repair that sample")
-    _check_range(model, x, name)
+    check_first_layer(model, x, name)
     return x
-
-
-def _check_range(model, x, name):
-    """Refuse images that were rescaled although the model rescales them itself."""
-    for layer, inputs, _ in walk(model):
-        if type(layer).__name__ != "Rescaling" or inputs[0] is not model.inputs[0]:
-            continue
-        least, largest = float(x.min()), float(x.max())
-        spread = (largest - least) * float(np.abs(layer.scale).max())
-        if 0 < spread < SMALLEST_SPREAD:
-            raise DataError(
-                f"{name}: values from {least:.4g} to {largest:.4g} differ by {spread:.2g} after "
-                f"layer '{layer.name}' (Rescaling, scale {layer.scale}): the model rescales its "
-                "input itself; give the images as they were before any rescaling, often 0..255"
-            )
 
 
 def activation_percentiles(

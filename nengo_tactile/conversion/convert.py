@@ -8,6 +8,7 @@ from nengo_tactile.conversion.calibration import activation_scales, check_calibr
 from nengo_tactile.conversion.compensation import search_compensation
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
 from nengo_tactile.conversion.graph import functional
+from nengo_tactile.conversion.input_range import range_of
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.passes import (
@@ -55,7 +56,8 @@ def convert(
         Functional or sequential, or the path of a saved .keras or .h5 file; Keras 3 models too.
         Models that have `RateLIF` or `RateIF` layers already keep their neurons.
     calibration : (n_samples, ...) array
-        Inputs like those the network will see, a few hundred, from the training data.
+        Inputs like those the network will see, a few hundred, from the training data. Their range
+        is kept with the network: samples of quite another one are refused when it runs.
     neuron : "lif", "if" or nengo.LIF
         "lif" is a slow LIF neuron whose rate is almost that of a ReLU: no training is needed.
         "if" integrates its input and fires at most once a step, for deep networks; weights are
@@ -110,7 +112,13 @@ def convert(
     check_layers(model)
     calibration = check_calibration(model, calibration)
     linear = prepare(model)
-    settings = {"n_steps": n_steps, "dt": dt, "image": image, "classes": tuple(classes)}
+    settings = {
+        "n_steps": n_steps,
+        "dt": dt,
+        "image": image,
+        "classes": tuple(classes),
+        "input_range": range_of(calibration),
+    }
     kinds = {type(layer).__name__ for layer in linear.layers}
     if "RateLIF" in kinds and neuron == "if":
         raise ConversionError(

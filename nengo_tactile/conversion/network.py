@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
+import math
 
 import numpy as np
 
 from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.calibration import check_calibration
+from nengo_tactile.conversion.input_range import check_against
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.stages import fan_outs, stages_of
 from nengo_tactile.errors import ConversionError, DataError
@@ -41,6 +43,9 @@ class SpikingNetwork:
         Names of the outputs.
     first_layer : {"host", "chip"}
         On the Loihi engine: where the first layer's neurons are (see engines/loihi.py).
+    input_range : (float, float) or None
+        Least and largest value of the calibration data; `check_input` refuses samples of quite
+        another range. None if unknown.
     card : dict
         Where it comes from: command, data, seed, counts, accuracies.
     """
@@ -55,6 +60,7 @@ class SpikingNetwork:
     image: TactileImage | None = None
     classes: tuple = ()
     first_layer: str = "host"
+    input_range: tuple | None = None
     card: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -83,6 +89,14 @@ class SpikingNetwork:
             raise ConversionError(f"discard is {self.discard}: choose a share from 0 to below 1")
         if self.first_layer not in ("host", "chip"):
             raise ConversionError(f"first_layer is {self.first_layer!r}: choose 'host' or 'chip'")
+        if self.input_range is not None:
+            least, largest = (float(value) for value in self.input_range)
+            if not -math.inf < least <= largest < math.inf:
+                raise ConversionError(
+                    f"input_range is {self.input_range}: give the least and the largest value of "
+                    "the calibration data, or None"
+                )
+            object.__setattr__(self, "input_range", (least, largest))
         if self.image is not None and self.image.shape != self.input_shape:
             raise ConversionError(
                 f"images have shape {self.image.shape}, the network takes {self.input_shape}: "
@@ -159,8 +173,16 @@ class SpikingNetwork:
         return x, np.array(labels, dtype=np.int64)
 
     def check_input(self, x):
-        """Refuse arrays that are not this network's input; returns them as float32."""
-        return np.asarray(check_calibration(self.ann, x, "input"), np.float32)
+        """Refuse arrays that are not this network's input; returns them as float32.
+
+        Raises
+        ------
+        DataError
+            For another shape, values that are not finite, and a range far from `input_range`.
+        """
+        x = check_calibration(self.ann, x, "input")
+        check_against(self.input_range, x)
+        return np.asarray(x, np.float32)
 
     def with_rates(self, factor):
         """The same function at ``factor`` times the firing rates.

@@ -28,6 +28,7 @@ _SETTINGS = (
     "discard",
     "classes",
     "first_layer",
+    "input_range",
 )
 
 

@@ -1,0 +1,157 @@
+"""Samples in another range than a network was made for are refused: its output would be nonsense.
+
+Two things tell. A layer at the beginning that rescales or standardises the input tells what the
+model was trained on; the range of the calibration data, which is kept with the network, tells what
+it was converted for.
+"""
+
+import numpy as np
+
+from nengo_tactile import stack
+from nengo_tactile.conversion.graph import walk
+from nengo_tactile.errors import DataError
+
+#: Least spread of samples behind a first layer of these types. 0..1 instead of 0..255 leaves 1/255
+#: with Rescaling(1/255) and 1/62 with the standard deviation of CIFAR's pixels. Normalization has
+#: seen the training data; BatchNormalization's statistics come near theirs slowly.
+LEAST_SPREAD = {"Rescaling": 0.02, "BatchNormalization": 0.02, "Normalization": 0.2}
+#: Standard deviations that one value in a hundred may be away from the mean. By Chebyshev's
+#: inequality it is at most 10 for the data that mean and deviation were taken from; after a single
+#: training step on 0..255 BatchNormalization is 40 away. 0..255 instead of 0..1 comes to 800.
+FARTHEST = 100.0
+#: How far samples may go beyond the calibration range, in its widths, and the share of samples
+#: that may go further. Of data like those of calibration few go beyond it at all.
+MARGIN, SHARE_BEYOND = 0.5, 0.25
+#: Least share of the calibration range that samples fill: 0..1 fills 1/255 of 0..255.
+LEAST_FILLED = 0.02
+
+
+def range_of(x):
+    """Least and largest value, (float, float)."""
+    return float(np.min(x)), float(np.max(x))
+
+
+def check_against(known, x, name="input"):
+    """Refuse samples that most likely were prepared in another way than the calibration data.
+
+    A few samples far outside, and all a little outside, are let through. So are samples that are
+    all of one value.
+
+    Parameters
+    ----------
+    known : (float, float) or None
+        Range of the calibration data; None lets everything through.
+    x : (n_samples, ...) array
+    name : str
+        What ``x`` is.
+
+    Raises
+    ------
+    DataError
+        Naming both ranges and the remedy.
+    """
+    if known is None or known[0] == known[1]:
+        return
+    least, largest = range_of(x)
+    width = known[1] - known[0]
+    flat = np.reshape(x, (len(x), -1))
+    low, high = known[0] - MARGIN * width, known[1] + MARGIN * width
+    beyond = np.count_nonzero((flat.min(axis=1) < low) | (flat.max(axis=1) > high))
+    told = (
+        f"{name}: values from {least:.4g} to {largest:.4g}, the network was calibrated on "
+        f"{known[0]:.4g} to {known[1]:.4g}"
+    )
+    remedy = (
+        "prepare the samples like the calibration data (same offset and scale), or convert the "
+        "model again with calibration data like these"
+    )
+    if beyond > SHARE_BEYOND * len(x):
+        raise DataError(
+            f"{told}; {beyond} of {len(x)} samples go beyond that by more than half: {remedy}"
+        )
+    if 0 < largest - least < LEAST_FILLED * width:
+        raise DataError(f"{told}, of which they fill {(largest - least) / width:.2%}: {remedy}")
+
+
+def check_first_layer(model, x, name="calibration data"):
+    """Refuse samples that a model's first layer was not made for.
+
+    The first layer may be a Rescaling, Normalization or BatchNormalization; others tell nothing.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        As it came: conversion folds such layers.
+    x : (n_samples, ...) array
+    name : str
+        What ``x`` is.
+
+    Raises
+    ------
+    DataError
+        Naming the layer, its values and the remedy.
+    """
+    for layer, inputs, _ in walk(model):
+        if inputs[0] is model.inputs[0] and type(layer).__name__ in LEAST_SPREAD:
+            _check_behind(layer, x, name)
+
+
+def _check_behind(layer, x, name):
+    kind = type(layer).__name__
+    found = _standardisation(layer)
+    if found is None or any(part.size not in (1, x.shape[-1]) for part in found):
+        return
+    mean, deviation = found
+    least, largest = range_of(x)
+    axes = tuple(range(x.ndim - 1))
+    # uint8 would wrap around
+    spreads = x.max(axes).astype(float) - x.min(axes).astype(float)
+    spread = float((spreads / deviation).max())
+    told = f"{name}: values from {least:.4g} to {largest:.4g}"
+    if 0 < spread < LEAST_SPREAD[kind]:
+        raise DataError(
+            f"{told} differ by {spread:.2g} after layer '{layer.name}' ({kind}, {_told(layer)}): "
+            "the model rescales its input itself; give the images as they were before any "
+            "rescaling, often 0..255"
+        )
+    if kind == "Rescaling":
+        return
+    some = x[:: -(-len(x) // 256)]
+    off = float(np.percentile(np.abs(some - mean) / deviation, 99))
+    if off > FARTHEST:
+        raise DataError(
+            f"{told} are up to {off:.3g} standard deviations away from the mean of layer "
+            f"'{layer.name}' ({kind}, {_told(layer)}): the model was trained on samples of "
+            "another range, often 0..1; rescale these as they were"
+        )
+
+
+def _standardisation(layer):
+    """What a layer takes off and divides by, per channel; None if that says nothing of its data."""
+    if type(layer).__name__ == "Rescaling":
+        scale = np.abs(np.ravel(layer.scale).astype(float))
+        with np.errstate(divide="ignore"):
+            return np.zeros(1), 1 / scale
+    if type(layer).__name__ == "BatchNormalization":
+        mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+        if not mean.any() and (variance == 1).all():  # never trained
+            return None
+        return mean, np.sqrt(np.maximum(variance, 0) + layer.epsilon)
+    if layer.invert:
+        return None
+    smallest = stack.tensorflow().keras.backend.epsilon()
+    deviation = np.maximum(np.sqrt(np.ravel(layer.variance)), smallest)
+    return np.ravel(layer.mean), deviation
+
+
+def _told(layer):
+    """The numbers of a first layer, for a message."""
+    if type(layer).__name__ == "Rescaling":
+        return f"scale {layer.scale}"
+    mean, deviation = _standardisation(layer)
+    return f"mean {_several(mean)}, standard deviation {_several(deviation)}"
+
+
+def _several(values):
+    low, high = f"{values.min():.3g}", f"{values.max():.3g}"
+    return low if low == high else f"{low} to {high}"
