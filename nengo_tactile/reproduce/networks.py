@@ -153,6 +153,7 @@ def _model(path, arrays):
             f"{path}: array 'input/shape' is {extra['shape'].tolist()}, 'conv0/kernel' takes "
             f"images of {channels} channels: restore the file"
         )
+    _check_standardisation(path, extra, channels)
     blocks = [re.fullmatch(r"block(\d+)_(\d+)_conv1/kernel", name) for name in weights]
     groups = [int(found[1]) for found in blocks if found]
     n_groups = max(groups)
@@ -174,6 +175,21 @@ def _model(path, arrays):
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
     return model
+
+
+def _check_standardisation(path, extra, channels):
+    """Refuse what no `nengo_tactile.ann.residual.standardise` gives."""
+    for name, bound in (("scale", 0), ("offset", -np.inf)):
+        value = extra[name]
+        sound = value.shape in ((), (1,), (channels,)) and value.dtype.kind in "fiu"
+        if not (sound and np.isfinite(value).all() and (value > bound).all()):
+            above = "" if np.isinf(bound) else " above zero"
+            raise ModelFileError(
+                f"{path}: array 'input/{name}' is {value.tolist()}, wanted finite numbers{above}, "
+                f"one or one for each of {channels} channels, because the network reads images * "
+                "scale + offset: restore the file, or write it again with nengo-tactile train, "
+                "resuming from the training's checkpoint"
+            )
 
 
 def weights_file(name, folder=None):

@@ -85,6 +85,32 @@ def test_files_that_hold_no_network(tmp_path, rng):
             networks.read_weights(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        (
+            "scale",
+            [0.02, np.nan, 0.01],
+            r"is \[0.02, nan, 0.01\], wanted finite numbers above zero",
+        ),
+        ("scale", [0.02, 0.0, 0.01], r"is \[0.02, 0.0, 0.01\]"),
+        ("scale", [0.02, -0.1, 0.01], "is .* above zero"),
+        ("scale", 0.0, "is 0.0, wanted"),
+        ("scale", [0.1, 0.2], "is .* one for each of 3 channels"),
+        ("scale", ["0.1"] * 3, "is .* wanted finite numbers"),
+        ("offset", [0.0, np.inf, 0.0], r"is \[0.0, inf, 0.0\], wanted finite numbers, one"),
+    ],
+)
+def test_a_standardisation_that_is_none(tmp_path, name, value, words):
+    path = tmp_path / "w.npz"
+    networks.write_weights(resnet(8, (8, 8, 3), rescale=RESCALE, widths=(2, 2, 2)), path)
+    arrays = {**files.read_npz(path), f"input/{name}": np.array(value)}
+    files.write_npz(path, **arrays)
+    with pytest.raises(ModelFileError, match=rf"w\.npz: array 'input/{name}' {words}") as error:
+        networks.read_weights(path)
+    assert "nengo-tactile train" in str(error.value)
+
+
 def test_names():
     assert networks.is_residual("plain44")
     assert not networks.is_residual("10x10-6c4-10o")
