@@ -3,6 +3,7 @@
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.conversion.graph import walk
 from nengo_tactile.conversion.input_range import check_first_layer
 from nengo_tactile.errors import ConversionError, DataError
 
@@ -67,6 +68,11 @@ def activation_percentiles(
     -------
     dict of str to float, or to (channels,) array
         0 for a layer or channel without any activation.
+
+    Raises
+    ------
+    ConversionError
+        For a layer whose values are NaN or infinite.
     """
     histograms = _histograms(model, layer_names, x, percentile, batch_size, channelwise)
     return {
@@ -100,7 +106,7 @@ def activation_scales(
     Raises
     ------
     ConversionError
-        For a layer that is never active.
+        For a layer that is never active, or whose values are NaN or infinite.
     """
     slopes = {name: float(getattr(model.get_layer(name), "alpha", 0)) for name in layer_names}
     histograms = _histograms(model, layer_names, x, percentile, batch_size, channelwise, slopes)
@@ -176,15 +182,25 @@ def _histograms(model, layer_names, x, percentile, batch_size, channelwise, slop
         raise DataError(f"percentile is {percentile}: choose one above 0 and at most 100")
     tf = stack.tensorflow()
     x = check_calibration(model, x)
-    outputs = [model.get_layer(name).output for name in layer_names]
-    probe = tf.keras.Model(model.inputs, outputs)
-    run = tf.function(lambda x: tf.nest.flatten(probe(x, training=False)), reduce_retracing=True)
+    layers = [model.get_layer(name) for name in layer_names]
+    outputs = [layer.output for layer in layers]
+    # a clipped ReLU gives a number for what is infinite
+    inputs = tf.nest.flatten([layer.input for layer in layers])
+    probe = tf.keras.Model(model.inputs, [*outputs, *inputs, model.outputs[0]])
+
+    @tf.function(reduce_retracing=True)
+    def run(batch):
+        values = tf.nest.flatten(probe(batch, training=False))
+        finite = [tf.reduce_all(tf.math.is_finite(value)) for value in values]
+        return values[: len(layers)], tf.reduce_all(finite)
 
     def batches():
         for start in range(0, len(x), batch_size):
-            for name, value in zip(
-                layer_names, run(tf.constant(x[start : start + batch_size], tf.float32))
-            ):
+            batch = tf.constant(x[start : start + batch_size], tf.float32)
+            values, finite = run(batch)
+            if not finite:
+                raise _not_finite(model, batch, start)
+            for name, value in zip(layer_names, values):
                 value = value.numpy()
                 if slopes.get(name):
                     value = np.where(value < 0, value / slopes[name], value)
@@ -200,3 +216,28 @@ def _histograms(model, layer_names, x, percentile, batch_size, channelwise, slop
     for name, values in batches():
         histograms[name].add(values)
     return histograms
+
+
+def _not_finite(model, batch, start):
+    """The error that names the first layer of NaN or infinite values; samples count from ``start``.
+
+    Returns
+    -------
+    ConversionError
+    """
+    tf = stack.tensorflow()
+    walked = list(walk(model))
+    probe = tf.keras.Model(model.inputs, [output for *_, output in walked])
+    values = [value.numpy() for value in tf.nest.flatten(probe(batch, training=False))]
+    found = zip((layer for layer, *_ in walked), values)
+    layer, value = next((la, value) for la, value in found if not np.isfinite(value).all())
+    wrong = ~np.isfinite(value)
+    index = tuple(np.argwhere(wrong)[0].tolist())
+    return ConversionError(
+        f"layer '{layer.name}' ({type(layer).__name__}): its output for calibration sample "
+        f"{start + index[0]} has the value {value[index]} at index {index[1:]} "
+        f"({np.count_nonzero(wrong)} of {wrong.size} values of {len(batch)} samples are NaN or "
+        f"infinite), inputs go from {np.min(batch):.4g} to {np.max(batch):.4g}: give calibration "
+        "data in the range that the model was trained on; if they are, train again with a lower "
+        "learning rate"
+    )

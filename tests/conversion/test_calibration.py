@@ -144,6 +144,59 @@ def test_dead_layers_are_named(channels, values):
             activation_scales(channels, ["relu", "dead"], values, channelwise=channelwise)
 
 
+@pytest.fixture
+def growing():
+    """Layers of weights 1e20 with the given activation between; the second overflows at 1."""
+    la = stack.tensorflow().keras.layers
+    inputs = stack.tensorflow().keras.Input((3,), name="in")
+
+    def make(activation):
+        x = la.Activation(activation, name="act1")(la.Dense(2, name="dense1")(inputs))
+        x = la.Activation(activation, name="act2")(la.Dense(2, name="dense2")(x))
+        model = stack.tensorflow().keras.Model(inputs, la.Dense(2, name="out")(x))
+        for layer in model.layers:
+            layer.set_weights([np.full(w.shape, 1e20) for w in layer.get_weights()])
+        return model
+
+    return make
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6"])
+@pytest.mark.parametrize("channelwise", [False, True])
+def test_layers_that_overflow_are_named(growing, activation, channelwise):
+    x = np.zeros((20, 3))
+    x[17] = 10.0
+    model = growing(activation)
+    bias = [np.zeros_like(w) if w.ndim == 1 else w for w in model.get_weights()]
+    model.set_weights(bias)
+    # clipped at 6, the second layer stays below 1e38; as many of weight 1e38 do not
+    model.get_layer("dense2").set_weights([np.full((2, 2), 3e38), np.zeros(2)])
+    message = (
+        r"layer 'dense2' \(Dense\): its output for calibration sample 17 has the value inf at "
+        r"index \(0,\) \(2 of .* samples are NaN or infinite\), inputs go from 0 to 10: give cal"
+    )
+    with pytest.raises(ConversionError, match=message):
+        activation_scales(model, ["act1", "act2"], x, batch_size=6, channelwise=channelwise)
+
+
+def test_a_read_out_that_overflows_is_named(growing):
+    model = growing("relu6")
+    model.get_layer("out").set_weights([np.full((2, 2), 3e38), np.zeros(2)])
+    with pytest.raises(ConversionError, match=r"layer 'out' \(Dense\): its output .* value inf"):
+        activation_scales(model, ["act1", "act2"], np.ones((5, 3)))
+
+
+def test_nan_inside_is_no_dead_layer():
+    """Infinity minus infinity, in front of a ReLU that would be called never active."""
+    keras = stack.tensorflow().keras
+    inputs = keras.Input((2,))
+    grown = keras.layers.Rescaling(1e38, name="grown")(inputs)
+    x = keras.layers.Subtract(name="difference")([grown, keras.layers.Rescaling(1.0)(grown)])
+    model = keras.Model(inputs, keras.layers.ReLU(name="relu")(x))
+    with pytest.raises(ConversionError, match=r"layer 'grown' \(Rescaling\): .* value inf"):
+        activation_scales(model, ["relu"], np.full((3, 2), 1e3))
+
+
 @pytest.mark.parametrize(("scale", "offset"), [(1 / 255, 0.0), ([1 / 62, 1 / 66], [-2.0, -1.9])])
 def test_images_that_were_rescaled_before_are_refused(rng, scale, offset):
     keras = stack.tensorflow().keras
