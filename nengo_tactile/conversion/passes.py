@@ -80,7 +80,7 @@ def use_if(model, **settings):
     Raises
     ------
     ConversionError
-        For a LeakyReLU that rises faster below zero than above.
+        For a LeakyReLU that rises faster below zero than above, or with ``reset="zero"``.
     """
 
     def replace(layer, inputs):
@@ -93,6 +93,12 @@ def use_if(model, **settings):
                 raise ConversionError(
                     f"layer '{layer.name}' (LeakyReLU): alpha is {slope:g}, negative spikes carry "
                     "at most what positive ones do; choose it from 0 to 1"
+                )
+            if slope and options.get("reset") == "zero":
+                raise ConversionError(
+                    f"layer '{layer.name}' (LeakyReLU): alpha is {slope:g} and reset 'zero', which "
+                    "forgets the sign of what was left of the membrane potential; use "
+                    "reset='subtract', or a ReLU"
                 )
         return rate_if_layer()(**options, name=layer.name)(inputs[0])
 

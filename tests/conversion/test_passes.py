@@ -92,6 +92,15 @@ def test_if_settings():
         use_if(steep)
 
 
+def test_neurons_of_both_signs_are_not_reset_to_zero():
+    leaky = chain(conv(2, 3), keras().layers.LeakyReLU(0.25, name="leaky"))
+    message = r"layer 'leaky' \(LeakyReLU\): alpha is 0\.25 and reset 'zero', .*reset='subtract'"
+    with pytest.raises(ConversionError, match=message):
+        use_if(leaky, reset="zero")
+    flat = chain(conv(2, 3), keras().layers.LeakyReLU(0.0, name="flat"))
+    assert use_if(flat, reset="zero").get_layer("flat").parameters == IFParameters(reset="zero")
+
+
 def test_spiking_layers_in_order():
     model = chain(*[part for layer in rectifiers() for part in (conv(2, 2), layer)])
     assert spiking_layers(model) == ["plain", "clipped", "leaky", "floor"]
