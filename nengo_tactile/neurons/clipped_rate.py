@@ -2,8 +2,10 @@
 
 import nengo
 import numpy as np
+from nengo.params import NumberParam
 
 from nengo_tactile import stack
+from nengo_tactile.neurons.integrate_fire import per_neuron
 
 nengo_dl = stack.nengo_dl()
 tf = stack.tensorflow()
@@ -20,33 +22,27 @@ class ClippedRate(nengo.RectifiedLinear):
 
     negative = True
 
+    # a parameter of Nengo's: types that differ in it are not equal, and not simulated as one
+    negative_slope = NumberParam("negative_slope", low=0, high=1, readonly=True)
+
     def __init__(self, amplitude=1, negative_slope=0.0, initial_state=None):
         super().__init__(amplitude=amplitude, initial_state=initial_state)
-        self.negative_slope = float(negative_slope)
+        self.negative_slope = negative_slope
 
     def step(self, dt, J, output):
         """One step of Nengo's reference simulator; ``output`` is changed in place."""
         output[...] = self.amplitude * (np.clip(J, 0, 1) + self.negative_slope * np.clip(J, -1, 0))
 
 
-class ClippedRateBuilder(nengo_dl.neuron_builders.RectifiedLinearBuilder):
-    """`ClippedRate` in TensorFlow."""
+class ClippedRateBuilder(nengo_dl.neuron_builders.TFNeuronBuilder):
+    """`ClippedRate` in TensorFlow; neurons of different parameters may be merged."""
 
     def build_pre(self, signals, config):
         """Make what stays the same over all steps."""
         super().build_pre(signals, config)
-        self.slopes = signals.op_constant(
-            [op.neurons for op in self.ops],
-            [op.J.shape[0] for op in self.ops],
-            "negative_slope",
-            signals.dtype,
-        )
-        self.amplitudes = signals.op_constant(
-            [op.neurons for op in self.ops],
-            [op.J.shape[0] for op in self.ops],
-            "amplitude",
-            signals.dtype,
-        )
+        kinds, sizes = [op.neurons for op in self.ops], [op.J.shape[0] for op in self.ops]
+        self.slopes = per_neuron([kind.negative_slope for kind in kinds], sizes, signals.dtype)
+        self.amplitudes = per_neuron([kind.amplitude for kind in kinds], sizes, signals.dtype)
 
     def step(self, J, dt):
         """One step: returns the output."""
