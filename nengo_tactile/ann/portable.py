@@ -12,10 +12,16 @@ from nengo_tactile import stack
 from nengo_tactile.ann.clip_floor import clip_floor_layer
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
+from nengo_tactile.ann.sigma_delta import sigma_delta_layer
 from nengo_tactile.errors import ConversionError, TactileError
 
 #: Layers of this package, made on first use.
-_OWN = {"RateLIF": rate_lif_layer, "RateIF": rate_if_layer, "ClipFloor": clip_floor_layer}
+_OWN = {
+    "RateLIF": rate_lif_layer,
+    "RateIF": rate_if_layer,
+    "ClipFloor": clip_floor_layer,
+    "SigmaDelta": sigma_delta_layer,
+}
 
 _CONV = ("kernel_size", "strides", "padding", "data_format", "dilation_rate", "use_bias")
 _FUSED = (*_CONV, "activation")
@@ -72,9 +78,11 @@ SETTINGS = {
     "GaussianDropout": ("rate",),
     "AlphaDropout": ("rate",),
     "ActivityRegularization": ("l1", "l2"),
+    "Identity": (),
     "RateLIF": _LIF,
     "RateIF": _IF,
     "ClipFloor": ("levels",),
+    "SigmaDelta": ("threshold", "rectify"),
 }
 
 #: Layer type -> what Keras 3 calls a setting, and Keras 2.
@@ -111,7 +119,7 @@ def class_name(entry):
     return str(entry["class_name"]).rsplit(">", 1)[-1]
 
 
-def model_from_config(architecture, weights):
+def model_from_config(architecture, weights, remedy=lambda kind: None):
     """Build a tf.keras model from an architecture and its weights.
 
     Parameters
@@ -121,6 +129,9 @@ def model_from_config(architecture, weights):
     weights : callable
         ``weights(index, entry)`` gives the list of arrays of layer number ``index``, in
         Keras's order (kernel, bias), or None to leave the layer's first weights.
+    remedy : callable, optional
+        ``remedy(kind)`` says for a layer type that is not built why, and what to use instead; None
+        where it does not know.
 
     Returns
     -------
@@ -134,6 +145,7 @@ def model_from_config(architecture, weights):
         inputs, naming the layer, and for damaged architectures.
     """
     entries = layer_configs(architecture)
+    _check_kinds(entries, remedy)
     for entry in entries:
         _check_entry(entry)
     try:
@@ -151,22 +163,40 @@ def _first_line(error):
     return f"{type(error).__name__}: {text}"
 
 
-def _check_entry(entry):
+def _parts(entry):
+    """Type, label, configuration and number of uses of a layer."""
     try:
-        kind, label = class_name(entry), _label(entry)
-        activation = entry["config"].get("activation", "linear")
-        data_format = entry["config"].get("data_format", "channels_last")
         n_uses = len(entry.get("inbound_nodes", ()))
-    except (TypeError, KeyError, AttributeError) as error:
+        return class_name(entry), _label(entry), dict(entry["config"]), n_uses
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise ConversionError(
             f"a layer is {str(entry)[:80]!r}, wanted a type and a configuration: save the model "
             "again"
         ) from error
-    if kind not in SETTINGS:
-        raise ConversionError(
+
+
+def _check_kinds(entries, remedy):
+    """Refuse layers that are never built, with one line for each."""
+    problems = []
+    for entry in entries:
+        kind, label, _, _ = _parts(entry)
+        if kind in SETTINGS:
+            continue
+        known = remedy(kind)
+        problems.append(
             f"{label} is never built from a description, whose code would have to be run: build "
             f"the model from standard layers that can be converted ({', '.join(SETTINGS)})"
+            if known is None
+            else f"{label}: {known}"
         )
+    if problems:
+        raise ConversionError("\n".join(problems))
+
+
+def _check_entry(entry):
+    kind, label, config, n_uses = _parts(entry)
+    activation = config.get("activation", "linear")
+    data_format = config.get("data_format", "channels_last")
     if data_format != "channels_last" and "data_format" not in SETTINGS[kind]:
         raise ConversionError(
             f"{label}: data_format is {data_format!r}, which Keras 2 does not have there; "

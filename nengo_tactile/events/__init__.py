@@ -15,6 +15,8 @@ _HOMES = {
     "poisson_spikes": "encoders",
     "spike_delays": "encoders",
     "delay_spikes": "encoders",
+    "CurrentCoding": "coding",
+    "DelayCoding": "coding",
     "Trajectory": "trajectories",
     "WriterStyle": "strokes",
     "digit_trajectory": "strokes",

@@ -94,13 +94,15 @@ def spike_delays(values, silent_up_to=SILENT_UP_TO, span=DELAY_SPAN):
     DataError
         For values outside 0..1 or parameters out of range.
     """
-    values = _checked(values, 1, unit_range=True).astype(np.float64)
+    values = _checked(values, 1, unit_range=True)
     if not 0 <= silent_up_to < 1:
         raise DataError(f"delay encoder: silent_up_to is {silent_up_to}; give 0 <= cut < 1")
     if not span > 0:
         raise DataError(f"delay encoder: span is {span}; it must be positive")
-    delays = span * (1 - values) / (1 - silent_up_to)
-    return np.where(values <= silent_up_to, np.inf, delays)
+    # in the values' own precision: 51 / 255 is 0.2 in float32, which is above 0.2 in float64
+    cut = values.dtype.type(silent_up_to) if values.dtype.kind == "f" else silent_up_to
+    delays = span * (1 - values.astype(np.float64)) / (1 - silent_up_to)
+    return np.where(values <= cut, np.inf, delays)
 
 
 def delay_spikes(values, n_steps, dt, silent_up_to=SILENT_UP_TO, span=DELAY_SPAN):

@@ -13,6 +13,7 @@ from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.keras3 import from_keras3
 from nengo_tactile.ann.keras_files import load_keras
 from nengo_tactile.ann.lif import rate_lif_layer
+from nengo_tactile.ann.sigma_delta import sigma_delta_layer
 from nengo_tactile.errors import ConversionError, ModelFileError
 
 IMAGE, SEQUENCE, FEATURES = (8, 6, 4), (8, 4), (6,)
@@ -72,11 +73,13 @@ LAYERS = {
     "GaussianDropout": (FEATURES, lambda la: la.GaussianDropout(0.4)),
     "AlphaDropout": (FEATURES, lambda la: la.AlphaDropout(0.4)),
     "ActivityRegularization": (FEATURES, lambda la: la.ActivityRegularization(0.1)),
+    "Identity": (FEATURES, lambda la: la.Identity()),
 }
 OWN = {
     "RateLIF": lambda: rate_lif_layer()(2.0, 0.01, offset=0.3),
     "RateIF": lambda: rate_if_layer()(2.0, 0.5, negative_slope=0.5, start=0.1, per_neuron=True),
     "ClipFloor": lambda: clip_floor_layer()(4),
+    "SigmaDelta": lambda: sigma_delta_layer()(0.75, rectify=False),
 }
 MERGING = ("Add", "Subtract", "Average", "Concatenate")
 
@@ -178,6 +181,19 @@ def description(kind, shape=FEATURES, **config):
 def test_the_layer_that_cannot_be_built_is_named(architecture, message):
     with pytest.raises(ConversionError, match=rf"layer 'bad' {message}"):
         portable.model_from_config(architecture, lambda index, entry: None)
+
+
+def test_callers_say_what_to_use_instead():
+    """One line for each layer; what they do not know is said to be never built."""
+    architecture = description("PReLU")
+    layers = architecture["config"]["layers"]
+    layers += [{"class_name": kind, "config": {"name": kind.lower()}} for kind in ("Own", "Dense")]
+    said = {"PReLU": "use a ReLU", "Dense": "not asked for"}
+    with pytest.raises(ConversionError) as caught:
+        portable.model_from_config(architecture, lambda index, entry: None, said.get)
+    first, second = str(caught.value).splitlines()
+    assert first == "layer 'bad' (PReLU): use a ReLU"
+    assert second.startswith("layer 'own' (Own) is never built") and "Conv2D" in second
 
 
 @pytest.mark.parametrize("arrays", [[], [np.zeros((6, 2))], [np.zeros((5, 2)), np.zeros(2)]])

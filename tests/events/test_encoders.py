@@ -52,6 +52,13 @@ def test_delays_are_linear_bright_first_dark_silent():
     np.testing.assert_allclose(spike_delays(np.array([0.5]), 0.0, 2.0), [1.0])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_cut_itself_is_silent_in_any_precision(dtype):
+    grey = np.arange(256, dtype=dtype) / dtype(255)
+    silent = np.isinf(spike_delays(grey))
+    assert silent.sum() == 52 and silent[:52].all()
+
+
 def test_delay_spikes_match_a_loop(rng):
     values = rng.random((4, 3, 2))
     spikes = delay_spikes(values, 18, 0.05)
