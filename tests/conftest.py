@@ -1,6 +1,7 @@
 """Fixtures every test folder shares."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -20,3 +21,16 @@ def data_dir():
     if not folder or not Path(folder).is_dir():
         pytest.skip("needs real recordings: set NENGO_TACTILE_DATA to their folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def keras3():
+    """Keras 3, the other Keras beside the one that NengoDL works with."""
+    from nengo_tactile import stack
+
+    stack.tensorflow()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import keras
+    assert keras.__version__.startswith("3.")
+    return keras

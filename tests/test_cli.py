@@ -177,6 +177,19 @@ def test_check_of_a_model_that_cannot_be_converted(tmp_path, capsys):
     assert "cannot be converted" in shown.err
 
 
+def test_check_of_a_file_with_an_unsupported_layer(tmp_path, capsys):
+    from nengo_tactile import stack
+    from nengo_tactile.conversion.support import TABLE
+
+    layers = stack.tensorflow().keras.layers
+    model = stack.tensorflow().keras.Sequential([layers.Input((8,)), layers.PReLU(name="slope")])
+    path = tmp_path / "model.keras"
+    model.save(path)
+    assert run("check", path) == 2
+    wanted = f"{path}: layer 'slope' (PReLU): no engine runs it; {TABLE['PReLU'].remedy}\n"
+    assert capsys.readouterr().err == f"nengo-tactile: {wanted}"
+
+
 def test_doctor_passes_here(capsys):
     assert run("doctor") == 0
     shown = capsys.readouterr()

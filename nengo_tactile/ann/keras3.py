@@ -18,7 +18,7 @@ def is_keras3(model):
     return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
 
 
-def from_keras3(model):
+def from_keras3(model, remedy=lambda kind: None):
     """Translate a Keras 3 model into a tf.keras model that computes the same.
 
     The two are compared on random input.
@@ -27,6 +27,8 @@ def from_keras3(model):
     ----------
     model : keras.Model
         Functional or sequential, built, of standard layers; it is not changed.
+    remedy : callable, optional
+        See `nengo_tactile.ann.portable.model_from_config`.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def from_keras3(model):
     for entry in layers:
         entry["class_name"] = class_name(entry)
     translated = model_from_config(
-        architecture, lambda index, entry: model.get_layer(layer_name(entry)).get_weights()
+        architecture, lambda index, entry: model.get_layer(layer_name(entry)).get_weights(), remedy
     )
     _compare(model, translated)
     return translated

@@ -12,12 +12,14 @@ from nengo_tactile.ann.portable import class_name, layer_configs, layer_name, mo
 from nengo_tactile.errors import ConversionError, ModelFileError
 
 
-def load_keras(path):
+def load_keras(path, remedy=lambda kind: None):
     """Load a .keras or .h5 model file, saved by tf.keras or by Keras 3.
 
     Parameters
     ----------
     path : str or Path
+    remedy : callable, optional
+        See `nengo_tactile.ann.portable.model_from_config`.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def load_keras(path):
             ".keras or .h5 file that holds architecture and weights"
         ) from error
     try:
-        return model_from_config(architecture, lambda index, entry: weights[index])
+        return model_from_config(architecture, lambda index, entry: weights[index], remedy)
     except ConversionError as error:
         raise ModelFileError(f"{path}: {error}") from error
 

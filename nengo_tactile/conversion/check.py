@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-from pathlib import Path
 
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.activations import NEURONS
@@ -136,12 +135,9 @@ def check(model):
     ConversionError
         For what is no model of one input and one output.
     ModelFileError
-        For files that cannot be read.
+        For files that cannot be read, or have layers that are never built from a file: one line
+        each, with the table's remedy.
     """
-    if isinstance(model, str | Path):
-        from nengo_tactile.ann.keras_files import load_keras
-
-        model = load_keras(model)
     model = functional(model)
     rows = [_by_table(layer) for layer in model.layers]
     if any(row.remedy for row in rows):

@@ -1,7 +1,6 @@
 """One call from a trained Keras model to a spiking network."""
 
 import dataclasses
-from pathlib import Path
 
 from nengo_tactile.ann.lif import neuron_parameters
 from nengo_tactile.conversion.calibration import activation_scales, check_calibration
@@ -101,13 +100,11 @@ def convert(
     ------
     ConversionError
         For layers that cannot be converted: one line each, with the remedy.
+    ModelFileError
+        For files that cannot be read, or have such layers.
     DataError
         For calibration data of the wrong shape, empty, NaN or infinite.
     """
-    if isinstance(model, str | Path):
-        from nengo_tactile.ann.keras_files import load_keras
-
-        model = load_keras(model)
     model = functional(model)
     check_layers(model)
     calibration = check_calibration(model, calibration)

@@ -1,9 +1,13 @@
 """Rebuilding Keras functional models: every pass returns a new model."""
 
+from pathlib import Path
+
 import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.ann.keras3 import from_keras3, is_keras3
+from nengo_tactile.ann.keras_files import load_keras
+from nengo_tactile.conversion import support
 from nengo_tactile.errors import ConversionError
 
 
@@ -15,8 +19,8 @@ def functional(model):
 
     Parameters
     ----------
-    model : tf.keras.Model or keras.Model
-        Functional or sequential, built. A Keras 3 model is translated.
+    model : tf.keras.Model, keras.Model or path
+        Functional or sequential, built. A Keras 3 model is translated, a .keras or .h5 file read.
 
     Returns
     -------
@@ -26,9 +30,13 @@ def functional(model):
     ------
     ConversionError
         For other kinds of models, naming the remedy.
+    ModelFileError
+        For files that cannot be read.
     """
-    if is_keras3(model):
-        model = from_keras3(model)
+    if isinstance(model, str | Path):
+        model = load_keras(model, support.remedy_of)
+    elif is_keras3(model):
+        model = from_keras3(model, support.remedy_of)
     model = _inline(_graph(model))
     if None in model.input_shape[1:]:
         raise ConversionError(

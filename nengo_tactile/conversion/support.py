@@ -273,11 +273,33 @@ def problem(layer):
     label = f"layer '{layer.name}' ({type(layer).__name__})"
     row = support_of(layer)
     if not row.becomes:
-        return f"{label}: no engine runs it; {row.remedy}"
+        return f"{label}: {_refusal(row)}"
     text = _beyond(row.limits, layer)
     if text is None and hasattr(layer, "activation"):
         text = _activation_problem(layer)
     return None if text is None else f"{label}: {text}"
+
+
+def remedy_of(kind):
+    """Why a layer type cannot be converted, and what to use instead, in the words of `problem`.
+
+    Parameters
+    ----------
+    kind : str
+        As Keras calls it.
+
+    Returns
+    -------
+    str or None
+        None for types that can be converted, that the table lacks, or whose code is in the model
+        (Lambda).
+    """
+    row = TABLE.get(kind)
+    return None if row is None or row.becomes or kind == "Lambda" else _refusal(row)
+
+
+def _refusal(row):
+    return f"no engine runs it; {row.remedy}"
 
 
 def lif_problem(layer):

@@ -16,6 +16,7 @@ import numpy as np
 from nengo_tactile import files
 from nengo_tactile.ann import residual
 from nengo_tactile.ann.arrays import load_arrays
+from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
 from nengo_tactile.conversion.simplify import simplify
@@ -248,14 +249,12 @@ def find_model(source):
     -------
     tf.keras.Model
     """
-    from nengo_tactile.ann.keras_files import load_keras
-
     path = Path(source)
     if path.suffix == ".npz":
         return read_weights(path)
     if not path.exists() and weights_file(str(source)):
         return trained(str(source))
-    return load_keras(path)
+    return functional(path)
 
 
 def train_command(name, out):

@@ -2,17 +2,19 @@
 
 import json
 import runpy
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nengo_tactile import stack
+from nengo_tactile.ann import portable
 from nengo_tactile.ann.residual import resnet
 from nengo_tactile.conversion import check, convert
 from nengo_tactile.conversion.layers_page import markdown
 from nengo_tactile.conversion.stages import stages_of
-from nengo_tactile.conversion.support import ENGINES, NEURONS, TABLE
+from nengo_tactile.conversion.support import ENGINES, NEURONS, TABLE, problem, remedy_of
 from nengo_tactile.errors import ConversionError, ModelFileError
 
 
@@ -247,3 +249,56 @@ def test_no_model_at_all(tmp_path):
         check(3)
     with pytest.raises(ModelFileError, match="no such file"):
         check(tmp_path / "none.keras")
+
+
+def with_layers(keras, *layers):
+    x = inputs = keras.Input((6, 4))
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(inputs, keras.layers.Dense(2, name="out")(x))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("ask", [check, lambda path: convert(path, np.zeros((1, 6, 4)))])
+def test_files_have_the_remedies_of_the_table(tmp_path, keras3, version, ending, ask):
+    keras = keras3 if version == 3 else stack.tensorflow().keras
+    la = keras.layers
+    model = with_layers(keras, la.PReLU(name="slope"), la.LSTM(3, name="memory"))
+    path = tmp_path / f"model.{ending}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras calls .h5 legacy
+        model.save(path)
+    with pytest.raises(ModelFileError) as caught:
+        ask(path)
+    assert str(caught.value).splitlines() == [
+        f"{path}: layer 'slope' (PReLU): no engine runs it; {TABLE['PReLU'].remedy}",
+        f"layer 'memory' (LSTM): no engine runs it; {TABLE['LSTM'].remedy}",
+    ]
+
+
+def test_models_of_keras_3_have_the_remedies_of_the_table(keras3):
+    model = with_layers(keras3, keras3.layers.PReLU(name="slope"))
+    with pytest.raises(ConversionError) as caught:
+        check(model)
+    assert str(caught.value) == problem(stack.tensorflow().keras.layers.PReLU(name="slope"))
+
+
+def test_layers_of_code_are_never_built(keras3):
+    class Own(keras3.layers.Layer):
+        def call(self, x):
+            return x
+
+    for layer, kind in (
+        (keras3.layers.Lambda(abs, name="odd"), "Lambda"),
+        (Own(name="odd"), "Own"),
+    ):
+        with pytest.raises(ConversionError, match=rf"layer 'odd' \({kind}\) is never built .*Conv"):
+            check(with_layers(keras3, layer))
+
+
+def test_what_can_be_converted_can_be_in_a_file():
+    built = {kind for kind, row in TABLE.items() if row.becomes}
+    assert built <= set(portable.SETTINGS)
+    for kind in built | {"Lambda", "Own"}:
+        assert remedy_of(kind) is None
