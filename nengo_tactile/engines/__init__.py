@@ -3,7 +3,7 @@
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
 
-ENGINES = ("nengo-dl", "loihi")
+ENGINES = ("nengo-dl", "event", "loihi")
 
 __all__ = ["ENGINES", "Recording", "run"]
 
@@ -18,12 +18,12 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
         Samples in the network's input shape (see ``network.encode``).
     n_steps : int, optional
         Time steps per sample; by default ``network.n_steps``.
-    engine : {"nengo-dl", "loihi"}
+    engine : {"nengo-dl", "event", "loihi"}
     progress : bool, optional
         Show a progress bar (default: on a terminal).
     **options
-        Of the engine: see `nengo_tactile.engines.nengo_dl.run` and
-        `nengo_tactile.engines.loihi.run`.
+        Of the engine: see `nengo_tactile.engines.nengo_dl.run`,
+        `nengo_tactile.engines.event.run` and `nengo_tactile.engines.loihi.run`.
 
     Returns
     -------
@@ -39,6 +39,8 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
         raise EngineError(f"n_steps is {n_steps}: give a whole number of at least 1")
     if engine == "nengo-dl":
         from nengo_tactile.engines import nengo_dl as module
+    elif engine == "event":
+        from nengo_tactile.engines import event as module
     elif engine == "loihi":
         from nengo_tactile.engines import loihi as module
     else:

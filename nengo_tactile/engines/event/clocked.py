@@ -1,0 +1,171 @@
+"""Running integrate-and-fire networks step by step, visiting only the neurons that receive spikes.
+
+Samples run side by side, one on each processor. Memory grows with the neurons, and with the
+samples of a minibatch by what is recorded of them; not with the number of steps, but for the
+read-out, spikes and synaptic operations that a recording holds of each step.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from nengo_tactile.engines.counting import Drives
+from nengo_tactile.engines.event.kernel import BLOCK, Measured, Scratch, simulate
+from nengo_tactile.engines.event.plan import aligned, n_driven, plan_of, pool_size
+from nengo_tactile.engines.event.vectors import LANES, WORD
+from nengo_tactile.engines.nengo_dl import batch_size_for, read_out
+from nengo_tactile.engines.recording import Recording
+from nengo_tactile.errors import EngineError
+from nengo_tactile.progress import track
+
+#: Parts that a thread's share of a minibatch is done in: whoever is ready takes the next.
+PARTS = 4
+
+
+def run(network, x, n_steps, batch_size=None, progress=None, threads=None):
+    """Show each sample for ``n_steps`` as a constant input current.
+
+    The recording is that of the NengoDL engine where sums are exact in float32; otherwise rounding
+    moves single spikes, as between NengoDL in float32 and float64.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        Of integrate-and-fire neurons, without a synapse.
+    x : (n_samples, ...) float array
+    n_steps : int
+    batch_size : int, optional
+        Samples that are recorded at once.
+    progress : bool, optional
+    threads : int, optional
+        Samples side by side; by default as many as there are processors.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    EngineError
+        For LIF neurons, for a synapse, and for numbers out of range.
+    """
+    return Recording.concatenate(list(stream(network, x, n_steps, batch_size, progress, threads)))
+
+
+def stream(network, x, n_steps, batch_size=None, progress=None, threads=None):
+    """Do what `run` does and yield the Recording of each minibatch, in order.
+
+    Memory does not grow with the number of samples, if the caller keeps no recordings.
+    """
+    x = network.check_input(x)
+    batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
+    threads = _processors() if threads is None else threads
+    for name, value in (("batch_size", batch_size), ("threads", threads)):
+        if int(value) != value or value < 1:
+            raise EngineError(f"{name} is {value}: give a whole number of at least 1")
+    engine = Clocked(network, min(int(threads), len(x)))
+    if not simulate.signatures:
+        for _ in track(range(1), "compiling the event engine, once", progress=progress):
+            engine.record(x[:0], n_steps)
+    starts = range(0, len(x), int(batch_size))
+    for start in track(starts, "running the event engine", progress=progress):
+        yield engine.record(x[start : start + int(batch_size)], n_steps)
+
+
+class Clocked:
+    """A network laid out, with the memory of each thread.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    threads : int
+    """
+
+    def __init__(self, network, threads):
+        self.network, self.threads = network, threads
+        self.plan, self.stages = plan_of(network)
+        self.drives = Drives(network, 1)
+        self.scratch = [scratch_of(self.plan) for _ in range(threads)]
+
+    def record(self, x, n_steps):
+        """Run samples side by side.
+
+        Parameters
+        ----------
+        x : (n_samples, ...) float32 array
+        n_steps : int
+
+        Returns
+        -------
+        Recording
+        """
+        plan, network = self.plan, self.network
+        currents, constants = self._currents(x)
+        measured = measured_of(plan, len(x), n_steps)
+        free = list(self.scratch)
+
+        def part(first, last):
+            scratch = free.pop()
+            simulate(plan, currents, n_steps, first, last, scratch, measured)
+            free.append(scratch)
+
+        size = max(1, -(-len(x) // (PARTS * self.threads)))
+        firsts = range(0, len(x), size) if len(x) else [0]
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(part, firsts, (min(first + size, len(x)) for first in firsts)))
+        if constants is None:
+            constants = network.stages[-1].bias[None]
+        outputs = read_out(measured.potentials, network.discard) + constants[:, None]
+        counts, spikes, synops = {}, {}, {}
+        for index, stage in enumerate(self.stages):
+            if stage.spikes:
+                begin, row = plan.stages.state[index], plan.stages.row[index]
+                counts[stage.name] = measured.counts[:, begin : begin + stage.n_neurons]
+                spikes[stage.name] = measured.spikes[:, row]
+                synops[stage.name] = measured.synops[:, row]
+        return Recording(outputs, counts, spikes, synops, network.dt, "event")
+
+    def _currents(self, x):
+        """What the input drives by itself: of all stages of neurons, and of the read-out."""
+        plan = self.plan.stages
+        result = aligned(np.zeros((len(x), n_driven(self.plan)), np.float32))
+        read_out = None
+        if len(x):
+            currents, read_out = self.drives.currents(x)
+            for stage, begin in zip(self.stages, plan.drive):
+                if begin >= 0:
+                    result[:, begin : begin + stage.n_neurons] = currents[stage.name]
+        return result, read_out
+
+
+def scratch_of(plan):
+    """What a thread needs for itself, for any number of steps."""
+    stages, room = plan.stages, pool_size(plan)
+    largest = int(stages.padded.max())
+    return Scratch(
+        state=aligned(np.zeros(len(plan.start), np.float32)),
+        current=aligned(np.zeros(largest + LANES, np.float32)),
+        marks=np.zeros(largest // WORD, np.uint64),
+        events=np.empty(room, np.int32),
+        values=np.empty(room, np.float32),
+        begins=np.zeros((len(stages.kind), BLOCK), np.int64),
+    )
+
+
+def measured_of(plan, n_samples, n_steps):
+    """Room for what is measured of some samples."""
+    n_spiking = int((plan.stages.row >= 0).sum())
+    return Measured(
+        potentials=np.zeros((n_samples, n_steps, int(plan.stages.size[-1])), np.float32),
+        counts=np.zeros((n_samples, len(plan.start)), np.int32),
+        spikes=np.zeros((n_samples, n_spiking, n_steps), np.int64),
+        synops=np.zeros((n_samples, n_spiking, n_steps), np.int64),
+    )
+
+
+def _processors():
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

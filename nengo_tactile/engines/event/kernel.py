@@ -1,0 +1,299 @@
+"""The clocked simulation of one sample after another, compiled.
+
+A spike passes all layers within one time step, so each stage is computed for a block of steps
+before the next one. What a stage sends at a step is a list of events: numbers of neurons, in
+ascending order, and the values of their spikes.
+
+Sums are in float32, in the order of the events, which differs from NengoDL's: they are equal where
+they are exact.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from nengo_tactile.engines.event.vectors import (
+    LANES,
+    WORD,
+    add_1,
+    add_2,
+    add_4,
+    add_6,
+    add_8,
+    add_12,
+    at,
+    fire,
+    fire_below,
+    fire_to_zero,
+    first_bit,
+    put,
+)
+from nengo_tactile.lazy import compiled
+
+#: Steps that pass a stage at once, so that its weights stay in the processor's cache.
+BLOCK = 32
+#: What a stage does.
+NEURONS, MAX_POOL, RELAY, READ_OUT = range(4)
+#: Ends each list of events.
+LAST = np.int32(2**31 - 1)
+#: Binary places of the reciprocals that stand for division by the number of channels.
+SHIFT = 40
+
+#: What a thread needs for itself: potentials and sums of all stages; what arrives at a step; marks
+#: of touched windows; events and their values; where those of each stage and step begin.
+Scratch = namedtuple("Scratch", "state current marks events values begins")
+
+#: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
+#: neuron, (n_samples, n_state); spikes and synaptic operations of each stage and step,
+#: (n_samples, n_spiking, n_steps).
+Measured = namedtuple("Measured", "potentials counts spikes synops")
+
+
+@compiled
+def deliver(
+    current,
+    weights,
+    weight,
+    channels,
+    width,
+    reciprocal,
+    pointers,
+    pointer,
+    runs,
+    events,
+    values,
+    e,
+):
+    """Add to ``current`` what the list of events from ``e`` on brings over a link.
+
+    The events of a pixel go together, run by run.
+    """
+    while at(events, e) != LAST:
+        pixel = np.int64((np.uint64(at(events, e)) * reciprocal) >> np.uint64(SHIFT))
+        base = pixel * channels
+        limit = np.int32(base + channels)
+        base = weight - base * width
+        run, last = at(pointers, pointer + pixel), at(pointers, pointer + pixel + 1)
+        stop = e
+        while run < last:
+            i, n = np.int64(at(runs, 3 * run)), np.int64(at(runs, 3 * run + 2))
+            a = base + at(runs, 3 * run + 1)
+            run += 1
+            while n >= 12 * LANES:
+                stop = add_12(current, i, weights, a, width, events, values, e, limit)
+                i, a, n = i + 12 * LANES, a + 12 * LANES, n - 12 * LANES
+            if n >= 8 * LANES:
+                stop = add_8(current, i, weights, a, width, events, values, e, limit)
+                i, a, n = i + 8 * LANES, a + 8 * LANES, n - 8 * LANES
+            elif n >= 6 * LANES:
+                stop = add_6(current, i, weights, a, width, events, values, e, limit)
+                i, a, n = i + 6 * LANES, a + 6 * LANES, n - 6 * LANES
+            if n >= 4 * LANES:
+                stop = add_4(current, i, weights, a, width, events, values, e, limit)
+                i, a, n = i + 4 * LANES, a + 4 * LANES, n - 4 * LANES
+            if n >= 2 * LANES:
+                stop = add_2(current, i, weights, a, width, events, values, e, limit)
+                i, a, n = i + 2 * LANES, a + 2 * LANES, n - 2 * LANES
+            if n >= LANES:
+                stop = add_1(current, i, weights, a, width, events, values, e, limit)
+                i, a, n = i + LANES, a + LANES, n - LANES
+            if n > 0:
+                stop = e
+                while at(events, stop) < limit:
+                    row = a + at(events, stop) * width
+                    for k in range(n):
+                        more = at(values, stop) * at(weights, row + k)
+                        put(current, i + k, at(current, i + k) + more)
+                    stop += 1
+        if stop == e:  # the pixel reaches nothing
+            while at(events, stop) < limit:
+                stop += 1
+        e = stop
+
+
+@compiled
+def deliver_apart(
+    current, weights, weight, channels, width, reciprocal, pointers, pointer, runs,
+    events, values, e, shifts, shift,
+):  # fmt: skip
+    """The same for a link whose targets depend on the channel, event by event."""
+    if reciprocal == 0 and width == 1:  # each has one target
+        while at(events, e) != LAST:
+            i = np.int64(at(events, e))
+            j, more = at(shifts, shift + i), at(values, e) * at(weights, weight + i)
+            put(current, j, at(current, j) + more)
+            e += 1
+        return
+    while at(events, e) != LAST:
+        i, value = np.int64(at(events, e)), at(values, e)
+        pixel = np.int64((np.uint64(i) * reciprocal) >> np.uint64(SHIFT))
+        channel = i - pixel * channels
+        to = at(shifts, shift + channel)
+        row = weight + channel * width
+        for run in range(at(pointers, pointer + pixel), at(pointers, pointer + pixel + 1)):
+            j, a = to + at(runs, 3 * run), row + at(runs, 3 * run + 1)
+            for k in range(at(runs, 3 * run + 2)):
+                put(current, j + k, at(current, j + k) + value * at(weights, a + k))
+        e += 1
+
+
+@compiled
+def integrate(n, state, start, current, rest, begin, to_zero, negative, events, values, e):
+    """Let ``n`` neurons integrate ``current``, which becomes ``rest``; who fires is an event.
+
+    Returns
+    -------
+    int
+        Where the next event goes.
+    """
+    for word in range(0, n, WORD):
+        if to_zero:
+            fired = fire_to_zero(state, start + word, current, word, rest, begin + word)
+        else:
+            fired = fire(state, start + word, current, word, rest, begin + word)
+        below = np.uint64(0)
+        if negative != 0:
+            below = fire_below(state, start + word)
+            fired |= below
+        while fired:
+            k = first_bit(fired)
+            put(events, e, np.int32(word + k))
+            put(values, e, np.float32(1))
+            if (below >> np.uint64(k)) & np.uint64(1):
+                put(values, e, negative)
+            fired &= fired - np.uint64(1)
+            e += 1
+    return e
+
+
+@compiled
+def relay(n, current, events, values, e):
+    """What arrived goes on as events, and is set back to zero."""
+    for i in range(n):
+        arrived = at(current, i)
+        if arrived != 0:
+            put(events, e, np.int32(i))
+            put(values, e, arrived)
+            put(current, i, np.float32(0))
+            e += 1
+    return e
+
+
+@compiled
+def touch(state, start, marks, pointers, pointer, runs, events, values, e):
+    """Add events to the slots of a max pooling, and mark the windows that these are in."""
+    while at(events, e) != LAST:
+        i = pointer + at(events, e)
+        for run in range(at(pointers, i), at(pointers, i + 1)):
+            slot, window = start + at(runs, 3 * run), np.int64(at(runs, 3 * run + 1))
+            put(state, slot, at(state, slot) + at(values, e))
+            mark = np.uint64(1) << np.uint64(window % WORD)
+            put(marks, window // WORD, at(marks, window // WORD) | mark)
+        e += 1
+
+
+@compiled
+def pool(n, window, state, start, tops, marks, events, values, e):
+    """Windows whose largest sum changed send the difference; marks are taken away."""
+    for word in range(0, n, WORD):
+        marked = at(marks, word // WORD)
+        put(marks, word // WORD, np.uint64(0))
+        while marked:
+            i = word + first_bit(marked)
+            marked &= marked - np.uint64(1)
+            if i >= n:
+                break
+            slot = start + i * window
+            top = at(state, slot)
+            for other in range(slot + 1, slot + window):
+                top = max(top, at(state, other))
+            rise = top - at(state, tops + i)
+            put(state, tops + i, top)
+            put(events, e, np.int32(i))
+            put(values, e, rise)
+            e += np.int64(rise != 0)
+    return e
+
+
+@compiled
+def simulate(plan, drives, n_steps, first, last, scratch, measured):
+    """Run the samples from ``first`` to ``last``; ``measured`` is filled in.
+
+    Parameters
+    ----------
+    plan : nengo_tactile.engines.event.plan.Plan
+    drives : (n_samples, n_driven) float32 array
+        Currents of what the input drives by itself.
+    n_steps, first, last : int
+    scratch : Scratch
+    measured : Measured
+    """
+    stages, links = plan.stages, plan.links
+    state, current, marks = scratch.state, scratch.current, scratch.marks
+    events, values, begins = scratch.events, scratch.values, scratch.begins
+    for sample in range(first, last):
+        counts = measured.counts[sample]
+        for i in range(len(state)):
+            state[i] = plan.start[i]
+        for done in range(0, n_steps, BLOCK):
+            for k in range(len(stages.kind)):
+                kind, n, start = stages.kind[k], stages.size[k], stages.state[k]
+                row, tops = stages.row[k], stages.tops[k]
+                rest, begin = plan.constant, start
+                if stages.drive[k] >= 0:
+                    rest, begin = drives[sample], stages.drive[k]
+                if kind != MAX_POOL:
+                    for i in range(stages.padded[k]):
+                        current[i] = rest[begin + i]
+                e = stages.events[k]
+                for t in range(min(BLOCK, n_steps - done)):
+                    begins[k, t] = e
+                    if stages.biased[k]:
+                        for i in range(tops - start):
+                            state[start + i] += rest[begin + i]
+                        for word in range(stages.padded[k] // WORD):
+                            marks[word] = ~np.uint64(0)
+                    for link in range(stages.first_link[k], stages.last_link[k]):
+                        arrived = begins[links.source[link], t]
+                        pointer, shift = links.pointer[link], links.shift[link]
+                        if kind == MAX_POOL:
+                            touch(
+                                state, start, marks,
+                                links.pointers, pointer, links.runs, events, values, arrived,
+                            )  # fmt: skip
+                        elif shift < 0:
+                            deliver(
+                                current, links.weights, links.weight[link],
+                                links.channels[link], links.width[link], links.reciprocal[link],
+                                links.pointers, pointer, links.runs, events, values, arrived,
+                            )  # fmt: skip
+                        else:
+                            deliver_apart(
+                                current, links.weights, links.weight[link],
+                                links.channels[link], links.width[link], links.reciprocal[link],
+                                links.pointers, pointer, links.runs, events, values, arrived,
+                                links.shifts, shift,
+                            )  # fmt: skip
+                    if kind == NEURONS:
+                        e = integrate(
+                            n, state, start, current, rest, begin,
+                            stages.to_zero[k] != 0, stages.negative[k], events, values, e,
+                        )  # fmt: skip
+                    elif kind == MAX_POOL:
+                        e = pool(n, stages.window[k], state, start, tops, marks, events, values, e)
+                    elif kind == RELAY:
+                        e = relay(n, current, events, values, e)
+                    else:
+                        for i in range(n):
+                            measured.potentials[sample, done + t, i] = current[i]
+                            current[i] = 0
+                    if row >= 0:
+                        synops = 0
+                        for j in range(begins[k, t], e):
+                            i = start + at(events, j)
+                            put(counts, i, at(counts, i) + np.int32(1))
+                            synops += at(plan.fan_out, i)
+                        measured.spikes[sample, row, done + t] = e - begins[k, t]
+                        measured.synops[sample, row, done + t] = synops
+                    events[e] = LAST
+                    e += 1

@@ -1,0 +1,284 @@
+"""A network as flat arrays, which compiled loops run without going back to Python."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from nengo_tactile.ann.integrate_fire import IFParameters
+from nengo_tactile.conversion.build import current_bias, link_gain
+from nengo_tactile.conversion.stages import analogue_sources
+from nengo_tactile.engines.counting import spike_value
+from nengo_tactile.engines.event.kernel import BLOCK, MAX_POOL, NEURONS, READ_OUT, RELAY, SHIFT
+from nengo_tactile.engines.event.links import runs_of
+from nengo_tactile.engines.event.vectors import WORD
+from nengo_tactile.errors import EngineError
+
+_KINDS = {"neurons": NEURONS, "max-pool": MAX_POOL, "relay": RELAY, "read-out": READ_OUT}
+
+#: Of each stage: what it does; its neurons, and these in whole words; inputs of a window, and
+#: whether constants add to them, of a max pooling; where its state begins, in it its maxima, and
+#: its analogue current (or -1); its first link, and the one after its last; where its events go;
+#: whether it resets to zero; value of a negative spike (0: it has none); row among the stages that
+#: spike (or -1).
+Stages = namedtuple(
+    "Stages",
+    "kind size padded window biased state tops drive first_link last_link events to_zero negative "
+    "row",
+)
+#: Of each link: the stage it comes from; channels, and their reciprocal; weights of a channel;
+#: where its weights, pointers and shifts (or -1) begin. The rest are those of all links (see
+#: `links.Runs`); target, offset and length of a run stand side by side. For a max pooling, targets
+#: are slots and offsets the windows that these are in.
+Links = namedtuple(
+    "Links",
+    "source channels reciprocal width weight pointer shift weights pointers runs shifts",
+)
+#: Both, and of all neurons: potential at the start, constant current, synapses that leave it.
+Plan = namedtuple("Plan", "stages links start constant fan_out")
+
+
+def plan_of(network):
+    """Lay a network out for `nengo_tactile.engines.event.kernel`.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+
+    Returns
+    -------
+    plan : Plan
+    stages : list of Stage
+        In the order of the plan: those that carry only the input have no place in it.
+
+    Raises
+    ------
+    EngineError
+        For neurons that are not integrate-and-fire, and for filters.
+    """
+    check(network)
+    analogue = analogue_sources(network.stages)
+    stages = [stage for stage in network.stages if stage.name not in analogue]
+    fan_out = network.fan_out()
+    spans, links = _links(stages, analogue, network.dt)
+    rows, start, constant, synapses = [], [], [], []
+    begin, driven = 0, 0
+    for stage, span in zip(stages, spans):
+        own = stage.driven and stage.kind == "neurons"
+        row = _row(stage, network.dt, span)
+        room = row["tops"] + row["padded"] if stage.kind == "max-pool" else row["padded"]
+        row["state"], row["tops"] = begin, begin + row["tops"]
+        row["drive"] = driven if own else -1
+        row["row"] = sum(one["row"] >= 0 for one in rows) if stage.spikes else -1
+        rows.append(row)
+        start.append(_filled(room, stage.start if stage.kind == "neurons" else 0.0))
+        constant.append(_filled(room, 0.0 if own else _constant(stage)))
+        synapses.append(_filled(room, fan_out.get(stage.name, 0)))
+        begin += room
+        driven += row["padded"] if own else 0
+    for row, place in zip(rows, _places(stages)):
+        row["events"] = place
+    types = {"negative": np.float32}
+    columns = {
+        name: np.array([row[name] for row in rows], types.get(name, np.int64))
+        for name in Stages._fields
+    }
+    plan = Plan(
+        Stages(**columns),
+        links,
+        aligned(np.concatenate(start).astype(np.float32)),
+        aligned(np.concatenate(constant).astype(np.float32)),
+        np.concatenate(synapses).astype(np.int64),
+    )
+    return plan, stages
+
+
+def check(network):
+    """Refuse what the engine has not.
+
+    Raises
+    ------
+    EngineError
+        Naming the layer and the remedy.
+    """
+    for stage in network.stages:
+        if stage.kind == "neurons" and not isinstance(stage.neuron, IFParameters):
+            kind = type(stage.neuron).__name__.removesuffix("Parameters")
+            raise EngineError(
+                f"layer '{stage.name}': its neurons are {kind}, the event engine takes "
+                "integrate-and-fire neurons: convert the model with neuron='if', or use "
+                "engine='nengo-dl'"
+            )
+    if network.synapse is not None:
+        raise EngineError(
+            f"the network has a synapse of {network.synapse:g} s, the event engine passes spikes "
+            "on as they are: use dataclasses.replace(network, synapse=None), or engine='nengo-dl'"
+        )
+
+
+def pool_size(plan):
+    """Events that are kept at once, at most."""
+    return int((plan.stages.events + _room(plan.stages.size)).max())
+
+
+def n_driven(plan):
+    """Currents that the input drives by itself, (n_samples, n_driven) in all."""
+    return int(plan.stages.padded[plan.stages.drive >= 0].sum())
+
+
+def aligned(array):
+    """A copy whose first entry begins a line of the processor's cache."""
+    room = np.empty(array.nbytes + 64, np.uint8)
+    first = -room.ctypes.data % 64
+    result = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+    result[...] = array
+    return result
+
+
+def _row(stage, dt, span):
+    """What `Stages` says about one stage, as far as the stage alone decides."""
+    slots = stage.windows.size if stage.kind == "max-pool" else stage.n_neurons
+    slope = getattr(stage.neuron, "negative_slope", 0.0)
+    return {
+        "kind": _KINDS[stage.kind],
+        "size": stage.n_neurons,
+        "padded": _whole_words(stage.n_neurons),
+        "window": stage.windows.shape[1] if stage.kind == "max-pool" else 0,
+        "biased": stage.kind == "max-pool" and stage.bias.any(),
+        "tops": _whole_words(slots),
+        "first_link": span[0],
+        "last_link": span[1],
+        "to_zero": getattr(stage.neuron, "reset", None) == "zero",
+        # as Nengo computes it: the slope times the amplitude of one step, by the step
+        "negative": -(slope * dt / dt),
+    }
+
+
+def _constant(stage):
+    """Constant current of the neurons, or of each slot of a max pooling."""
+    if stage.kind == "neurons":
+        return current_bias(stage)
+    return stage.bias if stage.kind == "max-pool" else 0.0
+
+
+def _worth(stages, dt):
+    """What a one from each stage stands for."""
+    worth = {}
+    for stage in stages:
+        if stage.kind == "max-pool":
+            worth[stage.name] = worth[stage.links[0].source]
+        else:
+            worth[stage.name] = spike_value(stage, dt) if stage.kind == "neurons" else 1.0
+    return worth
+
+
+def _links(stages, analogue, dt):
+    """First link of each stage and the one after its last, and `Links`."""
+    worth = _worth(stages, dt)
+    number = {stage.name: index for index, stage in enumerate(stages)}
+    spans, sources, links, runs = [], [], [], []
+    for stage in stages:
+        first = len(links)
+        for link in stage.links:
+            if link.source in analogue:
+                continue
+            gain = link_gain(stage, link, analogue)
+            if stage.kind != "max-pool":
+                gain *= worth[link.source]
+            found = runs_of(link, gain)
+            offsets = found.offsets
+            if stage.kind == "max-pool":
+                offsets = found.targets // stage.windows.shape[1]
+            sources.append(number[link.source])
+            links.append(found)
+            runs.append(np.stack([found.targets, offsets, found.lengths], axis=1))
+        spans.append((first, len(links)))
+    moved = [np.zeros(0) if link.shifts is None else link.shifts for link in links]
+    columns = {
+        "source": sources,
+        "channels": [len(link.weights) for link in links],
+        "width": [link.weights.shape[1] for link in links],
+        "weight": _begins([link.weights for link in links]),
+        "pointer": _begins([link.pointers for link in links]),
+        "shift": [
+            -1 if link.shifts is None else begin for link, begin in zip(links, _begins(moved))
+        ],
+    }
+    pointers = [link.pointers + begin // 3 for link, begin in zip(links, _begins(runs))]
+    return spans, Links(
+        **{name: np.array(column, np.int64) for name, column in columns.items()},
+        reciprocal=np.array(
+            [reciprocal_of(len(link.weights), len(link.pointers) - 1) for link in links], np.uint64
+        ),
+        weights=aligned(_joined([link.weights for link in links], np.float32)),
+        pointers=_joined(pointers, np.int64),
+        runs=_joined(runs, np.int32),
+        shifts=_joined(moved, np.int64),
+    )
+
+
+def _begins(parts):
+    """Where each array begins when all are put one after another."""
+    return np.cumsum([0, *(part.size for part in parts)])[:-1]
+
+
+def _joined(parts, dtype):
+    return np.concatenate(
+        [np.zeros(0), *(part.ravel() for part in parts)], dtype=dtype, casting="unsafe"
+    )
+
+
+def reciprocal_of(channels, n_pixels):
+    """What the number of a neuron is multiplied with, and shifted, to divide it by the channels.
+
+    Raises
+    ------
+    EngineError
+        For maps so large that the quotient would not be exact in 64 bits.
+    """
+    if n_pixels == 1:
+        return 0
+    if n_pixels * channels**2 > 2**SHIFT:
+        raise EngineError(
+            f"a map of {n_pixels} pixels of {channels} channels is too large for the event engine: "
+            "use engine='nengo-dl'"
+        )
+    return 2**SHIFT // channels + 1
+
+
+def _places(stages):
+    """Where in the pool of events each stage writes: room is used again after the last reader."""
+    last = {stage.name: index for index, stage in enumerate(stages)}
+    for index, stage in enumerate(stages):
+        for link in stage.links:
+            last[link.source] = index
+    taken, places = [], []  # (begin, end, last reader), in order
+    for index, stage in enumerate(stages):
+        taken = [one for one in taken if one[2] >= index]
+        room, begin = _room(stage.n_neurons), 0
+        for other, end, _ in taken:
+            if other - begin >= room:
+                break
+            begin = end
+        places.append(begin)
+        taken = sorted([*taken, (begin, begin + room, last[stage.name])])
+    return places
+
+
+def _room(n):
+    """Events of ``n`` neurons in a block, with the end of each step's list."""
+    return BLOCK * (n + 1)
+
+
+def _whole_words(n):
+    """The next multiple of a word's neurons."""
+    return -(-n // WORD) * WORD
+
+
+def _filled(size, values):
+    """A number for all, or numbers with zeros behind them."""
+    result = np.zeros(size)
+    if np.ndim(values):
+        result[: len(values)] = values
+    else:
+        result[:] = values
+    return result
