@@ -193,7 +193,7 @@ def test_check_of_a_file_with_an_unsupported_layer(tmp_path, capsys):
 def test_doctor_passes_here(capsys):
     assert run("doctor") == 0
     shown = capsys.readouterr()
-    for word in ("nengo-dl", "non-commercial", "TF_USE_LEGACY_KERAS", "closed form"):
+    for word in ("nengo-dl", "event", "non-commercial", "TF_USE_LEGACY_KERAS", "closed form"):
         assert word in shown.out
     assert shown.err == ""
 
