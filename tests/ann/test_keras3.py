@@ -32,8 +32,8 @@ def test_the_first_layer_that_differs_is_named(keras3, monkeypatch, form, name):
         model = keras3.Model(model.inputs, model.outputs)
     original = translation.model_from_config
 
-    def wrong(architecture, weights):
-        translated = original(architecture, weights)
+    def wrong(*arguments):
+        translated = original(*arguments)
         layer = translated.get_layer(name)
         if name == "three":
             layer.alpha = 0.31
