@@ -1,6 +1,5 @@
 """Keras 3 models are compared with their translation."""
 
-
 import numpy as np
 import pytest
 
