@@ -1,7 +1,8 @@
 """Runs of converted networks over many images, part by part, so that an interrupted one goes on.
 
 A cell is a network in a setting. Its file holds sums over the images that were shown so far, and
-is written after every part; the converted network lies beside it.
+is written after every part; the converted network lies beside it. The event engine runs them: it
+fires the spikes of NengoDL's and is faster.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from nengo_tactile import files
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import convert, load
 from nengo_tactile.conversion.layerwise import simulate
-from nengo_tactile.engines.nengo_dl import stream
+from nengo_tactile.engines.event import stream
 from nengo_tactile.errors import ModelFileError
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce import paths
@@ -202,7 +203,7 @@ def run_rates(plan, network, data, folder, progress=None):
     """Maximum firing rate of each layer on random training images (figure 3).
 
     The network starts at zero, as the paper's, and nothing is compensated. The layers are
-    simulated one after another (`nengo_tactile.conversion.layerwise`), not in NengoDL.
+    simulated one after another (`nengo_tactile.conversion.layerwise`), not by an engine.
 
     Returns
     -------

@@ -137,7 +137,7 @@ def report(results, pictures):
     return Report(
         "Spiking ResNet",
         "Residual networks with batch normalisation, converted to integrate-and-fire neurons that "
-        "fire at most once a time step. Run in NengoDL.",
+        "fire at most once a time step. Run by the event engine, which fires NengoDL's spikes.",
         {
             "command": results["command"],
             "seed": results["seed"],

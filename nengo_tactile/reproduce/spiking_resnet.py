@@ -80,7 +80,7 @@ def summarise(plan, states, rates):
         "paper": "Hu et al., Spiking Deep Residual Network, Tables 1 to 3, Figures 3 and 4",
         "command": plan.command(),
         "seed": plan.seed,
-        "engine": "nengo-dl",
+        "engine": "event",
         "rows": resnet_tables.all_rows(plan, states),
         "cells": resnet_tables.activity(states),
         "figure3": resnet_tables.figure3(plan, rates),

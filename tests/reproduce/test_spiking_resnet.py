@@ -62,7 +62,10 @@ def test_a_cell_is_the_sum_of_its_parts(folder, small, tmp_path):
     assert state["n_done"] == 25
     spiking = load(tmp_path / "networks" / "cifar10-resnet6.beta")
     x, y = data.x[:25], data.y[:25]
-    recording = engines.run(spiking, x, STEPS, progress=False)
+    recording = engines.run(spiking, x, STEPS, engine="event", progress=False)
+    in_nengo_dl = engines.run(spiking, x, STEPS, engine="nengo-dl", progress=False)
+    for layer, counts in in_nengo_dl.spikes_over_time.items():  # but for rounding
+        assert counts.sum() == pytest.approx(state["spikes"][layer], rel=0.01)
     ann = predict(networks.trained("cifar10-resnet6", folder), x).argmax(1)
     assert state["hits"] == (25 * recording.accuracy(y)).round().tolist()
     assert state["ann_hits"] == state["static_hits"] == int((ann == y).sum())
