@@ -114,6 +114,8 @@ def run_cell(plan, network, key, data, folder, progress=None):
     model = trained(network.name, plan.weights)
     source = trained(f"{network.name}-qcfs", plan.weights) if setting.tuned else model
     settings = {"options": setting.options, "n_steps": n_steps, "seed": plan.seed}
+    if setting.tuned:
+        settings["ann"] = fingerprint(model, data, None)
     mark = fingerprint(source, data, settings)
     path = Path(folder) / "cells" / f"{network.name}.{key}.json"
     state = _stored(path, mark) or {

@@ -203,6 +203,14 @@ def test_all_parts_from_the_command_line(folder, small, tmp_path, capsys, monkey
     pictures = {path.stem for path in out.glob("*.png")}
     assert {"figure3-maximum", "figure3-percentile", "figure4"} < pictures
     assert "steps-cifar10-resnet6" in pictures
+    # the fine-tuned network's cells are not kept for another trained network
+    model = networks.trained("cifar10-resnet6", tmp_path)
+    model.layers[-1].set_weights([0.5 * weight for weight in model.layers[-1].get_weights()])
+    networks.write_weights(model, tmp_path / "cifar10-resnet6.npz")
+    data = resnet_cells.read_data("cifar10", 0, folder)
+    with pytest.raises(ModelFileError, match="other weights"):
+        plan = plan_of(tmp_path, n_samples=10)
+        resnet_cells.run_cell(plan, Network("cifar10-resnet6"), "qcfs-16", data, out, False)
 
 
 def test_rates_against_the_recorded_spikes(folder, small, tmp_path):
