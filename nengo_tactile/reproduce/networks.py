@@ -23,6 +23,8 @@ from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ModelFileError, NotationError
 
 _NAME = re.compile(r"(resnet|plain)(\d+)")
+#: Epochs that weights of the package were trained for, where they are not the recipe's.
+_EPOCHS = {"cifar10-plain20": 16}
 _EXTRAS = ("shape", "scale", "offset", "shortcuts", "levels")
 
 
@@ -261,7 +263,8 @@ def train_command(name, out):
     """The command line that trains the weights of that name."""
     task, network, *rest = name.split("-")
     tuned = f" --fine-tune {task}-{network}" if rest else ""
-    return f"nengo-tactile train {network} --task {task}{tuned} --out {out} --data-dir DATA"
+    epochs = f" --epochs {_EPOCHS[name]}" if name in _EPOCHS else ""
+    return f"nengo-tactile train {network} --task {task}{tuned}{epochs} --out {out} --data-dir DATA"
 
 
 def _shipped():
