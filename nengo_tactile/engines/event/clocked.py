@@ -60,17 +60,14 @@ def stream(network, x, n_steps, batch_size=None, progress=None, threads=None):
     """
     x = network.check_input(x)
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
-    threads = _processors() if threads is None else threads
-    for name, value in (("batch_size", batch_size), ("threads", threads)):
-        if int(value) != value or value < 1:
-            raise EngineError(f"{name} is {value}: give a whole number of at least 1")
-    engine = Clocked(network, min(int(threads), len(x)))
+    batch_size, threads = checked_counts(batch_size, threads)
+    engine = Clocked(network, min(threads, len(x)))
     if not simulate.signatures:
         for _ in track(range(1), "compiling the event engine, once", progress=progress):
             engine.record(x[:0], n_steps)
-    starts = range(0, len(x), int(batch_size))
+    starts = range(0, len(x), batch_size)
     for start in track(starts, "running the event engine", progress=progress):
-        yield engine.record(x[start : start + int(batch_size)], n_steps)
+        yield engine.record(x[start : start + batch_size], n_steps)
 
 
 class Clocked:
@@ -162,6 +159,21 @@ def measured_of(plan, n_samples, n_steps):
         spikes=np.zeros((n_samples, n_spiking, n_steps), np.int64),
         synops=np.zeros((n_samples, n_spiking, n_steps), np.int64),
     )
+
+
+def checked_counts(batch_size, threads):
+    """Both as whole numbers; without ``threads``, as many as there are processors.
+
+    Raises
+    ------
+    EngineError
+        For numbers that are not whole, or below 1.
+    """
+    threads = _processors() if threads is None else threads
+    for name, value in (("batch_size", batch_size), ("threads", threads)):
+        if int(value) != value or value < 1:
+            raise EngineError(f"{name} is {value}: give a whole number of at least 1")
+    return int(batch_size), int(threads)
 
 
 def _processors():

@@ -59,7 +59,7 @@ def plan_of(network):
     analogue = analogue_sources(network.stages)
     stages = [stage for stage in network.stages if stage.name not in analogue]
     fan_out = network.fan_out()
-    spans, links = _links(stages, analogue, network.dt)
+    spans, links = links_of(stages, analogue, network.dt)
     rows, start, constant, synapses = [], [], [], []
     begin, driven = 0, 0
     for stage, span in zip(stages, spans):
@@ -105,8 +105,8 @@ def check(network):
             kind = type(stage.neuron).__name__.removesuffix("Parameters")
             raise EngineError(
                 f"layer '{stage.name}': its neurons are {kind}, the event engine takes "
-                "integrate-and-fire neurons: convert the model with neuron='if', or use "
-                "engine='nengo-dl'"
+                "integrate-and-fire and sigma-delta neurons: convert the model with neuron='if' or "
+                "'sigma-delta', or use engine='nengo-dl'"
             )
     if network.synapse is not None:
         raise EngineError(
@@ -162,7 +162,7 @@ def _constant(stage):
 
 def _worth(stages, dt):
     """What a one from each stage stands for."""
-    worth = {}
+    worth = {"input": 1.0}
     for stage in stages:
         if stage.kind == "max-pool":
             worth[stage.name] = worth[stage.links[0].source]
@@ -171,10 +171,18 @@ def _worth(stages, dt):
     return worth
 
 
-def _links(stages, analogue, dt):
-    """First link of each stage and the one after its last, and `Links`."""
+def links_of(stages, analogue, dt):
+    """Lay the links into stages out, but for those from ``analogue`` sources.
+
+    Returns
+    -------
+    spans : list of (int, int)
+        First link of each stage and the one after its last.
+    links : Links
+        The source of those that come from the input is -1.
+    """
     worth = _worth(stages, dt)
-    number = {stage.name: index for index, stage in enumerate(stages)}
+    number = {"input": -1, **{stage.name: index for index, stage in enumerate(stages)}}
     spans, sources, links, runs = [], [], [], []
     for stage in stages:
         first = len(links)

@@ -1,0 +1,477 @@
+"""The asynchronous simulation of sigma-delta networks, spike by spike, compiled.
+
+Spikes wait in a queue, first in, first out. A spike that is handled changes the potentials of all
+that it reaches, over all links and through relays; then those that crossed a threshold send a
+spike into the queue, stage by stage and in the order of their numbers. A weight of
+zero reaches nothing.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+from numba.extending import register_jitable
+
+from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELAY
+from nengo_tactile.engines.event.vectors import WORD, at, first_bit, put
+from nengo_tactile.lazy import compiled
+
+inlined = register_jitable(inline="always")
+
+#: Of a stage: what it does; its size; where its state begins, in it the maxima of a max pooling;
+#: inputs of a window; row among the stages that spike (or -1), and where its neurons begin among
+#: theirs; where its marks begin; the links that leave it, the relays that these reach, in order,
+#: and the other stages reached directly or through relays, in order; threshold; ReLU.
+STAGE = np.dtype(
+    [
+        *((name, np.int64) for name in ("kind", "size", "state", "tops", "window", "row", "unit")),
+        *((name, np.int64) for name in ("marks", "first_out", "last_out")),
+        *((name, np.int64) for name in ("first_relay", "last_relay")),
+        *((name, np.int64) for name in ("first_reached", "last_reached")),
+        ("threshold", np.float64),
+        ("rectify", np.int64),
+    ]
+)
+#: Of a link: the stage it goes to, channels, weights of a channel, and where its weights, pointers
+#: and shifts (or -1) begin (see `nengo_tactile.engines.event.links.Runs`).
+LINK = np.dtype(
+    [(name, np.int64) for name in ("target", "channels", "width", "weight", "pointer", "shift")]
+)
+#: What waits: a stage, a neuron of it, and what it sends.
+WAITING = np.dtype([("stage", np.int32), ("unit", np.int32), ("value", np.float64)])
+
+#: What a thread needs for itself: potentials, and the bounds at which they fire; what neurons have
+#: sent, in thresholds; what the current of a step brings; marks of who may have crossed, and the
+#: first and last word of marks in each stage; what waits; see `HEAD`; neurons that send, and what;
+#: spikes and operations of each row so far.
+Memory = namedtuple(
+    "Memory",
+    "potentials above below sent drive marks low high queue cursor senders values spent",
+)
+#: Places in the cursor: the next to be handled, where the next goes, rows of the trace, and the
+#: sample.
+HEAD, TAIL, ROWS, SAMPLE = range(4)
+
+#: What arrives, of each sample in order: pixel, time, value and step of each event,
+#: (n_samples, n_pixels), of which the first ``length`` count. With ``parts``, that is a current: it
+#: arrives in each of as many steps. ``steps`` are all that something may arrive in.
+Arrivals = namedtuple("Arrivals", "unit time value step length parts steps")
+
+#: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
+#: neuron, and positive less negative ones, (n_samples, n_units); spikes and synaptic operations of
+#: each stage and step, (n_samples, n_rows, n_steps). Row 0 is the input's.
+Measured = namedtuple("Measured", "potentials counts sent spikes synops")
+
+#: What a simulation came to.
+DONE, FULL_QUEUE, TOO_MANY, FULL_TRACE, NOTHING = range(5)
+#: No mark is set.
+NONE = 2**62
+
+
+@inlined
+def mark(marks, low, high, k, begin, unit):
+    """Note that a unit of a stage has changed."""
+    word = unit // WORD
+    bit = np.uint64(1) << np.uint64(unit % WORD)
+    put(marks, begin + word, at(marks, begin + word) | bit)
+    put(low, k, min(at(low, k), word))
+    put(high, k, max(at(high, k), word))
+
+
+@compiled
+def add_row(potentials, above, below, weights, i, a, n, value):
+    """Add ``value`` times a row of weights; tells whether one that was reached may fire."""
+    crossed = False
+    for j in range(n):
+        weight = at(weights, a + j)
+        v = at(potentials, i + j) + value * weight
+        put(potentials, i + j, v)
+        crossed |= ((v >= at(above, i + j)) | (v <= at(below, i + j))) & (weight != 0)
+    return crossed
+
+
+@inlined
+def spread(
+    potentials, above, below, marks, low, high, senders, sent_values,
+    stages, links, weights, pointers, runs, shifts, outs, relays, k, n_senders,
+):  # fmt: skip
+    """Bring what a stage sends to all that it reaches, also through relays.
+
+    ``n_senders`` numbers and values of its neurons stand in ``senders`` and ``sent_values``. Who
+    may cross is marked.
+    """
+    place, last_relay = stages[k].first_relay, stages[k].last_relay
+    while True:
+        for out in range(stages[k].first_out, stages[k].last_out):
+            link = links[outs[out]]
+            target, stage = link.target, stages[link.target]
+            kind, begin, channels = stage.kind, stage.state, link.channels
+            for sender in range(n_senders):
+                unit, value = at(senders, sender), at(sent_values, sender)
+                pixel = unit // channels if channels > 1 else unit
+                channel = unit - pixel * channels
+                to = np.int64(0)
+                if link.shift >= 0:
+                    to = at(shifts, link.shift + channel)
+                row = link.weight + channel * link.width
+                run = at(pointers, link.pointer + pixel)
+                last = at(pointers, link.pointer + pixel + 1)
+                while run < last:
+                    first, n = to + at(runs, 3 * run), np.int64(at(runs, 3 * run + 2))
+                    i, a = begin + first, row + at(runs, 3 * run + 1)
+                    if kind == MAX_POOL:
+                        put(potentials, i, at(potentials, i) + value)
+                        window = np.int64(at(runs, 3 * run + 1))
+                        mark(marks, low, high, target, stage.marks, window)
+                    elif kind == NEURONS:
+                        if add_row(potentials, above, below, weights, i, a, n, value):
+                            for j in range(n):
+                                v = at(potentials, i + j)
+                                crossed = v >= at(above, i + j) or v <= at(below, i + j)
+                                if crossed and at(weights, a + j) != 0:
+                                    mark(marks, low, high, target, stage.marks, first + j)
+                    else:
+                        add_row(potentials, above, below, weights, i, a, n, value)
+                        if kind == RELAY:
+                            for j in range(n):
+                                mark(marks, low, high, target, stage.marks, first + j)
+                        else:  # the read-out only notes that it changed
+                            put(low, target, 0)
+                            put(high, target, 0)
+                    run += 1
+        if place == last_relay:
+            break
+        # the next relay sends what it holds
+        k = relays[place]
+        place += 1
+        n_senders = 0
+        for word in range(at(low, k), at(high, k) + 1):
+            bits = at(marks, stages[k].marks + word)
+            put(marks, stages[k].marks + word, np.uint64(0))
+            while bits:
+                unit = word * WORD + first_bit(bits)
+                bits &= bits - np.uint64(1)
+                value = at(potentials, stages[k].state + unit)
+                put(potentials, stages[k].state + unit, 0.0)
+                if value != 0:
+                    put(senders, n_senders, unit)
+                    put(sent_values, n_senders, value)
+                    n_senders += 1
+        put(low, k, NONE)
+        put(high, k, -1)
+
+
+@inlined
+def fire(
+    potentials, above, below, marks, low, high, queue, cursor, sent, stages, counts, k, most,
+):  # fmt: skip
+    """Let marked neurons (or windows) of a stage that crossed send into the queue.
+
+    Returns
+    -------
+    int
+        NOTHING if none did, DONE, or what went wrong.
+    """
+    stage, result = stages[k], NOTHING
+    threshold, rectify = stage.threshold, stage.rectify
+    for word in range(at(low, k), at(high, k) + 1):
+        if stage.kind == READ_OUT:
+            break
+        bits = at(marks, stage.marks + word)
+        put(marks, stage.marks + word, np.uint64(0))
+        while bits:
+            unit = word * WORD + first_bit(bits)
+            bits &= bits - np.uint64(1)
+            value = 0.0
+            if stage.kind == NEURONS:
+                # the two conditions of Algorithm 1, as bounds on the potential: what was sent is
+                # never below zero with a ReLU; at zero there is nothing to take back
+                i = stage.state + unit
+                if at(potentials, i) >= at(above, i):
+                    value = 1.0
+                elif at(potentials, i) <= at(below, i):
+                    value = -1.0
+                now = at(sent, i) + np.int32(value)
+                put(sent, i, now)
+                put(above, i, threshold * (now + 1))
+                put(below, i, -np.inf if rectify and now <= 0 else threshold * (now - 1))
+            else:
+                slot = stage.state + unit * stage.window
+                top = at(potentials, slot)
+                for other in range(slot + 1, slot + stage.window):
+                    top = max(top, at(potentials, other))
+                value = top - at(potentials, stage.tops + unit)
+                put(potentials, stage.tops + unit, top)
+            if value != 0:
+                fired = at(counts, stage.unit + unit) + np.int32(1)
+                put(counts, stage.unit + unit, fired)
+                if fired > most:
+                    result = TOO_MANY
+                elif cursor[TAIL] - cursor[HEAD] == len(queue):
+                    result = FULL_QUEUE
+                elif result in (NOTHING, DONE):
+                    result = DONE
+                    waiting = queue[cursor[TAIL] % len(queue)]
+                    waiting.stage, waiting.unit, waiting.value = k, unit, value
+                    cursor[TAIL] += 1
+    put(low, k, NONE)
+    put(high, k, -1)
+    return result
+
+
+@compiled
+def fire_at(plan, memory, measured, k, most):
+    """`fire`, for those who call it seldom."""
+    return fire(
+        memory.potentials, memory.above, memory.below, memory.marks, memory.low, memory.high,
+        memory.queue, memory.cursor, memory.sent, plan.stages,
+        measured.counts[memory.cursor[SAMPLE]], k, most,
+    )  # fmt: skip
+
+
+@compiled
+def drain(plan, memory, measured, step, time, most, trace, trace_values):
+    """Handle what waits, until nothing does.
+
+    Returns
+    -------
+    result, stage : int
+        DONE, or why it stopped, and where. After FULL_TRACE it can go on.
+    """
+    potentials, above, below, sent = memory.potentials, memory.above, memory.below, memory.sent
+    marks, low, high, queue, cursor = (
+        memory.marks, memory.low, memory.high, memory.queue, memory.cursor,
+    )  # fmt: skip
+    senders, sent_values, spent = memory.senders, memory.values, memory.spent
+    stages, links, weights, pointers = plan.stages, plan.links, plan.weights, plan.pointers
+    runs, shifts, outs, relays, reached = (
+        plan.runs, plan.shifts, plan.outs, plan.relays, plan.reached,
+    )  # fmt: skip
+    fan_out, sample = plan.fan_out, cursor[SAMPLE]
+    counts, spikes, synops = (
+        measured.counts[sample], measured.spikes[sample], measured.synops[sample],
+    )  # fmt: skip
+    while cursor[HEAD] < cursor[TAIL]:
+        if cursor[ROWS] == len(trace):
+            return FULL_TRACE, 0
+        waiting = queue[cursor[HEAD] % len(queue)]
+        cursor[HEAD] += 1
+        source = np.int64(waiting.stage)
+        stage = stages[source]
+        cost = at(fan_out, stage.unit + waiting.unit)
+        spikes[stage.row, step] += 1
+        synops[stage.row, step] += cost
+        spent[0, stage.row] += 1
+        spent[1, stage.row] += cost
+        put(senders, 0, np.int64(waiting.unit))
+        put(sent_values, 0, waiting.value)
+        spread(
+            potentials, above, below, marks, low, high, senders, sent_values,
+            stages, links, weights, pointers, runs, shifts, outs, relays, source, 1,
+        )  # fmt: skip
+        changed = False
+        for place in range(stage.first_reached, stage.last_reached):
+            k = reached[place]
+            if at(high, k) >= 0:
+                changed |= stages[k].kind == READ_OUT
+                result = fire(
+                    potentials, above, below, marks, low, high, queue, cursor, sent, stages,
+                    counts, k, most,
+                )  # fmt: skip
+                if result in (FULL_QUEUE, TOO_MANY):
+                    return result, k
+        if changed:
+            note(plan, memory, time, trace, trace_values)
+    cursor[HEAD] = cursor[TAIL] = 0  # so that few pages of memory are used
+    return DONE, 0
+
+
+@compiled
+def push(memory, k, unit, value):
+    """Put an event behind those that wait; False if there is no room."""
+    cursor, queue = memory.cursor, memory.queue
+    if cursor[TAIL] - cursor[HEAD] == len(queue):
+        return False
+    waiting = queue[cursor[TAIL] % len(queue)]
+    waiting.stage, waiting.unit, waiting.value = k, unit, value
+    cursor[TAIL] += 1
+    return True
+
+
+@compiled
+def note(plan, memory, time, trace, trace_values):
+    """Write the read-out into the trace, with what it took so far."""
+    if len(trace) == 1:  # nobody wants it
+        return
+    row, n_rows = memory.cursor[ROWS], memory.spent.shape[1]
+    trace[row, 0] = memory.cursor[SAMPLE]
+    for k in range(n_rows):
+        trace[row, 1 + k] = memory.spent[0, k]
+        trace[row, 1 + n_rows + k] = memory.spent[1, k]
+    read_out = plan.stages[len(plan.stages) - 2]
+    trace_values[row, 0] = time
+    for i in range(read_out.size):
+        trace_values[row, 1 + i] = memory.potentials[read_out.state + i]
+    memory.cursor[ROWS] += 1
+
+
+@compiled
+def enlarged(array):
+    """An array of twice as many rows, the first ones filled."""
+    result = np.empty((2 * array.shape[0], array.shape[1]), array.dtype)
+    result[: len(array)] = array
+    return result
+
+
+@compiled
+def mark_crossed(plan, memory, k):
+    """Mark the neurons of a stage that are a threshold or more off."""
+    stage = plan.stages[k]
+    for unit in range(stage.size):
+        v = memory.potentials[stage.state + unit]
+        if v >= memory.above[stage.state + unit] or v <= memory.below[stage.state + unit]:
+            mark(memory.marks, memory.low, memory.high, k, stage.marks, unit)
+
+
+@compiled
+def reset(plan, memory):
+    """Begin anew: potentials are biases, nothing was sent."""
+    memory.potentials[:] = plan.start
+    memory.sent[:] = 0
+    memory.above[:] = plan.above
+    memory.below[:] = plan.below
+
+
+@compiled
+def add_current(plan, memory):
+    """Let the current of a step arrive everywhere at once."""
+    source = plan.stages[len(plan.stages) - 1]
+    for place in range(source.first_reached, source.last_reached):
+        k = plan.reached[place]
+        stage = plan.stages[k]
+        for i in range(stage.state, stage.state + stage.size):
+            memory.potentials[i] += memory.drive[i]
+        if stage.kind == NEURONS:
+            mark_crossed(plan, memory, k)
+        else:
+            memory.low[k], memory.high[k] = 0, 0
+
+
+@compiled
+def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, measured, most, trace,
+             trace_values):  # fmt: skip
+    """Run the samples from ``first`` to ``last``; ``measured`` is filled in.
+
+    Parameters
+    ----------
+    plan : nengo_tactile.engines.event.queue_plan.QueuePlan
+    arrivals : Arrivals
+    n_steps : int
+    n_frames : int
+        Samples that follow one another without a reset.
+    settle : bool
+        Whether neurons that are still a threshold or more off when all has arrived fire until they
+        are not.
+    first, last : int
+    memory : Memory
+    measured : Measured
+    most : int
+        Spikes of a neuron per sample at most.
+    trace, trace_values : 2-D int64 and float64 arrays
+        Room for the trace, of one row if there shall be none.
+
+    Returns
+    -------
+    result, stage : int
+        DONE, or why it stopped, and where.
+    trace, trace_values : arrays
+        The trace, of which ``memory.cursor[ROWS]`` rows are filled.
+    """
+    cursor, stages = memory.cursor, plan.stages
+    entry, read_out = len(stages) - 1, stages[len(stages) - 2]
+    source = stages[entry]
+    cursor[:] = 0
+    memory.marks[:] = 0
+    memory.low[:] = NONE
+    memory.high[:] = -1
+    settled = min(n_steps - 1, arrivals.steps)
+    for sample in range(first, last):
+        cursor[SAMPLE] = sample
+        memory.spent[:] = 0
+        if sample % n_frames == 0:
+            reset(plan, memory)
+        if cursor[ROWS] == len(trace):
+            trace, trace_values = enlarged(trace), enlarged(trace_values)
+        note(plan, memory, 0.0, trace, trace_values)
+        event, length = 0, arrivals.length[sample]
+        if arrivals.parts:
+            memory.drive[:] = 0
+            for place in range(length):
+                unit = np.int64(arrivals.unit[sample, place])
+                memory.senders[place] = unit
+                memory.values[place] = arrivals.value[sample, place]
+                memory.spent[0, source.row] += 1
+                memory.spent[1, source.row] += plan.fan_out[source.unit + unit]
+            spread(
+                memory.drive, memory.above, memory.below, memory.marks, memory.low, memory.high,
+                memory.senders, memory.values, plan.stages, plan.links, plan.weights,
+                plan.pointers, plan.runs, plan.shifts, plan.outs, plan.relays, entry, length,
+            )  # fmt: skip
+            measured.spikes[sample, source.row, 0] = memory.spent[0, source.row]
+            measured.synops[sample, source.row, 0] = memory.spent[1, source.row]
+        for step in range(n_steps):
+            time = float(step)
+            settling = 0 if settle and step == settled else len(stages)
+            begun = False
+            while True:
+                # what is next to wait in the queue
+                if not begun and step < arrivals.parts and length:
+                    begun = True
+                    add_current(plan, memory)
+                    changed = False
+                    for place in range(source.first_reached, source.last_reached):
+                        where = plan.reached[place]
+                        changed |= stages[where].kind == READ_OUT
+                        result = fire_at(plan, memory, measured, where, most)
+                        if result in (FULL_QUEUE, TOO_MANY):
+                            return result, where, trace, trace_values
+                    if changed:
+                        if cursor[ROWS] == len(trace):
+                            trace, trace_values = enlarged(trace), enlarged(trace_values)
+                        note(plan, memory, time, trace, trace_values)
+                elif event < length and arrivals.step[sample, event] == step:
+                    time = arrivals.time[sample, event]
+                    while event < length and arrivals.time[sample, event] == time:
+                        unit, value = arrivals.unit[sample, event], arrivals.value[sample, event]
+                        if not push(memory, entry, unit, value):
+                            return FULL_QUEUE, entry, trace, trace_values
+                        measured.counts[sample, source.unit + unit] += 1
+                        event += 1
+                elif settling < len(stages):
+                    if stages[settling].kind == NEURONS:
+                        mark_crossed(plan, memory, settling)
+                        result = fire_at(plan, memory, measured, settling, most)
+                        if result in (FULL_QUEUE, TOO_MANY):
+                            return result, settling, trace, trace_values
+                        if result == NOTHING:
+                            settling += 1
+                    else:
+                        settling += 1
+                else:
+                    break
+                while True:
+                    result, where = drain(
+                        plan, memory, measured, step, time, most, trace, trace_values
+                    )
+                    if result != FULL_TRACE:
+                        break
+                    trace, trace_values = enlarged(trace), enlarged(trace_values)
+                if result != DONE:
+                    return result, where, trace, trace_values
+            for i in range(read_out.size):
+                measured.potentials[sample, step, i] = memory.potentials[read_out.state + i]
+        for k in range(len(stages)):
+            stage = stages[k]
+            if stage.kind == NEURONS:
+                for unit in range(stage.size):
+                    measured.sent[sample, stage.unit + unit] = memory.sent[stage.state + unit]
+    return DONE, 0, trace, trace_values

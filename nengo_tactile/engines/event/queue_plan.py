@@ -1,0 +1,155 @@
+"""A sigma-delta network as flat arrays, and the memory that running it takes."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from nengo_tactile.conversion.stages import fan_outs
+from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELAY
+from nengo_tactile.engines.event.plan import links_of
+from nengo_tactile.engines.event.queue_kernel import LINK, STAGE, WAITING, Measured, Memory
+from nengo_tactile.engines.event.vectors import WORD
+
+_KINDS = {"neurons": NEURONS, "max-pool": MAX_POOL, "relay": RELAY, "read-out": READ_OUT}
+#: Kind of the stage that stands for the input.
+INPUT = 4
+#: Spikes that wait at once, for each neuron of the network.
+WAITING_PER_NEURON = 32
+#: Room in the queue of a small network.
+SHORTEST_QUEUE = 2**12
+
+#: Stages (the read-out last but one, then the input) and links; of all links: weights, pointers,
+#: runs and shifts; links by their source; relays that stages reach, and other stages that they
+#: reach; potentials at the start and the bounds at which they fire first; synapses that leave each
+#: neuron.
+QueuePlan = namedtuple(
+    "QueuePlan",
+    "stages links weights pointers runs shifts outs relays reached start above below fan_out",
+)
+
+
+def queue_plan(network):
+    """Lay a sigma-delta network out for `nengo_tactile.engines.event.queue_kernel`.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+
+    Returns
+    -------
+    QueuePlan
+    """
+    stages = network.stages
+    spans, shared = links_of(stages, set(), network.dt)
+    links = np.zeros(len(shared.source), LINK)
+    for name in LINK.names[1:]:
+        links[name] = getattr(shared, name)
+    for index, (first, last) in enumerate(spans):
+        links["target"][first:last] = index
+    sources = np.where(shared.source < 0, len(stages), shared.source)
+    outs = np.argsort(sources, kind="stable")
+    ends = np.searchsorted(sources[outs], np.arange(len(stages) + 2))
+    relays, reached = _reach(stages, links["target"], sources)
+    synapses = fan_outs(stages)
+    table = np.zeros(len(stages) + 1, STAGE)
+    state, units, words = 0, 0, 0
+    start, above, below, fan_out = [], [], [], []
+    for index, (row, stage) in enumerate(zip(table, [*stages, None])):
+        name, n = (
+            ("input", len(synapses["input"])) if stage is None else (stage.name, stage.n_neurons)
+        )
+        row["kind"] = INPUT if stage is None else _KINDS[stage.kind]
+        row["size"], row["row"] = n, -1
+        row["state"], row["unit"], row["marks"] = state, units, words
+        row["first_out"], row["last_out"] = ends[index], ends[index + 1]
+        for column, lists in (("relay", relays), ("reached", reached)):
+            row[f"first_{column}"] = sum(map(len, lists[:index]))
+            row[f"last_{column}"] = row[f"first_{column}"] + len(lists[index])
+        if name in synapses:
+            spiking = [one.name for one in stages if one.spikes]
+            row["row"] = 0 if stage is None else 1 + spiking.index(name)
+            fan_out.append(synapses[name])
+            units += n
+        if stage is not None:
+            for column, values in zip((start, above, below), _state(stage, row)):
+                column.append(values)
+            state += len(start[-1])
+            words += -(-n // WORD)
+    return QueuePlan(
+        table,
+        links,
+        shared.weights,
+        shared.pointers,
+        shared.runs,
+        shared.shifts,
+        outs,
+        np.array([k for one in relays for k in one], np.int64),
+        np.array([k for one in reached for k in one], np.int64),
+        *(np.concatenate(column).astype(float) for column in (start, above, below)),
+        np.concatenate(fan_out),
+    )
+
+
+def _state(stage, row):
+    """Potentials of a stage at the start, and the bounds at which they fire first."""
+    n = stage.n_neurons
+    if stage.kind == "max-pool":
+        row["window"] = stage.windows.shape[1]
+        row["tops"] = row["state"] + stage.windows.size
+        slots = np.zeros(stage.windows.size) if stage.start is None else stage.start
+        start = np.concatenate([slots, slots.reshape(stage.windows.shape).max(axis=1)])
+    elif stage.kind == "neurons":
+        row["threshold"], row["rectify"] = stage.neuron.threshold, stage.neuron.rectify
+        below = -np.inf if stage.neuron.rectify else -stage.neuron.threshold
+        return stage.start, np.full(n, stage.neuron.threshold), np.full(n, below)
+    else:
+        start = stage.bias if stage.kind == "read-out" else np.zeros(n)
+    nowhere = np.full(len(start), np.inf)
+    return start, nowhere, -nowhere
+
+
+def _reach(stages, targets, sources):
+    """For each stage and the input: relays that its events reach, and the stages behind these."""
+    relays, reached = [], []
+    for index in range(len(stages) + 1):
+        found, new = set(), {index}
+        while new:
+            new = {int(k) for k in targets[np.isin(sources, list(new))]} - found
+            found |= new
+            new = {k for k in new if stages[k].kind == "relay"}
+        relays.append(sorted(k for k in found if stages[k].kind == "relay"))
+        reached.append(sorted(found - set(relays[-1])))
+    return relays, reached
+
+
+def memory_of(plan):
+    """What a thread needs for itself, for any number of steps and samples."""
+    n, stages = len(plan.start), plan.stages
+    n_rows = int(stages["row"].max()) + 1
+    return Memory(
+        potentials=np.zeros(n),
+        above=np.zeros(n),
+        below=np.zeros(n),
+        sent=np.zeros(n, np.int32),
+        drive=np.zeros(n),
+        marks=np.zeros(int(stages["marks"][-1]) + 1, np.uint64),
+        low=np.zeros(len(stages), np.int64),
+        high=np.zeros(len(stages), np.int64),
+        queue=np.empty(max(SHORTEST_QUEUE, WAITING_PER_NEURON * len(plan.fan_out)), WAITING),
+        cursor=np.zeros(4, np.int64),
+        senders=np.zeros(int(stages["size"].max()), np.int64),
+        values=np.zeros(int(stages["size"].max())),
+        spent=np.zeros((2, n_rows), np.int64),
+    )
+
+
+def measured_of(plan, n_samples, n_steps):
+    """Room for what is measured of some samples."""
+    n_units, n_rows = len(plan.fan_out), int(plan.stages["row"].max()) + 1
+    return Measured(
+        potentials=np.zeros((n_samples, n_steps, int(plan.stages["size"][-2])), np.float32),
+        counts=np.zeros((n_samples, n_units), np.int32),
+        sent=np.zeros((n_samples, n_units), np.int32),
+        spikes=np.zeros((n_samples, n_rows, n_steps), np.int64),
+        synops=np.zeros((n_samples, n_rows, n_steps), np.int64),
+    )
