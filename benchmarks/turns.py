@@ -65,17 +65,20 @@ def as_it_comes(model, x, n_steps, **options):
     return work, sim.close
 
 
-def measure(candidates, repeats):
-    """Seconds of each candidate in each turn, {name: (repeats,) array}, after a turn to warm up."""
+def measure(candidates, repeats, clock=time.perf_counter):
+    """Seconds of each candidate in each turn, {name: (repeats,) array}, after a turn to warm up.
+
+    A ``clock`` that returns an array, of several clocks at once, gives (repeats, n_clocks) arrays.
+    """
     for work in candidates.values():  # traces and compiles
         work()
-    seconds = {name: np.zeros(repeats) for name in candidates}
-    for turn in range(repeats):
+    seconds = {name: [] for name in candidates}
+    for _ in range(repeats):
         for name, work in candidates.items():
-            start = time.perf_counter()
+            start = clock()
             work()
-            seconds[name][turn] = time.perf_counter() - start
-    return seconds
+            seconds[name].append(clock() - start)
+    return {name: np.array(turns) for name, turns in seconds.items()}
 
 
 def ratios(seconds):

@@ -159,7 +159,9 @@ def convert(
     model: Annotated[str, typer.Argument(help="A .keras, .h5 or .npz file, or trained weights.")],
     out: Annotated[Path, typer.Option(help="Folder for the spiking network.")],
     task: Task = "eskin",
-    neuron: Annotated[str, typer.Option(help="lif, or if for deep networks.")] = "lif",
+    neuron: Annotated[
+        str, typer.Option(help="lif; if, for deep networks; sigma-delta, which sends changes.")
+    ] = "lif",
     percentile: Annotated[float, typer.Option(help="Of activations, for the scales.")] = 99.9,
     max_rate: Annotated[
         float | None, typer.Option(help="lif: hertz at the percentile (default: tuned).")
@@ -173,7 +175,25 @@ def convert(
     compensation: Annotated[
         str | None, typer.Option(help="if: search a factor per network or per layer.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Time steps per sample.")] = 60,
+    threshold: Annotated[
+        float | None, typer.Option(help="sigma-delta: what a spike is worth, in all layers.")
+    ] = None,
+    max_loss: Annotated[
+        float | None,
+        typer.Option(help="sigma-delta: or thresholds that lose so many points (default: 1)."),
+    ] = None,
+    spike_budget: Annotated[
+        float | None,
+        typer.Option(help="sigma-delta: or thresholds for so many spikes per neuron and sample."),
+    ] = None,
+    coding: Annotated[
+        str | None,
+        typer.Option(help="sigma-delta: input by delay, one spike per pixel, or current."),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Time steps per sample (default: 60; sigma-delta: until rest)."),
+    ] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
@@ -193,6 +213,10 @@ def convert(
         not no_shortcut_normalisation,
         calibrate,
         compensation,
+        threshold,
+        max_loss,
+        spike_budget,
+        coding,
         say=say,
     )
 

@@ -10,7 +10,7 @@ from nengo_tactile.errors import ConversionError
 NAMED_SLOPE = 0.2
 
 #: Layer types of neurons and of the activations that become neurons, after `simplify`.
-NEURONS = ("RateLIF", "RateIF")
+NEURONS = ("RateLIF", "RateIF", "SigmaDelta")
 RECTIFIERS = ("ReLU", "LeakyReLU", "ClipFloor")
 
 
@@ -44,6 +44,24 @@ class Rectifier:
         if self.slope:
             return "leaky_relu"
         return "relu" if self.ceiling is None else f"relu{self.ceiling:g}"
+
+
+def accumulates(model):
+    """Whether a model's neurons add up what arrives, as sigma-delta neurons do, instead of rates.
+
+    Raises
+    ------
+    ConversionError
+        For a model that has both kinds.
+    """
+    by_kind = {type(layer).__name__: layer.name for layer in model.layers}
+    others = [by_kind[kind] for kind in NEURONS if kind != "SigmaDelta" and kind in by_kind]
+    if "SigmaDelta" in by_kind and others:
+        raise ConversionError(
+            f"layer '{by_kind['SigmaDelta']}' (SigmaDelta) sends changes, '{others[0]}' rates, "
+            "which do not add up in one network: use one kind of neurons"
+        )
+    return "SigmaDelta" in by_kind
 
 
 def rectifier(layer):

@@ -10,7 +10,9 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile.ann.lif import LIFParameters
+from nengo_tactile.ann.sigma_delta import SigmaDeltaParameters
 from nengo_tactile.conversion.stages import analogue_sources
+from nengo_tactile.errors import ConversionError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Built:
     ensembles : dict of str to nengo.Ensemble
         Per spiking stage.
     output_probe : nengo.Probe
-        The read-out.
+        The read-out; behind sigma-delta neurons the sum of what they have sent so far.
     spike_probes : dict of str to nengo.Probe
     """
 
@@ -85,11 +87,14 @@ def build_nengo(
     by_name = {stage.name: stage for stage in stages}
     # rates lack nothing that would have to be compensated
     uncompensated = analogue_sources(stages) if spiking else {"input", *by_name}
+    add_up = any(sends_changes(stage) for stage in stages)
     with nengo.Network(seed=seed) as net:
         source = nengo.Node(np.zeros(n_inputs) if present is None else present, label="input")
         objects, ensembles, spike_probes = {"input": source}, {}, {}
         for stage in stages:
-            if stage.kind in ("relay", "read-out"):
+            if stage.kind == "read-out" and add_up:
+                post = objects[stage.name] = accumulate(stage)
+            elif stage.kind in ("relay", "read-out"):
                 post = nengo.Node(size_in=stage.n_neurons, label=stage.name)
                 if stage.kind == "read-out":
                     constant = nengo.Node([1.0], label=f"{stage.name} bias")
@@ -129,6 +134,11 @@ def build_nengo(
     return Built(net, source, ensembles, output_probe, spike_probes)
 
 
+def sends_changes(stage):
+    """Whether a stage is made of sigma-delta neurons."""
+    return isinstance(stage.neuron, SigmaDeltaParameters)
+
+
 def connect(link, pre, post, gain, synapse):
     """Make the Nengo connection of a link."""
     import nengo
@@ -156,10 +166,11 @@ def max_pool(stage):
     from nengo_tactile.neurons.max_pool import MaxPool
 
     window = stage.windows.shape[1]
+    start = None if stage.start is None else {"accumulated": stage.start}
     ensemble = nengo.Ensemble(
         stage.windows.size,
         1,
-        neuron_type=MaxPool(window),
+        neuron_type=MaxPool(window, initial_state=start),
         gain=np.ones(stage.windows.size),
         bias=stage.bias,
         label=stage.name,
@@ -191,6 +202,13 @@ def neuron_type(stage, dt, spiking, on_chip, min_voltage, start):
         kind = nengo.LIF if on_chip else ExactLIF
         start = {"voltage": nengo.dists.Choice([start])}
         return kind(**membrane, min_voltage=min_voltage, initial_state=start)
+    if sends_changes(stage):
+        if not spiking:
+            raise ConversionError(
+                f"layer '{stage.name}': sigma-delta neurons have no rates; see the network's `ann` "
+                "for what they come to"
+            )
+        return sigma_delta(stage)
     if not spiking:
         return ClippedRate(neuron.amplitude, neuron.negative_slope)
     return integrate_fire(stage, dt, neuron.amplitude * dt, chip=on_chip)
@@ -215,6 +233,31 @@ def integrate_fire(stage, dt, amplitude, chip=False):
     )
 
 
+def sigma_delta(stage, amplitude=None):
+    """`SigmaDelta` for a stage; ``amplitude`` is the output per spike, by default the threshold."""
+    from nengo_tactile.neurons.sigma_delta import SigmaDelta
+
+    return SigmaDelta(
+        stage.neuron.threshold, stage.neuron.rectify, amplitude, {"voltage": stage.start}
+    )
+
+
+def accumulate(stage):
+    """The neurons of a read-out that adds up what arrives, inside a Nengo network."""
+    import nengo
+
+    from nengo_tactile.neurons.sigma_delta import Accumulate
+
+    return nengo.Ensemble(
+        stage.n_neurons,
+        1,
+        neuron_type=Accumulate({"voltage": stage.bias}),
+        gain=np.ones(stage.n_neurons),
+        bias=np.zeros(stage.n_neurons),
+        label=stage.name,
+    ).neurons
+
+
 def current_bias(stage, spiking=True):
     """Constant current of every neuron of a stage of neurons, (n_neurons,) array.
 
@@ -223,7 +266,7 @@ def current_bias(stage, spiking=True):
     bias = stage.neuron.gain * stage.bias
     if isinstance(stage.neuron, LIFParameters):
         return bias + stage.neuron.offset
-    return bias + stage.shift if spiking else bias
+    return bias if stage.shift is None or not spiking else bias + stage.shift
 
 
 def compensation_of(stage):

@@ -29,6 +29,10 @@ def card_text(name, network):
         f"| time steps | {network.n_steps} of {network.dt * 1000:g} ms |",
         f"| synapse | {_synapse(network.synapse)} |",
     ]
+    if network.accumulates:
+        neurons = [stage for stage in network.stages if stage.neuron is not None]
+        told = ", ".join(f"{stage.name} {stage.neuron.threshold:.4g}" for stage in neurons)
+        lines += [f"| arrives | {_coding(network.coding)} |", f"| thresholds | {told} |"]
     for key, value in card.items():
         if key != "summary" and not isinstance(value, dict | list):
             lines.append(f"| {key} | {_cell(value)} |")
@@ -45,6 +49,13 @@ def card_text(name, network):
         "",
     ]
     return "\n".join(lines)
+
+
+def _coding(coding):
+    if coding.kind == "current":
+        return f"as a current in equal parts in {coding.n_steps} steps"
+    least = coding.silent_up_to * coding.largest
+    return f"one spike per pixel above {least:g}, the bright ones first, in {coding.n_steps} steps"
 
 
 def _synapse(seconds):

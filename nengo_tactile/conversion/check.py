@@ -31,7 +31,8 @@ class LayerCheck:
     remedy : str
         Why it cannot be converted, and what to do; empty when it can.
     notes : dict of str to str
-        The same for what alone cannot take it: "lif" neurons, the "loihi" engine.
+        The same for what alone cannot take it: "lif" and "sigma-delta" neurons, the "loihi"
+        engine.
     """
 
     name: str
@@ -84,6 +85,8 @@ class Check:
         if self.ok:
             title = f"can be converted: neurons {' or '.join(self.neurons)}, on "
             title += " and ".join(self.engines)
+            if "sigma-delta" in self.neurons and "loihi" in self.engines:
+                title += " (sigma-delta not on loihi)"
         table = Table(title=f"model '{self.model}' {title}", title_justify="left")
         for column in ("layer", "type", "becomes", "spikes", "engines", "remedy"):
             table.add_column(column, overflow="fold")
@@ -156,10 +159,11 @@ def _by_table(layer):
         return LayerCheck(layer.name, kind, "", False, (), (), _without_label(problem))
     row = support.support_of(layer)
     neurons, notes = row.neurons, {}
-    lif_problem = support.lif_problem(layer)
-    if lif_problem is not None:
-        neurons = tuple(name for name in neurons if name != "lif")
-        notes["lif"] = _without_label(lif_problem)
+    for neuron in ("lif", "sigma-delta"):
+        text = support.neuron_problem(layer, neuron)
+        if text is not None:
+            neurons = tuple(name for name in neurons if name != neuron)
+            notes[neuron] = _without_label(text)
     becomes, spikes = support.becomes(layer), support.spikes(layer)
     return LayerCheck(layer.name, kind, becomes, spikes, neurons, row.engines, "", notes)
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from nengo_tactile.ann.lif import neuron_parameters
+from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.calibration import activation_scales, check_calibration
 from nengo_tactile.conversion.compensation import search_compensation
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
@@ -10,26 +11,34 @@ from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.input_range import range_of
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.normalise import normalise
+from nengo_tactile.conversion.options import OPTIONS, kind_of_neurons, refuse_others
 from nengo_tactile.conversion.passes import (
     check_layers,
-    spiking_layers,
+    layers_to_spike,
     use_if,
     use_lif,
     with_smoothing,
 )
 from nengo_tactile.conversion.pooling import merge_average_pooling
+from nengo_tactile.conversion.sigma_delta import use_sigma_delta
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.conversion.spike_calibration import calibrate as calibrate_neurons
+from nengo_tactile.conversion.thresholds import thresholds_for
 from nengo_tactile.conversion.tuning import tune
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.events.coding import named_coding
 
 #: Firing rate in hertz at the calibration percentile before tuning.
 START_RATE = 500.0
+#: Presentation time in steps where calibration does not decide.
+N_STEPS = 60
+#: Steps to come to rest in, for sigma-delta neurons that no calibration data are given for.
+SETTLING_STEPS = 28
 
 
 def convert(
     model,
-    calibration,
+    calibration=None,
     neuron="lif",
     percentile=99.9,
     channelwise=False,
@@ -41,7 +50,14 @@ def convert(
     reset="subtract",
     calibrate=None,
     compensation=None,
-    n_steps=60,
+    threshold=None,
+    threshold_factor=None,
+    max_loss=None,
+    spike_budget=None,
+    labels=None,
+    output_threshold=None,
+    coding=None,
+    n_steps=None,
     dt=0.001,
     image=None,
     classes=(),
@@ -53,15 +69,18 @@ def convert(
     ----------
     model : tf.keras.Model or path
         Functional or sequential, or the path of a saved .keras or .h5 file; Keras 3 models too.
-        Models that have `RateLIF` or `RateIF` layers already keep their neurons.
+        Models that have `RateLIF`, `RateIF` or `SigmaDelta` layers already keep their neurons.
     calibration : (n_samples, ...) array
         Inputs like those the network will see, a few hundred, from the training data. Their range
-        is kept with the network: samples of quite another one are refused when it runs.
-    neuron : "lif", "if" or nengo.LIF
+        is kept with the network: samples of quite another one are refused when it runs. Only
+        sigma-delta neurons of a given ``threshold`` can do without.
+    neuron : "lif", "if", "sigma-delta" or nengo.LIF
         "lif" is a slow LIF neuron whose rate is almost that of a ReLU: no training is needed.
         "if" integrates its input and fires at most once a step, for deep networks; weights are
-        normalised to it. A nengo.LIF gives its own time constants; its rate is far from a
-        ReLU's, so train on afterwards (`nengo_tactile.conversion.lif_training`).
+        normalised to it. "sigma-delta" sends changes of its quantised activation, as spikes of
+        both signs; a sample comes once, over time, and the network comes to rest. A nengo.LIF
+        gives its own time constants; its rate is far from a ReLU's, so train on afterwards
+        (`nengo_tactile.conversion.lif_training`).
     percentile : float
         Percentile of each layer's activations that fires at ``max_rate``.
     channelwise, nonzero : bool
@@ -83,8 +102,28 @@ def convert(
     compensation : {None, "network", "layer"}
         "if": search factors on the weights that make up for late spikes (see
         `compensation.search_compensation`).
+    threshold : float or dict of str to float
+        "sigma-delta": step of the quantisation, of all layers or by the layer's name. This or one
+        of the next three decides the thresholds; without them ``max_loss`` is 1.
+    threshold_factor : float
+        "sigma-delta": thresholds as a share of each layer's 99.9th percentile.
+    max_loss : float
+        "sigma-delta": the coarsest thresholds, in proportion to these percentiles, that lose at
+        most so many points of accuracy on the calibration data (without ``labels``: that give at
+        most so many points of them another winner than the Keras model).
+    spike_budget : float
+        "sigma-delta": the finest such thresholds with at most so many spikes per neuron and
+        sample.
+    labels : (n_samples,) int array
+        "sigma-delta": of the calibration data, for ``max_loss``.
+    output_threshold : float
+        "sigma-delta": lets the outputs spike too. By default the read-out is their potential.
+    coding : {"delay", "current"}, DelayCoding or CurrentCoding
+        "sigma-delta": how a sample arrives over time (see `nengo_tactile.events.coding`). By
+        default "delay", one spike per pixel brighter than a fifth of 1 (of 255 for bytes).
     n_steps : int
-        Presentation time of a sample, in steps.
+        Presentation time of a sample, in steps; by default 60. "sigma-delta": by default as many
+        as it takes until nothing fires on the calibration data.
     dt : float
         Length of a time step in seconds.
     image : TactileImage, optional
@@ -105,40 +144,48 @@ def convert(
     DataError
         For calibration data of the wrong shape, empty, NaN or infinite.
     """
+    given = {name: value for name, value in locals().items() if name in OPTIONS}
     model = functional(model)
     check_layers(model)
-    calibration = check_calibration(model, calibration)
+    if calibration is not None:
+        calibration = check_calibration(model, calibration)
     linear = prepare(model)
+    kinds = {type(layer).__name__ for layer in linear.layers}
+    kind = kind_of_neurons(model, neuron, kinds)
+    refuse_others(kind, given)
+    if calibration is None and kind != "sigma-delta":
+        raise ConversionError(
+            f"neuron is {kind!r}, which needs calibration data: give a few hundred samples from "
+            "the training set"
+        )
     settings = {
-        "n_steps": n_steps,
         "dt": dt,
         "image": image,
         "classes": tuple(classes),
-        "input_range": range_of(calibration),
+        "input_range": None if calibration is None else range_of(calibration),
     }
-    kinds = {type(layer).__name__ for layer in linear.layers}
-    if "RateLIF" in kinds and neuron == "if":
-        raise ConversionError(
-            f"model '{model.name}' has RateLIF layers, neuron is 'if': give the model with its "
-            "ReLUs, or neuron='lif'"
-        )
-    if neuron == "if" or "RateIF" in kinds:
-        _refuse_others("'lif'", max_rate=(max_rate, None), synapse=(synapse, "tune"))
+    if kind == "sigma-delta":
+        coding = named_coding("delay" if coding is None else coding, _dtype(calibration))
+        wishes = (threshold, threshold_factor, max_loss, spike_budget, labels)
+        ann = linear
+        if "SigmaDelta" not in kinds:
+            thresholds = thresholds_for(linear, calibration, coding, *wishes, progress=progress)
+            ann = use_sigma_delta(linear, thresholds, output_threshold)
+        elif any(wish is not None for wish in (*wishes, output_threshold)):
+            raise ConversionError(
+                f"model '{model.name}' has SigmaDelta layers, which have thresholds: give none, or "
+                "the model with its ReLUs"
+            )
+        n_steps = _steps_to_rest(ann, calibration, coding) if n_steps is None else n_steps
+        return SpikingNetwork(ann, n_steps, synapse=None, coding=coding, **settings)
+    n_steps = settings["n_steps"] = N_STEPS if n_steps is None else n_steps
+    if kind == "if":
         if "RateIF" not in kinds:
             scales = _scales(linear, calibration, percentile, channelwise, nonzero)
             linear = normalise(linear, scales, shortcut_normalisation)
             linear = use_if(linear, start=start, reset=reset)
         ann = _correct(linear, calibration, n_steps, calibrate, compensation, progress)
         return _on_chip_if_alone(SpikingNetwork(ann, synapse=None, discard=0.0, **settings))
-    _refuse_others(
-        "'if'",
-        channelwise=(channelwise, False),
-        shortcut_normalisation=(shortcut_normalisation, True),
-        start=(start, 0.5),
-        reset=(reset, "subtract"),
-        calibrate=(calibrate, None),
-        compensation=(compensation, None),
-    )
     if "RateLIF" in kinds:
         ann = with_smoothing(linear, 0.0)  # it was for training
     else:
@@ -184,23 +231,18 @@ def prepare(model):
     return merge_average_pooling(fold_rescaling(fold_batch_norm(simplify(model))))
 
 
-def _refuse_others(neuron, **options):
-    """Refuse options, (value, default), that only the other kind of neuron has."""
-    for name, (value, default) in options.items():
-        if value != default:
-            raise ConversionError(
-                f"{name} is {value!r}, which only neuron={neuron} has: leave it out, or choose "
-                "that neuron"
-            )
+def _dtype(calibration):
+    return "float32" if calibration is None else calibration.dtype
+
+
+def _steps_to_rest(model, calibration, coding):
+    if calibration is None:
+        return coding.n_steps + SETTLING_STEPS
+    return Accumulator(model).rest(calibration, coding).n_steps
 
 
 def _scales(model, calibration, percentile, channelwise, nonzero):
-    names = spiking_layers(model)
-    if not names:
-        raise ConversionError(
-            f"model '{model.name}' has no ReLU, so nothing in it would spike: "
-            "give its hidden layers activation='relu'"
-        )
+    names = layers_to_spike(model)
     return activation_scales(
         model, names, calibration, percentile, channelwise=channelwise, nonzero=nonzero
     )

@@ -11,7 +11,8 @@ def markdown():
         "Made by `python -m nengo_tactile.conversion.layers_page > docs/layers.md` from the table",
         "that `nengo_tactile.check` and all errors use. Every row was converted in the tests: with",
         "rates for neurons the network equals Keras within 1e-5 of its largest output, and the",
-        "spiking one [converges to it](convergence.md).",
+        "spiking one [converges to it](convergence.md); what sigma-delta neurons have sent at rest",
+        "is as near as their thresholds.",
         "",
         "| layer | becomes | neurons | engines | limits |",
         "| --- | --- | --- | --- | --- |",
@@ -64,8 +65,8 @@ def _alike(wanted):
 
 
 def _neurons(row):
-    if row.lif:
-        return "if; lif when plain"
+    if row.plain:
+        return "if; lif and sigma-delta when plain"
     return ", ".join(row.neurons)
 
 

@@ -363,7 +363,7 @@ class Network:
 
 def _check_kind(layer):
     kind = type(layer).__name__
-    if kind in ("ReLU", "LeakyReLU", "ClipFloor", "RateLIF") or (
+    if kind in ("ReLU", "LeakyReLU", "ClipFloor", "RateLIF", "SigmaDelta") or (
         support.activation_name(layer) not in (None, "linear")
     ):
         raise ConversionError(

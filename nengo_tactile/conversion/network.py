@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from nengo_tactile.conversion.activations import accumulates
 from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.calibration import check_calibration
 from nengo_tactile.conversion.input_range import check_against
@@ -22,8 +23,8 @@ class SpikingNetwork:
     Attributes
     ----------
     ann : tf.keras.Model
-        The Keras model it stands for; its neuron layers are `RateLIF` or `RateIF`, the static
-        response of the spiking neurons.
+        The Keras model it stands for; its neuron layers are `RateLIF`, `RateIF` or `SigmaDelta`,
+        the static response of the spiking neurons.
     n_steps : int
         Time steps each sample is shown for.
     dt : float
@@ -37,6 +38,10 @@ class SpikingNetwork:
         at 0). Integrate-and-fire neurons have their own in `ann`.
     discard : float
         Share of the steps so far that the read-out leaves out: see `engines.nengo_dl.read_out`.
+        That of sigma-delta networks is what has arrived so far, and leaves nothing out.
+    coding : DelayCoding, CurrentCoding or None
+        How a sample arrives over time at sigma-delta neurons (see `events.coding`). Others are
+        shown it as a constant current, and have none.
     image : TactileImage or None
         How recordings become its input.
     classes : tuple of str
@@ -57,6 +62,7 @@ class SpikingNetwork:
     min_voltage: float = -1.0
     initial_voltage: float = 0.5
     discard: float = 0.5
+    coding: object = None
     image: TactileImage | None = None
     classes: tuple = ()
     first_layer: str = "host"
@@ -87,6 +93,7 @@ class SpikingNetwork:
             )
         if not 0 <= self.discard < 1:
             raise ConversionError(f"discard is {self.discard}: choose a share from 0 to below 1")
+        self._check_coding()
         if self.first_layer not in ("host", "chip"):
             raise ConversionError(f"first_layer is {self.first_layer!r}: choose 'host' or 'chip'")
         if self.input_range is not None:
@@ -102,6 +109,42 @@ class SpikingNetwork:
                 f"images have shape {self.image.shape}, the network takes {self.input_shape}: "
                 "choose the TactileImage it was trained with"
             )
+
+    def _check_coding(self):
+        if self.accumulates != (self.coding is not None):
+            found = "has sigma-delta" if self.accumulates else "has no sigma-delta"
+            raise ConversionError(
+                f"the network {found} neurons and its input coding is {self.coding}: give "
+                "DelayCoding() or CurrentCoding() with sigma-delta neurons, None with others"
+            )
+        if self.accumulates and self.synapse is not None:
+            raise ConversionError(
+                f"sigma-delta neurons add up what arrives, and synapse is {self.synapse}: give None"
+            )
+
+    @functools.cached_property
+    def accumulates(self):
+        """Whether neurons and read-out add up what arrives, as sigma-delta neurons do.
+
+        Then a sample arrives once, over time, as `coding` says, and the read-out after a step is
+        the potential that outputs have then. Other neurons answer a constant current with a rate.
+        """
+        return accumulates(self.ann)
+
+    def ann_input(self, x):
+        """What `ann` is to be given for samples: with sigma-delta neurons, all that arrives.
+
+        Parameters
+        ----------
+        x : (n_samples, ...) array
+
+        Returns
+        -------
+        (n_samples, ...) array
+            ``x`` itself where no coding changes it. With `DelayCoding` the image of one bit: on
+            it, ``ann`` is the quantised ANN of the sigma-delta paper, Table I.
+        """
+        return x if self.coding is None else self.coding.total(x)
 
     @property
     def input_shape(self):
@@ -178,10 +221,13 @@ class SpikingNetwork:
         Raises
         ------
         DataError
-            For another shape, values that are not finite, and a range far from `input_range`.
+            For another shape, values that are not finite or that `coding` cannot send, and a range
+            far from `input_range`.
         """
         x = check_calibration(self.ann, x, "input")
         check_against(self.input_range, x)
+        if self.coding is not None:
+            self.coding.check(x)
         return np.asarray(x, np.float32)
 
     def with_rates(self, factor):
@@ -190,6 +236,10 @@ class SpikingNetwork:
         See `LIFParameters.faster` and `IFParameters.faster`; above 1 integrate-and-fire neurons
         reach their ceiling of one spike a step earlier.
         """
+        if self.accumulates:
+            raise ConversionError(
+                "sigma-delta neurons have no firing rates: convert the model with other thresholds"
+            )
         if not factor > 0:
             raise ConversionError(f"factor on the firing rates is {factor}: choose one above zero")
         ann = map_neurons(self.ann, lambda neuron: neuron.faster(factor), shift_factor=factor)

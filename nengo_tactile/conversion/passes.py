@@ -184,6 +184,23 @@ def spiking_layers(model):
     ]
 
 
+def layers_to_spike(model):
+    """`spiking_layers`, of which there must be one.
+
+    Raises
+    ------
+    ConversionError
+        For a model without any.
+    """
+    names = spiking_layers(model)
+    if not names:
+        raise ConversionError(
+            f"model '{model.name}' has no ReLU, so nothing in it would spike: "
+            "give its hidden layers activation='relu'"
+        )
+    return names
+
+
 def _is_plain(layer):
     return type(layer).__name__ in ("Activation", "ReLU") and rectifier(layer) == Rectifier()
 

@@ -63,7 +63,7 @@ def _rectifies(layer):
     kind = type(layer).__name__
     if kind in ("Activation", "ReLU", "LeakyReLU"):
         return rectifier(layer) is not None
-    return kind == "ClipFloor"
+    return kind in ("ClipFloor", "SigmaDelta")
 
 
 def _keeps_values(layer):

@@ -12,7 +12,7 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.conversion import linear_maps as maps
-from nengo_tactile.conversion.activations import NEURONS
+from nengo_tactile.conversion.activations import NEURONS, accumulates
 from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild, walk
 from nengo_tactile.conversion.mapping import linear_map, routing_indices
 from nengo_tactile.conversion.pooling import MAX_POOLING
@@ -58,9 +58,13 @@ class Stage:
     links : tuple of Link
     bias : (n_neurons,) float32 array
         Constant input, in the unit of the links; of a max pooling, for each input of a window.
-    neuron : LIFParameters, IFParameters or None
-    start, shift : (n_neurons,) float32 array or None
-        Membrane potential at the start and additional current of integrate-and-fire neurons.
+        With sigma-delta neurons 0, but for the read-out, which starts there.
+    neuron : LIFParameters, IFParameters, SigmaDeltaParameters or None
+    start : (n_neurons,) float32 array or None
+        Membrane potential at the start of neurons that bring their own. With sigma-delta neurons
+        that is what biases come to, also for each input of a window of a max pooling.
+    shift : (n_neurons,) float32 array or None
+        Additional current of integrate-and-fire neurons.
     windows : (n_neurons, window) int array or None
         Inputs of each window of a max pooling.
     driven : bool
@@ -138,18 +142,20 @@ def silent_model(model):
     Parameters
     ----------
     model : tf.keras.Model
-        With `RateIF` or `RateLIF` layers.
+        With `RateIF`, `RateLIF` or `SigmaDelta` layers.
 
     Returns
     -------
     silent : tf.keras.Model
-        From the input to a list of tensors.
+        From the input to a list of tensors. Max pooling gives nothing, unless what arrives adds
+        up: then it begins with the largest constant of each window.
     names : list of str
         The layer of neurons (or max pooling) whose input each tensor is; the last, the model's
         own name, is the read-out.
     """
     tf = stack.tensorflow()
     model = functional(model)
+    add_up = accumulates(model)
     inputs, names = [], []
 
     def replace(layer, arguments):
@@ -158,6 +164,8 @@ def silent_model(model):
             inputs.append(arguments[0])
             names.append(layer.name)
             pooled = copy_layer(layer, arguments)
+            if add_up:
+                return pooled
             return tf.keras.layers.Rescaling(0.0, name=f"{layer.name}_silent")(pooled)
         if kind not in NEURONS:
             return None
@@ -176,7 +184,7 @@ def stages_of(model):
     Parameters
     ----------
     model : tf.keras.Model
-        From `use_lif` or `use_if` (see `nengo_tactile.conversion.passes`).
+        From `use_lif` or `use_if` (see `nengo_tactile.conversion.passes`), or `use_sigma_delta`.
 
     Returns
     -------
@@ -196,6 +204,7 @@ class _Reader:
 
     def __init__(self, model):
         self.model = model
+        self.add_up = accumulates(model)
         self.producer = {id(output): (layer, inputs) for layer, inputs, output in walk(model)}
         self.made = {id(model.inputs[0]): "input"}
         self.found = []
@@ -255,6 +264,8 @@ class _Reader:
             for key, weight in (("start", layer.start_potential), ("shift", layer.shift)):
                 more[key] = np.broadcast_to(weight.numpy(), shape).reshape(-1).astype(np.float32)
         bias = self.constants[layer.name]
+        if self.add_up:
+            more["start"], bias = bias, 0.0
         self._add(name, layer.name, "neurons", tensor, shape, bias, **more)
         self.made[id(output)] = name
 
@@ -271,10 +282,12 @@ class _Reader:
         windows = pooling_windows(layer, tuple(tensor.shape[1:]))
         slots = windows.reshape(-1)
         link = Link(source, maps.Routing(slots, int(np.prod(tensor.shape[1:]))))
-        bias = self.constants[layer.name][slots].astype(np.float32)
+        bias, start = self.constants[layer.name][slots].astype(np.float32), None
+        if self.add_up:
+            bias, start = np.zeros_like(bias), bias
         name = self._free(layer.name)
         self.found.append(
-            Stage(name, layer.name, "max-pool", shape, (link,), bias, windows=windows)
+            Stage(name, layer.name, "max-pool", shape, (link,), bias, start=start, windows=windows)
         )
         self.made[id(output)] = name
 

@@ -15,6 +15,7 @@ from nengo_tactile import files
 from nengo_tactile.ann.portable import model_from_config
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.errors import ConversionError, ModelFileError, TactileError
+from nengo_tactile.events.coding import coding_from_dict, coding_to_dict
 from nengo_tactile.events.images import TactileImage
 
 FORMAT = 1
@@ -55,6 +56,7 @@ def save(network, folder):
         "architecture": json.loads(network.ann.to_json()),
         "settings": {name: getattr(network, name) for name in _SETTINGS},
         "image": None if network.image is None else network.image.to_dict(),
+        "coding": coding_to_dict(network.coding),
     }
     description = json.loads(json.dumps(description, default=files.plain))
     arrays = network.ann.get_weights()
@@ -148,6 +150,7 @@ def load(source):
         return SpikingNetwork(
             model,
             image=None if image is None else TactileImage.from_dict(image),
+            coding=coding_from_dict(description.get("coding")),
             card=_read_json(folder / "card.json"),
             **settings,
         )

@@ -6,7 +6,9 @@ from nengo_tactile import stack
 
 ENGINES = ("nengo-dl", "loihi")
 #: Kinds of neurons, as `convert` takes them.
-NEURONS = ("if", "lif")
+NEURONS = ("if", "lif", "sigma-delta")
+#: What messages call those that have plain ReLUs alone.
+_PLAIN_NEURONS = {"lif": "LIF", "sigma-delta": "sigma-delta"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Support:
         Whether it becomes neurons, or units that send spikes.
     limits : dict
         Layer attribute -> (allowed values, remedy).
-    lif : dict
-        The same, when the neurons are LIF.
+    plain : dict
+        The same, when the neurons are LIF or sigma-delta.
     remedy : str
         What to use instead, for unsupported layers.
     """
@@ -39,7 +41,7 @@ class Support:
     neurons: tuple = NEURONS
     spikes: bool = False
     limits: dict = dataclasses.field(default_factory=dict)
-    lif: dict = dataclasses.field(default_factory=dict)
+    plain: dict = dataclasses.field(default_factory=dict)
     remedy: str = ""
 
 
@@ -140,7 +142,7 @@ INSTEAD = {
 }
 
 TABLE = {
-    "InputLayer": Support("constant input current"),
+    "InputLayer": Support("constant input current; for sigma-delta the sample once, over time"),
     "Conv2D": _CONVOLUTION,
     "Conv1D": dataclasses.replace(_CONVOLUTION, chip="not with padding='causal'"),
     "DepthwiseConv2D": _CONVOLUTION,
@@ -185,7 +187,7 @@ TABLE = {
         chip="without negative_slope",
         spikes=True,
         limits=_THRESHOLD,
-        lif=_PLAIN,
+        plain=_PLAIN,
     ),
     "LeakyReLU": Support(
         "neurons with spikes of both signs",
@@ -197,6 +199,12 @@ TABLE = {
     "ClipFloor": dataclasses.replace(_NEURONS, neurons=("if",)),
     "RateIF": dataclasses.replace(_NEURONS, neurons=("if",)),
     "RateLIF": dataclasses.replace(_NEURONS, neurons=("lif",)),
+    "SigmaDelta": dataclasses.replace(
+        _NEURONS,
+        engines=_OFF_CHIP,
+        chip="use a ReLU: the chip's spikes have one sign",
+        neurons=("sigma-delta",),
+    ),
     "Softmax": Support("removed at the end (it changes no winner)"),
     **dict.fromkeys(
         (
@@ -302,24 +310,32 @@ def _refusal(row):
     return f"no engine runs it; {row.remedy}"
 
 
-def lif_problem(layer):
-    """Why a layer cannot be converted to a network of LIF neurons, beyond `problem`.
+def neuron_problem(layer, neuron):
+    """Why a layer cannot be converted to a kind of neurons, beyond `problem`.
+
+    Parameters
+    ----------
+    layer : tf.keras.layers.Layer
+    neuron : {"lif", "sigma-delta"}
 
     Returns
     -------
     str or None
     """
     label = f"layer '{layer.name}' ({type(layer).__name__})"
-    row = support_of(layer)
-    if "lif" not in row.neurons:
-        return f"{label}: LIF neurons have no such response; use neuron='if', or a plain ReLU"
+    row, kind = support_of(layer), _PLAIN_NEURONS[neuron]
+    if neuron not in row.neurons:
+        return (
+            f"{label}: {kind} neurons have no such response; use neuron={row.neurons[0]!r}, or a "
+            "plain ReLU"
+        )
     if activation_name(layer) in ("relu6", "leaky_relu"):
-        text = f"activation is {activation_name(layer)!r}, LIF neurons have 'relu' alone"
+        text = f"activation is {activation_name(layer)!r}, {kind} neurons have 'relu' alone"
         return f"{label}: {text}; use neuron='if'"
     function = getattr(layer, "activation", None)
     if _is_layer(function):
-        return lif_problem(function)
-    text = _beyond(row.lif, layer)
+        return neuron_problem(function, neuron)
+    text = _beyond(row.plain, layer)
     return None if text is None else f"{label}: {text}"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.conversion import linear_maps as maps
+from nengo_tactile.conversion.build import sends_changes
 from nengo_tactile.errors import EngineError
 
 #: Floor of integrate-and-fire neurons' membrane potential on the chip, in thresholds: far below
@@ -71,6 +72,7 @@ def check_stage(stage, first_layer):
     EngineError
         Naming the layer and the remedy.
     """
+    refuse_changes(stage)
     if stage.kind == "max-pool":
         raise EngineError(
             f"layer '{stage.name}' (max pooling): the loihi engine has no max pooling; use "
@@ -105,6 +107,20 @@ def check_stage(stage, first_layer):
                 f"{link.map.strides}, which nengo-loihi puts a pixel too far up and left; use "
                 "padding='valid'"
             )
+
+
+def refuse_changes(stage):
+    """Refuse sigma-delta neurons.
+
+    Raises
+    ------
+    EngineError
+    """
+    if sends_changes(stage):
+        raise EngineError(
+            f"layer '{stage.name}' (sigma-delta): the chip's spikes have one sign; convert the "
+            "model with neuron='if' or 'lif', or use engine='nengo-dl'"
+        )
 
 
 def _check_way_back(stage, off_chip):

@@ -3,7 +3,7 @@
 Compared with `nengo_tactile.conversion.build.build_nengo`, whose network computes the same:
 
 * what the input drives by itself is constant during a presentation: it is computed once per
-  sample
+  sample; sigma-delta neurons, which a sample reaches over time, have an input Node
 * spikes are ones, their amplitude is in the weights they meet
 * neurons count their spikes, and two sums per layer are recorded at each step, instead of all
   spikes at all steps
@@ -22,6 +22,8 @@ from nengo_tactile.conversion.build import (
     integrate_fire,
     link_gain,
     max_pool,
+    sends_changes,
+    sigma_delta,
 )
 from nengo_tactile.conversion.stages import analogue_sources, silent_model
 from nengo_tactile.errors import EngineError
@@ -57,8 +59,10 @@ class CountingNetwork:
     Attributes
     ----------
     net : nengo.Network
-    drives : Drives
+    drives : Drives or None
         What the samples on show drive by themselves.
+    input : nengo.Node or None
+        Where they arrive over time instead.
     output : nengo.Probe
         The read-out without constants.
     counts : dict of str to nengo.Probe
@@ -70,6 +74,7 @@ class CountingNetwork:
 
     net: object
     drives: object
+    input: object
     output: object
     counts: dict
     sums: dict
@@ -94,14 +99,20 @@ def build_counting(network, batch_size, planner="noop"):
     nengo_dl = stack.nengo_dl()
     fan_out = network.fan_out()
     stages = network.stages
-    analogue = analogue_sources(stages)
+    coded = network.accumulates
+    analogue = set() if coded else analogue_sources(stages)
     objects, counts, sums = {}, {}, {}
     worth = {}  # what a one from a stage stands for
     graded = set()  # stages that send other values than ones
     with nengo.Network(seed=0) as net:
         configure(net, planner)
         nengo_dl.configure_settings(keep_history=True)  # lets each probe choose
-        drives = Drives(network, batch_size)
+        drives = node = None
+        if coded:
+            node = objects["input"] = nengo.Node(np.zeros(int(np.prod(network.input_shape))))
+            worth["input"] = 1.0
+        else:
+            drives = Drives(network, batch_size)
         for stage in stages:
             if stage.name in analogue:
                 continue
@@ -120,7 +131,7 @@ def build_counting(network, batch_size, planner="noop"):
             else:
                 post = objects[stage.name] = _neurons(nengo, network, stage)
                 worth[stage.name] = spike_value(stage, network.dt)
-                if getattr(stage.neuron, "negative_slope", 0):
+                if coded or getattr(stage.neuron, "negative_slope", 0):
                     graded.add(stage.name)
                 counts[stage.name] = nengo.Probe(post, "spike_count")
             if stage.spikes:
@@ -129,11 +140,11 @@ def build_counting(network, batch_size, planner="noop"):
                 if stage.name in graded:
                     events = _events(events, stage.n_neurons)
                 sums[stage.name] = _sums(nengo, events, fan_out[stage.name])
-            if stage.driven and stage.kind == "neurons":
-                node = nengo_dl.TensorNode(
+            if stage.driven and stage.kind == "neurons" and not coded:
+                current = nengo_dl.TensorNode(
                     drives.layer(stage), shape_out=(stage.n_neurons,), pass_time=True
                 )
-                nengo.Connection(node, post, synapse=None)
+                nengo.Connection(current, post, synapse=None)
             for link in stage.links:
                 if link.source in analogue:
                     continue
@@ -144,7 +155,7 @@ def build_counting(network, batch_size, planner="noop"):
                 synapse = network.synapse if filtered else None
                 connect(link, objects[link.source], post, gain, synapse)
         output = nengo.Probe(objects[stages[-1].name], synapse=None)
-    return CountingNetwork(net, drives, output, counts, sums)
+    return CountingNetwork(net, drives, node, output, counts, sums)
 
 
 def spike_value(stage, dt):
@@ -161,7 +172,7 @@ def spike_counts(stage, counted):
 
 
 def _neurons(nengo, network, stage):
-    # with the time step as amplitude a spike is a one
+    # with the time step as amplitude a spike is a one; sigma-delta neurons do not divide by it
     if isinstance(stage.neuron, LIFParameters):
         from nengo_tactile.neurons.exact_lif import ExactLIF
 
@@ -172,6 +183,8 @@ def _neurons(nengo, network, stage):
             min_voltage=network.min_voltage,
             initial_state={"voltage": nengo.dists.Choice([network.initial_voltage])},
         )
+    elif sends_changes(stage):
+        kind = sigma_delta(stage, amplitude=1.0)
     else:
         kind = integrate_fire(stage, network.dt, network.dt)
     ensemble = nengo.Ensemble(

@@ -24,6 +24,7 @@ from nengo_tactile.conversion.stages import fan_outs
 from nengo_tactile.engines.chip_stages import (
     check_input,
     chip_stages,
+    refuse_changes,
     register_neurons,
     spike_the_input,
     start_as_current,
@@ -222,6 +223,8 @@ def chip_settings(network, rate=CHIP_RATE):
     0.60 at ``rate`` 1, 0.59 at 0.5, 0.55 at 0.25; with 5 ms and the first half of the steps left
     out 0.28 at 0.5 and 0.18 at 0.25; with 20 ms, too slow to settle in 120 steps, 0.60 and 0.23.
     """
+    for stage in network.stages:
+        refuse_changes(stage)
     slower, smooth = network.with_rates(rate), {}
     if network.synapse is None:
         smooth = {"synapse": CHIP_SYNAPSE, "discard": CHIP_DISCARD}

@@ -1,11 +1,13 @@
 """Running spiking networks in NengoDL, minibatch by minibatch."""
 
+import dataclasses
 import math
 import warnings
 
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.conversion.stages import fan_outs
 from nengo_tactile.engines.counting import BASE, build_counting, spike_counts
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
@@ -22,7 +24,7 @@ def batch_size_for(n_samples):
 
 
 def run(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
-    """Show each sample for ``n_steps`` as a constant input current.
+    """Show each sample for ``n_steps``: as a constant input current, or as ``network.coding`` says.
 
     Parameters
     ----------
@@ -65,16 +67,28 @@ def stream(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
                 # the simulator's minibatch is fixed: fill the last one up and drop the extra
                 padded = np.zeros((batch_size, *x.shape[1:]), np.float32)
                 padded[: len(batch)] = batch
-                constants = built.drives.show(padded)
-                data = sim.predict_on_batch(n_steps=n_steps)
+                constants = inputs = None
+                if built.input is None:
+                    constants = built.drives.show(padded)
+                else:
+                    inputs = {built.input: network.coding.signal(padded, n_steps)}
+                data = sim.predict_on_batch(inputs, n_steps=n_steps)
                 if constants is None:
                     constants = network.stages[-1].bias[None]
-                yield _recording(network, built, data, constants[:, None], len(batch))
+                recording = _recording(network, built, data, constants[:, None], len(batch))
+                if inputs is not None and network.coding.spikes:
+                    signal = inputs[built.input][: len(batch)]
+                    recording = _with_input(recording, signal, fan_outs(network.stages)["input"])
+                yield recording
 
 
 def _recording(network, built, data, constants, n):
     stages = {stage.name: stage for stage in network.stages}
-    outputs = read_out(data[built.output][:n], network.discard) + constants[:n]
+    potentials = data[built.output][:n]
+    if network.accumulates:
+        outputs = (np.cumsum(potentials, axis=1, dtype=float) + constants).astype(np.float32)
+    else:
+        outputs = read_out(potentials, network.discard) + constants[:n]
     counts = {name: spike_counts(stages[name], data[p][:n, -1]) for name, p in built.counts.items()}
     sums = {name: np.rint(data[p][:n]).astype(np.int64) for name, p in built.sums.items()}
     return Recording(
@@ -85,6 +99,18 @@ def _recording(network, built, data, constants, n):
         network.dt,
         "nengo-dl",
     )
+
+
+def _with_input(recording, signal, fan_out):
+    """Also record the spikes of the input, (n_samples, n_steps, n_pixels), as those of a layer."""
+    fired = (signal != 0).astype(np.int64)
+    added = {
+        "spike_counts": fired.sum(axis=1).astype(np.int32),
+        "spikes_over_time": fired.sum(axis=2),
+        "synops_over_time": fired @ fan_out,
+    }
+    layers = {name: {"input": new, **getattr(recording, name)} for name, new in added.items()}
+    return dataclasses.replace(recording, **layers)
 
 
 def read_out(potentials, discard=0.5):

@@ -109,9 +109,9 @@ class DelayCoding:
         """
         times = self.times(x).reshape(len(x), 1, -1)
         fires = np.isfinite(times)
-        # 1e-9: times meant to lie on a step's edge must not slip into the step before
-        steps = np.where(fires, times, 0) / self.span * self.n_steps + 1e-9
-        steps = np.minimum(steps.astype(np.int64), self.n_steps - 1)
+        # float32 intensities that lie on a step's edge must not slip into the step before
+        share = np.where(fires, times, 0) / self.span + 1e-6
+        steps = np.minimum((share * self.n_steps).astype(np.int64), self.n_steps - 1)
         signal = np.zeros((len(x), max(n_steps, self.n_steps), times.shape[2]), np.float32)
         np.put_along_axis(signal, steps, fires * np.float32(self.largest), axis=1)
         return signal[:, :n_steps]
@@ -162,6 +162,32 @@ class CurrentCoding:
 
 
 CODINGS = {coding.kind: coding for coding in (DelayCoding, CurrentCoding)}
+
+
+def named_coding(coding, dtype=np.float32):
+    """A coding by its name.
+
+    Parameters
+    ----------
+    coding : {"delay", "current"}, DelayCoding or CurrentCoding
+    dtype : numpy dtype
+        Of the samples: images of bytes have intensities up to 255.
+
+    Raises
+    ------
+    DataError
+        For another name.
+    """
+    if isinstance(coding, tuple(CODINGS.values())):
+        return coding
+    if coding not in CODINGS:
+        raise DataError(
+            f"input coding is {coding!r}: choose one of {', '.join(CODINGS)}, or give "
+            "DelayCoding() or CurrentCoding()"
+        )
+    if coding == "delay" and np.dtype(dtype) == np.uint8:
+        return DelayCoding(largest=255.0)
+    return CODINGS[coding]()
 
 
 def coding_to_dict(coding):

@@ -111,15 +111,7 @@ class IntegrateFire(nengo.neurons.NeuronType):
         EngineError
             If an array given as ``initial_state`` is not one finite number per neuron.
         """
-        state = super().make_state(n_neurons, rng=rng, dtype=dtype)
-        for name, values in state.items():
-            if values.shape != (n_neurons,) or not np.isfinite(values).all():
-                raise EngineError(
-                    f"IntegrateFire initial_state {name!r} has shape {values.shape} and "
-                    f"{np.count_nonzero(~np.isfinite(values))} values that are not finite: give "
-                    f"one finite number for each of the {n_neurons} neurons"
-                )
-        return state
+        return check_state(self, super().make_state(n_neurons, rng=rng, dtype=dtype), n_neurons)
 
     def check_time_step(self, dt):
         """Refuse a time step in which the neuron would not fire at most once.
@@ -254,6 +246,24 @@ class IntegrateFireBuilder(nengo_dl.neuron_builders.TFNeuronBuilder):
         return self.spike * tf.clip_by_value(J, 0, 1) + self.negative_spike * tf.clip_by_value(
             J, -1, 0
         )
+
+
+def check_state(neuron_type, state, n_neurons):
+    """Return initial states, {name: array}.
+
+    Raises
+    ------
+    EngineError
+        If one is not one finite number per neuron.
+    """
+    for name, values in state.items():
+        if values.shape != (n_neurons,) or not np.isfinite(values).all():
+            raise EngineError(
+                f"{type(neuron_type).__name__} initial_state {name!r} has shape {values.shape} and "
+                f"{np.count_nonzero(~np.isfinite(values))} values that are not finite: give "
+                f"one finite number for each of the {n_neurons} neurons"
+            )
+    return state
 
 
 def per_neuron(values, sizes, dtype):

@@ -1,4 +1,7 @@
-"""Sigma-delta neurons, which send changes of their quantised potential, in Nengo and NengoDL."""
+"""Sigma-delta neurons, which send changes of their quantised potential, in Nengo and NengoDL.
+
+And the neurons that read them: what was sent is the sum of what arrived.
+"""
 
 import math
 from typing import ClassVar
@@ -10,13 +13,37 @@ from nengo.params import BoolParam, NumberParam
 
 from nengo_tactile import stack
 from nengo_tactile.errors import EngineError
-from nengo_tactile.neurons.integrate_fire import per_neuron
+from nengo_tactile.neurons.integrate_fire import check_state, per_neuron
 
 nengo_dl = stack.nengo_dl()
 tf = stack.tensorflow()
 
 
-class SigmaDelta(nengo.neurons.NeuronType):
+class _Adding(nengo.neurons.NeuronType):
+    """What neurons that add up their input as it is have in common."""
+
+    negative = True
+
+    def make_state(self, n_neurons, rng=np.random, dtype=None):
+        """Initial states, (n_neurons,) arrays.
+
+        Raises
+        ------
+        EngineError
+            If an array given as ``initial_state`` is not one finite number per neuron.
+        """
+        return check_state(self, super().make_state(n_neurons, rng=rng, dtype=dtype), n_neurons)
+
+    def gain_bias(self, max_rates, intercepts):
+        """Input is added as it is: gains of one, biases of zero."""
+        return np.ones(np.shape(max_rates)), np.zeros(np.shape(intercepts))
+
+    def max_rates_intercepts(self, gain, bias):
+        """Output at an input of one, and where it begins."""
+        return np.ones(np.shape(gain)), np.zeros(np.shape(bias))
+
+
+class SigmaDelta(_Adding):
     """Neuron of the sigma-delta paper: hysteresis quantisation, spikes of both signs.
 
     Each step is one pass of the paper's Algorithm 1 for all that arrives in it: the membrane
@@ -62,7 +89,6 @@ class SigmaDelta(nengo.neurons.NeuronType):
 
     state: ClassVar = {"voltage": Choice([0]), "sent": Choice([0]), "spike_count": Choice([0])}
     spiking = True
-    negative = True
 
     threshold = NumberParam("threshold", low=0, low_open=True, readonly=True)
     rectify = BoolParam("rectify", readonly=True)
@@ -77,14 +103,6 @@ class SigmaDelta(nengo.neurons.NeuronType):
         self.threshold = threshold
         self.rectify = rectify
         self.amplitude = amplitude
-
-    def gain_bias(self, max_rates, intercepts):
-        """Input is added as it is: gains of one, biases of zero."""
-        return np.ones(np.shape(max_rates)), np.zeros(np.shape(intercepts))
-
-    def max_rates_intercepts(self, gain, bias):
-        """Output at an input of one, and where it begins."""
-        return np.ones(np.shape(gain)), np.zeros(np.shape(bias))
 
     def rates(self, x, gain, bias):
         """The sum of all outputs when the potential has risen to the current, in closed form."""
@@ -136,6 +154,37 @@ class SigmaDeltaBuilder(nengo_dl.neuron_builders.TFNeuronBuilder):
         return tf.where(self.rectify, tf.nn.relu(potential), potential)
 
 
-nengo_dl.neuron_builders.SimNeuronsBuilder.TF_NEURON_IMPL[SigmaDelta] = SigmaDeltaBuilder
+class Accumulate(_Adding):
+    """Read-out: puts out its membrane potential, the sum of all current so far.
 
-__all__ = ["SigmaDelta", "SigmaDeltaBuilder"]
+    Parameters
+    ----------
+    initial_state : dict, optional
+        ``{"voltage": ...}``: a Nengo distribution, or an array with one number per neuron.
+    """
+
+    state: ClassVar = {"voltage": Choice([0])}
+    spiking = False
+
+    def rates(self, x, gain, bias):
+        """The potential when the current has arrived."""
+        return self.current(x, gain, bias)
+
+    def step(self, dt, J, output, voltage):
+        """One step of Nengo's reference simulator; arrays are changed in place."""
+        voltage += J
+        output[:] = voltage
+
+
+class AccumulateBuilder(nengo_dl.neuron_builders.TFNeuronBuilder):
+    """`Accumulate` in TensorFlow."""
+
+    def step(self, J, dt, voltage):
+        """One step: returns output and potential."""
+        return voltage + J, voltage + J
+
+
+_IMPLEMENTED = nengo_dl.neuron_builders.SimNeuronsBuilder.TF_NEURON_IMPL
+_IMPLEMENTED.update({SigmaDelta: SigmaDeltaBuilder, Accumulate: AccumulateBuilder})
+
+__all__ = ["Accumulate", "AccumulateBuilder", "SigmaDelta", "SigmaDeltaBuilder"]

@@ -35,13 +35,17 @@ def convert_model(
     task_name="eskin",
     percentile=99.9,
     max_rate=None,
-    n_steps=60,
+    n_steps=None,
     data_dir=None,
     seed=0,
     neuron="lif",
     shortcut_normalisation=True,
     calibrate=None,
     compensation=None,
+    threshold=None,
+    max_loss=None,
+    spike_budget=None,
+    coding=None,
     progress=None,
     say=print,
 ):
@@ -55,6 +59,7 @@ def convert_model(
         Folder of the spiking network.
     task_name : str
     percentile, max_rate, n_steps, neuron, shortcut_normalisation, calibrate, compensation :
+    threshold, max_loss, spike_budget, coding :
         See `nengo_tactile.conversion.convert.convert`.
     data_dir : path, optional
     seed : int
@@ -72,7 +77,7 @@ def convert_model(
     dataset = open_task(task, "train", data_dir)
     # in random order: tuning takes the first ones, and data sets may be sorted by class
     chosen = np.random.default_rng(seed).permutation(len(dataset))[: paths.CALIBRATION_SAMPLES]
-    x, _ = images(task, dataset, chosen, progress)
+    x, y = images(task, dataset, chosen, progress)
     network = convert(
         keras,
         x,
@@ -82,6 +87,11 @@ def convert_model(
         shortcut_normalisation=shortcut_normalisation,
         calibrate=calibrate,
         compensation=compensation,
+        threshold=threshold,
+        max_loss=max_loss,
+        spike_budget=spike_budget,
+        labels=y if neuron == "sigma-delta" else None,
+        coding=coding,
         n_steps=n_steps,
         image=task.image,
         classes=dataset.classes,
@@ -90,7 +100,11 @@ def convert_model(
     card = {"summary": f"Converted from {Path(model).name}.", "task": task_name, "seed": seed}
     dataclasses.replace(network, card=card).save(out)
     synapse = "none" if network.synapse is None else f"{network.synapse * 1000:g} ms"
-    say(f"wrote {out}: {', '.join(network.spiking_layers)} spike, synapse {synapse}")
+    thresholds = ""
+    if network.accumulates:
+        values = [f"{s.neuron.threshold:.3g}" for s in network.stages if s.neuron is not None]
+        thresholds = f", thresholds {', '.join(values)}, {network.n_steps} steps"
+    say(f"wrote {out}: {', '.join(network.spiking_layers)} spike, synapse {synapse}{thresholds}")
     return network
 
 
@@ -163,7 +177,7 @@ def run_network(
         "data": task.about,
         "split": split,
         "seed": seed,
-        "ann_accuracy": training.accuracy(network.ann, x, y),
+        "ann_accuracy": training.accuracy(network.ann, network.ann_input(x), y),
         "classes": list(network.classes),
         **measured.numbers(),
     }

@@ -51,7 +51,7 @@ def test_the_page_of_convergence_is_made_of_its_results():
 
 
 #: Rows that are the input, the output, or neurons already.
-NOT_MEASURED = {"InputLayer", "Softmax", "ClipFloor", "RateIF", "RateLIF"}
+NOT_MEASURED = {"InputLayer", "Softmax", "ClipFloor", "RateIF", "RateLIF", "SigmaDelta"}
 
 
 def test_the_page_names_every_row():
@@ -66,7 +66,8 @@ def test_a_good_model(model):
     assert all(set(layer.engines) == set(ENGINES) for layer in found.layers)
     assert found.engines == ENGINES and found.neurons == NEURONS
     text = str(found)
-    assert "can be converted: neurons if or lif, on nengo-dl and loihi" in text
+    assert "can be converted: neurons if or lif or sigma-delta, on nengo-dl and loihi" in text
+    assert "(sigma-delta not on loihi)" in " ".join(text.split())
     assert "into neurons" in text
     assert found.rows()[1]["name"] == "conv1" and found.rows()[1]["notes"] == {}
 
@@ -191,6 +192,7 @@ def test_what_lif_neurons_cannot_do_is_a_note():
     found = check(model)
     assert found.ok and found.neurons == ("if",) and "neurons if, on" in str(found)
     assert "use neuron='if'" in by_name(found)["six"].notes["lif"]
+    assert "sigma-delta neurons have 'relu' alone" in by_name(found)["six"].notes["sigma-delta"]
     x = np.random.default_rng(0).random((3, 6, 5, 1))
     with pytest.raises(ConversionError, match="use neuron='if'"):
         convert(model, x, neuron="lif")

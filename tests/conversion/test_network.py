@@ -360,7 +360,7 @@ def one_hidden_layer():
         ({"neuron": "if", "start": 1.5}, "start is 1.5"),
         ({"neuron": "if", "compensation": "all"}, "compensation is 'all'"),
         ({"neuron": "if", "calibrate": "all"}, "'all'"),
-        ({"neuron": "foo", "max_rate": 10.0}, "choose 'lif', 'if' or a nengo.LIF"),
+        ({"neuron": "foo", "max_rate": 10.0}, "choose 'lif', 'if', 'sigma-delta' or a"),
     ],
 )
 def test_options_that_do_not_go_together(x, options, message):

@@ -48,7 +48,7 @@ def test_every_layer_of_keras_has_a_remedy():
         for kind in vars(tf.keras.layers).values()
         if isinstance(kind, type) and issubclass(kind, tf.keras.layers.Layer)
     }
-    own = {"ClipFloor", "RateIF", "RateLIF"}
+    own = {"ClipFloor", "RateIF", "RateLIF", "SigmaDelta"}
     assert set(TABLE) - own <= kinds
     wanted = "Conv Pooling Padding Cropping UpSampling Dense Norm ReLU Dropout Attention LSTM GRU"
     forgotten = {
@@ -143,13 +143,14 @@ def test_what_becomes_of_layers(make, words):
         (lambda la: la.ReLU(negative_slope=0.5), r"negative_slope is 0\.5"),
         (lambda la: la.LeakyReLU(), "use neuron='if'"),
         (lambda la: la.Dense(2, activation="relu"), None),
-        (lambda la: la.Dense(2, activation="relu6"), "'relu6', LIF neurons have 'relu' alone"),
+        (lambda la: la.Dense(2, activation="relu6"), "'relu6', KIND neurons have 'relu' alone"),
         (lambda la: la.Dense(2, activation=la.LeakyReLU()), r"\(LeakyReLU\)"),
         (lambda la: la.MaxPooling2D(), None),
     ],
 )
-def test_what_lif_neurons_have_not(make, wanted):
+@pytest.mark.parametrize(("neuron", "kind"), [("lif", "LIF"), ("sigma-delta", "sigma-delta")])
+def test_what_plain_neurons_have_not(neuron, kind, make, wanted):
     layer = called(make(layers()))
     assert support.problem(layer) is None
-    text = support.lif_problem(layer)
-    assert text is None if wanted is None else re.search(wanted, text)
+    text = support.neuron_problem(layer, neuron)
+    assert text is None if wanted is None else re.search(wanted.replace("KIND", kind), text)

@@ -14,6 +14,15 @@ from nengo_tactile.events.coding import (
 )
 
 
+def test_any_precision_gives_the_same_steps():
+    grey = np.arange(256, dtype=np.uint8)[None]
+    wanted = DelayCoding(32, largest=255.0).signal(grey, 32) / 255
+    for dtype in (np.float32, np.float64):
+        signal = DelayCoding(32).signal(grey.astype(dtype) / dtype(255), 32)
+        np.testing.assert_array_equal(signal, wanted)
+    assert np.flatnonzero(wanted[0, :, 204]).tolist() == [8]  # 0.8 at 0.2, of 0.8 in 32 steps
+
+
 @pytest.mark.parametrize("largest", [1.0, 255.0])
 @pytest.mark.parametrize("n_steps", [20, 7, 3])
 def test_delays_match_a_loop(n_steps, largest, rng):

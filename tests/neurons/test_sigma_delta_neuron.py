@@ -186,3 +186,20 @@ def test_in_training_nengo_dl_sees_the_activation(rng):
 def test_parameters_out_of_range_are_refused(settings, message):
     with pytest.raises(EngineError, match=message):
         sigma_delta(**settings)
+
+
+@pytest.mark.parametrize("start", [np.zeros(N_NEURONS - 1), np.full(N_NEURONS, np.nan)])
+def test_a_start_that_is_not_one_number_per_neuron_is_refused(start):
+    neuron_type = sigma_delta(initial_state={"voltage": start})
+    with pytest.raises(EngineError, match=rf"'voltage' .* each of the {N_NEURONS} neurons"):
+        simulate("nengo", [neuron_type], np.zeros((2, N_NEURONS)))
+
+
+def test_the_read_out_puts_out_the_sum_so_far(rng):
+    from nengo_tactile.neurons.sigma_delta import Accumulate
+
+    currents, start = dyadic(rng, (N_STEPS, N_NEURONS), 1.0), dyadic(rng, N_NEURONS, 1.0)
+    for engine in ("nengo", "dl"):
+        ((output, voltage),) = simulate(engine, [Accumulate({"voltage": start})], currents)
+        np.testing.assert_array_equal(output, start + currents.cumsum(axis=0))
+        np.testing.assert_array_equal(output, voltage)

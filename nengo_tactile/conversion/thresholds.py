@@ -1,0 +1,240 @@
+"""Thresholds of sigma-delta neurons: given, in proportion to the activations, or searched.
+
+A coarse threshold saves spikes and costs accuracy (sigma-delta paper, Table I).
+"""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile.ann.training import predict
+from nengo_tactile.conversion.accumulate import Accumulator
+from nengo_tactile.conversion.calibration import activation_scales
+from nengo_tactile.conversion.passes import layers_to_spike
+from nengo_tactile.conversion.sigma_delta import use_sigma_delta
+from nengo_tactile.errors import ConversionError, DataError
+
+#: Points that are lost at most when nothing else is asked for.
+MAX_LOSS = 1.0
+#: Percentile of a layer's activations that its threshold is in proportion to.
+PERCENTILE = 99.9
+#: Factors on these percentiles, as powers of two: from where hardly a neuron fires, in steps.
+COARSEST, FINEST, STEP = 2.0, -6.0, 0.5
+#: Times that the last step is halved.
+HALVINGS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """Thresholds that were tried on the calibration samples.
+
+    Attributes
+    ----------
+    factor : float
+        On the thresholds that the search began with.
+    loss : float
+        Points of accuracy less than the Keras model has; without labels, of samples with another
+        winner.
+    spikes : float
+        Spikes per neuron and sample.
+    n_steps : int
+        Steps until the last sample came to rest.
+    """
+
+    factor: float
+    loss: float
+    spikes: float
+    n_steps: int
+
+
+def thresholds_for(
+    model,
+    x,
+    coding,
+    threshold=None,
+    threshold_factor=None,
+    max_loss=None,
+    spike_budget=None,
+    labels=None,
+    progress=None,
+):
+    """Thresholds as `convert` is asked for them.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        With ReLUs as layers of their own.
+    x : (n_samples, ...) array or None
+        Calibration samples; needed for all but ``threshold``.
+    coding : DelayCoding or CurrentCoding
+    threshold, threshold_factor, max_loss, spike_budget, labels :
+        See `nengo_tactile.conversion.convert.convert`.
+    progress : bool, optional
+
+    Returns
+    -------
+    float or dict of str to float
+
+    Raises
+    ------
+    ConversionError
+        For several answers to the same question, and wishes that no threshold fulfils.
+    """
+    wishes = {
+        "threshold": threshold,
+        "threshold_factor": threshold_factor,
+        "max_loss": max_loss,
+        "spike_budget": spike_budget,
+    }
+    given = [name for name, value in wishes.items() if value is not None]
+    if len(given) > 1:
+        raise ConversionError(
+            f"{' and '.join(given)} are given: each of them decides the thresholds, choose one"
+        )
+    if threshold is not None:
+        return threshold
+    if x is None:
+        raise ConversionError(
+            f"{given[0] if given else 'max_loss'} needs calibration data: give some from the "
+            "training set, or a threshold"
+        )
+    if threshold_factor is not None:
+        return percentile_thresholds(model, coding.total(x), threshold_factor)
+    if not given:
+        max_loss = MAX_LOSS
+    return search_thresholds(model, x, coding, max_loss, spike_budget, labels, progress=progress)[0]
+
+
+def percentile_thresholds(model, x, factor=1.0):
+    """Thresholds in proportion to each layer's percentile of its activations.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+    x : (n_samples, ...) array
+        What arrives in all of calibration samples: ``coding.total(samples)``.
+    factor : float
+
+    Returns
+    -------
+    dict of str to float
+
+    Raises
+    ------
+    ConversionError
+        For a factor that is not above zero, and a layer that is never active.
+    """
+    if not 0 < factor < np.inf:
+        raise ConversionError(
+            f"threshold_factor is {factor}: give a finite number above zero, such as 0.1"
+        )
+    scales = activation_scales(model, layers_to_spike(model), x, PERCENTILE)
+    return {name: factor * scale for name, scale in scales.items()}
+
+
+def search_thresholds(
+    model, x, coding, max_loss=None, spike_budget=None, labels=None, ratios=None, progress=None
+):
+    """Search one factor on all thresholds, on calibration samples.
+
+    From coarse to fine, until the loss is small enough or the spikes are too many; then the last
+    step is halved a few times. Memory does not grow with the samples.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        With ReLUs as layers of their own.
+    x : (n_samples, ...) array
+    coding : DelayCoding or CurrentCoding
+    max_loss : float, optional
+        The coarsest thresholds are wanted that lose at most so many points: see `Trial`.
+    spike_budget : float, optional
+        Or the finest ones with at most so many spikes per neuron and sample.
+    labels : (n_samples,) int array, optional
+    ratios : dict of str to float, optional
+        Thresholds in proportion to which all are chosen; by default `percentile_thresholds`.
+    progress : bool, optional
+
+    Returns
+    -------
+    thresholds : dict of str to float
+    trials : list of Trial
+        In the order tried.
+
+    Raises
+    ------
+    ConversionError
+        If no threshold fulfils the wish, with what is possible.
+    DataError
+        For labels that do not fit the samples.
+    """
+    if (max_loss is None) == (spike_budget is None):
+        raise ConversionError(
+            f"max_loss is {max_loss} and spike_budget {spike_budget}: give one of the two"
+        )
+    if spike_budget is not None and not spike_budget > 0:
+        raise ConversionError(f"spike_budget is {spike_budget}: give a number above zero")
+    ratios = percentile_thresholds(model, coding.total(x)) if ratios is None else ratios
+    right, reached = _right_answers(model, x, labels)
+    accumulator = Accumulator(use_sigma_delta(model, ratios))
+    n_neurons = sum(accumulator.neurons.values())
+    trials = []
+
+    def loss(logits):
+        return 100 * (reached - float((logits.argmax(axis=1) == right).mean()))
+
+    def fine(exponent):
+        rest = accumulator.rest(x, coding, factor=2.0**exponent)
+        spikes = sum(int(each.sum()) for each in rest.spikes.values()) / n_neurons / len(x)
+        trials.append(Trial(2.0**exponent, loss(rest.logits), spikes, rest.n_steps))
+        return trials[-1].spikes > spike_budget if max_loss is None else trials[-1].loss <= max_loss
+
+    chosen = _walk(fine, max_loss is None)
+    if chosen is None and max_loss is not None:
+        raise ConversionError(
+            f"max_loss is {max_loss}, the least that was found is "
+            f"{min(trial.loss for trial in trials):.3g} points; the input as it arrives, "
+            f"{coding}, loses {loss(predict(model, coding.total(x))):.3g} by itself: give another "
+            "coding, such as 'current', or a larger max_loss"
+        )
+    if chosen is None:
+        raise ConversionError(
+            f"spike_budget is {spike_budget}, but with the coarsest thresholds that were tried "
+            f"{trials[0].spikes:.3g} spikes per neuron are left: give a larger budget"
+        )
+    return {name: 2.0**chosen * ratio for name, ratio in ratios.items()}, trials
+
+
+def _right_answers(model, x, labels):
+    """What samples are to be taken for, and the share of which the Keras model takes for that."""
+    winners = predict(model, x).argmax(axis=1)
+    if labels is None:
+        return winners, 1.0
+    labels = np.asarray(labels)
+    if labels.shape != (len(x),):
+        raise DataError(
+            f"labels have shape {labels.shape} for {len(x)} calibration samples: give one integer "
+            "label for each"
+        )
+    return labels, float((winners == labels).mean())
+
+
+def _walk(fine, coarser):
+    """The exponent beside the border between coarse and fine, or None if that side was not met.
+
+    ``fine`` tells for an exponent; ``coarser`` whether the coarse side of the border is wanted.
+    """
+    last, exponent = None, COARSEST
+    while not fine(exponent):
+        last, exponent = exponent, exponent - STEP
+        if exponent < FINEST:
+            return last if coarser else None
+    if last is None:
+        return None if coarser else exponent
+    for _ in range(HALVINGS):
+        middle = (last + exponent) / 2
+        if fine(middle):
+            exponent = middle
+        else:
+            last = middle
+    return last if coarser else exponent
