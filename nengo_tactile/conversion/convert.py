@@ -9,7 +9,7 @@ from nengo_tactile.conversion.compensation import search_compensation
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
 from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.input_range import range_of
-from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.network import SpikingNetwork, check_discard
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.options import OPTIONS, kind_of_neurons, refuse_others
 from nengo_tactile.conversion.passes import (
@@ -50,6 +50,7 @@ def convert(
     reset="subtract",
     calibrate=None,
     compensation=None,
+    discard=None,
     threshold=None,
     threshold_factor=None,
     max_loss=None,
@@ -102,6 +103,10 @@ def convert(
     compensation : {None, "network", "layer"}
         "if": search factors on the weights that make up for late spikes (see
         `compensation.search_compensation`).
+    discard : float
+        "lif", "if": share of the steps so far that the read-out leaves out, because deep layers
+        have not settled yet; by default 0.5 and 0. With few steps and many layers 0.5 or more is
+        better for "if" too.
     threshold : float or dict of str to float
         "sigma-delta": step of the quantisation, of all layers or by the layer's name. This or one
         of the next three decides the thresholds; without them ``max_loss`` is 1.
@@ -153,6 +158,8 @@ def convert(
     kinds = {type(layer).__name__ for layer in linear.layers}
     kind = kind_of_neurons(model, neuron, kinds)
     refuse_others(kind, given)
+    if discard is not None:
+        check_discard(discard)
     if calibration is None and kind != "sigma-delta":
         raise ConversionError(
             f"neuron is {kind!r}, which needs calibration data: give a few hundred samples from "
@@ -185,7 +192,10 @@ def convert(
             linear = normalise(linear, scales, shortcut_normalisation)
             linear = use_if(linear, start=start, reset=reset)
         ann = _correct(linear, calibration, n_steps, calibrate, compensation, progress)
-        return _on_chip_if_alone(SpikingNetwork(ann, synapse=None, discard=0.0, **settings))
+        settings["discard"] = 0.0 if discard is None else discard
+        return _on_chip_if_alone(SpikingNetwork(ann, synapse=None, **settings))
+    if discard is not None:
+        settings["discard"] = discard
     if "RateLIF" in kinds:
         ann = with_smoothing(linear, 0.0)  # it was for training
     else:

@@ -16,6 +16,18 @@ from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage
 
 
+def check_discard(value):
+    """Refuse what is no share of the steps that a read-out can leave out.
+
+    Raises
+    ------
+    ConversionError
+        If it is not from 0 to below 1.
+    """
+    if not 0 <= value < 1:
+        raise ConversionError(f"discard is {value}: choose a share from 0 to below 1")
+
+
 @dataclasses.dataclass(frozen=True)
 class SpikingNetwork:
     """A spiking network and all that is needed to run it again.
@@ -91,8 +103,7 @@ class SpikingNetwork:
                 f"min_voltage is {self.min_voltage} and initial_voltage {self.initial_voltage}: "
                 "wanted min_voltage <= 0 and min_voltage <= initial_voltage < 1 (the threshold)"
             )
-        if not 0 <= self.discard < 1:
-            raise ConversionError(f"discard is {self.discard}: choose a share from 0 to below 1")
+        check_discard(self.discard)
         self._check_coding()
         if self.first_layer not in ("host", "chip"):
             raise ConversionError(f"first_layer is {self.first_layer!r}: choose 'host' or 'chip'")

@@ -16,6 +16,7 @@ OPTIONS = {
     "reset": ("subtract", ("if",)),
     "calibrate": (None, ("if",)),
     "compensation": (None, ("if",)),
+    "discard": (None, ("lif", "if")),
     "threshold": (None, ("sigma-delta",)),
     "threshold_factor": (None, ("sigma-delta",)),
     "max_loss": (None, ("sigma-delta",)),

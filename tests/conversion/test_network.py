@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nengo_tactile
-from nengo_tactile import stack
+from nengo_tactile import engines, stack
 from nengo_tactile.ann.lif import linear_parameters
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import SpikingNetwork, check, convert
@@ -378,3 +378,22 @@ def test_with_rates_scales_what_calibration_added(x):
     np.testing.assert_array_equal(slow.start, stage.start)
     with pytest.raises(ConversionError, match="above zero"):
         network.with_rates(0)
+
+
+def test_the_read_out_leaves_out_a_share_of_the_steps(model, x):
+    """Of 40 steps the mean of the last 10, from the means over all 40 and over the first 30."""
+    whole = convert(model, x, "if", n_steps=40)
+    late = convert(model, x, "if", n_steps=40, discard=0.75)
+    means = engines.run(whole, x, 40, progress=False).outputs
+    wanted = (40 * means[:, 39] - 30 * means[:, 29]) / 10
+    found = engines.run(late, x, 40, progress=False).outputs[:, -1]
+    np.testing.assert_allclose(found, wanted, atol=1e-4 * np.abs(wanted).max())
+    assert whole.discard == 0
+    assert convert(model, x, max_rate=200.0, synapse=0.005, discard=0.25).discard == 0.25
+
+
+def test_a_read_out_that_leaves_out_everything_is_refused(model, x):
+    with pytest.raises(ConversionError, match="discard is 1: choose a share from 0 to below 1"):
+        convert(model, x, "if", discard=1)
+    with pytest.raises(ConversionError, match=r"discard is 0\.5, which only neuron='lif' or 'if'"):
+        convert(model, x, "sigma-delta", threshold=1.0, discard=0.5)
