@@ -4,8 +4,9 @@ Integrate-and-fire networks run step by step, sigma-delta networks spike by spik
 """
 
 from nengo_tactile.engines.event import asynchronous, clocked
+from nengo_tactile.engines.event.streams import run_streams
 
-__all__ = ["run", "stream"]
+__all__ = ["run", "run_streams", "stream"]
 
 
 def run(network, x, n_steps, **options):

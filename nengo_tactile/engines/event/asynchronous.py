@@ -19,7 +19,7 @@ import numpy as np
 
 from nengo_tactile.engines.event.arrivals import arrivals_of
 from nengo_tactile.engines.event.clocked import PARTS, checked_counts
-from nengo_tactile.engines.event.queue_kernel import DONE, FULL_QUEUE, simulate
+from nengo_tactile.engines.event.queue_kernel import DONE, FULL_QUEUE, ROWS, simulate
 from nengo_tactile.engines.event.queue_plan import measured_of, memory_of, queue_plan
 from nengo_tactile.engines.event.trace import SpikeRecording, Trace
 from nengo_tactile.engines.nengo_dl import batch_size_for
@@ -147,7 +147,7 @@ class Asynchronous:
                 MOST_SPIKES, np.empty((room, 1 + 2 * n_rows), np.int64),
                 np.empty((room, 1 + n_outputs)),
             )  # fmt: skip
-            rows = [array[: memory.cursor[2]] for array in rows]
+            rows = [array[: memory.cursor[ROWS]] for array in rows]
             free.append(memory)
             if result != DONE:
                 raise self._restless(result, stage)

@@ -131,12 +131,12 @@ def spread(
                                     mark(marks, low, high, target, stage.marks, first + j)
                     else:
                         add_row(potentials, above, below, weights, i, a, n, value)
-                        if kind == RELAY:
-                            for j in range(n):
+                        for j in range(n):
+                            if kind == RELAY:
                                 mark(marks, low, high, target, stage.marks, first + j)
-                        else:  # the read-out only notes that it changed
-                            put(low, target, 0)
-                            put(high, target, 0)
+                            elif at(weights, a + j) != 0:  # the read-out only notes that it changed
+                                put(low, target, 0)
+                                put(high, target, 0)
                     run += 1
         if place == last_relay:
             break
@@ -409,6 +409,7 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
                 unit = np.int64(arrivals.unit[sample, place])
                 memory.senders[place] = unit
                 memory.values[place] = arrivals.value[sample, place]
+                measured.counts[sample, source.unit + unit] += 1
                 memory.spent[0, source.row] += 1
                 memory.spent[1, source.row] += plan.fan_out[source.unit + unit]
             spread(
