@@ -1,23 +1,25 @@
 """The event engine against plain Keras forward passes and NengoDL, measured in one run.
 
-For a ResNet-20 and the sigma-delta paper's MNIST network, with random weights: T forward passes of
-the Keras model, the NengoDL engine and the event engine for T steps. The candidates take turns, so
-that other load meets all of them; ratios are taken within each turn. Beside the time that passes
-stands the processors' time, on which other load has less influence::
-
-    python benchmarks/event_speed.py --out event_speed.json
-
+Clocked mode: for the trained ResNet-20 and the sigma-delta paper's MNIST network (random weights),
+T forward passes of the Keras model, the NengoDL engine and the event engine for T steps. The
+candidates take turns, so that other load meets all of them; ratios are taken within each turn.
+Beside the time that passes stands the processors' time, on which other load has less influence.
 Then what a step costs by the density of spikes, in a chain of convolutions whose neurons all fire
 at a chosen rate, as a table and as event_density.png.
+
+Asynchronous mode: the MNIST test images through the same network with sigma-delta neurons, at the
+paper's number of spikes. Last, how much memory both modes take by the number of steps::
+
+    python benchmarks/event_speed.py --data-dir DATA --out event_speed.json
 """
 
 import argparse
 import os
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
-import resnet_speed
 import turns
 from rich.console import Console
 from rich.table import Table
@@ -27,10 +29,22 @@ from nengo_tactile.analysis import style
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.notation import build
 from nengo_tactile.conversion import SpikingNetwork, convert
+from nengo_tactile.datasets import open_dataset
+from nengo_tactile.datasets.images import images_of
+from nengo_tactile.engines.event import asynchronous
+from nengo_tactile.engines.event.arrivals import arrivals_of
+from nengo_tactile.engines.event.asynchronous import Asynchronous
 from nengo_tactile.engines.event.clocked import Clocked
 from nengo_tactile.files import atomic_write, write_json
+from nengo_tactile.reproduce.networks import read_weights
 
-DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+PARTS = ("speed", "density", "asynchronous", "memory")
+WEIGHTS = Path(__file__).parents[1] / "models" / "weights" / "cifar10-resnet20.npz"
+DENSITIES = (0.02, 0.05, 0.1, 0.2)
+#: Sigma-delta paper, Table I: spikes per neuron and image at threshold 1.
+SPIKES_PER_NEURON = 0.25
+#: Steps at which memory is measured.
+LENGTHS = (64, 256, 1024)
 MNIST = "28x28-16C5-2MP2-8C5-2MP2-256FC-10o"
 PROCESSORS = len(os.sched_getaffinity(0))
 
@@ -40,14 +54,21 @@ def both_clocks():
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def networks(n_steps, batch):
+def networks(n_steps, batch, data_dir):
     """{name: (Keras model, spiking network, samples)}."""
-    model, images = resnet_speed.network(20)
+    model = read_weights(WEIGHTS)
+    images = images_of(open_dataset("cifar10", split="train", data_dir=data_dir))[:512]
     spiking = convert(model, images, neuron="if", n_steps=n_steps)
     yield "ResNet-20", model, spiking, images[:batch].astype(np.float32)
     model = build(MNIST, seed=0)
-    images = np.random.default_rng(0).random((512, 28, 28, 1), dtype=np.float32)
+    images = digits(data_dir)[:512]
     yield MNIST, model, convert(model, images, neuron="if", n_steps=n_steps), images[:batch]
+
+
+def digits(data_dir):
+    """The MNIST test images, between 0 and 1."""
+    images = images_of(open_dataset("mnist", split="test", data_dir=data_dir))
+    return images.astype(np.float32) / 255
 
 
 def chain(density, shape=(16, 16, 32), depth=3, seed=0):
@@ -183,25 +204,110 @@ def density_plot(rows):
     )
 
 
+def asynchronous_row(data_dir, n_images):
+    """All images once, spike by spike."""
+    x = digits(data_dir)[:n_images]
+    network = convert(
+        build(MNIST, seed=0), x[:256], neuron="sigma-delta", spike_budget=SPIKES_PER_NEURON
+    )
+    asynchronous.run(network, x[:2], network.n_steps, progress=False)  # compiles
+    start = both_clocks()
+    spikes = synops = 0
+    for recording in asynchronous.stream(network, x, network.n_steps, progress=False):
+        layers = [s.name for s in network.stages if s.kind == "neurons"]
+        spikes += sum(int(recording.spike_counts[name].sum()) for name in layers)
+        synops += sum(int(values.sum()) for values in recording.synops.values())
+    seconds = both_clocks() - start
+    neurons = sum(stage.n_neurons for stage in network.stages if stage.kind == "neurons")
+    return {
+        "images": len(x),
+        "seconds": float(seconds[0]),
+        "processor_seconds": float(seconds[1]),
+        "spikes_per_neuron": spikes / neurons / len(x),
+        "synops_per_image": synops / len(x),
+    }
+
+
+def asynchronous_table(row):
+    """Images a second of the asynchronous mode."""
+    title = f"{row['images']} MNIST images spike by spike, {PROCESSORS} processors"
+    table = Table(title=title, title_justify="left")
+    values = {
+        "seconds": f"{row['seconds']:.1f}",
+        "images/s": f"{row['images'] / row['seconds']:.0f}",
+        "processors' ms an image": f"{1e3 * row['processor_seconds'] / row['images']:.2f}",
+        "spikes per neuron": f"{row['spikes_per_neuron']:.2f}",
+        "operations an image": f"{row['synops_per_image'] / 1e3:.0f} k",
+    }
+    for name in values:
+        table.add_column(name)
+    table.add_row(*values.values())
+    return table
+
+
+def memory_rows(data_dir, batch):
+    """Peak memory of both modes by the number of steps, and what the recording holds of it."""
+    x = digits(data_dir)[:batch]
+    model = build(MNIST, seed=0)
+    fire = convert(model, x, neuron="if", n_steps=LENGTHS[0])
+    change = convert(model, x, neuron="sigma-delta", threshold_factor=0.25)
+    clocked, queue = Clocked(fire, PROCESSORS), Asynchronous(change, PROCESSORS)
+    arrivals = arrivals_of(change.coding, x)
+    works = {
+        "clocked": lambda n_steps: clocked.record(x, n_steps),
+        "asynchronous": lambda n_steps: queue.record(arrivals, n_steps),
+    }
+    rows = []
+    for name, work in works.items():
+        work(1)
+        for n_steps in LENGTHS:
+            tracemalloc.start()
+            recording = work(n_steps)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            held = recording.outputs.nbytes + sum(
+                array.nbytes
+                for part in ("spike_counts", "spikes_over_time", "synops_over_time")
+                for array in getattr(recording, part).values()
+            )
+            rows.append({"mode": name, "n_steps": n_steps, "peak": peak, "recording": held})
+    return rows
+
+
+def memory_table(rows, batch):
+    """Peaks in MiB."""
+    title = f"Peak memory of a minibatch of {batch} MNIST images, in MiB"
+    table = Table(title=title, title_justify="left")
+    for column in ("mode", "steps", "peak", "of it the recording"):
+        table.add_column(column)
+    for row in rows:
+        held, peak = (f"{row[key] / 2**20:.2f}" for key in ("recording", "peak"))
+        table.add_row(row["mode"], f"{row['n_steps']}", peak, held)
+    return table
+
+
 def main():
     """Measure, print tables, write JSON and the plot."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=50)
     parser.add_argument("--steps", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--only", choices=("speed", "density"))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--images", type=int, default=10_000, help="asynchronous: MNIST images")
+    parser.add_argument("--data-dir", help="folder of CIFAR-10 and MNIST")
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--plot", default=str(Path(__file__).with_name("event_density.png")))
     parser.add_argument("--out", help="JSON file")
     options = parser.parse_args()
+    parts = (options.only,) if options.only else PARTS
     stack.nengo_dl()
     results, console = {}, Console(width=140)
-    if options.only != "density":
+    if "speed" in parts:
         results["speed"] = []
-        for name, model, network, x in networks(options.steps, options.batch):
+        for name, model, network, x in networks(options.steps, options.batch, options.data_dir):
             row = measured(model, network, x, options.steps, options.repeats)
             results["speed"].append({"network": name, **row})
         console.print(speed_table(results["speed"], options))
-    if options.only != "speed":
+    if "density" in parts:
         results["density"] = []
         for density in DENSITIES:
             network, x = chain(density)
@@ -210,6 +316,12 @@ def main():
         console.print(density_table(results["density"], options))
         with atomic_write(options.plot, "wb") as file:
             file.write(style.png(density_plot(results["density"])))
+    if "asynchronous" in parts:
+        results["asynchronous"] = asynchronous_row(options.data_dir, options.images)
+        console.print(asynchronous_table(results["asynchronous"]))
+    if "memory" in parts:
+        results["memory"] = memory_rows(options.data_dir, options.batch)
+        console.print(memory_table(results["memory"], options.batch))
     if options.out:
         about = {"n_samples": options.batch, "n_steps": options.steps, "processors": PROCESSORS}
         write_json(options.out, {**about, **turns.machine(), **results})
