@@ -101,7 +101,7 @@ def data(
 @app.command()
 def train(
     network: Annotated[
-        str, typer.Argument(help='For example "10x10-6c4-24c3-10o", "resnet20" or "plain20".')
+        str, typer.Argument(help='For example "10x10-6c4-24c3-10o", "resnet20" or "deltacnn".')
     ],
     out: Annotated[Path, typer.Option(help="Model file to write: .keras, .h5, .npz (arrays).")],
     task: Task = "eskin",
@@ -333,6 +333,26 @@ def reproduce_spiking_resnet(
     results = spiking_resnet.run(plan, out, data_dir, say=say)
     for table in resnet_pages.terminal_tables(results):
         _show(table)
+
+
+@reproduce_app.command("sigma-delta")
+def reproduce_sigma_delta(
+    settings: Annotated[
+        str | None, typer.Option(help="threshold-1,rate-25,... (default: all).")
+    ] = None,
+    samples: Samples = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
+    ] = None,
+    out: Out = Path("nengo-tactile-out/sigma-delta"),
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Table I and Figures 2 to 4 of the sigma-delta paper; an interrupted run goes on."""
+    from nengo_tactile.reproduce import delta_pages, delta_plan, sigma_delta
+
+    plan = delta_plan.make_plan(settings, n_samples=samples, weights=weights, seed=seed)
+    _show(delta_pages.terminal_table(sigma_delta.run(plan, out, data_dir, say=say)))
 
 
 def _version(value: bool):

@@ -60,6 +60,8 @@ PAPER_RESNET = Recipe("sgd", 113, 128, 0.1, "steps", 0.0, 1e-4)
 MODERN_RESNET = Recipe("sgd", 60, 128, 0.1, "restart", 0.0, 5e-4)
 #: For ResNet-8 on MNIST, with images shifted by up to 2 pixels: see `augment.cropped_epochs`.
 MNIST_RESNET = Recipe("sgd", 14, 128, 0.1, "cosine", 0.0, 5e-4)
+#: For the sigma-delta paper's network on MNIST: see `digits`.
+DIGITS = Recipe("adam", 10, 100, 2e-3, "cosine", 0.0, 1e-5)
 #: For a trained network whose activations were quantised: see `conversion.quantise.fine_tune`.
 FINE_TUNE = Recipe("sgd", 8, 128, 0.02, "cosine", 0.0, 5e-4)
 RECIPES = {
@@ -68,6 +70,7 @@ RECIPES = {
     "paper-resnet": PAPER_RESNET,
     "modern-resnet": MODERN_RESNET,
     "mnist-resnet": MNIST_RESNET,
+    "digits": DIGITS,
 }
 
 #: Spiking ResNet paper, section 4: 3 of 113 epochs at a tenth of the learning rate, divided by 10
@@ -134,6 +137,7 @@ def train(
     Parameters
     ----------
     model : tf.keras.Model
+        Penalties of its layers, such as ActivityRegularization, are added to the loss.
     data : (x, y) or callable
         Arrays, or a function ``epoch -> (x, y)`` that returns each epoch's samples (for
         augmentation or fresh simulations); it must depend on the epoch alone. Only minibatches
@@ -305,6 +309,8 @@ def _train_step(tf, model, optimizer, recipe, n_classes):
             penalised = loss
             if recipe.weight_decay:
                 penalised += recipe.weight_decay * tf.add_n([tf.nn.l2_loss(k) for k in kernels])
+            if model.losses:
+                penalised += tf.add_n(model.losses)
         gradients = tape.gradient(penalised, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables))
         hits = tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == y, tf.int32))

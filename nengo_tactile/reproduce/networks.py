@@ -1,9 +1,9 @@
 """Residual and plain networks by name, and their trained weights as files of plain arrays.
 
-A weights file holds the arrays of `nengo_tactile.ann.arrays`, and what the network's shape and
-input need besides: ``input/shape``, ``input/scale`` and ``input/offset`` (of its Rescaling),
-``input/shortcuts`` (1, or 0 for plain networks) and ``input/levels`` (of ClipFloor activations,
-0 with ReLU).
+And the sigma-delta paper's network, whose file holds the arrays of `nengo_tactile.ann.arrays`
+alone. Otherwise a weights file holds these, and what the network's shape and input need besides:
+``input/shape``, ``input/scale`` and ``input/offset`` (of its Rescaling), ``input/shortcuts`` (1,
+or 0 for plain networks) and ``input/levels`` (of ClipFloor activations, 0 with ReLU).
 """
 
 import contextlib
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import files
-from nengo_tactile.ann import residual
-from nengo_tactile.ann.arrays import load_arrays
+from nengo_tactile.ann import digits, residual
+from nengo_tactile.ann.arrays import load_arrays, save_arrays
 from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
@@ -31,6 +31,11 @@ _EXTRAS = ("shape", "scale", "offset", "shortcuts", "levels")
 def is_residual(name):
     """Whether it is the name of a residual or plain network, such as "resnet20"."""
     return _NAME.fullmatch(str(name)) is not None
+
+
+def has_arrays(name):
+    """Whether weights of the network of that name are written as plain arrays."""
+    return is_residual(name) or name == digits.NAME
 
 
 def network_named(name, shape, n_classes, rescale, seed=0, widths=residual.WIDTHS):
@@ -76,6 +81,9 @@ def write_weights(model, path):
     ModelFileError
         For other models, which such a file does not describe.
     """
+    if model.name == digits.NAME:
+        save_arrays(model, path)
+        return
     kinds = [type(layer).__name__ for layer in model.layers]
     arrays = {
         f"{layer.name}/{weight.name.split(':')[0].split('/')[-1]}": weight.numpy()
@@ -142,6 +150,8 @@ def read_weights(path):
 
 def _model(path, arrays):
     """The network whose sizes are those of its arrays."""
+    if "conv1/kernel" in arrays:
+        return _digits(path, arrays)
     missing = [f"input/{name}" for name in _EXTRAS if f"input/{name}" not in arrays]
     if missing:
         raise ModelFileError(
@@ -175,6 +185,15 @@ def _model(path, arrays):
         model = use_clip_floor(model, dict.fromkeys(spiking_layers(model), 1.0), levels)
     try:
         load_arrays(model, weights)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    return model
+
+
+def _digits(path, arrays):
+    model = digits.digits_cnn()
+    try:
+        load_arrays(model, arrays)
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
     return model

@@ -3,15 +3,17 @@
 import dataclasses
 from pathlib import Path
 
-from nengo_tactile import files
-from nengo_tactile.ann import build, training
+from nengo_tactile import files, stack
+from nengo_tactile.ann import build, digits, training
 from nengo_tactile.ann.clip_floor import LEVELS
 from nengo_tactile.ann.notation import notation_for, parse
 from nengo_tactile.ann.residual import standardise
 from nengo_tactile.conversion.quantise import fine_tune
 from nengo_tactile.errors import DataError, ModelFileError, NotationError
+from nengo_tactile.events.encoders import SILENT_UP_TO
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.networks import (
+    has_arrays,
     is_residual,
     network_named,
     read_weights,
@@ -45,7 +47,7 @@ def train_model(
     ----------
     network : str
         Papers' notation, with the task's image as its input; or "resnet20", "plain20" and so
-        on, which begin with feature standardisation.
+        on, which begin with feature standardisation; or "deltacnn", the sigma-delta paper's.
     out : path
         .keras, .h5, or .npz (plain arrays, see `nengo_tactile.reproduce.networks`).
     task_name : str
@@ -81,8 +83,13 @@ def train_model(
     x, y = images(task, dataset, progress=progress)
     test = images(task, open_task(task, "test", data_dir), progress=progress)
     data = (x, y) if name == "paper" else epochs_of(task, x, y, seed)
+    if network == digits.NAME:
+        data = digits.bit_epochs(x, y, seed, SILENT_UP_TO)
     if start is None:
-        if is_residual(network):
+        if network == digits.NAME:
+            stack.tensorflow().keras.utils.set_random_seed(seed)  # of dropout and noise
+            model = digits.digits_cnn(seed, noisy=True)
+        elif is_residual(network):
             rescale = standardise(x)
             model = network_named(network, task.shape, len(dataset.classes), rescale, seed)
         else:
@@ -96,6 +103,8 @@ def train_model(
             progress=progress,
             description=f"training {network}",
         )
+        if network == digits.NAME:
+            model = digits.without_noise(model)
     else:
         say(f"{tune_from}: {training.accuracy(start, *test):.4f} before fine-tuning")
         model, _ = fine_tune(
@@ -118,12 +127,13 @@ def train_model(
 
 def _check(network, out, task, task_name, tune_from, levels):
     """Refuse what cannot be trained or written, before any work."""
-    residual = is_residual(network)
+    residual, has_file = is_residual(network), has_arrays(network)
     if out.suffix not in (".keras", ".h5", ".npz"):
         raise DataError(f"{out}: the model file must end in .keras, .h5 or .npz")
-    if out.suffix == ".npz" and not residual:
+    if out.suffix == ".npz" and not has_file:
         raise DataError(
-            f"{out}: .npz is for residual and plain networks (resnet20, plain20): choose .keras"
+            f"{out}: .npz is for residual and plain networks (resnet20, plain20) and "
+            f"{digits.NAME}: choose .keras"
         )
     if tune_from is not None and not residual:
         raise DataError(f"network {network!r}: fine-tuning takes residual and plain networks")
@@ -133,6 +143,12 @@ def _check(network, out, task, task_name, tune_from, levels):
             "(--fine-tune)"
         )
     if residual:
+        return
+    if network == digits.NAME:
+        if task_name != "mnist":
+            raise NotationError(
+                f"network {network!r} takes MNIST images, not {task_name}: give --task mnist"
+            )
         return
     shape, _ = parse(network)
     if shape != task.shape:
@@ -148,6 +164,8 @@ def _recipe(network, task, name, epochs, mixed_precision, tune_from):
         name = "modern"
         if tune_from is not None:
             name = "fine-tune"
+        elif network == digits.NAME:
+            name = "digits"
         elif is_residual(network):
             name = "mnist-resnet" if task.dataset == "mnist" else "modern-resnet"
     if name not in RECIPES:

@@ -95,6 +95,25 @@ def test_fine_tuning(folder, small, tmp_path):
         trained(folder, tmp_path / "x.npz", "plain8", tune_from=start)
 
 
+def test_the_sigma_delta_papers_network(folder, tmp_path, monkeypatch):
+    """Trained with noise, written without it, and read again."""
+    monkeypatch.setitem(train.RECIPES, "digits", training.Recipe("adam", 1, 16, 1e-3, "constant"))
+    out = tmp_path / "mnist-deltacnn.npz"
+    lines = []
+    arguments = {"data_dir": folder, "progress": False, "say": lines.append}
+    model = train.train_model("deltacnn", out, "mnist", **arguments)
+    assert "digits recipe, 1 epochs" in lines[-1]
+    assert "SpikeNoise" not in {type(layer).__name__ for layer in model.layers}
+    x = files.read_npz(folder / "mnist.npz")["x_test"][..., None].astype(np.float32)
+    found = networks.trained("mnist-deltacnn", tmp_path)
+    np.testing.assert_array_equal(found(x), model(x))
+    again = train.train_model("deltacnn", tmp_path / "again.npz", "mnist", **arguments)
+    np.testing.assert_allclose(again(x), model(x), atol=1e-4)  # seeded, its noise too
+    files.write_npz(out, **{"conv1/kernel": np.zeros((5, 5, 1, 16))})
+    with pytest.raises(ModelFileError, match="no array 'conv1/bias'"):
+        networks.read_weights(out)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
@@ -106,6 +125,7 @@ def test_fine_tuning(folder, small, tmp_path):
         ({"network": "28x28-6c4-10o", "tune_from": "w.npz"}, DataError, "fine-tuning"),
         ({"tune_from": "missing.npz"}, ModelFileError, "missing.npz"),
         ({"network": "resnet9"}, NotationError, "depth is 9"),
+        ({"network": "deltacnn", "tune_from": "w.npz"}, DataError, "fine-tuning takes residual"),
     ],
 )
 def test_bad_input(options, error, words, folder, tmp_path, monkeypatch):
