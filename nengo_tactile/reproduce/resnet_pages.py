@@ -11,7 +11,8 @@ from nengo_tactile.reproduce.resnet_tables import TITLES, figure4_lines
 _COLUMNS = ["network", "paper", "ours", "lost, paper", "lost, ours", "steps", "test images"]
 _CAPTION = (
     "Accuracy in per cent; lost: points that the spiking network has less than its ANN on the same "
-    "images (negative: more)."
+    "images (negative: more). The read-out is the mean over all steps; the late one, over the last "
+    "half of them."
 )
 
 
@@ -85,6 +86,11 @@ def figures(results):
             ]
             for cell in cells
             if SETTINGS[cell["setting"]].n_steps is None
+        }
+        curves |= {
+            f"{SETTINGS[cell['setting']].title}, late read-out": cell["late_accuracy_over_time"]
+            for cell in cells
+            if cell["setting"] == "beta"
         }
         curves |= {
             f"{SETTINGS[cell['setting']].title} for {cell['n_steps']}": cell["accuracy_over_time"]

@@ -73,7 +73,7 @@ SETTINGS = {
     "qcfs-16": Setting("fine-tuned (QCFS)", {}, 16, True),
 }
 #: Steps of the settings for few steps.
-FEW_STEPS = (16, 32)
+FEW_STEPS = (16, 32, 64)
 
 #: Part -> what it runs. Figure 3 runs no setting: it looks at firing rates on training images.
 PARTS = {

@@ -36,8 +36,8 @@ def all_rows(plan, states):
     list of dict
         As in the results.json of st-mnist (``name``, ``paper``, ``paper_sd``, ``ours_mean``,
         ``ours_sd``, ``n_splits``, ``n_test``, ``data``), and ``table``, ``network``,
-        ``setting``, ``n_steps``, ``lost_points`` and ``paper_lost_points`` (from the ANN on the
-        same images; None for rows of ANNs).
+        ``setting``, ``late`` (read-out), ``n_steps``, ``lost_points`` and ``paper_lost_points``
+        (from the ANN on the same images; None for rows of ANNs).
     """
     makers = {
         "table1": _table1,
@@ -57,11 +57,12 @@ def all_rows(plan, states):
     return rows
 
 
-def _row(table, network, key, state, paper=None, step=None, paper_ann=None):
-    """A spiking network's row; ``key`` None for the ANN it came from."""
+def _row(table, network, key, state, paper=None, step=None, paper_ann=None, late=False):
+    """A spiking network's row; ``key`` None for the ANN it came from, ``late`` by late read-out."""
     title = "ANN" if key is None else SETTINGS[key].title
     if network.kind == "plain":  # without shortcuts there is no alpha or beta
         title = title.replace("SNN-beta", "SNN")
+    title += ", late read-out" * late
     row = {
         "table": table,
         "name": f"{network.title}, {title}",
@@ -74,6 +75,7 @@ def _row(table, network, key, state, paper=None, step=None, paper_ann=None):
         "data": TASKS[network.task].about,
         "network": network.name,
         "setting": key,
+        "late": late,
         "n_steps": None,
         "lost_points": None,
         "paper_lost_points": None,
@@ -86,7 +88,7 @@ def _row(table, network, key, state, paper=None, step=None, paper_ann=None):
     if key is None:
         return {**row, "ours_mean": state["ann_hits"] / n}
     step = state["n_steps"] if step is None else step
-    hits = state["hits"][step - 1]
+    hits = state["late_hits" if late else "hits"][step - 1]
     return {
         **row,
         "ours_mean": hits / n,
@@ -104,6 +106,7 @@ def _table1(network, states):
     return [
         _row("table1", network, None, state, ann),
         _row("table1", network, "beta", state, snn, paper_ann=ann),
+        _row("table1", network, "beta", state, snn, paper_ann=ann, late=True),
     ]
 
 
@@ -129,6 +132,8 @@ def _table2(network, states):
     ):
         state = states.get((network.name, key))
         rows.append(_row("table2", network, key, state, paper, paper_ann=ann))
+        if not key.endswith("zero"):
+            rows.append(_row("table2", network, key, state, paper, paper_ann=ann, late=True))
     return rows
 
 
@@ -175,8 +180,9 @@ def _steps(network, states):
         for key in keys:
             state = states.get((network.name, key))
             if state is not None and state["n_steps"] >= step:
-                row = _row("steps", network, key, state, step=step)
-                rows.append({**row, "name": f"{row['name']}, {step} steps"})
+                for late in (False, True):
+                    row = _row("steps", network, key, state, step=step, late=late)
+                    rows.append({**row, "name": f"{row['name']}, {step} steps"})
     return rows
 
 
@@ -235,6 +241,7 @@ def activity(states):
             "n_steps": state["n_steps"],
             "n_test": state["n_done"],
             "accuracy_over_time": [hits / state["n_done"] for hits in state["hits"]],
+            "late_accuracy_over_time": [hits / state["n_done"] for hits in state["late_hits"]],
             "ann_accuracy": state["ann_hits"] / state["n_done"],
             "converted_accuracy": state["static_hits"] / state["n_done"],
             "agreement": state["same"] / state["n_done"],

@@ -77,6 +77,18 @@ def test_model_and_card(folder, small, tmp_path):
         run_network(tmp_path / "model", tmp_path / "run", "eskin", **arguments)
 
 
+def test_late_read_out(folder, small, tmp_path):
+    arguments = {"n_steps": STEPS, "n_samples": 20, "weights": folder, "data_dir": folder}
+    arguments |= {"work": tmp_path / "work", "progress": False, "say": str}
+    residual_models.make("mnist-resnet8", tmp_path / "model", late=True, **arguments)
+    network, data = nt.load(tmp_path / "model"), resnet_cells.read_data("mnist", 0, folder)
+    assert network.discard == 0.5
+    curve = nt.run(network, data.x[:20], engine="event", progress=False).accuracy(data.y[:20])
+    assert network.card["spiking accuracy"] == curve[-1]
+    assert network.card["setting"].endswith("late read-out")
+    assert " --late " in network.card["command"]
+
+
 def test_cores_page(folder, small, tmp_path):
     page = tmp_path / "cores.md"
     report = residual_models.write_cores(

@@ -66,6 +66,8 @@ def test_a_cell_is_the_sum_of_its_parts(folder, small, tmp_path):
     in_nengo_dl = engines.run(spiking, x, STEPS, engine="nengo-dl", progress=False)
     for layer, counts in in_nengo_dl.spikes_over_time.items():  # but for rounding
         assert counts.sum() == pytest.approx(state["spikes"][layer], rel=0.01)
+    late = engines.run(dataclasses.replace(spiking, discard=0.5), x, STEPS, engine="event")
+    assert state["late_hits"] == (25 * late.accuracy(y)).round().tolist()
     ann = predict(networks.trained("cifar10-resnet6", folder), x).argmax(1)
     assert state["hits"] == (25 * recording.accuracy(y)).round().tolist()
     assert state["ann_hits"] == state["static_hits"] == int((ann == y).sum())
@@ -166,7 +168,11 @@ def test_all_parts_from_the_command_line(folder, small, tmp_path, capsys, monkey
     rows = {
         (row["table"], row["network"], row["setting"], row["n_steps"]): row
         for row in results["rows"]
+        if not row["late"]
     }
+    late = [row for row in results["rows"] if row["late"]]
+    assert {row["table"] for row in late} == {"table1", "table2", "steps"}
+    assert all("late read-out" in row["name"] for row in late)
     for row in results["rows"]:
         assert {
             "name",
