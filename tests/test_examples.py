@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import warnings
 from pathlib import Path
 
@@ -190,3 +191,27 @@ def test_pictures_are_drawn(tmp_path):
     drawn = {path.name for path in tmp_path.glob("*.png")}
     assert drawn == {path.name for path in (ROOT / "docs" / "pictures").glob("*.png")}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.glob("*.png"))
+
+
+def test_tactile_stream(tmp_path, capsys):
+    script, out = load_script("tactile_stream"), tmp_path / "stream.json"
+    sizes = ["--train", "60", "--streams", "2", "--epochs", "1"]
+    script.main(["--task", "eskin", *sizes, "--out", str(out)])
+    assert "synops as a stream" in " ".join(capsys.readouterr().out.split())
+    rows = json.loads(out.read_text("utf-8"))["rows"]
+    assert [row["frames"] for row in rows] == [20, 40, 100]
+    assert all(row["times_fewer_synops"] > 1 for row in rows)
+    assert all(row["accuracy"].keys() == {"Keras", "frame by frame", "stream"} for row in rows)
+
+
+def test_streams_hold_what_was_written_so_far():
+    events = np.zeros(3, [("x", int), ("y", int), ("t", int), ("p", int)])
+    events["x"], events["y"], events["t"] = [1, 1, 0], [2, 2, 0], [0, 900_000, 1_999_999]
+
+    class Recordings(list):
+        sensor_size = (3, 4, 2)
+
+    x, y = load_script("tactile_stream").streams_of(Recordings([(events, 7)]), [0], 4)
+    assert x.shape == (1, 4, 4, 3, 1) and y.tolist() == [7]
+    assert x[0, :, 2, 1, 0].tolist() == [0.25, 0.5, 0.5, 0.5]
+    assert x[0, :, 0, 0, 0].tolist() == [0, 0, 0, 0.25] and x.sum() == 2
