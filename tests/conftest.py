@@ -4,8 +4,13 @@ import os
 import warnings
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+
+# a busy machine is no failure
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture

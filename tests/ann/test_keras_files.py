@@ -190,7 +190,6 @@ def test_missing_and_foreign_files(tmp_path, good):
     st.floats(0, 1),
 )
 @settings(
-    deadline=None,
     max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

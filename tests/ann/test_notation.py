@@ -87,7 +87,7 @@ def test_networks_that_do_not_fit(notation, message):
 
 
 @given(st.one_of(st.text(), st.text("0123456789xcCaMPosFC-\u00d7")))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_any_text_is_read_or_refused(text):
     try:
         shape, layers = parse(text)
@@ -121,7 +121,6 @@ def _token(spec):
     st.lists(_LAYER, max_size=5),
     _NUMBER,
 )
-@settings(deadline=None)
 def test_written_notation_is_read_back(shape, layers, n_outputs):
     layers = [*layers, LayerSpec("output", n_outputs)]
     body = "-".join(map(_token, layers))

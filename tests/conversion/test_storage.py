@@ -100,7 +100,6 @@ def test_missing_and_foreign_files(saved, name):
     st.floats(0, 1.5),
 )
 @settings(
-    deadline=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

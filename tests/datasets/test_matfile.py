@@ -24,7 +24,7 @@ NUMBERS = hnp.arrays(
     st.dictionaries(st.from_regex("[a-z][a-z0-9_]{0,20}", fullmatch=True), NUMBERS),
     st.booleans(),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_numeric_variables_equal_those_of_scipy(variables, compress):
     content = mat_bytes(compress, **variables)
     found = read_mat(content, "file")

@@ -83,7 +83,7 @@ def test_contradicting_stemnist_files_are_refused(stemnist, apply, part):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_mutated_stemnist_files_are_read_or_refused(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "mutated.npz"
     np.savez(path, **stemnist_arrays(np.random.default_rng(0), per_class=1))
@@ -166,7 +166,7 @@ def nmnist_events(content):
 
 @given(st.binary(max_size=60))
 @example(b"\1\2\0\0\3" + b"\0\xf0\0\0\0" + b"\4\5\x80\0\6")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_arbitrary_nmnist_bytes_give_events_or_data_error(content):
     try:
         events = read_nmnist(content, "0/1.bin")

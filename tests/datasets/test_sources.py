@@ -76,7 +76,7 @@ def test_encrypted_and_doubled_members_are_refused(tmp_path):
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_mutated_archives_are_read_or_refused(tmp_path_factory, data):
     path = write_zip(tmp_path_factory.getbasetemp() / "mutated.zip", MEMBERS)
     content = bytearray(path.read_bytes())
@@ -124,7 +124,7 @@ def test_bad_npz_files_are_refused(content, part, tmp_path):
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_arbitrary_bytes_are_no_npz(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "arbitrary.npz"
     for prefix in (b"", b"\x93NUMPY\x01\x00", b"PK\x03\x04"):

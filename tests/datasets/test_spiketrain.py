@@ -26,7 +26,7 @@ def brute_force(matrix, layout=DEFAULT_LAYOUT):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_valid_recordings_round_trip_exactly(seed, n_events, compress):
     events = random_events(np.random.default_rng(seed), n_events)
     content = mat_bytes(compress, spiketrain=spiketrain_of(events))
@@ -34,7 +34,7 @@ def test_valid_recordings_round_trip_exactly(seed, n_events, compress):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 12))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_several_taxels_in_a_column_equal_two_loops(seed, n_columns):
     rng = np.random.default_rng(seed)
     matrix = rng.choice([-1.0, 0, 0, 0, 1], (101, n_columns))
@@ -58,14 +58,14 @@ def events_or_data_error(content):
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_arbitrary_bytes_give_events_or_data_error(content):
     events_or_data_error(content)
     events_or_data_error(VALID[:128] + content)  # behind a valid file header
 
 
 @given(st.sampled_from([VALID, PLAIN]), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_mutated_files_give_events_or_data_error(content, data):
     content = bytearray(content)
     # mostly where headers, tags, dimensions and the name lie
@@ -188,7 +188,7 @@ def test_contradicting_lookup_tables_are_refused(variables, part):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_mutated_lookup_tables_give_a_permutation_or_data_error(data):
     content = bytearray(mat_bytes(False, LUT=default_table()))
     for _ in range(data.draw(st.integers(1, 3))):

@@ -14,7 +14,7 @@ from nengo_tactile.errors import DataError
     st.floats(0.15, 0.85),
     st.integers(0, 2**32),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_sample_once_and_every_class_in_proportion(sizes, share, seed):
     labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
     train, test = split_indices(labels, share, seed)
@@ -56,7 +56,7 @@ def test_repeated_splits_do_not_depend_on_how_many_there_are():
 
 
 @given(st.integers(2, 12), st.floats(0.05, 0.95), st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_writer_is_on_both_sides(n_writers, share, seed):
     writers = np.random.default_rng(seed).integers(0, n_writers, 200)
     writers[:n_writers] = np.arange(n_writers)

@@ -84,7 +84,7 @@ GEOMETRIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(GEOMETRIES)
 def test_windows_pool_like_keras(geometry):
     from nengo_tactile.neurons.max_pool import pooling_windows
