@@ -72,6 +72,7 @@ def figures(results):
         return found
     ann = next(iter(curves.values()))["ann_accuracy"]
     changes = {key: curve for key, curve in curves.items() if SETTINGS[key].spikes_by_change}
+    curves = changes | curves  # in an order that gives a setting the same colour everywhere
 
     def lines(chosen, cost):
         return {SETTINGS[k].title: (c[cost], c["accuracy"]) for k, c in chosen.items()}
@@ -171,7 +172,9 @@ def report(results, pictures):
                 "2, with a price on each spike, and with shifted images, half of them of one "
                 "bit; the paper's with plain gradient descent. Thresholds by layer are chosen on "
                 "training images. Rate coding takes the grey image as a constant current and our "
-                "integrate-and-fire neurons; the paper used another toolbox, whose pixels spike."
+                "integrate-and-fire neurons, and what that current costs in the first layer, once, "
+                "is not among its accumulations; the paper used another toolbox, in which pixels "
+                "spike."
             )
         ],
         sections,
