@@ -64,5 +64,5 @@ def _synapse(seconds):
 
 def _cell(value):
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
