@@ -44,7 +44,7 @@ class DelayCoding:
     largest: float = 1.0
 
     kind: ClassVar[str] = "delay"
-    #: Whether input arrives as spikes, which cost operations.
+    # whether input arrives as spikes, which cost operations
     spikes: ClassVar[bool] = True
 
     def __post_init__(self):
