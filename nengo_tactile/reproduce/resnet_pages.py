@@ -90,7 +90,7 @@ def figures(results):
         curves |= {
             f"{SETTINGS[cell['setting']].title}, late read-out": cell["late_accuracy_over_time"]
             for cell in cells
-            if cell["setting"] == "beta"
+            if cell["setting"] in ("beta", "channels")
         }
         curves |= {
             f"{SETTINGS[cell['setting']].title} for {cell['n_steps']}": cell["accuracy_over_time"]

@@ -107,6 +107,10 @@ def _table1(network, states):
         _row("table1", network, None, state, ann),
         _row("table1", network, "beta", state, snn, paper_ann=ann),
         _row("table1", network, "beta", state, snn, paper_ann=ann, late=True),
+        _row(
+            *("table1", network, "channels", states.get((network.name, "channels")), snn),
+            **{"paper_ann": ann, "late": True},
+        ),
     ]
 
 
@@ -175,7 +179,7 @@ def _steps(network, states):
     rows = []
     for step in FEW_STEPS:
         # without a calibration the first steps are those of a longer run
-        keys = ["beta-zero", "beta"]
+        keys = ["beta-zero", "beta", "channels"]
         keys += [key for key, setting in SETTINGS.items() if setting.n_steps == step]
         for key in keys:
             state = states.get((network.name, key))
