@@ -8,9 +8,9 @@ import hypothesis
 import numpy as np
 import pytest
 
-# a busy machine is no failure
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
+# a busy machine is no failure, and the same commit gives the same examples
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture

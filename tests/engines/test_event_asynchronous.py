@@ -181,7 +181,7 @@ def small_networks(draw):
     return (shape[1], shape[1], shape[0]), nodes, coding
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(small_networks(), st.integers(0, 99), st.booleans())
 def test_random_networks(case, seed, settle):
     shape, nodes, coding = case
