@@ -108,13 +108,16 @@ class DelayCoding:
             Of the whole presentation; nothing arrives after the first ``self.n_steps``.
         """
         times = self.times(x).reshape(len(x), 1, -1)
-        fires = np.isfinite(times)
-        # float32 intensities that lie on a step's edge must not slip into the step before
-        share = np.where(fires, times, 0) / self.span + 1e-6
-        steps = np.minimum((share * self.n_steps).astype(np.int64), self.n_steps - 1)
+        fires, steps = np.isfinite(times), self.steps(times)
         signal = np.zeros((len(x), max(n_steps, self.n_steps), times.shape[2]), np.float32)
         np.put_along_axis(signal, steps, fires * np.float32(self.largest), axis=1)
         return signal[:, :n_steps]
+
+    def steps(self, times):
+        """Step that each time of `times` falls into, int64 array; 0 where nothing fires."""
+        # float32 intensities that lie on a step's edge must not slip into the step before
+        share = np.where(np.isfinite(times), times, 0) / self.span + 1e-6
+        return np.minimum((share * self.n_steps).astype(np.int64), self.n_steps - 1)
 
     def total(self, x):
         """What arrives in all: the image of one bit, `largest` or 0, float32."""

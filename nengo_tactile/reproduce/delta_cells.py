@@ -19,7 +19,7 @@ from nengo_tactile.engines.event import stream
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce.delta_plan import CODING, N_STEPS, NEURONS, SETTINGS, SHOWN, WEIGHTS
 from nengo_tactile.reproduce.networks import trained
-from nengo_tactile.reproduce.resnet_cells import _stored, fingerprint, read_data
+from nengo_tactile.reproduce.resnet_cells import fingerprint, read_data, stored
 from nengo_tactile.reproduce.tasks import images, open_task, task_named
 
 #: Test images that are recorded at once; a cell's file is written after each minibatch.
@@ -79,7 +79,7 @@ def run_cell(plan, key, data, folder, progress=None):
     model = trained(WEIGHTS, plan.weights)
     mark = fingerprint(model, data, {"setting": repr(setting), "seed": plan.seed})
     path = Path(folder) / "cells" / f"{key}.json"
-    state = _stored(path, mark) or {
+    state = stored(path, mark) or {
         "fingerprint": mark,
         "setting": key,
         "n_done": 0,

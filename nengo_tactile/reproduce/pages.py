@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nengo_tactile import files
 from nengo_tactile.analysis import (
     ENERGY_NOTE,
     confusion_matrix,
@@ -10,7 +11,7 @@ from nengo_tactile.analysis import (
     plots,
 )
 from nengo_tactile.engines.placement import CORE_LIMITS
-from nengo_tactile.report import Note, Picture, Section, Table
+from nengo_tactile.report import Note, Picture, Section, Table, write_report
 
 
 def input_section(task, dataset, index):
@@ -180,3 +181,19 @@ def paper_table(rows):
         ],
         "Mean accuracy (SD over the splits, or seeds of the given split).",
     )
+
+
+def write(out, pictures, report):
+    """Write pictures and report.html into a folder, each atomically.
+
+    Parameters
+    ----------
+    out : Path
+    pictures : dict of str to figure
+        By file name, without its ending.
+    report : nengo_tactile.report.Report
+    """
+    for name, figure in pictures.items():
+        with files.atomic_write(out / f"{name}.png", "wb") as file:
+            file.write(plots.png(figure))
+    write_report(out / "report.html", report)

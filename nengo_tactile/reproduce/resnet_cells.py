@@ -122,7 +122,7 @@ def run_cell(plan, network, key, data, folder, progress=None):
         settings["ann"] = fingerprint(model, data, None)
     mark = fingerprint(source, data, settings)
     path = Path(folder) / "cells" / f"{network.name}.{key}.json"
-    state = _stored(path, mark) or {
+    state = stored(path, mark) or {
         "fingerprint": mark,
         "network": network.name,
         "setting": key,
@@ -243,7 +243,7 @@ def run_rates(plan, network, data, folder, progress=None):
     settings = {"options": SETTINGS[key].options, "n_steps": n_steps, "seed": plan.seed}
     mark = fingerprint(model, data, settings)
     path = Path(folder) / "cells" / f"{network.name}.rates.json"
-    state = _stored(path, mark) or {
+    state = stored(path, mark) or {
         "fingerprint": mark,
         "network": network.name,
         "n_steps": n_steps,
@@ -266,7 +266,7 @@ def run_rates(plan, network, data, folder, progress=None):
     return state
 
 
-def _stored(path, mark):
+def stored(path, mark):
     """What a cell's file holds, None without one."""
     if not path.exists():
         return None

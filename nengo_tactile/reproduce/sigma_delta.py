@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from nengo_tactile import files
-from nengo_tactile.analysis import plots
-from nengo_tactile.report import write_report
-from nengo_tactile.reproduce import delta_pages, delta_tables
+from nengo_tactile.reproduce import delta_pages, delta_tables, pages
 from nengo_tactile.reproduce.delta_cells import first_image, read_images, run_cell
 from nengo_tactile.reproduce.delta_plan import SETTINGS, SHOWN
 
@@ -39,10 +37,7 @@ def run(plan, out="nengo-tactile-out/sigma-delta", data_dir=None, progress=None,
         files.write_json(out / "results.json", summarise(plan, states, first))
     results = summarise(plan, states, first)
     pictures = delta_pages.figures(results)
-    for name, figure in pictures.items():
-        with files.atomic_write(out / f"{name}.png", "wb") as file:
-            file.write(plots.png(figure))
-    write_report(out / "report.html", delta_pages.report(results, pictures))
+    pages.write(out, pictures, delta_pages.report(results, pictures))
     say(f"wrote {out / 'results.json'}, pictures and report.html")
     return results
 

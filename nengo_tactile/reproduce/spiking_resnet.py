@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from nengo_tactile import files
-from nengo_tactile.analysis import plots
-from nengo_tactile.report import write_report
-from nengo_tactile.reproduce import resnet_pages, resnet_tables
+from nengo_tactile.reproduce import pages, resnet_pages, resnet_tables
 from nengo_tactile.reproduce.resnet_cells import read_data, run_cell, run_rates
 from nengo_tactile.reproduce.resnet_plan import Network
 
@@ -50,10 +48,7 @@ def run(plan, out="nengo-tactile-out/spiking-resnet", data_dir=None, progress=No
     results = summarise(plan, states, rates)
     files.write_json(out / "results.json", results)
     pictures = resnet_pages.figures(results)
-    for name, figure in pictures.items():
-        with files.atomic_write(out / f"{name}.png", "wb") as file:
-            file.write(plots.png(figure))
-    write_report(out / "report.html", resnet_pages.report(results, pictures))
+    pages.write(out, pictures, resnet_pages.report(results, pictures))
     say(f"wrote {out / 'results.json'}, pictures and report.html")
     return results
 

@@ -55,9 +55,7 @@ def _spikes(coding, x, n_frames):
     times = np.take_along_axis(times, unit, axis=1)
     arrive = np.isfinite(times)
     value = np.take_along_axis(change, unit, axis=1) * float(coding.largest)
-    # as `coding.signal` divides the span
-    share = np.where(arrive, times, 0) / coding.span + 1e-6
-    step = np.minimum(share * coding.n_steps, coding.n_steps - 1).astype(np.int32)
+    step = coding.steps(times).astype(np.int32)
     return Arrivals(unit, times, value, step, arrive.sum(axis=1), 0, coding.n_steps)
 
 
