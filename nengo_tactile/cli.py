@@ -163,6 +163,9 @@ def convert(
         str, typer.Option(help="lif; if, for deep networks; sigma-delta, which sends changes.")
     ] = "lif",
     percentile: Annotated[float, typer.Option(help="Of activations, for the scales.")] = 99.9,
+    channelwise: Annotated[
+        bool, typer.Option("--channelwise", help="if: one percentile for each channel.")
+    ] = False,
     max_rate: Annotated[
         float | None, typer.Option(help="lif: hertz at the percentile (default: tuned).")
     ] = None,
@@ -174,6 +177,9 @@ def convert(
     ] = None,
     compensation: Annotated[
         str | None, typer.Option(help="if: search a factor per network or per layer.")
+    ] = None,
+    discard: Annotated[
+        float | None, typer.Option(help="Share of the steps that the read-out leaves out.")
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="sigma-delta: what a spike is worth, in all layers.")
@@ -210,9 +216,11 @@ def convert(
         data_dir,
         seed,
         neuron,
+        channelwise,
         not no_shortcut_normalisation,
         calibrate,
         compensation,
+        discard,
         threshold,
         max_loss,
         spike_budget,

@@ -17,7 +17,7 @@ NAME = "deltacnn"
 #: Largest value of a pixel.
 WHITE = 255
 #: Training images see thresholds up to this.
-COARSEST = 1.5
+COARSEST = 1.3
 #: What it becomes in the plain network: as coarse as the paper's thresholds get.
 COARSEST_AFTER = 2.0
 #: What a spike costs in training, in units of the loss.
@@ -129,7 +129,7 @@ def without_noise(noisy):
     return model
 
 
-def bit_epochs(x, y, seed, silent_up_to, share=0.5, pixels=2):
+def bit_epochs(x, y, seed, silent_up_to, share=0.8, pixels=2):
     """Make ``epoch -> (x, y)`` of shifted images, some of them of one bit.
 
     The network sees grey images as a Keras model, and black and white ones as spikes of

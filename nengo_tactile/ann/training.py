@@ -61,7 +61,7 @@ MODERN_RESNET = Recipe("sgd", 60, 128, 0.1, "restart", 0.0, 5e-4)
 #: For ResNet-8 on MNIST, with images shifted by up to 2 pixels: see `augment.cropped_epochs`.
 MNIST_RESNET = Recipe("sgd", 14, 128, 0.1, "cosine", 0.0, 5e-4)
 #: For the sigma-delta paper's network on MNIST: see `digits`.
-DIGITS = Recipe("adam", 10, 100, 2e-3, "cosine", 0.0, 1e-5)
+DIGITS = Recipe("adam", 30, 100, 2e-3, "cosine", 0.0, 1e-5)
 #: For a trained network whose activations were quantised: see `conversion.quantise.fine_tune`.
 FINE_TUNE = Recipe("sgd", 8, 128, 0.02, "cosine", 0.0, 5e-4)
 RECIPES = {

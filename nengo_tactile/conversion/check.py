@@ -12,6 +12,9 @@ from nengo_tactile.conversion.passes import check_layers, spiking_layers, use_if
 from nengo_tactile.conversion.stages import stages_of
 from nengo_tactile.errors import ConversionError, EngineError
 
+#: Kinds of neurons, and the engine that has not got them.
+_APART = (("lif", "event"), ("sigma-delta", "loihi"))
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerCheck:
@@ -85,8 +88,9 @@ class Check:
         if self.ok:
             title = f"can be converted: neurons {' or '.join(self.neurons)}, on "
             title += " and ".join(self.engines)
-            if "sigma-delta" in self.neurons and "loihi" in self.engines:
-                title += " (sigma-delta not on loihi)"
+            apart = [pair for pair in _APART if pair[0] in self.neurons and pair[1] in self.engines]
+            if apart:
+                title += f" ({', '.join(f'{neuron} not on {engine}' for neuron, engine in apart)})"
         table = Table(title=f"model '{self.model}' {title}", title_justify="left")
         for column in ("layer", "type", "becomes", "spikes", "engines", "remedy"):
             table.add_column(column, overflow="fold")
@@ -212,7 +216,7 @@ def _shapes_only(stages):
 def _off_chip(rows, problems):
     """Note what keeps the model off the chip: layers that never go there, else where they stand."""
     if not problems:
-        return [dataclasses.replace(row, engines=support.ENGINES) for row in rows]
+        return [dataclasses.replace(row, engines=_with_chip(row.engines)) for row in rows]
     never = [row.name for row in rows if "loihi" not in row.engines]
     reasons = {}
     for name, text in problems.items():
@@ -232,6 +236,11 @@ def _off_chip(rows, problems):
         )
         for row in rows
     ]
+
+
+def _with_chip(engines):
+    """The engines and loihi, in the table's order."""
+    return tuple(name for name in support.ENGINES if name in (*engines, "loihi"))
 
 
 def _blame(rows, error):

@@ -71,9 +71,10 @@ def _neurons(row):
 
 
 def _engines(row):
+    text = ", ".join(row.engines)
     if "loihi" in row.engines:
-        return ", ".join(row.engines) + (f" ({row.chip})" if row.chip else "")
-    return f"nengo-dl (for loihi: {row.chip})"
+        return text + (f" ({row.chip})" if row.chip else "")
+    return f"{text} (for loihi: {row.chip})"
 
 
 def _limits(row):

@@ -4,7 +4,8 @@ import dataclasses
 
 from nengo_tactile import stack
 
-ENGINES = ("nengo-dl", "loihi")
+#: In the order in which tables name them.
+ENGINES = ("nengo-dl", "event", "loihi")
 #: Kinds of neurons, as `convert` takes them.
 NEURONS = ("if", "lif", "sigma-delta")
 #: What messages call those that have plain ReLUs alone.
@@ -45,7 +46,7 @@ class Support:
     remedy: str = ""
 
 
-_OFF_CHIP = ("nengo-dl",)
+_OFF_CHIP = ("nengo-dl", "event")
 _CHANNELS = {
     "data_format": (("channels_last",), "transpose the images to (height, width, channels)")
 }
@@ -198,7 +199,7 @@ TABLE = {
     ),
     "ClipFloor": dataclasses.replace(_NEURONS, neurons=("if",)),
     "RateIF": dataclasses.replace(_NEURONS, neurons=("if",)),
-    "RateLIF": dataclasses.replace(_NEURONS, neurons=("lif",)),
+    "RateLIF": dataclasses.replace(_NEURONS, engines=("nengo-dl", "loihi"), neurons=("lif",)),
     "SigmaDelta": dataclasses.replace(
         _NEURONS,
         engines=_OFF_CHIP,

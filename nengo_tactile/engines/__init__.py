@@ -1,9 +1,8 @@
 """Engines: ``run(network, inputs, n_steps) -> Recording``."""
 
+from nengo_tactile.conversion.support import ENGINES
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
-
-ENGINES = ("nengo-dl", "event", "loihi")
 
 __all__ = ["ENGINES", "Recording", "run"]
 

@@ -39,9 +39,11 @@ def convert_model(
     data_dir=None,
     seed=0,
     neuron="lif",
+    channelwise=False,
     shortcut_normalisation=True,
     calibrate=None,
     compensation=None,
+    discard=None,
     threshold=None,
     max_loss=None,
     spike_budget=None,
@@ -58,8 +60,8 @@ def convert_model(
     out : path
         Folder of the spiking network.
     task_name : str
-    percentile, max_rate, n_steps, neuron, shortcut_normalisation, calibrate, compensation :
-    threshold, max_loss, spike_budget, coding :
+    percentile, max_rate, n_steps, neuron, channelwise, shortcut_normalisation, calibrate :
+    compensation, discard, threshold, max_loss, spike_budget, coding :
         See `nengo_tactile.conversion.convert.convert`.
     data_dir : path, optional
     seed : int
@@ -83,10 +85,12 @@ def convert_model(
         x,
         neuron,
         percentile=percentile,
+        channelwise=channelwise,
         max_rate=max_rate,
         shortcut_normalisation=shortcut_normalisation,
         calibrate=calibrate,
         compensation=compensation,
+        discard=discard,
         threshold=threshold,
         max_loss=max_loss,
         spike_budget=spike_budget,

@@ -66,8 +66,9 @@ def test_a_good_model(model):
     assert all(set(layer.engines) == set(ENGINES) for layer in found.layers)
     assert found.engines == ENGINES and found.neurons == NEURONS
     text = str(found)
-    assert "can be converted: neurons if or lif or sigma-delta, on nengo-dl and loihi" in text
-    assert "(sigma-delta not on loihi)" in " ".join(text.split())
+    text = " ".join(text.split())
+    engines = "on nengo-dl and event and loihi (lif not on event, sigma-delta not on loihi)"
+    assert f"can be converted: neurons if or lif or sigma-delta, {engines}" in text
     assert "into neurons" in text
     assert found.rows()[1]["name"] == "conv1" and found.rows()[1]["notes"] == {}
 
@@ -163,7 +164,7 @@ def test_what_keeps_a_model_off_the_chip(layer, words):
             layers.Dense(2),
         )
     )
-    assert found.ok and found.engines == ("nengo-dl",)
+    assert found.ok and found.engines == ("nengo-dl", "event")
     noted = {row.name: row.notes["loihi"] for row in found.layers if "loihi" in row.notes}
     assert list(noted) == ["it"] and words in noted["it"]
     assert [row.name for row in found.layers if "loihi" not in row.engines] == ["it"]

@@ -36,7 +36,8 @@ class Converted:
     network: object
     wanted: np.ndarray  # (n_samples, n_outputs)
     rates: np.ndarray
-    spiking: np.ndarray  # (n_samples, n_steps, n_outputs)
+    spiking: np.ndarray  # (n_samples, n_steps, n_outputs), of NengoDL
+    events: np.ndarray  # the same, of the event engine
 
 
 def rates_of(network, x):
@@ -57,8 +58,11 @@ def rates_of(network, x):
 def converted(group):
     model, x = layer_cases.model_of(GROUPS[group]), samples()
     network = convert(model, x, neuron="if", percentile=100)
-    spiking = nengo_tactile.run(network, x, max(STEPS)).outputs
-    return Converted(network, model(x).numpy(), rates_of(network, x[:2]), spiking)
+    spiking, events = (
+        nengo_tactile.run(network, x, max(STEPS), engine=engine).outputs
+        for engine in ("nengo-dl", "event")
+    )
+    return Converted(network, model(x).numpy(), rates_of(network, x[:2]), spiking, events)
 
 
 def outputs_of(group, name):
@@ -93,8 +97,9 @@ def test_rates_equal_keras(group, name):
 def test_spikes_converge_to_keras(group, name):
     """An error that falls as 1 / steps is 16 times smaller; measured from 7 to 40 times."""
     found, which = converted(group), outputs_of(group, name)
-    early, late = (error(found.spiking[:, n - 1, which], found.wanted[:, which]) for n in STEPS)
-    assert 0 < late < early / 5 and late < 0.03
+    for outputs in (found.spiking, found.events):
+        early, late = (error(outputs[:, n - 1, which], found.wanted[:, which]) for n in STEPS)
+        assert 0 < late < early / 5 and late < 0.03
 
 
 @pytest.mark.parametrize("group", GROUPS)

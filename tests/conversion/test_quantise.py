@@ -7,7 +7,7 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.training import FINE_TUNE, Recipe, accuracy, predict, train
-from nengo_tactile.conversion.quantise import fine_tune, use_clip_floor
+from nengo_tactile.conversion.quantise import BEGIN, fine_tune, use_clip_floor
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
 
 
@@ -114,7 +114,7 @@ def test_fine_tuning_gains_what_quantising_lost(samples, tmp_path):
     assert history.validation_accuracy[-1] == accuracy(fine, x, y)
     # the ceiling begins at the percentile of the activations and is learned
     hidden = stack.tensorflow().keras.Model(model.inputs, model.get_layer("act").output)
-    top = np.percentile(predict(hidden, x), 99.9)
+    top = np.percentile(predict(hidden, x), BEGIN)
     ceilings = [float(m.get_layer("act").ceiling) for m in (rough, fine)]
     assert ceilings[0] == pytest.approx(top, rel=0.02)
     assert ceilings[1] > 0 and abs(ceilings[1] - ceilings[0]) > 1e-3
