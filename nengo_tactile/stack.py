@@ -15,6 +15,7 @@ import importlib
 import importlib.metadata
 import logging
 import os
+import platform
 import sys
 import types
 import warnings
@@ -309,3 +310,23 @@ def versions():
             version = None
         rows.append({"name": name, "version": version, "purpose": purpose, "licence": licence})
     return rows
+
+
+def made_with(*names):
+    """Versions for a model card.
+
+    Parameters
+    ----------
+    *names : str
+        Of the stack's packages.
+
+    Returns
+    -------
+    dict
+        Of nengo-tactile, Python and these.
+    """
+    from nengo_tactile import __version__
+
+    found = {row["name"]: row["version"] for row in versions()}
+    own = {"nengo-tactile": __version__, "python": platform.python_version()}
+    return own | {name: found[name] for name in names}

@@ -5,7 +5,6 @@ after every minibatch, so that an interrupted run goes on; the converted network
 """
 
 import dataclasses
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,11 @@ from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import convert, load
 from nengo_tactile.conversion.convert import prepare
 from nengo_tactile.conversion.passes import layers_to_spike
-from nengo_tactile.engines.event import stream
 from nengo_tactile.progress import track
+from nengo_tactile.reproduce.cells import fingerprint, kept_network, recordings, stored
 from nengo_tactile.reproduce.delta_plan import CODING, N_STEPS, NEURONS, SETTINGS, SHOWN, WEIGHTS
 from nengo_tactile.reproduce.networks import trained
-from nengo_tactile.reproduce.resnet_cells import fingerprint, read_data, stored
+from nengo_tactile.reproduce.resnet_cells import read_data
 from nengo_tactile.reproduce.tasks import images, open_task, task_named
 
 #: Test images that are recorded at once; a cell's file is written after each minibatch.
@@ -93,18 +92,11 @@ def run_cell(plan, key, data, folder, progress=None):
         return state
     spiking = converted(model, key, data, mark, folder, progress)
     state["thresholds"] = thresholds_of(spiking)
-    first, began = state["n_done"], time.monotonic()
-    recordings = stream(
-        spiking, data.x[first:wanted], setting.n_steps, batch_size=MINIBATCH, progress=False
-    )
-    for start in track(starts, setting.title, progress=progress):
-        shown = slice(start, min(start + MINIBATCH, wanted))
-        recording = next(recordings)
-        state["seconds"] += time.monotonic() - began
+    for shown, recording in recordings(
+        spiking, data.x, setting.n_steps, starts, state, setting.title, progress
+    ):
         _add(state, recording, spiking, data.x[shown], data.y[shown], model)
         files.write_json(path, state)
-        began = time.monotonic()
-    recordings.close()
     return state
 
 
@@ -148,26 +140,23 @@ def _add(state, recording, spiking, x, y, model):
 
 def converted(model, key, data, mark, folder, progress=None):
     """The spiking network of a setting, from its folder if it was converted before."""
-    setting, place = SETTINGS[key], Path(folder) / "networks" / key
-    if (place / "network.json").is_file():
-        spiking = load(place)
-        if spiking.card.get("fingerprint") == mark:
-            return spiking
-    options = dict(setting.options)
-    if setting.budget is not None:
-        options["threshold"] = within_budget(model, data.calibration, setting.budget, progress)
-    spiking = convert(
-        model,
-        data.calibration,
-        n_steps=setting.n_steps,
-        classes=data.classes,
-        progress=progress,
-        **options,
-    )
-    card = {"summary": f"{WEIGHTS}, {setting.title}.", "task": "mnist", "fingerprint": mark}
-    spiking = dataclasses.replace(spiking, card=card)
-    spiking.save(place)
-    return spiking
+    setting = SETTINGS[key]
+
+    def make():
+        options = dict(setting.options)
+        if setting.budget is not None:
+            options["threshold"] = within_budget(model, data.calibration, setting.budget, progress)
+        return convert(
+            model,
+            data.calibration,
+            n_steps=setting.n_steps,
+            classes=data.classes,
+            progress=progress,
+            **options,
+        )
+
+    card = {"summary": f"{WEIGHTS}, {setting.title}.", "task": "mnist"}
+    return kept_network(Path(folder) / "networks" / key, mark, make, card)
 
 
 def within_budget(model, x, budget, progress=None):

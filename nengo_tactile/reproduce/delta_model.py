@@ -7,10 +7,9 @@ of ``nengo-tactile reproduce sigma-delta``: with its ``--out`` as ``--work`` not
 
 import argparse
 import dataclasses
-import platform
 from pathlib import Path
 
-from nengo_tactile import __version__, files, stack
+from nengo_tactile import files, stack
 from nengo_tactile.conversion import load, storage
 from nengo_tactile.reproduce.delta_cells import read_images, run_cell
 from nengo_tactile.reproduce.delta_plan import NEURONS, SETTINGS, SHOWN, WEIGHTS, make_plan
@@ -74,7 +73,6 @@ def make(
 
 def _card(setting, seed, state):
     n = state["n_done"]
-    versions = {row["name"]: row["version"] for row in stack.versions()}
     return {
         "summary": "The sigma-delta paper's network, 16C5-2MP2-8C5-2MP2-256FC-10FC, for "
         f"{TASKS['mnist'].about}: neurons that send changes of their quantised activation.",
@@ -105,11 +103,7 @@ def _card(setting, seed, state):
             "Max pooling passes on changes of the largest sum: these are listed by layer, but not "
             "counted as spikes per neuron.",
         ],
-        "made with": {
-            "nengo-tactile": __version__,
-            "python": platform.python_version(),
-            **{key: versions[key] for key in ("tensorflow", "nengo-dl", "numpy")},
-        },
+        "made with": stack.made_with("tensorflow", "nengo-dl", "numpy"),
     }
 
 

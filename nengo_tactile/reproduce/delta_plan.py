@@ -1,7 +1,7 @@
 """Sigma-delta networks (Yousefzadeh et al.): the paper's numbers, and which runs give ours.
 
-The paper's thresholds are in the unit of its own network's activations. Ours has learnt thresholds
-from 0 to 2 (`nengo_tactile.ann.digits`), so 1.0 and 2.0 are what they are called.
+The paper's thresholds are in the unit of its own network's activations. Ours are in a
+unit in which a threshold of 1.0 takes about the paper's spikes (`nengo_tactile.ann.digits`).
 """
 
 import dataclasses

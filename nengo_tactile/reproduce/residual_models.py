@@ -8,10 +8,9 @@ is run twice, and an interrupted command goes on.
 
 import argparse
 import dataclasses
-import platform
 from pathlib import Path
 
-from nengo_tactile import __version__, files, stack
+from nengo_tactile import files, stack
 from nengo_tactile.ann import training
 from nengo_tactile.conversion import load, storage
 from nengo_tactile.engines.loihi import CHIP_RATE, chip_report, chip_settings
@@ -134,7 +133,6 @@ def _on_emulator(spiking, data, n_samples, rate, seed, progress):
 
 def _card(name, network, setting, late, seed, state):
     n, n_steps, hits = state["n_done"], state["n_steps"], state["late_hits" if late else "hits"]
-    versions = {row["name"]: row["version"] for row in stack.versions()}
     kind = "A residual network" if network.kind == "resnet" else "A network without shortcuts,"
     tuned = "-qcfs" if SETTINGS[setting].tuned else ""
     training_command = train_command(name + tuned, f"models/weights/{name}{tuned}.npz")
@@ -168,11 +166,7 @@ def _card(name, network, setting, late, seed, state):
             f"{'the last half of the' if late else 'all'} steps so far.",
             "Of Loihi only nengo-loihi's emulator was tried, where this card says so.",
         ],
-        "made with": {
-            "nengo-tactile": __version__,
-            "python": platform.python_version(),
-            **{key: versions[key] for key in ("tensorflow", "nengo-dl", "numpy")},
-        },
+        "made with": stack.made_with("tensorflow", "nengo-dl", "numpy"),
     }
 
 

@@ -8,20 +8,17 @@ fires the spikes of NengoDL's and is faster.
 import dataclasses
 import functools
 import hashlib
-import json
-import time
 from pathlib import Path
 
 import numpy as np
 
 from nengo_tactile import files
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import convert, load
+from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.layerwise import simulate
-from nengo_tactile.engines.event import stream
-from nengo_tactile.errors import ModelFileError
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce import paths
+from nengo_tactile.reproduce.cells import fingerprint, kept_network, recordings, stored
 from nengo_tactile.reproduce.networks import trained
 from nengo_tactile.reproduce.resnet_plan import SETTINGS
 from nengo_tactile.reproduce.tasks import images, open_task, task_named
@@ -83,15 +80,6 @@ def read_data(task_name, seed=0, data_dir=None):
     )
 
 
-def fingerprint(model, data, settings):
-    """What a cell's file must agree with: weights, images and settings, as a digest."""
-    digest = hashlib.sha256(json.dumps([model.to_json(), settings]).encode())
-    for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight).data)
-    digest.update(data.mark.encode())
-    return digest.hexdigest()[:16]
-
-
 def run_cell(plan, network, key, data, folder, progress=None):
     """Show test images to a converted network, those that were not shown yet.
 
@@ -140,16 +128,10 @@ def run_cell(plan, network, key, data, folder, progress=None):
         return state
     spiking = _converted(source, network, key, n_steps, data, mark, folder, progress)
     state["factors"] = factors(spiking.ann)
-    first, began = state["n_done"], time.monotonic()
-    recordings = stream(spiking, data.x[first:wanted], n_steps, MINIBATCH, progress=False)
-    for start in track(starts, f"{network.title}, {setting.title}", progress=progress):
-        stop = min(start + MINIBATCH, wanted)
-        recording = next(recordings)
-        state["seconds"] += time.monotonic() - began
-        _add(state, recording, data.x[start:stop], data.y[start:stop], model, source)
+    title = f"{network.title}, {setting.title}"
+    for shown, recording in recordings(spiking, data.x, n_steps, starts, state, title, progress):
+        _add(state, recording, data.x[shown], data.y[shown], model, source)
         files.write_json(path, state)
-        began = time.monotonic()
-    recordings.close()
     return state
 
 
@@ -203,27 +185,21 @@ def factors(model):
 def _converted(model, network, key, n_steps, data, mark, folder, progress):
     """The spiking network, from its folder if it was converted before."""
     place = Path(folder) / "networks" / f"{network.name}.{key}"
-    if (place / "network.json").is_file():
-        spiking = load(place)
-        if spiking.card.get("fingerprint") == mark:
-            return spiking
-    spiking = convert(
-        model,
-        data.calibration,
-        "if",
-        n_steps=n_steps,
-        classes=data.classes,
-        progress=progress,
-        **SETTINGS[key].options,
+    summary = f"{network.title}: {SETTINGS[key].title}, {n_steps} time steps."
+    return kept_network(
+        place,
+        mark,
+        lambda: convert(
+            model,
+            data.calibration,
+            "if",
+            n_steps=n_steps,
+            classes=data.classes,
+            progress=progress,
+            **SETTINGS[key].options,
+        ),
+        {"summary": summary, "task": network.task},
     )
-    card = {
-        "summary": f"{network.title}: {SETTINGS[key].title}, {n_steps} time steps.",
-        "task": network.task,
-        "fingerprint": mark,
-    }
-    spiking = dataclasses.replace(spiking, card=card)
-    spiking.save(place)
-    return spiking
 
 
 def run_rates(plan, network, data, folder, progress=None):
@@ -263,23 +239,4 @@ def run_rates(plan, network, data, folder, progress=None):
             state["histograms"][name] = [int(a + b) for a, b in zip(before, histogram)]
         state["n_done"] = stop
         files.write_json(path, state)
-    return state
-
-
-def stored(path, mark):
-    """What a cell's file holds, None without one."""
-    if not path.exists():
-        return None
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-        found, _ = state["fingerprint"], int(state["n_done"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(
-            f"{path}: not a result of this command ({error}): delete it to run it again"
-        ) from error
-    if found != mark:
-        raise ModelFileError(
-            f"{path}: comes from other weights, settings or images: choose another --out folder, "
-            "or delete it"
-        )
     return state

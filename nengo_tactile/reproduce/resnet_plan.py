@@ -88,7 +88,7 @@ PARTS = {
     "table1": ("beta", "channels"),
     "table2": ("beta", "alpha", "beta-zero", "alpha-zero"),
     "figure4": ("beta", "beta-zero"),
-    "steps": ("beta", "channels", "beta-zero", *(key for key in SETTINGS if SETTINGS[key].n_steps)),
+    "steps": ("beta", "channels", *(key for key in SETTINGS if SETTINGS[key].n_steps)),
     "table3": ("beta-zero", "compensated"),
     "figure3": (),
 }

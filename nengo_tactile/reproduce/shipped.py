@@ -6,10 +6,9 @@ training writers or the given training split, and measured on every engine.
 
 import argparse
 import dataclasses
-import platform
 from pathlib import Path
 
-from nengo_tactile import __version__, files, stack
+from nengo_tactile import files, stack
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.errors import DataError
@@ -159,7 +158,6 @@ def _card(name, recipe, task, seed, x, y_test, cnn, same, spiking, emulated, net
         "loihi_joules_rough",
     )
     chip = paths.on_chip(network)
-    versions = {row["name"]: row["version"] for row in stack.versions()}
     return {
         "summary": recipe.summary,
         "command": f"python -m nengo_tactile.reproduce.shipped {name} --seed {seed} "
@@ -181,11 +179,7 @@ def _card(name, recipe, task, seed, x, y_test, cnn, same, spiking, emulated, net
             "8-bit weight error": {k: round(v, 5) for k, v in chip.weight_error.items()},
         },
         "limits": _limits(recipe),
-        "made with": {
-            "nengo-tactile": __version__,
-            "python": platform.python_version(),
-            **{key: versions[key] for key in ("tensorflow", "nengo-dl", "nengo-loihi", "numpy")},
-        },
+        "made with": stack.made_with("tensorflow", "nengo-dl", "nengo-loihi", "numpy"),
     }
 
 

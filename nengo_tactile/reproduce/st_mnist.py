@@ -17,9 +17,10 @@ from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.conversion.lif_training import LIFRecipe
 from nengo_tactile.datasets.splits import repeated_splits
-from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.errors import DataError
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce import paths
+from nengo_tactile.reproduce.cells import stored
 from nengo_tactile.reproduce.tasks import data_option, pool
 
 #: Paper, Table 2: (row, mean accuracy, SD over 10 splits).
@@ -186,7 +187,7 @@ def reproduce(plan, out, data_dir=None, progress=None, say=print):
     splits, last = [], None
     for split in track(range(plan.n_splits), "splits", progress=progress):
         path = out / "splits" / f"{split:02d}.json"
-        numbers = _stored(path, mark)
+        numbers = stored(path, mark, "plan")
         if numbers is None:
             numbers, network, measured = run_split(
                 plan, x, y, n_train, classes, split, progress=False
@@ -200,23 +201,6 @@ def reproduce(plan, out, data_dir=None, progress=None, say=print):
     results = summarise(plan, splits, len(y))
     files.write_json(out / "results.json", results)
     return results, last
-
-
-def _stored(path, mark):
-    if not path.exists():
-        return None
-    try:
-        numbers = json.loads(path.read_text(encoding="utf-8"))
-        fingerprint = numbers["plan"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(
-            f"{path}: not a result of this command ({error}): delete it to run it again"
-        ) from error
-    if fingerprint != mark:
-        raise ModelFileError(
-            f"{path}: comes from other settings or another data set: choose another --out folder"
-        )
-    return numbers
 
 
 def summarise(plan, splits, n_samples):

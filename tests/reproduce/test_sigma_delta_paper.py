@@ -114,7 +114,7 @@ def test_an_interrupted_cell_goes_on(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(delta_cells, "stream", None)  # finished, nothing runs
     assert delta_cells.run_cell(plan, "threshold-1", data, place, False) == resumed
     others = delta_cells.read_images(1, folder).data
-    with pytest.raises(ModelFileError, match="other weights, settings or images"):
+    with pytest.raises(ModelFileError, match="other settings, weights or samples"):
         delta_cells.run_cell(plan, "threshold-1", others, place, False)
 
 

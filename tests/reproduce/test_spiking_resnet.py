@@ -15,7 +15,7 @@ from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.reproduce import networks, resnet_cells, resnet_plan, spiking_resnet
+from nengo_tactile.reproduce import cells, networks, resnet_cells, resnet_plan, spiking_resnet
 from nengo_tactile.reproduce.resnet_plan import Network, Plan, make_plan
 from nengo_tactile.reproduce.resnet_tables import all_rows, figure4_lines
 from nengo_tactile.reproduce.tasks import TASKS
@@ -81,7 +81,7 @@ def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
     plan, network = plan_of(folder, n_samples=20), Network("cifar10-plain6")
     data = resnet_cells.read_data("cifar10", 0, folder)
     whole = resnet_cells.run_cell(plan, network, "beta", data, tmp_path / "whole", False)
-    stream, shown = resnet_cells.stream, []
+    stream, shown = cells.stream, []
 
     def counted(spiking, x, *arguments, **options):
         for recording in stream(spiking, x, *arguments, **options):
@@ -91,7 +91,7 @@ def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
             yield recording
 
     place = tmp_path / "parts"
-    monkeypatch.setattr(resnet_cells, "stream", counted)
+    monkeypatch.setattr(cells, "stream", counted)
     with pytest.raises(KeyboardInterrupt):
         resnet_cells.run_cell(plan, network, "beta", data, place, False)
     path = place / "cells" / "cifar10-plain6.beta.json"
@@ -104,10 +104,10 @@ def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
     for key in set(whole) - {"seconds"}:
         assert resumed[key] == whole[key], key
     # finished, nothing runs; with more images the rest does
-    monkeypatch.setattr(resnet_cells, "stream", None)
+    monkeypatch.setattr(cells, "stream", None)
     again = resnet_cells.run_cell(plan, network, "beta", data, place, False)
     assert again == json.loads(path.read_text()) == resumed
-    monkeypatch.setattr(resnet_cells, "stream", stream)
+    monkeypatch.setattr(cells, "stream", stream)
     longer = dataclasses.replace(plan, n_samples=25)
     assert resnet_cells.run_cell(longer, network, "beta", data, place, False)["n_done"] == 25
 
@@ -118,7 +118,7 @@ def test_cells_of_other_settings_are_not_mixed(folder, small, tmp_path):
     resnet_cells.run_cell(plan, network, "beta", data, tmp_path, False)
     others = resnet_cells.read_data("cifar10", 1, folder)
     for change, images in (({"n_steps": 5}, data), ({}, others)):
-        with pytest.raises(ModelFileError, match="other weights, settings or images"):
+        with pytest.raises(ModelFileError, match="other settings, weights or samples"):
             changed = dataclasses.replace(plan, **change)
             resnet_cells.run_cell(changed, network, "beta", images, tmp_path, False)
     (tmp_path / "cells" / "cifar10-plain6.beta.json").write_text("{}")
@@ -214,7 +214,7 @@ def test_all_parts_from_the_command_line(folder, small, tmp_path, capsys, monkey
     model.layers[-1].set_weights([0.5 * weight for weight in model.layers[-1].get_weights()])
     networks.write_weights(model, tmp_path / "cifar10-resnet6.npz")
     data = resnet_cells.read_data("cifar10", 0, folder)
-    with pytest.raises(ModelFileError, match="other weights"):
+    with pytest.raises(ModelFileError, match="other settings"):
         plan = plan_of(tmp_path, n_samples=10)
         resnet_cells.run_cell(plan, Network("cifar10-resnet6"), "qcfs-16", data, out, False)
 
