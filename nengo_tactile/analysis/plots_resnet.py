@@ -99,12 +99,12 @@ def loss_by_depth(lines, title=None):
 
 @styled
 def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
-    """Draw accuracy over time steps, on a logarithmic axis that shows the first ones.
+    """Draw accuracy over time steps, on a logarithmic axis from where a curve comes into sight.
 
     Parameters
     ----------
     curves : dict of str to (n_steps,) array_like of float
-        Accuracy after each step; curves may differ in length.
+        Accuracy after each step; curves may differ in length. The last one is in the legend.
     ann_accuracy : float
         Drawn as a dashed line.
     least : float, optional
@@ -124,19 +124,22 @@ def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
         raise DataError("no accuracy curve was given: give {name: accuracy after each step}")
     axes = new_axes(3.2 + 0.25 * len(curves), grid="y")
     accuracy_axis(axes, ann_accuracy, digits=2)
-    longest = 1
+    least = max(0.0, ann_accuracy - 0.15) if least is None else least
+    longest = max(len(values) for values in curves.values())
+    first = longest
     for index, (name, values) in enumerate(curves.items()):
         values = _from_0_to_1(name, values, "accuracy", "(n_steps,) from 0 to 1")
         axes.plot(
             np.arange(1, len(values) + 1),
             values,
             **line_style(index),
-            label=f"{name} {values[-1]:.2%} after {len(values)} steps",
+            label=f"{name}: {values[-1]:.2%}",
         )
-        longest = max(longest, len(values))
-    ticks = [2**k for k in range(int(np.log2(longest)) + 1)]
+        visible = np.flatnonzero(values > least)
+        first = min(first, visible[0] + 1) if len(visible) else first
+    ticks = [2**k for k in range(int(np.log2(first)), int(np.log2(longest)) + 1)]
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    least = max(0.0, ann_accuracy - 0.15) if least is None else least
+    axes.set_xlim(left=ticks[0])
     axes.set_ylim(least, min(1.0, ann_accuracy + 0.01) + 1e-3)
     return finished(axes, "time steps", "accuracy", title)

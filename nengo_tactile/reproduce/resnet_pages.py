@@ -80,28 +80,29 @@ def figures(results):
             found[f"figure3-{key.split('_')[0]}"] = plots_resnet.rates_by_layer(rates, measure)
     for name in dict.fromkeys(cell["network"] for cell in results["cells"]):
         cells = [cell for cell in results["cells"] if cell["network"] == name]
-        curves = {
-            f"{SETTINGS[cell['setting']].title}, {cell['n_test']:,} images": cell[
-                "accuracy_over_time"
-            ]
-            for cell in cells
-            if SETTINGS[cell["setting"]].n_steps is None
-        }
-        curves |= {
-            f"{SETTINGS[cell['setting']].title}, late read-out": cell["late_accuracy_over_time"]
-            for cell in cells
-            if cell["setting"] in ("beta", "channels")
-        }
-        curves |= {
-            f"{SETTINGS[cell['setting']].title} for {cell['n_steps']}": cell["accuracy_over_time"]
-            for cell in cells
-            if SETTINGS[cell["setting"]].n_steps is not None
-        }
         most = max(cells, key=lambda cell: cell["n_test"])
         found[f"steps-{name}"] = plots_resnet.accuracy_over_steps(
-            curves, most["ann_accuracy"], title=Network(name).title
+            _curves(cells, most["n_test"]),
+            most["ann_accuracy"],
+            title=f"{Network(name).title}, {most['n_test']:,} test images",
         )
     return found
+
+
+def _curves(cells, n_test):
+    """Lines of a network's picture, {name: accuracy after each step}."""
+    curves = {}
+    for cell in cells:
+        setting, steps = SETTINGS[cell["setting"]], ""
+        if setting.n_steps:
+            steps = f" for {setting.n_steps} steps"
+        images = "" if cell["n_test"] == n_test else f" ({cell['n_test']:,} images)"
+        whole, late = cell["accuracy_over_time"], cell["late_accuracy_over_time"]
+        if setting.n_steps is None and cell["setting"] != "channels":
+            curves[f"{setting.title}{images}"] = whole
+        if setting.n_steps or cell["setting"] in ("beta", "channels"):
+            curves[f"{setting.title}{steps}, late read-out{images}"] = late
+    return curves
 
 
 def report(results, pictures):

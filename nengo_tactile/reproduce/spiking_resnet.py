@@ -15,7 +15,7 @@ def run(plan, out="nengo-tactile-out/spiking-resnet", data_dir=None, progress=No
     ----------
     plan : resnet_plan.Plan
     out : path
-        Gets cells/ (sums, after every 500 images), networks/ (as converted), results.json (anew
+        Gets cells/ (sums, after every minibatch), networks/ (as converted), results.json (anew
         after each cell), pictures and report.html (in the end).
     data_dir : path, optional
     progress : bool, optional
