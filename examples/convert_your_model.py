@@ -74,7 +74,7 @@ def main(arguments=None):
     print(f"spiking layers: {', '.join(snn.spiking_layers)}; synapse {snn.synapse} s")
 
     # 3. run on the engines that take all of its layers
-    for engine in result.engines:
+    for engine in result.engines_with(neuron):
         count = min(options.emulator, n) if engine == "loihi" else n
         recording = nt.run(snn, x[:count], engine=engine)
         curve = recording.accuracy(y[:count])

@@ -70,6 +70,16 @@ class Check:
         """Engines that run the whole model."""
         return self._in_all("engines", support.ENGINES)
 
+    def engines_with(self, neuron):
+        """Engines that run the whole model with one kind of neurons.
+
+        Parameters
+        ----------
+        neuron : str
+            Of `neurons`.
+        """
+        return tuple(engine for engine in self.engines if (neuron, engine) not in _APART)
+
     def _in_all(self, attribute, names):
         return tuple(n for n in names if all(n in getattr(la, attribute) for la in self.layers))
 

@@ -34,6 +34,9 @@ START_RATE = 500.0
 N_STEPS = 60
 #: Steps to come to rest in, for sigma-delta neurons that no calibration data are given for.
 SETTLING_STEPS = 28
+#: Calibration samples, at equal distances, that compensation factors are tried on at most: each
+#: factor is a simulation of all of them.
+COMPENSATION_SAMPLES = 128
 
 
 def convert(
@@ -268,7 +271,8 @@ def _correct(model, calibration, n_steps, calibrate, compensation, progress):
         model = calibrate_neurons(model, calibration, n_steps, what=calibrate)
     if compensation is None:
         return model
+    some = calibration[:: -(-len(calibration) // COMPENSATION_SAMPLES)]
     model, _ = search_compensation(
-        model, calibration, n_steps, per_layer=compensation == "layer", progress=progress
+        model, some, n_steps, per_layer=compensation == "layer", progress=progress
     )
     return model

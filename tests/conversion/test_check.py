@@ -67,6 +67,9 @@ def test_a_good_model(model):
     assert found.engines == ENGINES and found.neurons == NEURONS
     text = str(found)
     text = " ".join(text.split())
+    assert found.engines_with("if") == ENGINES
+    assert found.engines_with("lif") == ("nengo-dl", "loihi")
+    assert found.engines_with("sigma-delta") == ("nengo-dl", "event")
     engines = "on nengo-dl and event and loihi (lif not on event, sigma-delta not on loihi)"
     assert f"can be converted: neurons if or lif or sigma-delta, {engines}" in text
     assert "into neurons" in text

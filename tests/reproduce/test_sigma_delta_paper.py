@@ -13,7 +13,14 @@ from nengo_tactile.ann import digits, training
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import load
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.reproduce import delta_cells, delta_model, delta_plan, networks, sigma_delta
+from nengo_tactile.reproduce import (
+    cells,
+    delta_cells,
+    delta_model,
+    delta_plan,
+    networks,
+    sigma_delta,
+)
 from nengo_tactile.reproduce.delta_tables import ANN_OPERATIONS, all_rows, curves
 
 N = 6
@@ -111,7 +118,7 @@ def test_an_interrupted_cell_goes_on(folder, tmp_path, monkeypatch):
     resumed = delta_cells.run_cell(plan, "threshold-1", data, place, False)
     for key in set(whole) - {"seconds"}:
         assert resumed[key] == whole[key], key
-    monkeypatch.setattr(delta_cells, "stream", None)  # finished, nothing runs
+    monkeypatch.setattr(cells, "stream", None)  # finished, nothing runs
     assert delta_cells.run_cell(plan, "threshold-1", data, place, False) == resumed
     others = delta_cells.read_images(1, folder).data
     with pytest.raises(ModelFileError, match="other settings, weights or samples"):
