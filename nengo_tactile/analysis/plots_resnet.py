@@ -53,6 +53,7 @@ def rates_by_layer(rates, measure="maximum firing rate", title=None):
         axes.plot(layers, values, **line_style(index), marker="o", markersize=4, label=name)
     axes.set_ylim(0, 1.05)
     axes.set_xlim(left=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     return finished(axes, "layer of neurons", f"{measure}\n(spikes a step)", title)
 
 
@@ -94,7 +95,8 @@ def loss_by_depth(lines, title=None):
         )
     depths = sorted({depth for points in lines.values() for depth in points})
     axes.set_xticks(depths, [str(depth) for depth in depths])
-    return finished(axes, "layers with weights", "accuracy lost (points)", title)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    return finished(axes, "layers with weights", "points lost", title)
 
 
 @styled

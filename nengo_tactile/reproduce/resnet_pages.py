@@ -74,7 +74,7 @@ def figures(results):
     if results["figure3"]:
         for measure, key in (
             ("maximum firing rate", "maximum"),
-            ("99.9th percentile of firing rates", "percentile_99_9"),
+            ("99.9th percentile of rates", "percentile_99_9"),
         ):
             rates = {Network(row["network"]).title: row[key] for row in results["figure3"]}
             found[f"figure3-{key.split('_')[0]}"] = plots_resnet.rates_by_layer(rates, measure)
@@ -82,26 +82,27 @@ def figures(results):
         cells = [cell for cell in results["cells"] if cell["network"] == name]
         most = max(cells, key=lambda cell: cell["n_test"])
         found[f"steps-{name}"] = plots_resnet.accuracy_over_steps(
-            _curves(cells, most["n_test"]),
+            _curves(Network(name), cells, most["n_test"]),
             most["ann_accuracy"],
             title=f"{Network(name).title}, {most['n_test']:,} test images",
         )
     return found
 
 
-def _curves(cells, n_test):
+def _curves(network, cells, n_test):
     """Lines of a network's picture, {name: accuracy after each step}."""
     curves = {}
     for cell in cells:
         setting, steps = SETTINGS[cell["setting"]], ""
+        title = network.setting_title(cell["setting"])
         if setting.n_steps:
             steps = f" for {setting.n_steps} steps"
         images = "" if cell["n_test"] == n_test else f" ({cell['n_test']:,} images)"
         whole, late = cell["accuracy_over_time"], cell["late_accuracy_over_time"]
         if setting.n_steps is None and cell["setting"] != "channels":
-            curves[f"{setting.title}{images}"] = whole
+            curves[f"{title}{images}"] = whole
         if setting.n_steps or cell["setting"] in ("beta", "channels"):
-            curves[f"{setting.title}{steps}, late read-out{images}"] = late
+            curves[f"{title}{steps}, late read-out{images}"] = late
     return curves
 
 

@@ -124,6 +124,11 @@ class Network:
         """For tables."""
         return f"{'ResNet' if self.kind == 'resnet' else 'plain'}-{self.depth}"
 
+    def setting_title(self, key):
+        """A setting's title; without shortcuts there is no alpha or beta."""
+        title = SETTINGS[key].title
+        return title.replace("SNN-beta", "SNN") if self.kind == "plain" else title
+
     def parts(self):
         """Parts it is a row of."""
         if self.task == "mnist":

@@ -59,9 +59,7 @@ def all_rows(plan, states):
 
 def _row(table, network, key, state, paper=None, step=None, paper_ann=None, late=False):
     """A spiking network's row; ``key`` None for the ANN it came from, ``late`` by late read-out."""
-    title = "ANN" if key is None else SETTINGS[key].title
-    if network.kind == "plain":  # without shortcuts there is no alpha or beta
-        title = title.replace("SNN-beta", "SNN")
+    title = "ANN" if key is None else network.setting_title(key)
     title += ", late read-out" * late
     row = {
         "table": table,
