@@ -303,6 +303,7 @@ def late_image():
     """A network whose last spiking layer but one also sees the image, and the Keras model."""
     layers = stack.tensorflow().keras.layers
     x = np.random.default_rng(1).random((4, 4, 4, 2), dtype=np.float32)
+    stack.tensorflow().keras.utils.set_random_seed(3)  # of the weights
     start = stack.tensorflow().keras.Input((4, 4, 2))
     first = layers.Conv2D(2, 3, padding="same", activation="relu", name="first")(start)
     second = layers.Conv2D(2, 3, padding="same", activation="relu", name="second")(first)
