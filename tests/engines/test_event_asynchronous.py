@@ -342,7 +342,7 @@ def test_memory_does_not_grow_with_steps():
 
 def exploding(depth=4, size=64):
     """Each spike makes all neurons of the next layer fire."""
-    weights = lambda shape: np.ones(shape)  # noqa: E731
+    weights = lambda shape: np.ones(shape)  # noqa: E731 (a name for one line)
     sizes = (2, *[size] * depth, 1)
     return dense_network(*sizes, coding=DelayCoding(4), threshold=2.0**-20, weights=weights)
 

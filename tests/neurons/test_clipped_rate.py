@@ -36,7 +36,7 @@ def test_each_ensemble_has_its_own_ceiling(engine, parameters):
     types = [ClippedRate(*numbers) for numbers in parameters]
     found = simulate(engine, types, CURRENTS, ("output",), dt=DT)
     for (output,), numbers in zip(found, parameters):
-        wanted = np.vectorize(lambda current: response(current, *numbers))(CURRENTS)  # noqa: B023
+        wanted = np.vectorize(lambda current: response(current, *numbers))(CURRENTS)  # noqa: B023 (called at once)
         # NengoDL computes in float32
         np.testing.assert_allclose(output, wanted, rtol=1e-6, atol=1e-6 * numbers[0])
 
