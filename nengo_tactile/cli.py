@@ -119,6 +119,9 @@ def train(
         str | None, typer.Option(help="Weights to go on from, with quantised activations.")
     ] = None,
     levels: Annotated[int | None, typer.Option(min=1, help="Of the quantised activations.")] = None,
+    deepen: Annotated[
+        str | None, typer.Option(help="Weights of a shallower network to begin with.")
+    ] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
@@ -137,6 +140,7 @@ def train(
         mixed_precision,
         fine_tune,
         levels,
+        deepen,
         say=say,
     )
 

@@ -33,7 +33,7 @@ from nengo_tactile import files
 from nengo_tactile.errors import ModelFileError
 
 
-def _weight_names(model):
+def named_weights(model):
     """Names of all weights, ``{"layer/weight": variable}``, in Keras's order."""
     named = {}
     for layer in model.layers:
@@ -58,7 +58,7 @@ def save_arrays(model, path):
     path : path
     """
     # savez takes names as keywords, where a slash does no harm
-    files.write_npz(path, **{name: v.numpy() for name, v in _weight_names(model).items()})
+    files.write_npz(path, **{name: v.numpy() for name, v in named_weights(model).items()})
 
 
 def load_arrays(model, source):
@@ -81,7 +81,7 @@ def load_arrays(model, source):
         where, arrays = "arrays", source
     else:
         where, arrays = str(source), _read(Path(source))
-    named = _weight_names(model)
+    named = named_weights(model)
     problems, values = [], {}
     for name, variable in named.items():
         if name not in arrays:

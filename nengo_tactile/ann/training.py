@@ -64,6 +64,8 @@ MNIST_RESNET = Recipe("sgd", 14, 128, 0.1, "cosine", 0.0, 5e-4)
 DIGITS = Recipe("adam", 30, 100, 2e-3, "cosine", 0.0, 1e-5)
 #: For a trained network whose activations were quantised: see `conversion.quantise.fine_tune`.
 FINE_TUNE = Recipe("sgd", 8, 128, 0.02, "cosine", 0.0, 5e-4)
+#: For a deeper network that begins as a trained one: see `deepen`.
+DEEPEN = Recipe("sgd", 8, 128, 0.05, "cosine", 0.0, 5e-4)
 RECIPES = {
     "paper": PAPER,
     "modern": MODERN,
@@ -71,6 +73,7 @@ RECIPES = {
     "modern-resnet": MODERN_RESNET,
     "mnist-resnet": MNIST_RESNET,
     "digits": DIGITS,
+    "deepen": DEEPEN,
 }
 
 #: Spiking ResNet paper, section 4: 3 of 113 epochs at a tenth of the learning rate, divided by 10

@@ -25,6 +25,12 @@ from nengo_tactile.errors import ModelFileError, NotationError
 _NAME = re.compile(r"(resnet|plain)(\d+)")
 #: Epochs that weights of the package were trained for, where they are not the recipe's.
 _EPOCHS = {"cifar10-plain20": 16}
+#: Shallower weights that weights of the package began with: see `nengo_tactile.ann.deepen`.
+_BEGIN = {
+    f"cifar10-{kind}{depth}": f"cifar10-{kind}{depth - 12}"
+    for kind in ("resnet", "plain")
+    for depth in (32, 44, 56)
+}
 _EXTRAS = ("shape", "scale", "offset", "shortcuts", "levels")
 
 
@@ -282,8 +288,10 @@ def train_command(name, out):
     """The command line that trains the weights of that name."""
     task, network, *rest = name.split("-")
     tuned = f" --fine-tune {task}-{network}" if rest else ""
+    begin = f" --deepen {_BEGIN[name]}" if name in _BEGIN else ""
     epochs = f" --epochs {_EPOCHS[name]}" if name in _EPOCHS else ""
-    return f"nengo-tactile train {network} --task {task}{tuned}{epochs} --out {out} --data-dir DATA"
+    options = f"{tuned}{begin}{epochs} --out {out} --data-dir DATA"
+    return f"nengo-tactile train {network} --task {task}{options}"
 
 
 def _shipped():

@@ -6,6 +6,7 @@ from pathlib import Path
 from nengo_tactile import files, stack
 from nengo_tactile.ann import build, digits, training
 from nengo_tactile.ann.clip_floor import LEVELS
+from nengo_tactile.ann.deepen import deepen
 from nengo_tactile.ann.notation import notation_for, parse
 from nengo_tactile.ann.residual import standardise
 from nengo_tactile.conversion.quantise import fine_tune
@@ -38,6 +39,7 @@ def train_model(
     mixed_precision=False,
     tune_from=None,
     levels=None,
+    deepen_from=None,
     progress=None,
     say=print,
 ):
@@ -66,6 +68,9 @@ def train_model(
         package), with quantised activations: see `nengo_tactile.conversion.quantise.fine_tune`.
     levels : int, optional
         Of the quantised activations.
+    deepen_from : str or path, optional
+        Weights of a shallower network of the same kind to begin with: see
+        `nengo_tactile.ann.deepen.deepen`.
     progress : bool, optional
     say : callable
 
@@ -75,9 +80,10 @@ def train_model(
     """
     out = Path(out)
     task = task_named(task_name)
-    _check(network, out, task, task_name, tune_from, levels)
-    name, chosen = _recipe(network, task, recipe, epochs, mixed_precision, tune_from)
+    _check(network, out, task, task_name, tune_from, levels, deepen_from)
+    name, chosen = _recipe(network, task, recipe, epochs, mixed_precision, tune_from, deepen_from)
     start = None if tune_from is None else _start(tune_from, network)
+    shallow = None if deepen_from is None else _weights(deepen_from)
     files.check_writable(out.parent)
     dataset = open_task(task, "train", data_dir)
     x, y = images(task, dataset, progress=progress)
@@ -92,6 +98,9 @@ def train_model(
         elif is_residual(network):
             rescale = standardise(x)
             model = network_named(network, task.shape, len(dataset.classes), rescale, seed)
+            if shallow is not None:
+                deepen(shallow, model, paths.calibration_samples(x, seed), progress)
+                say(f"{deepen_from}: {training.accuracy(model, *test):.4f} before training on")
         else:
             model = build(network, seed=seed)
         training.train(
@@ -125,7 +134,7 @@ def train_model(
     return model
 
 
-def _check(network, out, task, task_name, tune_from, levels):
+def _check(network, out, task, task_name, tune_from, levels, deepen_from):
     """Refuse what cannot be trained or written, before any work."""
     residual, has_file = is_residual(network), has_arrays(network)
     if out.suffix not in (".keras", ".h5", ".npz"):
@@ -141,6 +150,12 @@ def _check(network, out, task, task_name, tune_from, levels):
         raise DataError(
             f"levels is {levels}, which fine-tuning has alone: give weights to start from "
             "(--fine-tune)"
+        )
+    if deepen_from is not None and (not residual or tune_from is not None):
+        what = "is fine-tuned (--fine-tune)" if residual else "is no residual or plain network"
+        raise DataError(
+            f"network {network!r} {what}, but begins with {deepen_from} (--deepen): give --deepen "
+            "alone, with resnet32, plain32 and so on"
         )
     if residual:
         return
@@ -158,12 +173,14 @@ def _check(network, out, task, task_name, tune_from, levels):
         )
 
 
-def _recipe(network, task, name, epochs, mixed_precision, tune_from):
+def _recipe(network, task, name, epochs, mixed_precision, tune_from, deepen_from):
     """Name and recipe: the given one, or the one made for such networks."""
     if name is None:
         name = "modern"
         if tune_from is not None:
             name = "fine-tune"
+        elif deepen_from is not None:
+            name = "deepen"
         elif network == digits.NAME:
             name = "digits"
         elif is_residual(network):
@@ -178,9 +195,13 @@ def _recipe(network, task, name, epochs, mixed_precision, tune_from):
     return name, recipe
 
 
+def _weights(source):
+    path = Path(source)
+    return read_weights(path) if path.suffix == ".npz" else trained(str(source))
+
+
 def _start(tune_from, network):
-    path = Path(tune_from)
-    model = read_weights(path) if path.suffix == ".npz" else trained(str(tune_from))
+    model = _weights(tune_from)
     if model.name != network:
         raise ModelFileError(f"{tune_from}: holds {model.name}, wanted {network}: give its weights")
     return model

@@ -95,6 +95,27 @@ def test_fine_tuning(folder, small, tmp_path):
         trained(folder, tmp_path / "x.npz", "plain8", tune_from=start)
 
 
+@pytest.mark.parametrize("kind", ["resnet", "plain"])
+def test_deepening(kind, folder, small, tmp_path, monkeypatch):
+    """Before training on, a deeper network is as good as the one it began with; then it learns."""
+    monkeypatch.setitem(train.RECIPES, "deepen", QUICK)
+    start = tmp_path / "start.npz"
+    shallow = trained(folder, start, f"{kind}8", recipe="mnist-resnet")
+    lines = []
+    arguments = {"data_dir": folder, "progress": False, "say": lines.append, "deepen_from": start}
+    out = tmp_path / "deep.npz"
+    model = train.train_model(f"{kind}14", out, "mnist", **arguments)
+    stored = files.read_npz(folder / "mnist.npz")
+    x, y = stored["x_test"][..., None], stored["y_test"]
+    assert f"{training.accuracy(shallow, x, y):.4f} before training on" in lines[0]
+    assert "deepen recipe, 2 epochs" in lines[1]
+    assert networks.read_weights(out).name == f"{kind}14"
+    x = x.astype(np.float32)
+    assert np.abs(model(x) - shallow(x)).max() > 1e-3
+    with pytest.raises(NotationError, match="greater depth"):
+        trained(folder, tmp_path / "x.npz", f"{kind}8", deepen_from=start)
+
+
 def test_the_sigma_delta_papers_network(folder, tmp_path, monkeypatch):
     """Trained with noise, written without it, and read again."""
     monkeypatch.setitem(train.RECIPES, "digits", training.Recipe("adam", 1, 16, 1e-3, "constant"))
@@ -126,6 +147,9 @@ def test_the_sigma_delta_papers_network(folder, tmp_path, monkeypatch):
         ({"tune_from": "missing.npz"}, ModelFileError, "missing.npz"),
         ({"network": "resnet9"}, NotationError, "depth is 9"),
         ({"network": "deltacnn", "tune_from": "w.npz"}, DataError, "fine-tuning takes residual"),
+        ({"network": "deltacnn", "deepen_from": "w.npz"}, DataError, "is no residual or plain"),
+        ({"tune_from": "v.npz", "deepen_from": "w.npz"}, DataError, "--deepen alone"),
+        ({"deepen_from": "missing.npz"}, ModelFileError, "missing.npz"),
     ],
 )
 def test_bad_input(options, error, words, folder, tmp_path, monkeypatch):
