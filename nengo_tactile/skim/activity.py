@@ -161,14 +161,15 @@ def add_events(pointers, channels, values, weights, currents):
 def lif_traces(currents, bias, tau_rc, tau_ref, decay, first, out, low):
     """Filtered spikes of `nengo.LIF` neurons under currents. Compiled by numba.
 
-    Times are in steps, spikes have an area of one step. ``out`` is filled from step ``first`` on
-    and neuron ``low`` on.
+    Times are in steps, spikes have an area of one step. Neurons have felt their bias for one step
+    when the first current comes, as in Nengo, where a synapse is one step late. ``out`` is filled
+    from step ``first`` on and neuron ``low`` on.
     """
     n_steps, n = currents.shape
     for j in range(n):
         voltage, refractory, trace = 0.0, 0.0, 0.0
-        for step in range(n_steps):
-            drive = currents[step, j] + bias[j]
+        for step in range(-1, n_steps):
+            drive = bias[j] + (currents[step, j] if step >= 0 else 0.0)
             refractory -= 1
             free = min(max(1 - refractory, 0.0), 1.0)
             voltage -= (drive - voltage) * math.expm1(-free / tau_rc)

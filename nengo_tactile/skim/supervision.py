@@ -117,15 +117,17 @@ class Supervision:
         """The steps of the window in which the pattern is, as a slice."""
         return slice(self.onset, self.onset + len(self.pattern))
 
-    def targets(self, label, n_classes):
+    def targets(self, label, n_classes, sample=""):
         """What all outputs should do in the window for one sample, (window, n_classes).
+
+        ``sample`` says in errors whose label it is.
 
         Raises
         ------
         DataError
             If the label is not one of the classes.
         """
-        check_label(label, n_classes)
+        check_label(label, n_classes, sample)
         targets = np.zeros((self.window, n_classes))
         targets[self.taught, int(label)] = self.pattern
         return targets

@@ -19,7 +19,6 @@ from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.files import atomic_write, read_npz
 from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import check_pattern, hidden_activities, prepare
-from nengo_tactile.skim.supervision import check_label
 
 #: Bytes that a chunk's activities take at most, and how many samples it has at most.
 CHUNK_BYTES, CHUNK_SAMPLES = 200e6, 64
@@ -263,8 +262,7 @@ def observations(prepared, samples, supervision, n_classes, first=0, threads=Non
     patterns, targets = [], []
     for number, (pattern, label) in enumerate(samples, first):
         who = f"sample {number}: "
-        check_label(label, n_classes, who)
-        targets.append(supervision.targets(label, n_classes))
+        targets.append(supervision.targets(label, n_classes, who))
         patterns.append(check_pattern(pattern, supervision.n_steps, prepared.layer.n_channels, who))
     activity = hidden_activities(prepared, patterns, supervision.first, threads)
     return activity.reshape(-1, prepared.layer.n_hidden), np.concatenate(targets)
