@@ -11,6 +11,22 @@ _HOMES = {
     "draw_kernels": "kernels",
     "impulse_response": "kernels",
     "KernelSynapse": "synapse",
+    "HiddenLayer": "layer",
+    "draw_layer": "layer",
+    "OpiumState": "opium",
+    "save_state": "opium",
+    "load_state": "opium",
+    "Opium": "learning",
+    "OpiumLight": "learning",
+    "OpiumDynamic": "learning",
+    "Supervision": "supervision",
+    "training_pattern": "supervision",
+    "determine": "supervision",
+    "train": "trainer",
+    "read_out": "trainer",
+    "build": "network",
+    "outputs": "network",
+    "learn": "network",
 }
 
 __all__ = sorted(_HOMES)

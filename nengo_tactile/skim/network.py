@@ -205,7 +205,7 @@ def _on_nengo_dl(net, patterns, batch_size, progress):
         starts = range(0, len(padded), size)
         for start in track(starts, "running SKIM in NengoDL", progress=progress):
             batch = {net.input: padded[start : start + size]}
-            found.append(sim.predict(batch, stateful=False)[net.probe])
+            found.append(sim.predict(batch, stateful=False, verbose=0)[net.probe])
     return np.concatenate(found)[: len(patterns)]
 
 
