@@ -97,15 +97,13 @@ def hidden_activity(prepared, pattern, first=0, out=None):
     """
     layer = prepared.layer
     n_steps = len(pattern)
-    step, channel = np.nonzero(pattern)
-    values = pattern[step, channel]
-    pointers = np.searchsorted(step, np.arange(n_steps + 1))
+    events = compiled(list_events)(pattern)
     if out is None:
         out = np.empty((n_steps - first, layer.n_hidden))
     spiking = layer.nonlinearity == "lif"
     for block in prepared.blocks:
         currents = np.zeros((n_steps, len(block.bias)))
-        compiled(add_events)(pointers, channel, values, block.weights, currents)
+        compiled(add_events)(*events, block.weights, currents)
         filtered = np.empty_like(currents)
         # kernels without memory and neurons without memory need the last steps alone
         begin = first if block.steps.memoryless and not spiking else 0
@@ -144,6 +142,37 @@ def _processors():
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def list_events(pattern):
+    """List what is not zero in a pattern, (n_steps, n_channels). Compiled by numba.
+
+    Returns
+    -------
+    pointers : (n_steps + 1,) int array
+        Where each step's events begin.
+    channels : (n_events,) int array
+    values : (n_events,) float array
+    """
+    n_steps, n_channels = pattern.shape
+    pointers = np.zeros(n_steps + 1, np.int64)
+    for step in range(n_steps):
+        count = 0
+        for channel in range(n_channels):
+            count += pattern[step, channel] != 0
+        pointers[step + 1] = pointers[step] + count
+    channels = np.empty(pointers[-1], np.int64)
+    values = np.empty(pointers[-1])
+    event = 0
+    for step in range(n_steps):
+        if pointers[step] == pointers[step + 1]:
+            continue
+        for channel in range(n_channels):
+            if pattern[step, channel] != 0:
+                channels[event] = channel
+                values[event] = pattern[step, channel]
+                event += 1
+    return pointers, channels, values
 
 
 def add_events(pointers, channels, values, weights, currents):

@@ -177,7 +177,7 @@ def train(
     Parameters
     ----------
     layer : HiddenLayer
-    samples : iterable of (pattern, label)
+    samples : sequence or iterable of (pattern, label)
         Patterns are (n_steps, n_channels) arrays. They are read once, in their order.
     supervision : Supervision
     n_classes : int
@@ -186,7 +186,7 @@ def train(
         Sums to go on from, changed in place; they are of other samples.
     state_path : str or Path, optional
         The file that keeps the sums. If it is there, its samples are the first of ``samples``: they
-        are passed over, and training goes on behind them.
+        are passed over, in a sequence without being read, and training goes on behind them.
     save_every : int
         Samples between two savings. It is also saved at the end.
     threads : int, optional
@@ -213,18 +213,18 @@ def train(
     size = chunk_size(layer.n_hidden, supervision.window)
     check_memory(layer, n_classes, size, supervision.window, available)
     mark = fingerprint(layer, supervision, n_classes)
+    if state_path is not None and equations is not None:
+        raise DataError(
+            f"both equations and state_path {state_path} are given: a state keeps the sums of "
+            "these samples alone, so give one of them"
+        )
     passed = 0
     if state_path is not None and Path(state_path).exists():
-        if equations is not None:
-            raise DataError(
-                f"{state_path} is there, and equations are given: give one to go on from"
-            )
         equations = load_equations(state_path, mark)
         passed = equations.n_samples
     equations = empty(layer.n_hidden, n_classes) if equations is None else equations
-    rest = itertools.islice(iter(samples), passed, None)
+    rest, total = _behind(samples, passed, state_path)
     prepared, unsaved = prepare(layer), 0
-    total = len(samples) - passed if hasattr(samples, "__len__") else None
     shown = track(rest, "training SKIM", total=total, progress=progress)
     while chunk := list(itertools.islice(shown, size)):
         activity, targets = observations(prepared, chunk, supervision, n_classes, passed, threads)
@@ -239,6 +239,18 @@ def train(
     if state_path is not None and unsaved:
         save_equations(state_path, equations, mark)
     return solve(equations, ridge), equations
+
+
+def _behind(samples, passed, state_path):
+    """The samples behind the first ones, which a sequence need not read, and their number."""
+    if not (hasattr(samples, "__len__") and hasattr(samples, "__getitem__")):
+        return itertools.islice(iter(samples), passed, None), None
+    if passed > len(samples):
+        raise DataError(
+            f"{state_path} holds the training of {passed} samples, but {len(samples)} are given: "
+            "give all of them again, or another file"
+        )
+    return (samples[number] for number in range(passed, len(samples))), len(samples) - passed
 
 
 def observations(prepared, samples, supervision, n_classes, first=0, threads=None):

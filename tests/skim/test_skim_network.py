@@ -49,6 +49,14 @@ def test_outputs_are_the_batch_trainers(nonlinearity, kind, engine):
     assert (determine(found[:, SUPERVISION.first :], "area", SUPERVISION) == classes).all()
 
 
+def test_steps_may_be_longer():
+    layer, weights = trained("lif")
+    patterns = [pattern for pattern, _ in draw_samples(2, seed=1)]
+    found = network.outputs(network.build(layer, weights, dt=0.002), patterns)
+    expected = network.outputs(network.build(layer, weights), patterns)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
 @pytest.mark.parametrize("nonlinearity", ["tanh", "lif"])
 def test_learning_online_gives_the_batch_trainers_weights(nonlinearity, tmp_path):
     layer, weights = trained(nonlinearity, n=12)

@@ -100,8 +100,11 @@ def test_training_that_was_stopped_goes_on(tmp_path, monkeypatch):
     whole, _ = trainer.train(hidden, samples(20), SUPERVISION, N_CLASSES)
     assert equations.n_samples == 20
     assert relative(found, whole) < 1e-9
-    again, _ = trainer.train(hidden, samples(20), SUPERVISION, N_CLASSES, state_path=path)
-    np.testing.assert_array_equal(again, found)
+    for given in (samples(20), [None] * 20):  # what is passed over in a sequence is not read
+        again, _ = trainer.train(hidden, given, SUPERVISION, N_CLASSES, state_path=path)
+        np.testing.assert_array_equal(again, found)
+    with pytest.raises(DataError, match="training of 20 samples, but 19 are given"):
+        trainer.train(hidden, list(samples(19)), SUPERVISION, N_CLASSES, state_path=path)
     assert [file.name for file in tmp_path.iterdir()] == ["sums.npz"]
 
 
@@ -123,7 +126,7 @@ def test_states_of_other_networks_are_refused(tmp_path):
     for hidden, supervision in ((layer(nonlinearity="relu"), SUPERVISION), (layer(), other)):
         with pytest.raises(ModelFileError, match="another network or supervision"):
             trainer.train(hidden, samples(3), supervision, N_CLASSES, state_path=path)
-    with pytest.raises(DataError, match="give one to go on from"):
+    with pytest.raises(DataError, match="give one of them"):
         trainer.train(
             layer(), [], SUPERVISION, N_CLASSES, state_path=path, equations=trainer.empty(40, 3)
         )
