@@ -77,9 +77,7 @@ class Kernels:
             _check(self.kind, name, values, np.shape(self.tau))
             object.__setattr__(self, name, values)
 
-    @property
-    def n_neurons(self):
-        """How many neurons have a kernel."""
+    def __len__(self):
         return len(self.tau)
 
     def part(self, neurons):
@@ -225,7 +223,7 @@ def recursion(kernels):
 
     It is exact, but for Gaussians, which end where they fall below `SMALLEST`.
     """
-    tau, n = kernels.tau, kernels.n_neurons
+    tau, n = kernels.tau, len(kernels)
     decay, zero, one = np.exp(-1 / tau), np.zeros(n), np.ones(n)
     delay = np.zeros(n, np.int64) if kernels.delay is None else kernels.delay.astype(np.int64)
     taps = np.ones((1, n))
@@ -265,9 +263,9 @@ def response(kernels, currents, first=0):
         If the numbers of neurons differ.
     """
     currents = np.ascontiguousarray(currents, float)
-    if currents.ndim != 2 or currents.shape[1] != kernels.n_neurons:
+    if currents.ndim != 2 or currents.shape[1] != len(kernels):
         raise DataError(
-            f"currents have shape {currents.shape}: give (n_steps, {kernels.n_neurons}), a column "
+            f"currents have shape {currents.shape}: give (n_steps, {len(kernels)}), a column "
             "for each kernel"
         )
     steps = recursion(kernels)

@@ -56,7 +56,7 @@ class HiddenLayer:
             raise DataError(
                 f"non-linearity {self.nonlinearity!r}: choose one of {', '.join(NONLINEARITIES)}"
             )
-        shape, n_hidden = self.input_weights.shape, self.kernels.n_neurons
+        shape, n_hidden = self.input_weights.shape, len(self.kernels)
         if len(shape) != 2 or shape[0] != n_hidden or not shape[1]:
             raise DataError(
                 f"input weights have shape {shape}, but there are kernels for {n_hidden} hidden "
@@ -84,7 +84,7 @@ class HiddenLayer:
         return self.input_weights.shape[0]
 
     @property
-    def n_channels(self):
+    def n_inputs(self):
         """Input channels."""
         return self.input_weights.shape[1]
 

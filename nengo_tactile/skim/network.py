@@ -90,7 +90,7 @@ def build(layer, weights, rule=None, dt=DT, seed=0):
     with nengo.Network(label="SKIM", seed=seed) as net:
         stack.nengo_dl().configure_settings(dtype="float64")
         net.layer, net.dt, net.lag = layer, dt, 1 + spiking
-        net.input = nengo.Node(Rows(layer.n_channels, dt), size_in=0, label="input")
+        net.input = nengo.Node(Rows(layer.n_inputs, dt), size_in=0, label="input")
         net.hidden = nengo.Ensemble(
             layer.n_hidden,
             1,
@@ -173,7 +173,7 @@ def outputs(net, patterns, engine="nengo", batch_size=16, progress=None):
     n_steps = len(patterns[0])
     checked = np.stack(
         [
-            check_pattern(pattern, n_steps, net.layer.n_channels, f"sample {number}: ")
+            check_pattern(pattern, n_steps, net.layer.n_inputs, f"sample {number}: ")
             for number, pattern in enumerate(patterns)
         ]
     )
@@ -251,7 +251,7 @@ def learn(sim, net, samples, supervision, progress=None):
         window = rows[supervision.first + net.lag :]
         window[:, :-1] = supervision.targets(label, n_classes, who)
         window[:, -1] = 1
-        net.input.output.rows = check_pattern(pattern, steps, net.layer.n_channels, who)
+        net.input.output.rows = check_pattern(pattern, steps, net.layer.n_inputs, who)
         net.teacher.output.rows = rows
         learning.rest(sim, net.read_out)
         sim.run_steps(len(rows))

@@ -47,7 +47,7 @@ class KernelSynapse(Synapse):
     period = NdarrayParam("period", shape=("*",), optional=True, readonly=True)
 
     def __init__(self, kernels):
-        super().__init__(default_size_in=kernels.n_neurons)
+        super().__init__(default_size_in=len(kernels))
         self.kind = kernels.kind
         for name in ("tau", "delay", "period"):  # not the arrays of others: Nengo freezes them
             values = getattr(kernels, name)

@@ -144,7 +144,7 @@ def check_memory(layer, n_outputs, n_samples, window, available=None):
     DataError
         With the memory needed.
     """
-    needed = needed_bytes(layer.n_hidden, layer.n_channels, n_outputs, n_samples, window)
+    needed = needed_bytes(layer.n_hidden, layer.n_inputs, n_outputs, n_samples, window)
     available = available_bytes() if available is None else available
     if needed > available:
         fits = int(math.sqrt(available / 16))
@@ -275,7 +275,7 @@ def observations(prepared, samples, supervision, n_classes, first=0, threads=Non
     for number, (pattern, label) in enumerate(samples, first):
         who = f"sample {number}: "
         targets.append(supervision.targets(label, n_classes, who))
-        patterns.append(check_pattern(pattern, supervision.n_steps, prepared.layer.n_channels, who))
+        patterns.append(check_pattern(pattern, supervision.n_steps, prepared.layer.n_inputs, who))
     activity = hidden_activities(prepared, patterns, supervision.first, threads)
     return activity.reshape(-1, prepared.layer.n_hidden), np.concatenate(targets)
 
@@ -306,7 +306,7 @@ def read_out(layer, weights, patterns, supervision, threads=None, progress=None)
     shown = track(iter(patterns), "running SKIM", total=_length(patterns), progress=progress)
     while chunk := list(itertools.islice(shown, size)):
         checked = [
-            check_pattern(pattern, supervision.n_steps, layer.n_channels, f"sample {i}: ")
+            check_pattern(pattern, supervision.n_steps, layer.n_inputs, f"sample {i}: ")
             for i, pattern in enumerate(chunk, number)
         ]
         number += len(chunk)
