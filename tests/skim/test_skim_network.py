@@ -4,6 +4,7 @@ import nengo
 import numpy as np
 import pytest
 
+from nengo_tactile.datasets import NMNIST
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.skim import learning, network, opium, trainer
 from nengo_tactile.skim.layer import draw_layer
@@ -113,3 +114,22 @@ def test_bad_use_is_refused():
     with network.simulator(net) as sim, pytest.raises(DataError, match="sample 1: label 3"):
         network.learn(sim, net, [*draw_samples(1), (np.zeros((50, 9)), 3)], SUPERVISION)
     assert isinstance(net, nengo.Network)
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "lif"])
+def test_outputs_for_recorded_digits_are_the_batch_trainers(nonlinearity, data_dir):
+    recordings = NMNIST(data_dir, split="train")
+    samples = []
+    for index in range(8):  # equations 2 to 4 of Cohen et al. 2016, event by event
+        pattern = np.zeros((360, 34 * 34))
+        for x, y, t, p in recordings.read_events(index)[["x", "y", "t", "p"]].tolist():
+            pattern[t // 1000, x + 34 * y] += 1 if p else -1
+        samples.append((pattern, recordings.targets[index]))
+    supervision = Supervision(training_pattern("flat", 10))
+    layer = draw_layer(100, 34 * 34, 0, nonlinearity=nonlinearity, scale=3.0)
+    weights, _ = trainer.train(layer, samples, supervision, 10)
+    patterns = [pattern for pattern, _ in samples[:2]]
+    expected = trainer.read_out(layer, weights, patterns, supervision)
+    for engine in network.ENGINES:
+        found = network.outputs(network.build(layer, weights), patterns, engine)
+        np.testing.assert_allclose(found[:, supervision.first :], expected, atol=1e-5, rtol=0)
