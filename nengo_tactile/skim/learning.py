@@ -19,6 +19,7 @@ from nengo.synapses import SynapseParam
 
 from nengo_tactile.errors import EngineError
 from nengo_tactile.skim import opium
+from nengo_tactile.skim.memory import check_fits
 
 
 class _Rule(LearningRuleType):
@@ -204,6 +205,8 @@ def build_opium(model, kind, rule):
     ------
     EngineError
         If the connection does not fit the rule.
+    DataError
+        If memory does not suffice.
     """
     connection = rule.connection
     weights = model.sig[connection]["weights"]
@@ -234,6 +237,8 @@ def build_opium(model, kind, rule):
 
 
 def _inverse_signal(kind, n_hidden):
+    # the inverse as it starts and as it is, what is read of it, and what an update takes away
+    check_fits(f"{type(kind).__name__} with", n_hidden, 4 * 8 * n_hidden**2)
     if kind.inverse is None:
         values = np.eye(n_hidden) / kind.ridge
     else:

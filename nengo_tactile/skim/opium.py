@@ -14,6 +14,7 @@ import numpy as np
 
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.files import atomic_write, read_npz
+from nengo_tactile.skim.memory import check_fits
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +72,11 @@ def start(n_outputs, n_hidden, ridge=1.0):
     Raises
     ------
     DataError
-        If the ridge is not above zero.
+        If the ridge is not above zero, or memory does not suffice.
     """
     check_ridge(ridge)
+    # the inverse, and what an update takes away from it
+    check_fits("OPIUM with", n_hidden, 2 * 8 * n_hidden**2)
     return OpiumState(np.zeros((n_outputs, n_hidden)), np.eye(n_hidden) / ridge)
 
 

@@ -8,7 +8,6 @@ another, so memory does not grow with their number, and both can be saved and go
 import hashlib
 import itertools
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.files import atomic_write, read_npz
 from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import check_pattern, hidden_activities, prepare
+from nengo_tactile.skim.memory import check_fits
 
 #: Bytes that a chunk's activities take at most, and how many samples it has at most.
 CHUNK_BYTES, CHUNK_SAMPLES = 200e6, 64
@@ -118,16 +118,6 @@ def needed_bytes(n_hidden, n_channels, n_outputs, n_samples, window):
     return 8 * (numbers + 2 * n_hidden * n_outputs + rows * (n_hidden + n_outputs))
 
 
-def available_bytes():
-    """Memory that is free, or can be made so, in bytes."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024 * int(line.split()[1])
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 def check_memory(layer, n_outputs, n_samples, window, available=None):
     """Refuse a hidden layer that does not fit into memory.
 
@@ -145,13 +135,7 @@ def check_memory(layer, n_outputs, n_samples, window, available=None):
         With the memory needed.
     """
     needed = needed_bytes(layer.n_hidden, layer.n_inputs, n_outputs, n_samples, window)
-    available = available_bytes() if available is None else available
-    if needed > available:
-        fits = int(math.sqrt(available / 16))
-        raise DataError(
-            f"training {layer.n_hidden} hidden neurons needs {needed / 1e9:.1f} GB of memory, but "
-            f"{available / 1e9:.1f} GB are free: use fewer hidden neurons (below about {fits})"
-        )
+    check_fits("training", layer.n_hidden, needed, available)
 
 
 def chunk_size(n_hidden, window):

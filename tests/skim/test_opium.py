@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.skim import opium
+from nengo_tactile.skim.memory import available_bytes, check_fits
 
 
 def problem(seed, n_seen, n_hidden, n_outputs):
@@ -157,3 +158,12 @@ def test_bad_ridges_are_refused(ridge):
 def test_weights_have_two_axes():
     with pytest.raises(DataError, match=r"shape \(3,\)"):
         opium.OpiumState(np.zeros(3))
+
+
+def test_sizes_beyond_memory_are_refused():
+    with pytest.raises(DataError, match=r"OPIUM with 10000000 hidden neurons needs 1600000\.0 GB"):
+        opium.start(10, 10_000_000)
+    with pytest.raises(DataError, match=r"0\.4 GB of memory, but 0\.1 GB are free.*\(about 500\)"):
+        check_fits("training", 1000, needed=4e8, available=1e8)
+    check_fits("training", 1000, needed=1e8, available=1e8)
+    assert 1e8 < available_bytes() < 1e14

@@ -151,12 +151,10 @@ def test_memory_does_not_grow_with_the_samples():
 
 
 def test_hidden_sizes_beyond_memory_are_refused():
-    # 2 * 8 * 40 ** 2 for the sums and their factor alone
-    with pytest.raises(DataError, match=r"40 hidden neurons needs 0\.0 GB.*below about 25"):
+    with pytest.raises(DataError, match=r"training 40 hidden neurons needs 0\.0 GB"):
         trainer.train(layer(), samples(3), SUPERVISION, N_CLASSES, available=10_000)
     # the sums of a million hidden neurons take 8 TB, and so does their factor
     assert trainer.needed_bytes(10**6, 1156, 10, 1, 45) > 16e12
-    assert 1e8 < trainer.available_bytes() < 1e14
 
 
 def test_singular_and_infinite_correlations_are_refused():
