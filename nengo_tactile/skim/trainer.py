@@ -61,7 +61,8 @@ def accumulate(equations, activity, targets, n_samples=1):
     """
     activity = np.ascontiguousarray(activity)
     # the upper triangle in Fortran's order is the lower one in C's
-    blas.dsyrk(1.0, activity.T, beta=1.0, c=equations.gram.T, overwrite_c=1)
+    gram = blas.dsyrk(1.0, activity.T, beta=1.0, c=equations.gram.T, overwrite_c=1)
+    equations.gram = gram.T  # the same array, unless it came in another order
     equations.cross += activity.T @ targets
     equations.n_samples += n_samples
 
