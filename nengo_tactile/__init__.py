@@ -30,6 +30,7 @@ _ROOMS = (
     "events",
     "report",
     "reproduce",
+    "skim",
 )
 
 __all__ = ["__version__", *_FACE, *_ROOMS]

@@ -1,0 +1,143 @@
+"""The hidden layer of a SKIM network: fixed random weights, kernels, non-linearity."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nengo_tactile.errors import DataError
+from nengo_tactile.skim.kernels import Kernels, draw_kernels
+
+NONLINEARITIES = ("tanh", "relu", "lif")
+
+#: Bias of each non-linearity's neurons. LIF neurons lie at their threshold, so that they fire for
+#: any positive current, as rectified ones do.
+BIAS = {"tanh": 0.0, "relu": 0.0, "lif": 1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenLayer:
+    """What turns input patterns into hidden activity; it is drawn once and never trained.
+
+    A hidden neuron's current is its kernel's response to the weighted sum of the inputs (its
+    dendritic branch), plus its bias. Its activity is that current's tanh, or its positive part, or
+    the spikes it makes a LIF neuron fire, low-pass filtered.
+
+    Parameters
+    ----------
+    input_weights : (n_hidden, n_channels) float array
+    kernels : Kernels
+    nonlinearity : {"tanh", "relu", "lif"}
+    bias : (n_hidden,) float array
+    tau_rc, tau_ref : float
+        Membrane and refractory time of LIF neurons in steps; Nengo's at 1 ms a step.
+    trace : float
+        Time constant of the filter of spikes in steps. With LIF neurons alone.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, or a value is not finite or out of its range.
+    """
+
+    input_weights: np.ndarray
+    kernels: Kernels
+    nonlinearity: str
+    bias: np.ndarray
+    tau_rc: float = 20.0
+    tau_ref: float = 2.0
+    trace: float = 20.0
+
+    def __post_init__(self):
+        for name in ("input_weights", "bias"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), float))
+        if self.nonlinearity not in NONLINEARITIES:
+            raise DataError(
+                f"non-linearity {self.nonlinearity!r}: choose one of {', '.join(NONLINEARITIES)}"
+            )
+        shape, n_hidden = self.input_weights.shape, len(self.kernels)
+        if len(shape) != 2 or shape[0] != n_hidden or not shape[1]:
+            raise DataError(
+                f"input weights have shape {shape}, but there are kernels for {n_hidden} hidden "
+                f"neurons: give ({n_hidden}, n_channels)"
+            )
+        if self.bias.shape != (n_hidden,):
+            raise DataError(
+                f"the bias has shape {self.bias.shape}: give one number for each of the "
+                f"{n_hidden} hidden neurons"
+            )
+        for name in ("input_weights", "bias"):
+            bad = np.count_nonzero(~np.isfinite(getattr(self, name)))
+            if bad:
+                raise DataError(f"{name} has {bad} values that are not finite: draw them anew")
+        for name, low in (("tau_rc", False), ("tau_ref", True), ("trace", False)):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and (value >= 0 if low else value > 0)):
+                raise DataError(
+                    f"{name} is {value} steps: it must be finite and {'from' if low else 'above'} 0"
+                )
+
+    @property
+    def n_hidden(self):
+        """Hidden neurons."""
+        return self.input_weights.shape[0]
+
+    @property
+    def n_inputs(self):
+        """Input channels."""
+        return self.input_weights.shape[1]
+
+    def fingerprint(self):
+        """A text that differs when anything of the layer does."""
+        digest = hashlib.sha256(f"{self.kernels.kind} {self.nonlinearity}".encode())
+        times = np.array([self.tau_rc, self.tau_ref, self.trace])
+        kernels = self.kernels
+        for values in (
+            self.input_weights, self.bias, times, kernels.tau, kernels.delay, kernels.period,
+        ):  # fmt: skip
+            if values is not None:
+                digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
+
+
+def draw_layer(n_hidden, n_channels, seed, kind="alpha", nonlinearity="tanh", scale=1.0, **ranges):
+    """Draw a hidden layer.
+
+    Parameters
+    ----------
+    n_hidden, n_channels : int
+    seed : int
+        Kernels and weights are drawn from separate streams of it: the same seed and another
+        ``scale`` or ``nonlinearity`` give the same kernels.
+    kind : str
+        Of the kernels.
+    nonlinearity : {"tanh", "relu", "lif"}
+    scale : float
+        Weights are uniform from ``-scale`` to ``scale`` over the root of the number of channels, so
+        that currents do not grow with it.
+    **ranges
+        ``tau``, ``delay`` and ``period``, as for `draw_kernels`.
+
+    Returns
+    -------
+    HiddenLayer
+
+    Raises
+    ------
+    DataError
+        If a number is out of its range.
+    """
+    if nonlinearity not in NONLINEARITIES:
+        raise DataError(
+            f"non-linearity {nonlinearity!r}: choose one of {', '.join(NONLINEARITIES)}"
+        )
+    if n_channels < 1:
+        raise DataError(f"a hidden layer for {n_channels} channels: give at least one channel")
+    if not (math.isfinite(scale) and scale > 0):
+        raise DataError(f"scale of the input weights is {scale}: it must be finite and above 0")
+    for_kernels, for_weights = np.random.SeedSequence(seed).spawn(2)
+    kernels = draw_kernels(kind, n_hidden, for_kernels, **ranges)
+    span = scale / math.sqrt(n_channels)
+    weights = np.random.default_rng(for_weights).uniform(-span, span, (n_hidden, n_channels))
+    return HiddenLayer(weights, kernels, nonlinearity, np.full(n_hidden, BIAS[nonlinearity]))

@@ -1,0 +1,44 @@
+"""Whether a hidden layer's correlations fit into memory, asked before they are made."""
+
+import math
+import os
+from pathlib import Path
+
+from nengo_tactile.errors import DataError
+
+
+def available_bytes():
+    """Memory that is free, or can be made so, in bytes."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def check_fits(what, n_hidden, needed, available=None):
+    """Refuse work on a hidden layer that needs more memory than there is.
+
+    Parameters
+    ----------
+    what : str
+        The work ("training").
+    n_hidden : int
+    needed : float
+        Bytes, of which correlations take the greater part.
+    available : float, optional
+        Bytes; by default what the machine has.
+
+    Raises
+    ------
+    DataError
+        With the memory needed.
+    """
+    available = available_bytes() if available is None else available
+    if needed > available:
+        fits = int(n_hidden * math.sqrt(available / needed))
+        raise DataError(
+            f"{what} {n_hidden} hidden neurons needs {needed / 1e9:.1f} GB of memory, but "
+            f"{available / 1e9:.1f} GB are free: use fewer hidden neurons (about {fits})"
+        )

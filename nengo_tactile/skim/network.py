@@ -1,0 +1,259 @@
+"""SKIM networks in Nengo: ensembles, connections, a synapse; nothing hidden in a Node.
+
+The input Node brings patterns in, and the output Node only adds up. A network lags behind its
+input: what arrives at a step passes the kernels to the next one, and spikes take a further step
+through the read-out's filter. `lag` says how far; functions here take it out.
+"""
+
+import itertools
+
+import nengo
+import numpy as np
+
+from nengo_tactile import stack
+from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.progress import track
+from nengo_tactile.skim import learning
+from nengo_tactile.skim.activity import check_pattern
+from nengo_tactile.skim.synapse import KernelSynapse
+
+ENGINES = ("nengo", "nengo-dl")
+
+#: Seconds of a step: the paper bins events to milliseconds (Cohen et al. 2016, equation 3).
+DT = 0.001
+
+
+class Rows:
+    """What a Node sends: a row a step, then zeros. Give it others by setting ``rows``.
+
+    Parameters
+    ----------
+    size : int
+        Numbers in a row.
+    dt : float
+        Seconds of a step.
+    """
+
+    def __init__(self, size, dt):
+        self.rows = np.zeros((0, size))
+        self.rest = np.zeros(size)
+        self.dt = dt
+
+    def __call__(self, t):
+        """The row at time ``t``; Nengo's first step ends at ``dt``."""
+        step = round(t / self.dt) - 1
+        return self.rows[step] if 0 <= step < len(self.rows) else self.rest
+
+
+def build(layer, weights, rule=None, dt=DT, seed=0):
+    """Make the Nengo network of a hidden layer and its output weights.
+
+    Parameters
+    ----------
+    layer : HiddenLayer
+    weights : (n_classes, n_hidden) float array
+        Of the trainer or of a saved state; zeros where training is to begin.
+    rule : callable, optional
+        Makes the learning rule, `learning.Opium` or one of its kin; it is called with the number
+        of outputs and ``pre_synapse``. Without it the network does not learn.
+    dt : float
+        Seconds of a step; the simulator must have the same.
+    seed : int
+        Of what Nengo draws itself, which has no effect on the outputs.
+
+    Returns
+    -------
+    nengo.Network
+        With the attributes ``input`` (Node), ``hidden`` (Ensemble), ``output`` (Node),
+        ``dendrites`` and ``read_out`` (Connections), ``probe`` (of the output), ``layer``, ``lag``
+        (steps), ``dt``, and, with a rule, ``teacher`` (Node: targets and gate).
+
+    Raises
+    ------
+    DataError
+        If the weights are not for this layer, or not finite.
+    """
+    weights = np.array(weights, float)
+    if weights.ndim != 2 or weights.shape[1] != layer.n_hidden:
+        raise DataError(
+            f"output weights have shape {weights.shape}, but there are {layer.n_hidden} hidden "
+            f"neurons: give (n_classes, {layer.n_hidden})"
+        )
+    if not np.isfinite(weights).all():
+        raise DataError(
+            f"output weights have {np.count_nonzero(~np.isfinite(weights))} values that are not "
+            "finite: train anew, with a larger ridge"
+        )
+    spiking = layer.nonlinearity == "lif"
+    trace = nengo.Lowpass(layer.trace * dt) if spiking else None
+    made = None if rule is None else rule(len(weights), pre_synapse=trace)
+    with nengo.Network(label="SKIM", seed=seed) as net:
+        stack.nengo_dl().configure_settings(dtype="float64")
+        net.layer, net.dt, net.lag = layer, dt, 1 + spiking
+        net.input = nengo.Node(Rows(layer.n_inputs, dt), size_in=0, label="input")
+        net.hidden = nengo.Ensemble(
+            layer.n_hidden,
+            1,
+            gain=np.ones(layer.n_hidden),
+            bias=layer.bias,
+            neuron_type=neuron_type(layer, dt),
+            label="hidden",
+        )
+        net.output = nengo.Node(size_in=len(weights), label="output")
+        net.dendrites = nengo.Connection(
+            net.input,
+            net.hidden.neurons,
+            transform=layer.input_weights,
+            synapse=KernelSynapse(layer.kernels),
+        )
+        net.read_out = nengo.Connection(
+            net.hidden.neurons,
+            net.output,
+            transform=weights,
+            synapse=trace,
+            learning_rule_type=made,
+        )
+        net.probe = nengo.Probe(net.output)
+        if made is not None:
+            net.teacher = nengo.Node(Rows(len(weights) + 1, dt), size_in=0, label="teacher")
+            nengo.Connection(net.teacher, net.read_out.learning_rule, synapse=None)
+    return net
+
+
+def neuron_type(layer, dt=DT):
+    """The Nengo neuron type of a hidden layer; its outputs are those of the trainer."""
+    if layer.nonlinearity == "tanh":
+        return nengo.Tanh(tau_ref=1)
+    if layer.nonlinearity == "relu":
+        return nengo.RectifiedLinear()
+    return nengo.LIF(
+        layer.tau_rc * dt,
+        layer.tau_ref * dt,
+        amplitude=dt,  # a spike has an area of one step
+        initial_state={"voltage": nengo.dists.Choice([0])},  # by default Nengo draws it
+    )
+
+
+def simulator(net):
+    """Nengo's reference simulator of a network."""
+    with stack.quiet_build():
+        return nengo.Simulator(net, dt=net.dt, progress_bar=False, optimize=False)
+
+
+def outputs(net, patterns, engine="nengo", batch_size=16, progress=None):
+    """Run a network on samples, each from rest.
+
+    Parameters
+    ----------
+    net : nengo.Network
+        Of `build`.
+    patterns : (n_samples, n_steps, n_channels) array_like
+    engine : {"nengo", "nengo-dl"}
+        NengoDL runs ``batch_size`` samples side by side. Both compute in float64.
+    batch_size : int
+    progress : bool, optional
+        Show a bar; by default on a terminal.
+
+    Returns
+    -------
+    (n_samples, n_steps, n_classes) float array
+        A step's output has all that arrived until then, in this step too.
+
+    Raises
+    ------
+    DataError
+        If a pattern does not fit, or there is none.
+    EngineError
+        If the engine is unknown.
+    """
+    if engine not in ENGINES:
+        raise EngineError(f"engine {engine!r}: SKIM networks run on {' and '.join(ENGINES)}")
+    if not len(patterns):
+        raise DataError("there are no samples to run: give at least one")
+    n_steps = len(patterns[0])
+    checked = np.stack(
+        [
+            check_pattern(pattern, n_steps, net.layer.n_inputs, f"sample {number}: ")
+            for number, pattern in enumerate(patterns)
+        ]
+    )
+    run = _on_nengo if engine == "nengo" else _on_nengo_dl
+    return run(net, checked, batch_size, progress)[:, net.lag :]
+
+
+def _on_nengo(net, patterns, batch_size, progress):
+    found = []
+    # a reset makes Nengo work out its filters again, with the warnings of a build
+    with stack.quiet_build(), simulator(net) as sim:
+        for pattern in track(patterns, "running SKIM in Nengo", progress=progress):
+            net.input.output.rows = pattern
+            sim.reset()
+            sim.run_steps(len(pattern) + net.lag)
+            found.append(np.array(sim.data[net.probe]))
+    return np.stack(found)
+
+
+def _on_nengo_dl(net, patterns, batch_size, progress):
+    size = min(batch_size, len(patterns))
+    wasted = -len(patterns) % size
+    padded = np.pad(patterns, ((0, wasted), (0, net.lag), (0, 0)))
+    nengo_dl, found = stack.nengo_dl(), []
+    with (
+        stack.quiet_build(),
+        nengo_dl.Simulator(net, net.dt, minibatch_size=size, progress_bar=False) as sim,
+    ):
+        starts = range(0, len(padded), size)
+        for start in track(starts, "running SKIM in NengoDL", progress=progress):
+            batch = {net.input: padded[start : start + size]}
+            found.append(sim.predict(batch, stateful=False, verbose=0)[net.probe])
+    return np.concatenate(found)[: len(patterns)]
+
+
+def learn(sim, net, samples, supervision, progress=None):
+    """Show samples to a running network that learns, each from rest.
+
+    Call it again, with the same simulator, to go on; or build the network anew from a saved state.
+
+    Parameters
+    ----------
+    sim : nengo.Simulator
+        Of ``net``: `simulator`.
+    net : nengo.Network
+        Of `build`, with a learning rule.
+    samples : iterable of (pattern, label)
+        Patterns are (n_steps, n_channels) arrays.
+    supervision : Supervision
+    progress : bool, optional
+        Show a bar; by default on a terminal.
+
+    Returns
+    -------
+    opium.OpiumState
+        What has been learnt so far.
+
+    Raises
+    ------
+    DataError
+        If a pattern or label does not fit.
+    EngineError
+        If the network has no learning rule.
+    """
+    if net.read_out.learning_rule is None:
+        raise EngineError(
+            "the network was built without a learning rule: give build(..., rule=learning.Opium)"
+        )
+    n_classes, steps = net.output.size_in, supervision.n_steps
+    total = len(samples) if hasattr(samples, "__len__") else None
+    shown = track(samples, "training SKIM in Nengo", total=total, progress=progress)
+    for number, (pattern, label) in zip(itertools.count(), shown):
+        who = f"sample {number}: "
+        rows = np.zeros((steps + net.lag, n_classes + 1))
+        window = rows[supervision.first + net.lag :]
+        window[:, :-1] = supervision.targets(label, n_classes, who)
+        window[:, -1] = 1
+        net.input.output.rows = check_pattern(pattern, steps, net.layer.n_inputs, who)
+        net.teacher.output.rows = rows
+        learning.rest(sim, net.read_out)
+        sim.run_steps(len(rows))
+        sim.clear_probes()
+    return learning.learnt(sim, net.read_out)

@@ -1,0 +1,350 @@
+"""OPIUM's weights for a whole data set at once, from its normal equations.
+
+With the activities ``X`` and targets ``Y`` of all steps of all windows, OPIUM ends at
+``(X^T X + ridge I)^-1 X^T Y``. Sums ``X^T X`` and ``X^T Y`` take in one chunk of samples after
+another, so memory does not grow with their number, and both can be saved and gone on from.
+"""
+
+import hashlib
+import itertools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.linalg import blas, lapack
+
+from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.files import atomic_write, read_npz
+from nengo_tactile.progress import track
+from nengo_tactile.skim.activity import check_pattern, hidden_activities, prepare
+from nengo_tactile.skim.memory import check_fits
+
+#: Bytes that a chunk's activities take at most, and how many samples it has at most.
+CHUNK_BYTES, CHUNK_SAMPLES = 200e6, 64
+
+
+@dataclass
+class NormalEquations:
+    """Sums over all samples so far.
+
+    Attributes
+    ----------
+    gram : (n_hidden, n_hidden) float array
+        ``X^T X``; only the lower triangle is kept.
+    cross : (n_hidden, n_outputs) float array
+        ``X^T Y``.
+    n_samples : int
+        Samples in the sums.
+    """
+
+    gram: np.ndarray
+    cross: np.ndarray
+    n_samples: int = 0
+
+
+def empty(n_hidden, n_outputs):
+    """Sums over no samples yet."""
+    return NormalEquations(np.zeros((n_hidden, n_hidden)), np.zeros((n_hidden, n_outputs)))
+
+
+def accumulate(equations, activity, targets, n_samples=1):
+    """Take observations into the sums, in place.
+
+    Parameters
+    ----------
+    equations : NormalEquations
+    activity : (n_rows, n_hidden) float array
+    targets : (n_rows, n_outputs) float array
+    n_samples : int
+        How many samples the rows are of.
+    """
+    activity = np.ascontiguousarray(activity)
+    # the upper triangle in Fortran's order is the lower one in C's
+    gram = blas.dsyrk(1.0, activity.T, beta=1.0, c=equations.gram.T, overwrite_c=1)
+    equations.gram = gram.T  # the same array, unless it came in another order
+    equations.cross += activity.T @ targets
+    equations.n_samples += n_samples
+
+
+def solve(equations, ridge=1.0):
+    """Find the output weights.
+
+    Parameters
+    ----------
+    equations : NormalEquations
+    ridge : float
+        What the squared weights cost; OPIUM's start is 1. With 0 the weights are those of the
+        pseudoinverse, if the correlation is not singular.
+
+    Returns
+    -------
+    (n_outputs, n_hidden) float array
+
+    Raises
+    ------
+    DataError
+        If the correlation is not finite, or is singular.
+    """
+    n_hidden = len(equations.gram)
+    if not (math.isfinite(ridge) and ridge >= 0):
+        raise DataError(f"the ridge is {ridge}: it must be finite and from 0")
+    if not (np.isfinite(equations.gram).all() and np.isfinite(equations.cross).all()):
+        raise DataError(
+            f"the correlation of {n_hidden} hidden neurons over {equations.n_samples} samples is "
+            "not finite: train anew with smaller input weights"
+        )
+    matrix = equations.gram.T.copy(order="F")
+    matrix[np.diag_indices(n_hidden)] += ridge
+    factor, failed = lapack.dpotrf(matrix, lower=0, clean=0, overwrite_a=1)
+    diagonal = factor.diagonal()
+    # the squared ratio of a factor's diagonal is at most the matrix's condition
+    if failed or (diagonal.min() / diagonal.max()) ** 2 < n_hidden * np.finfo(float).eps:
+        raise DataError(
+            f"the correlation of {n_hidden} hidden neurons over {equations.n_samples} samples is "
+            f"singular with ridge {ridge}: raise the ridge (OPIUM's is 1), show more samples, or "
+            "use fewer hidden neurons"
+        )
+    weights, _ = lapack.dpotrs(factor, equations.cross, lower=0)
+    return np.ascontiguousarray(weights.T)
+
+
+def needed_bytes(n_hidden, n_channels, n_outputs, n_samples, window):
+    """Memory that training takes, in bytes.
+
+    The sums and their factor, input weights twice, and the activities and targets of a chunk.
+    """
+    rows = n_samples * window
+    numbers = 2 * n_hidden**2 + 2 * n_hidden * n_channels
+    return 8 * (numbers + 2 * n_hidden * n_outputs + rows * (n_hidden + n_outputs))
+
+
+def check_memory(layer, n_outputs, n_samples, window, available=None):
+    """Refuse a hidden layer that does not fit into memory.
+
+    Parameters
+    ----------
+    layer : HiddenLayer
+    n_outputs, n_samples, window : int
+        Samples of a chunk, and steps of each.
+    available : float, optional
+        Bytes; by default what the machine has.
+
+    Raises
+    ------
+    DataError
+        With the memory needed.
+    """
+    needed = needed_bytes(layer.n_hidden, layer.n_inputs, n_outputs, n_samples, window)
+    check_fits("training", layer.n_hidden, needed, available)
+
+
+def chunk_size(n_hidden, window):
+    """Samples whose activities are computed at once."""
+    return int(np.clip(CHUNK_BYTES // (8 * n_hidden * window), 1, CHUNK_SAMPLES))
+
+
+def train(
+    layer,
+    samples,
+    supervision,
+    n_classes,
+    ridge=1.0,
+    equations=None,
+    state_path=None,
+    save_every=2000,
+    threads=None,
+    available=None,
+    progress=None,
+):
+    """Train the output weights of a SKIM network on samples, in one pass.
+
+    Parameters
+    ----------
+    layer : HiddenLayer
+    samples : sequence or iterable of (pattern, label)
+        Patterns are (n_steps, n_channels) arrays. They are read once, in their order.
+    supervision : Supervision
+    n_classes : int
+    ridge : float
+    equations : NormalEquations, optional
+        Sums to go on from, changed in place; they are of other samples.
+    state_path : str or Path, optional
+        The file that keeps the sums. If it is there, its samples are the first of ``samples``: they
+        are passed over, in a sequence without being read, and training goes on behind them.
+    save_every : int
+        Samples between two savings. It is also saved at the end.
+    threads : int, optional
+        By default one for each processor.
+    available : float, optional
+        Bytes of memory; by default what the machine has.
+    progress : bool, optional
+        Show a bar; by default on a terminal.
+
+    Returns
+    -------
+    weights : (n_classes, n_hidden) float array
+        OPIUM's after the same samples.
+    equations : NormalEquations
+
+    Raises
+    ------
+    DataError
+        If a pattern or label does not fit, memory does not suffice, the correlation is singular, or
+        there are no samples.
+    ModelFileError
+        If the file is damaged or of another network.
+    """
+    size = chunk_size(layer.n_hidden, supervision.window)
+    check_memory(layer, n_classes, size, supervision.window, available)
+    mark = fingerprint(layer, supervision, n_classes)
+    if state_path is not None and equations is not None:
+        raise DataError(
+            f"both equations and state_path {state_path} are given: a state keeps the sums of "
+            "these samples alone, so give one of them"
+        )
+    passed = 0
+    if state_path is not None and Path(state_path).exists():
+        equations = load_equations(state_path, mark)
+        passed = equations.n_samples
+    equations = empty(layer.n_hidden, n_classes) if equations is None else equations
+    rest, total = _behind(samples, passed, state_path)
+    prepared, unsaved = prepare(layer), 0
+    shown = track(rest, "training SKIM", total=total, progress=progress)
+    while chunk := list(itertools.islice(shown, size)):
+        activity, targets = observations(prepared, chunk, supervision, n_classes, passed, threads)
+        accumulate(equations, activity, targets, len(chunk))
+        passed += len(chunk)
+        unsaved += len(chunk)
+        if state_path is not None and unsaved >= save_every:
+            save_equations(state_path, equations, mark)
+            unsaved = 0
+    if not equations.n_samples:
+        raise DataError("there are no samples to train on: give at least one")
+    if state_path is not None and unsaved:
+        save_equations(state_path, equations, mark)
+    return solve(equations, ridge), equations
+
+
+def _behind(samples, passed, state_path):
+    """The samples behind the first ones, which a sequence need not read, and their number."""
+    if not (hasattr(samples, "__len__") and hasattr(samples, "__getitem__")):
+        return itertools.islice(iter(samples), passed, None), None
+    if passed > len(samples):
+        raise DataError(
+            f"{state_path} holds the training of {passed} samples, but {len(samples)} are given: "
+            "give all of them again, or another file"
+        )
+    return (samples[number] for number in range(passed, len(samples))), len(samples) - passed
+
+
+def observations(prepared, samples, supervision, n_classes, first=0, threads=None):
+    """Activities and targets of the windows of some samples.
+
+    Parameters
+    ----------
+    prepared : activity.Prepared
+    samples : list of (pattern, label)
+    supervision : Supervision
+    n_classes : int
+    first : int
+        Number of the first sample, for errors.
+    threads : int, optional
+
+    Returns
+    -------
+    activity : (n_samples * window, n_hidden) float array
+    targets : (n_samples * window, n_classes) float array
+    """
+    patterns, targets = [], []
+    for number, (pattern, label) in enumerate(samples, first):
+        who = f"sample {number}: "
+        targets.append(supervision.targets(label, n_classes, who))
+        patterns.append(check_pattern(pattern, supervision.n_steps, prepared.layer.n_inputs, who))
+    activity = hidden_activities(prepared, patterns, supervision.first, threads)
+    return activity.reshape(-1, prepared.layer.n_hidden), np.concatenate(targets)
+
+
+def read_out(layer, weights, patterns, supervision, threads=None, progress=None):
+    """Outputs of a trained network in the window of each sample.
+
+    Parameters
+    ----------
+    layer : HiddenLayer
+    weights : (n_classes, n_hidden) float array
+    patterns : iterable of (n_steps, n_channels) float array
+    supervision : Supervision
+    threads, progress
+        As for `train`.
+
+    Returns
+    -------
+    (n_samples, window, n_classes) float array
+
+    Raises
+    ------
+    DataError
+        If a pattern does not fit, or there is none.
+    """
+    prepared, found, number = prepare(layer), [], 0
+    size = chunk_size(layer.n_hidden, supervision.window)
+    shown = track(iter(patterns), "running SKIM", total=_length(patterns), progress=progress)
+    while chunk := list(itertools.islice(shown, size)):
+        checked = [
+            check_pattern(pattern, supervision.n_steps, layer.n_inputs, f"sample {i}: ")
+            for i, pattern in enumerate(chunk, number)
+        ]
+        number += len(chunk)
+        found.append(hidden_activities(prepared, checked, supervision.first, threads) @ weights.T)
+    if not found:
+        raise DataError("there are no samples to run: give at least one")
+    return np.concatenate(found)
+
+
+def _length(sequence):
+    return len(sequence) if hasattr(sequence, "__len__") else None
+
+
+def fingerprint(layer, supervision, n_classes):
+    """A text that differs when sums cannot be added: another network or supervision."""
+    digest = hashlib.sha256(layer.fingerprint().encode())
+    where = supervision.n_steps, supervision.window, supervision.onset, n_classes
+    digest.update(f"{where}".encode())
+    digest.update(supervision.pattern.tobytes())
+    return digest.hexdigest()
+
+
+def save_equations(path, equations, mark):
+    """Write sums into a .npz file, whole or not at all; ``mark`` says what they are of."""
+    with atomic_write(path, "wb") as file:
+        np.savez(
+            file,
+            gram=equations.gram,
+            cross=equations.cross,
+            n_samples=equations.n_samples,
+            mark=mark,
+        )
+
+
+def load_equations(path, mark):
+    """Read sums.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is damaged, or its sums are of another network.
+    """
+    try:
+        arrays = read_npz(path)
+        gram, cross = arrays["gram"], arrays["cross"]
+        n_samples, found = int(arrays["n_samples"]), str(arrays["mark"])
+    except Exception as error:
+        raise ModelFileError(
+            f"{path}: cannot be read as a state of training ({error}): remove it to train anew"
+        ) from error
+    if found != mark:
+        raise ModelFileError(
+            f"{path}: holds the training of another network or supervision ({found[:8]}, not "
+            f"{mark[:8]}): give another file, or remove it to train anew"
+        )
+    return NormalEquations(np.ascontiguousarray(gram), np.ascontiguousarray(cross), n_samples)
