@@ -1,0 +1,345 @@
+"""Fit of the saccade simulator to recordings of N-MNIST.
+
+Run as ``python -m nengo_tactile.datasets.nmnist_simulated --fit``: this module has the functions.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile.events.compare import ks_distance
+from nengo_tactile.events.saccades import (
+    N_PIXELS,
+    SACCADE_STARTS_MS,
+    SaccadeParameters,
+    simulate,
+)
+from nengo_tactile.events.saccades_compare import event_image, quantities, rate_over_time
+
+_BORDER = 2  # pixels along the sensor's edge that the digits hardly reach
+_HOT = 3.0  # a pixel is hot when it has so many times the events of its neighbours
+_WINDOW_US = 7_500  # of the registration
+_REST_MS = 310.0  # after it there are too few events to see where the picture is
+# Registration: blur (pixels) and black of a rough model; the place found hardly depends on them
+_ROUGH_BLUR, _ROUGH_BLACK = 0.8, 0.23
+_SPACE = 48  # size of the registration's images: 34 and room for shifts
+_SEARCHED = {
+    "scale": (0.9, 1.1),
+    "blur": (0.3, 1.5),
+    "black": (0.01, 0.8),
+    "threshold": (0.05, 0.8),
+    "threshold_mismatch": (0.01, 0.6),
+    "threshold_noise": (0.01, 0.6),
+    "refractory_us": (10.0, 2500.0),
+}
+
+
+def measure_noise(recordings, duration_ms):
+    """Read noise and hot pixels off recordings.
+
+    Parameters
+    ----------
+    recordings : list of structured arrays
+    duration_ms : float
+        Mean length of a recording.
+
+    Returns
+    -------
+    dict
+        ``noise_rate_hz``, ``noise_mismatch``, ``noise_on_share`` and ``hot_pixels`` of
+        `SaccadeParameters`.
+    """
+    from scipy.ndimage import median_filter
+
+    size = (N_PIXELS, N_PIXELS)
+    total = sum(event_image(events, size) for events in recordings)
+    on = sum(event_image(events[events["p"]], size) for events in recordings)
+    rate_hz = total / len(recordings) / (duration_ms / 1e3)
+    around = median_filter(rate_hz, 3, mode="nearest")
+    hot = (rate_hz > _HOT * around) & (rate_hz - around > 2.0)
+    border = np.ones(size, bool)
+    border[_BORDER:-_BORDER, _BORDER:-_BORDER] = False
+    quiet = border & ~hot
+    mean = rate_hz[quiet].mean()
+    # of a lognormal with this mean and variance
+    spread = np.sqrt(np.log1p(rate_hz[quiet].var() / mean**2))
+    return {
+        "noise_rate_hz": float(mean),
+        "noise_mismatch": float(spread),
+        "noise_on_share": float(on[quiet].sum() / total[quiet].sum()),
+        "hot_pixels": tuple(
+            (int(x), int(y), float(rate_hz[y, x] - around[y, x])) for y, x in np.argwhere(hot)
+        ),
+    }
+
+
+def register_path(recordings, images):
+    """Find where the picture lies over time.
+
+    A pixel's signed events of a short time are proportional to the product of the picture's
+    velocity and the gradient of its log intensity at the pixel. In each window the images'
+    gradients, shifted to every place, are regressed on the events of all recordings: the best
+    shift is the place, the coefficients are the velocity up to a factor. The velocities are
+    added up and brought to the places by least squares.
+
+    Parameters
+    ----------
+    recordings : list of structured arrays
+    images : (n, 28, 28) uint8 array
+        What they show.
+
+    Returns
+    -------
+    dict
+        ``path_ms``, ``path_x``, ``path_y`` of `SaccadeParameters`.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    n_windows = int(_REST_MS * 1e3 / _WINDOW_US)
+    padded = np.zeros((len(images), _SPACE, _SPACE))
+    first = (_SPACE - images.shape[1]) // 2
+    padded[:, first : first + images.shape[1], first : first + images.shape[2]] = images / 255
+    ink = gaussian_filter(padded, (0, _ROUGH_BLUR, _ROUGH_BLUR))
+    gradients = np.gradient(np.log(1 - (1 - _ROUGH_BLACK) * ink), axis=(2, 1))  # x, y
+    products = np.array([[(a * b).sum() for a in gradients] for b in gradients])
+    inverse = np.linalg.inv(products)
+    spectra = [np.conj(np.fft.rfft2(gradient)) for gradient in gradients]
+    places, velocities, weights = [], [], []
+    for window in range(n_windows):
+        spectrum = np.fft.rfft2(_signed(recordings, window * _WINDOW_US))
+        overlap = np.stack(
+            [np.fft.irfft2((s * spectrum).sum(axis=0), (_SPACE, _SPACE)) for s in spectra]
+        )
+        explained = np.einsum("aij,ab,bij->ij", overlap, inverse, overlap)
+        row, column = np.unravel_index(explained.argmax(), explained.shape)
+        # an event at a place that shrinks the log intensity is OFF: the sign
+        velocities.append(-inverse @ overlap[:, row, column])
+        weights.append(explained.max())
+        places.append(
+            [first + _peak(explained[row], column), first + _peak(explained[:, column], row)]
+        )
+    return _joined(np.array(places), np.array(velocities), np.array(weights))
+
+
+def _signed(recordings, start_us):
+    """Sum of polarities per pixel in one window, (n, 48, 48) array."""
+    result = np.zeros((len(recordings), _SPACE, _SPACE))
+    for image, events in zip(result, recordings):
+        low, high = np.searchsorted(events["t"], [start_us, start_us + _WINDOW_US])
+        part = events[low:high]
+        np.add.at(image, (part["y"], part["x"]), np.where(part["p"], 1, -1))
+    return result
+
+
+def _peak(values, index):
+    """Refine the place of a maximum by a parabola; places over half the size are negative."""
+    size = len(values)
+    before, at, after = values[index - 1], values[index], values[(index + 1) % size]
+    place = index + 0.5 * (before - after) / (before - 2 * at + after)
+    return (place + size / 2) % size - size / 2
+
+
+def _joined(places, velocities, weights):
+    """Fit place = start + factor * sum of velocities, with one factor for x and y."""
+    ends = np.concatenate([np.zeros((1, 2)), np.cumsum(velocities, axis=0)])
+    middles = (ends[1:] + ends[:-1]) / 2
+    weights = weights / weights.sum()
+    centred = [array - weights @ array for array in (middles, places)]
+    factor = (weights @ (centred[0] * centred[1])).sum() / (weights @ centred[0] ** 2).sum()
+    start = weights @ (places - factor * middles)
+    path = start + factor * ends
+    t_ms = np.arange(len(path)) * _WINDOW_US / 1e3
+    return {
+        "path_ms": tuple(t_ms.tolist()),
+        "path_x": tuple(path[:, 0].tolist()),
+        "path_y": tuple(path[:, 1].tolist()),
+    }
+
+
+def distance(parameters, images, recorded, seed):
+    """Say how far simulated recordings are from real ones.
+
+    Parameters
+    ----------
+    parameters : SaccadeParameters
+    images : (n, 28, 28) uint8 array
+    recorded : dict of float arrays
+        `nengo_tactile.events.saccades_compare.quantities` of the recordings of these images.
+    seed : int
+
+    Returns
+    -------
+    float
+        Sum of the Kolmogorov-Smirnov distances of events per pixel, intervals, run lengths and
+        active pixels, of mean and SD of the logarithm of simulated over recorded event counts,
+        and of the total variation distance of events over time.
+    """
+    ours = quantities(
+        simulate(image, parameters, np.random.default_rng([seed, index]))
+        for index, image in enumerate(images)
+    )
+    names = ("events_per_pixel", "interval_ms", "run_length", "active_pixels")
+    total = sum(ks_distance(ours[name], recorded[name]) for name in names)
+    ratio = np.log(ours["events"] / recorded["events"])
+    total += abs(ratio.mean()) + ratio.std()
+    rates = [rate_over_time(side["time_ms"], 1)[1] for side in (ours, recorded)]
+    return total + 0.5 * np.abs(rates[0] / rates[0].sum() - rates[1] / rates[1].sum()).sum()
+
+
+def search(start, images, recorded, evaluations, seed, progress=None):
+    """Fit screen, optics and pixels by the simplex method (Nelder and Mead).
+
+    Parameters
+    ----------
+    start : SaccadeParameters
+    images, recorded, seed
+        As for `distance`.
+    evaluations : int
+        How many times the images are simulated.
+    progress : callable, optional
+        Called with no argument after each evaluation.
+
+    Returns
+    -------
+    SaccadeParameters
+    """
+    from scipy.optimize import minimize
+
+    low, high = np.log(list(_SEARCHED.values())).T
+
+    def with_values(logs):
+        values = np.exp(np.clip(logs, low, high)).tolist()
+        return dataclasses.replace(start, **dict(zip(_SEARCHED, values)))
+
+    def goal(logs):
+        result = distance(with_values(logs), images, recorded, seed)
+        if progress is not None:
+            progress()
+        return result
+
+    first = np.log([getattr(start, name) for name in _SEARCHED])
+    steps = np.array([0.02, 0.15, 0.2, 0.15, 0.3, 0.3, 0.3])
+    simplex = np.clip(np.vstack([first, first + np.diag(steps)]), low, high)
+    found = minimize(
+        goal, first, method="Nelder-Mead",
+        options={"maxfev": evaluations, "initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-4},
+    )  # fmt: skip
+    return with_values(found.x)
+
+
+def balance(parameters, images, recorded, seed):
+    """Set the ON share of the thresholds so that the share of ON events is the recordings'.
+
+    Parameters
+    ----------
+    parameters, images, recorded, seed
+        As for `distance`.
+
+    Returns
+    -------
+    SaccadeParameters
+    """
+    shares, values = [], np.array([-0.05, 0.0, 0.05]) + parameters.on_share
+    for value in values:
+        tried = dataclasses.replace(parameters, on_share=value)
+        events = [
+            simulate(image, tried, np.random.default_rng([seed, index]))
+            for index, image in enumerate(images)
+        ]
+        shares.append(np.concatenate([part["p"] for part in events]).mean())
+    slope, level = np.polyfit(values - parameters.on_share, shares, 1)
+    wanted = np.average(recorded["on_share"], weights=recorded["events"])
+    change = np.clip((wanted - level) / slope, -0.1, 0.1)
+    return dataclasses.replace(parameters, on_share=float(parameters.on_share + change))
+
+
+def start_parameters(recordings, images):
+    """Everything that is measured rather than searched.
+
+    Parameters
+    ----------
+    recordings : list of structured arrays
+    images : (n, 28, 28) uint8 array
+
+    Returns
+    -------
+    SaccadeParameters
+    """
+    ends_ms = np.array([events["t"][-1] for events in recordings]) / 1e3
+    return SaccadeParameters(
+        **register_path(recordings, images),
+        **measure_noise(recordings, ends_ms.mean()),
+        duration_ms=float(ends_ms.mean()),
+        duration_sd_ms=float(ends_ms.std(ddof=1)),
+    )
+
+
+def with_spread(parameters, images, recordings, seed):
+    """Measure how recordings vary: saccades early or late, places, contrast.
+
+    Parameters
+    ----------
+    parameters : SaccadeParameters
+    images : (n, 28, 28) uint8 array
+    recordings : list of structured arrays
+        Of these images.
+    seed : int
+
+    Returns
+    -------
+    SaccadeParameters
+        With ``start_sd_ms``, ``position_sd`` and ``contrast_sd`` of what is left when the same
+        images are simulated without such variation.
+    """
+    plain = dataclasses.replace(parameters, start_sd_ms=0.0, position_sd=0.0, contrast_sd=0.0)
+    runs = [
+        [
+            simulate(image, plain, np.random.default_rng([seed, run, index]))
+            for index, image in enumerate(images)
+        ]
+        for run in (1, 2)
+    ]
+    times = _medians(recordings) - _medians(runs[0])
+    noise = _medians(runs[1]) - _medians(runs[0])
+    shifts = _shifts(runs[0], recordings)
+    counts = [np.log([len(events) for events in side]) for side in (recordings, *runs)]
+    return dataclasses.replace(
+        parameters,
+        start_sd_ms=_excess(times, noise),
+        position_sd=_excess(shifts, _shifts(*runs)),
+        contrast_sd=_excess(counts[0] - counts[1], counts[2] - counts[1]),
+    )
+
+
+def _excess(differences, noise):
+    """SD of differences over recordings beyond what two simulations differ by."""
+    return float(np.sqrt(max(differences.var(axis=0).mean() - noise.var(axis=0).mean(), 0.0)))
+
+
+def _medians(recordings):
+    """Median time of the events of each saccade in milliseconds, (n, 3) array."""
+    edges = np.array([*SACCADE_STARTS_MS, _REST_MS]) * 1e3
+    return (
+        np.array(
+            [
+                [np.median(part) if len(part) else np.nan for part in parts]
+                for parts in (
+                    np.split(events["t"], np.searchsorted(events["t"], edges))[1:-1]
+                    for events in recordings
+                )
+            ]
+        )
+        / 1e3
+    )
+
+
+def _shifts(one, other):
+    """Shift (y, x) from event images to others of the same digits, (n, 2) array."""
+    shifts = []
+    for pair in zip(one, other):
+        images = (event_image(events, (N_PIXELS, N_PIXELS)) for events in pair)
+        spectra = [np.fft.rfft2(image, (_SPACE, _SPACE)) for image in images]
+        overlap = np.fft.irfft2(np.conj(spectra[0]) * spectra[1], (_SPACE, _SPACE))
+        row, column = np.unravel_index(overlap.argmax(), overlap.shape)
+        shifts.append([_peak(overlap[:, column], row), _peak(overlap[row], column)])
+    return np.array(shifts)

@@ -1,0 +1,90 @@
+"""The fit finds what recordings were made with."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nengo_tactile.events import saccades_fit as module
+from nengo_tactile.events.saccades import SaccadeParameters, path, simulate
+from nengo_tactile.events.saccades_compare import quantities
+
+TRUE = SaccadeParameters(
+    path_ms=(0, 30, 80, 130, 180, 230, 290),
+    path_x=(0.5, 0.4, 2.0, 2.4, 5.2, 5.8, 0.9),
+    path_y=(1.0, 2.0, 6.4, 6.3, 1.8, 1.5, 1.3),
+    noise_rate_hz=0.5,
+    noise_mismatch=0.4,
+    noise_on_share=0.8,
+    hot_pixels=((30, 2, 40.0),),
+)
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Blobs that fade out, in place of digits."""
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:28, :28]
+    result = np.zeros((40, 28, 28))
+    for image in result:
+        for cy, cx in rng.uniform(8, 20, (4, 2)):
+            image += 400 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 8)
+    return np.clip(result, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def recordings(images):
+    return [simulate(image, TRUE, np.random.default_rng([9, k])) for k, image in enumerate(images)]
+
+
+def test_the_path_is_found(images, recordings):
+    found = dataclasses.replace(TRUE, **module.register_path(recordings, images))
+    t_ms = np.arange(15, 295, 5)
+    np.testing.assert_allclose(path(found, t_ms), path(TRUE, t_ms), atol=0.45)
+
+
+def test_noise_and_hot_pixels_are_found(recordings):
+    found = module.measure_noise(recordings, TRUE.duration_ms)
+    assert found["noise_rate_hz"] == pytest.approx(0.5, rel=0.25)
+    assert found["noise_on_share"] == pytest.approx(0.8, abs=0.05)
+    assert [(x, y) for x, y, _ in found["hot_pixels"]] == [(30, 2)]
+    assert found["hot_pixels"][0][2] == pytest.approx(40, rel=0.15)
+
+
+def test_the_same_parameters_are_near_and_others_far(images, recordings):
+    recorded = quantities(recordings)
+    near = module.distance(TRUE, images, recorded, seed=1)
+    far = module.distance(dataclasses.replace(TRUE, threshold=0.4), images, recorded, seed=1)
+    assert near < 0.2 < 2 * near + 0.2 < far
+
+
+def test_search_and_balance_come_nearer(images, recordings):
+    few, recorded = images[:6], quantities(recordings[:6])
+    start = dataclasses.replace(TRUE, threshold=0.3, on_share=0.55)
+    calls = []
+    found = module.search(start, few, recorded, 14, 1, lambda: calls.append(1))
+    before, after = (module.distance(p, few, recorded, 1) for p in (start, found))
+    assert after < 0.8 * before
+    assert len(calls) == 14
+    balanced = module.balance(start, few, recorded, 1)
+    assert abs(balanced.on_share - 0.5) < abs(start.on_share - 0.5)
+
+
+def test_what_varies_is_measured(images):
+    varied = dataclasses.replace(TRUE, start_sd_ms=4.0, position_sd=0.8, contrast_sd=0.2)
+    recordings = [
+        simulate(image, varied, np.random.default_rng([9, k])) for k, image in enumerate(images)
+    ]
+    found = module.with_spread(TRUE, images, recordings, seed=0)
+    assert found.start_sd_ms == pytest.approx(4, rel=0.35)
+    assert found.position_sd == pytest.approx(0.8, rel=0.35)
+    assert 0.1 < found.contrast_sd < 0.3
+    still = module.with_spread(
+        TRUE,
+        images,
+        [simulate(image, TRUE, np.random.default_rng([8, k])) for k, image in enumerate(images)],
+        seed=0,
+    )
+    assert still.start_sd_ms < 0.6
+    assert still.position_sd < 0.2
+    assert still.contrast_sd < 0.05
