@@ -239,7 +239,8 @@ def fit_to_recordings(data, recorded, indices, n_samples=40, rounds=1, evaluatio
     """
     images = data.images[indices]
     parameters = start_parameters(recorded, images)
-    few, target = images[:n_samples], quantities(recorded[:n_samples])
+    few = np.unique(np.linspace(0, len(images) - 1, n_samples).astype(int))
+    target, few = quantities([recorded[k] for k in few]), images[few]
     steps = iter(track(range(rounds * evaluations), "fitting saccades", progress=progress))
     for _ in range(rounds):
         parameters = balance(parameters, few, target, seed)

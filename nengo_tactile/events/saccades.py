@@ -48,8 +48,8 @@ class SaccadeParameters:
     path_ms : tuple of float
         Times of the path's points in milliseconds; before and after them the picture rests.
     path_x, path_y : tuple of float
-        Where the centre of the image's first pixel lies on the sensor, in pixels, at these
-        times. Between points the path is a monotone cubic. Measured by registering the images'
+        Where the image's centre lies at these times, in sensor pixels from the sensor's centre.
+        Between points the path is a monotone cubic. Measured by registering the images'
         gradients with the recorded events.
     scale : float
         Sensor pixels per image pixel. Fitted.
@@ -63,7 +63,8 @@ class SaccadeParameters:
         The ON threshold is 2 ``on_share`` times the mean, the OFF threshold
         2 (1 - ``on_share``) times. Fitted to the share of ON events.
     threshold_mismatch : float
-        Lognormal SD over pixels of both thresholds. Fitted.
+        Lognormal SD over pixels of both thresholds. Measured as how uneven the mean number of
+        events is from pixel to pixel.
     threshold_noise : float
         SD of a threshold from event to event, relative to it. Fitted.
     refractory_us : float
@@ -92,8 +93,8 @@ class SaccadeParameters:
     """
 
     path_ms: tuple = (0.0, 105.0, 210.0, 315.0)
-    path_x: tuple = (0.5, 2.0, 5.5, 0.9)
-    path_y: tuple = (1.0, 6.5, 1.4, 1.3)
+    path_x: tuple = (-2.5, -1.0, 2.5, -2.1)
+    path_y: tuple = (-2.0, 3.5, -1.6, -1.7)
     scale: float = 0.96
     blur: float = 0.47
     black: float = 0.2
@@ -238,8 +239,8 @@ def log_intensity(image, parameters, margin):
     Returns
     -------
     float32 array
-        4 values per sensor pixel; value [4 * margin, 4 * margin] is the centre of the image's
-        first pixel.
+        4 values per sensor pixel; when the image lies at the sensor's centre, the sensor's first
+        pixel sees value [4 * margin, 4 * margin].
     """
     down, right = (_blur(size, parameters.scale, parameters.blur, margin) for size in image.shape)
     ink = down @ (image.astype(np.float64) / 255) @ right.T
@@ -252,7 +253,7 @@ def _blur(size, scale, blur, margin):
     from scipy.special import ndtr
 
     places = np.arange((N_PIXELS + 2 * margin) * _OVERSAMPLING) / _OVERSAMPLING - margin
-    edges = (np.arange(size + 1) - 0.5) * scale
+    edges = (N_PIXELS - 1) / 2 + (np.arange(size + 1) - size / 2) * scale
     matrix = np.diff(ndtr((edges - places[:, None]) / blur), axis=1)
     matrix.flags.writeable = False
     return matrix

@@ -18,6 +18,7 @@ from nengo_tactile.events.saccades_compare import event_image, quantities, rate_
 
 _BORDER = 2  # pixels along the sensor's edge that the digits hardly reach
 _HOT = 3.0  # a pixel is hot when it has so many times the events of its neighbours
+_MEDIAN_OF_SQUARE = 0.4549  # of a standard normal number: hot pixels do not move a median
 _WINDOW_US = 7_500  # of the registration
 _REST_MS = 310.0  # after it there are too few events to see where the picture is
 # Registration: blur (pixels) and black of a rough model; the place found hardly depends on them
@@ -28,7 +29,6 @@ _SEARCHED = {
     "blur": (0.3, 1.5),
     "black": (0.01, 0.8),
     "threshold": (0.05, 0.8),
-    "threshold_mismatch": (0.01, 0.6),
     "threshold_noise": (0.01, 0.6),
     "refractory_us": (10.0, 2500.0),
 }
@@ -71,6 +71,38 @@ def measure_noise(recordings, duration_ms):
             (int(x), int(y), float(rate_hz[y, x] - around[y, x])) for y, x in np.argwhere(hot)
         ),
     }
+
+
+def measure_mismatch(recordings):
+    """Read off recordings how thresholds differ from pixel to pixel.
+
+    The number of events of a pixel goes about as one over its threshold, and on average over
+    many digits it should not differ from that of its neighbours. What does differ is taken from
+    two halves of the recordings: only the pixels' share is in both.
+
+    Parameters
+    ----------
+    recordings : list of structured arrays
+
+    Returns
+    -------
+    float
+        ``threshold_mismatch`` of `SaccadeParameters`.
+    """
+    from scipy.ndimage import convolve
+
+    ring = np.full((3, 3), 1 / 8)
+    ring[1, 1] = 0
+    halves = [
+        sum(event_image(events, (N_PIXELS, N_PIXELS)) for events in recordings[k::2]).astype(float)
+        for k in (0, 1)
+    ]
+    around = [convolve(half, ring, mode="nearest") for half in halves]
+    busy = np.minimum(*around) > 0.5 * np.minimum(*around).max()
+    uneven = [np.log(half[busy] / ring_mean[busy]) for half, ring_mean in zip(halves, around)]
+    shared = np.median(uneven[0] * uneven[1]) / _MEDIAN_OF_SQUARE
+    # the ring of 8 adds an eighth of the variance
+    return float(np.sqrt(max(shared, 0.0) * 8 / 9))
 
 
 def register_path(recordings, images):
@@ -118,7 +150,8 @@ def register_path(recordings, images):
         places.append(
             [first + _peak(explained[row], column), first + _peak(explained[:, column], row)]
         )
-    return _joined(np.array(places), np.array(velocities), np.array(weights))
+    centre = (np.array(images.shape[:0:-1]) - N_PIXELS) / 2  # of the image less the sensor's
+    return _joined(np.array(places) + centre, np.array(velocities), np.array(weights))
 
 
 def _signed(recordings, start_us):
@@ -218,7 +251,7 @@ def search(start, images, recorded, evaluations, seed, progress=None):
         return result
 
     first = np.log([getattr(start, name) for name in _SEARCHED])
-    steps = np.array([0.02, 0.15, 0.2, 0.15, 0.3, 0.3, 0.3])
+    steps = np.array([0.02, 0.15, 0.2, 0.15, 0.3, 0.3])
     simplex = np.clip(np.vstack([first, first + np.diag(steps)]), low, high)
     found = minimize(
         goal, first, method="Nelder-Mead",
@@ -269,6 +302,7 @@ def start_parameters(recordings, images):
     return SaccadeParameters(
         **register_path(recordings, images),
         **measure_noise(recordings, ends_ms.mean()),
+        threshold_mismatch=measure_mismatch(recordings),
         duration_ms=float(ends_ms.mean()),
         duration_sd_ms=float(ends_ms.std(ddof=1)),
     )

@@ -91,7 +91,7 @@ def test_refractory_times_are_kept(rng):
 
 def test_a_dark_square_darkens_what_it_moves_onto(rng):
     parameters = SaccadeParameters(
-        path_ms=(0, 300), path_x=(1.0, 6.0), path_y=(3.0, 3.0), threshold_mismatch=0.0, **QUIET
+        path_ms=(0, 300), path_x=(-2.0, 3.0), path_y=(0.0, 0.0), threshold_mismatch=0.0, **QUIET
     )
     events = simulate(SQUARE, parameters, rng)
     assert len(events)
@@ -107,10 +107,10 @@ def test_the_blur_is_that_of_a_fine_grid():
     parameters = SaccadeParameters(scale=0.9, blur=0.7, black=0.2)
     found = log_intensity(image, parameters, margin=4)
     fine = 0.01
-    places = np.arange(-0.5 * 0.9, 27.5 * 0.9, fine) + fine / 2
-    cell = np.clip(np.floor(places / 0.9 + 0.5).astype(int), 0, 27)
+    places = np.arange(-14 * 0.9, 14 * 0.9, fine) + fine / 2  # from the centre
+    cell = np.clip(np.floor(places / 0.9 + 14).astype(int), 0, 27)
     for row, column in ((16, 16), (60, 33), (0, 0), (75, 120)):
-        y, x = row / 4 - 4, column / 4 - 4
+        y, x = row / 4 - 4 - 16.5, column / 4 - 4 - 16.5
         weights = [norm.pdf(places, at, 0.7) * fine for at in (y, x)]
         ink = weights[0] @ (image[np.ix_(cell, cell)] / 255) @ weights[1]
         assert found[row, column] == pytest.approx(np.log(1 - 0.8 * ink), abs=2e-4)

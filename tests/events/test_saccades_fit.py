@@ -11,8 +11,8 @@ from nengo_tactile.events.saccades_compare import quantities
 
 TRUE = SaccadeParameters(
     path_ms=(0, 30, 80, 130, 180, 230, 290),
-    path_x=(0.5, 0.4, 2.0, 2.4, 5.2, 5.8, 0.9),
-    path_y=(1.0, 2.0, 6.4, 6.3, 1.8, 1.5, 1.3),
+    path_x=(-2.5, -2.6, -1.0, -0.6, 2.2, 2.8, -2.1),
+    path_y=(-2.0, -1.0, 3.4, 3.3, -1.2, -1.5, -1.7),
     noise_rate_hz=0.5,
     noise_mismatch=0.4,
     noise_on_share=0.8,
@@ -49,6 +49,12 @@ def test_noise_and_hot_pixels_are_found(recordings):
     assert found["noise_on_share"] == pytest.approx(0.8, abs=0.05)
     assert [(x, y) for x, y, _ in found["hot_pixels"]] == [(30, 2)]
     assert found["hot_pixels"][0][2] == pytest.approx(40, rel=0.15)
+
+
+def test_mismatch_is_found(images, recordings):
+    even = dataclasses.replace(TRUE, threshold_mismatch=0.0)
+    same = [simulate(image, even, np.random.default_rng([9, k])) for k, image in enumerate(images)]
+    assert module.measure_mismatch(same) < module.measure_mismatch(recordings) < 0.2
 
 
 def test_the_same_parameters_are_near_and_others_far(images, recordings):
