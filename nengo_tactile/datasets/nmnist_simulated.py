@@ -240,7 +240,7 @@ def fit_to_recordings(data, recorded, indices, n_samples=40, rounds=1, evaluatio
     images = data.images[indices]
     parameters = start_parameters(recorded, images)
     few = np.unique(np.linspace(0, len(images) - 1, n_samples).astype(int))
-    target, few = quantities([recorded[k] for k in few]), images[few]
+    target, few = [recorded[k] for k in few], images[few]
     steps = iter(track(range(rounds * evaluations), "fitting saccades", progress=progress))
     for _ in range(rounds):
         parameters = balance(parameters, few, target, seed)

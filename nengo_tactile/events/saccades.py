@@ -95,9 +95,9 @@ class SaccadeParameters:
     path_ms: tuple = (0.0, 105.0, 210.0, 315.0)
     path_x: tuple = (-2.5, -1.0, 2.5, -2.1)
     path_y: tuple = (-2.0, 3.5, -1.6, -1.7)
-    scale: float = 0.96
-    blur: float = 0.47
-    black: float = 0.2
+    scale: float = 1.01
+    blur: float = 0.55
+    black: float = 0.17
     threshold: float = 0.2
     on_share: float = 0.5
     threshold_mismatch: float = 0.25
