@@ -1,6 +1,8 @@
 """N-MNIST simulated: the images of MNIST before a camera that moves in three saccades."""
 
 import argparse
+import collections
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +90,10 @@ class SimulatedNMNIST(EventDataset):
         rng = np.random.default_rng([self.seed, self.split == "test", index])
         return simulate(self.images[index], self.parameters, rng)
 
-    def recordings(self, indices=None, progress=None):
+    def recordings(self, indices=None, progress=None, workers=1):
         """Iterate over events without transforms, with a progress bar.
+
+        Only a few samples are held at a time.
 
         Parameters
         ----------
@@ -97,14 +101,22 @@ class SimulatedNMNIST(EventDataset):
             By default all samples in order.
         progress : bool, optional
             Show the bar; by default only on a terminal.
+        workers : int
+            Threads that simulate; the samples are the same for any number, and in order.
 
         Yields
         ------
         (n_events,) structured array
         """
         indices = range(len(self)) if indices is None else list(indices)
-        for index in track(indices, "simulating saccades", progress=progress):
-            yield self.read_events(index)
+        with ThreadPoolExecutor(workers) as pool:
+            ahead = collections.deque()
+            for index in track(indices, "simulating saccades", progress=progress):
+                ahead.append(pool.submit(self.read_events, index))
+                if len(ahead) > 2 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
 
 
 def recorded_digits(data_dir=None, split="train"):

@@ -73,11 +73,12 @@ class SaccadeParameters:
         Lognormal SD over recordings of all thresholds. Measured as what event counts spread
         around those of the simulation.
     noise_rate_hz : float
-        Events per second and pixel without any change of light. Measured at the border.
+        Events per second and pixel without any change of light. Measured far from the digits.
     noise_mismatch : float
-        Lognormal SD over pixels of that rate. Measured at the border.
+        Lognormal SD over pixels of that rate. Measured far from the digits.
     noise_on_share : float
-        Share of ON among them: event cameras leak towards ON [3]_. Measured at the border.
+        Share of ON among them: event cameras leak towards ON [3]_. Measured far from the
+        digits.
     hot_pixels : tuple of (x, y, rate_hz)
         Pixels that send by themselves. Measured.
     start_sd_ms : float
@@ -96,13 +97,13 @@ class SaccadeParameters:
     path_x: tuple = (-2.5, -1.0, 2.5, -2.1)
     path_y: tuple = (-2.0, 3.5, -1.6, -1.7)
     scale: float = 1.01
-    blur: float = 0.55
-    black: float = 0.17
-    threshold: float = 0.2
+    blur: float = 0.5
+    black: float = 0.2
+    threshold: float = 0.23
     on_share: float = 0.5
-    threshold_mismatch: float = 0.25
-    threshold_noise: float = 0.3
-    refractory_us: float = 900.0
+    threshold_mismatch: float = 0.1
+    threshold_noise: float = 0.2
+    refractory_us: float = 500.0
     contrast_sd: float = 0.0
     noise_rate_hz: float = 0.3
     noise_mismatch: float = 0.5

@@ -8,7 +8,7 @@ from nengo_tactile.events.compare import QUANTILES, ks_distance
 # What the sets are compared by: key of `quantities` -> (axis label, grid of the plot's axis)
 _PANELS = {
     "events": ("events per recording", np.linspace(0, 8000, 200)),
-    "on_share": ("share of ON events", np.linspace(0.45, 0.55, 200)),
+    "on_percent": ("ON events (%)", np.linspace(46, 54, 200)),
     "events_per_pixel": ("events per active pixel", np.arange(0, 41)),
     "interval_ms": ("time between a pixel's events (ms)", np.geomspace(1, 200, 300)),
     "run_length": ("events of one polarity in a row", np.arange(0, 13)),
@@ -28,7 +28,7 @@ def quantities(recordings):
     Returns
     -------
     dict of float arrays
-        ``events``, ``on_share`` and ``active_pixels``: one value per recording.
+        ``events``, ``on_percent`` and ``active_pixels``: one value per recording.
         ``events_per_pixel``: of pixels with any, per recording. ``interval_ms``: between
         successive events of a pixel. ``run_length``: events of a pixel until its polarity
         changes or the recording ends. ``time_ms``: of all events.
@@ -38,7 +38,7 @@ def quantities(recordings):
     DataError
         Without recordings, or for one without events.
     """
-    names = ("events", "on_share", "active_pixels", "events_per_pixel", "interval_ms",
+    names = ("events", "on_percent", "active_pixels", "events_per_pixel", "interval_ms",
              "run_length", "time_ms")  # fmt: skip
     parts = {name: [] for name in names}
     for index, events in enumerate(recordings):
@@ -51,7 +51,7 @@ def quantities(recordings):
         counts = np.diff(np.flatnonzero(np.r_[True, ~same, True]))
         turns = np.flatnonzero(np.r_[True, ~same | (on[1:] != on[:-1]), True])
         parts["events"].append([len(events)])
-        parts["on_share"].append([on.mean()])
+        parts["on_percent"].append([100 * on.mean()])
         parts["active_pixels"].append([len(counts)])
         parts["events_per_pixel"].append(counts)
         parts["interval_ms"].append(np.diff(t_us)[same] / 1e3)

@@ -21,7 +21,8 @@ from nengo_tactile.events.saccades_compare import (
     rate_over_time,
 )
 
-_BORDER = 2  # pixels along the sensor's edge that the digits hardly reach
+# Pixels from an image at the sensor's centre that its light does not reach: it moves by 4
+_REACH = 7
 _HOT = 3.0  # a pixel is hot when it has so many times the events of its neighbours
 _MEDIAN_OF_SQUARE = 0.4549  # of a standard normal number: hot pixels do not move a median
 _WINDOW_US = 7_500  # of the registration
@@ -39,12 +40,14 @@ _SEARCHED = {
 }
 
 
-def measure_noise(recordings, duration_ms):
-    """Read noise and hot pixels off recordings.
+def measure_noise(recordings, images, duration_ms):
+    """Read noise and hot pixels off recordings, far from what they show.
 
     Parameters
     ----------
     recordings : list of structured arrays
+    images : (n, height, width) uint8 array
+        What they show.
     duration_ms : float
         Mean length of a recording.
 
@@ -54,24 +57,34 @@ def measure_noise(recordings, duration_ms):
         ``noise_rate_hz``, ``noise_mismatch``, ``noise_on_share`` and ``hot_pixels`` of
         `SaccadeParameters`.
     """
-    from scipy.ndimage import median_filter
+    from scipy.ndimage import maximum_filter, median_filter
 
     size = (N_PIXELS, N_PIXELS)
-    total = sum(event_image(events, size) for events in recordings)
-    on = sum(event_image(events[events["p"]], size) for events in recordings)
-    rate_hz = total / len(recordings) / (duration_ms / 1e3)
+    first = [(N_PIXELS - n) // 2 for n in images.shape[1:]]
+    shown = np.zeros((len(images), *size), bool)
+    shown[:, first[0] : first[0] + images.shape[1], first[1] : first[1] + images.shape[2]] = images
+    dark = ~maximum_filter(shown, (1, 2 * _REACH + 1, 2 * _REACH + 1))
+    events_there, on_there, total = np.zeros(size), np.zeros(size), np.zeros(size)
+    for events, free in zip(recordings, dark):
+        image = event_image(events, size)
+        total += image
+        events_there += image * free
+        on_there += event_image(events[events["p"]], size) * free
+    seconds = duration_ms / 1e3
+    rate_hz = total / len(recordings) / seconds
     around = median_filter(rate_hz, 3, mode="nearest")
     hot = (rate_hz > _HOT * around) & (rate_hz - around > 2.0)
-    border = np.ones(size, bool)
-    border[_BORDER:-_BORDER, _BORDER:-_BORDER] = False
-    quiet = border & ~hot
-    mean = rate_hz[quiet].mean()
-    # of a lognormal with this mean and variance
-    spread = np.sqrt(np.log1p(rate_hz[quiet].var() / mean**2))
+    free_s = dark.sum(axis=0) * seconds
+    quiet = (free_s > 0.25 * len(recordings) * seconds) & ~hot
+    rates = events_there[quiet] / free_s[quiet]
+    # what the counting of events adds to the variance
+    counting = (rates.mean() / free_s[quiet]).mean()
+    variance = max(rates.var() - counting, 0.0)
     return {
-        "noise_rate_hz": float(mean),
-        "noise_mismatch": float(spread),
-        "noise_on_share": float(on[quiet].sum() / total[quiet].sum()),
+        "noise_rate_hz": float(rates.mean()),
+        # of a lognormal with this mean and variance
+        "noise_mismatch": float(np.sqrt(np.log1p(variance / rates.mean() ** 2))),
+        "noise_on_share": float(on_there[quiet].sum() / events_there[quiet].sum()),
         "hot_pixels": tuple(
             (int(x), int(y), float(rate_hz[y, x] - around[y, x])) for y, x in np.argwhere(hot)
         ),
@@ -313,7 +326,7 @@ def start_parameters(recordings, images):
     ends_ms = np.array([events["t"][-1] for events in recordings]) / 1e3
     return SaccadeParameters(
         **register_path(recordings, images),
-        **measure_noise(recordings, ends_ms.mean()),
+        **measure_noise(recordings, images, ends_ms.mean()),
         threshold_mismatch=measure_mismatch(recordings),
         duration_ms=float(ends_ms.mean()),
         duration_sd_ms=float(ends_ms.std(ddof=1)),

@@ -45,7 +45,9 @@ def test_quantities_are_those_of_a_loop(rng):
     for name, wanted in by_hand(recordings).items():
         np.testing.assert_allclose(np.sort(found[name]), np.sort(wanted))
     np.testing.assert_array_equal(found["events"], [1, 40, 300])
-    np.testing.assert_allclose(found["on_share"], [events["p"].mean() for events in recordings])
+    np.testing.assert_allclose(
+        found["on_percent"], [100 * events["p"].mean() for events in recordings]
+    )
     active = [len({(x, y) for x, y, _, _ in events.tolist()}) for events in recordings]
     np.testing.assert_array_equal(found["active_pixels"], active)
     assert len(found["time_ms"]) == 341
