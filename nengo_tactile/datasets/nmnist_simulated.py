@@ -49,6 +49,8 @@ class SimulatedNMNIST(EventDataset):
         Seed of thresholds, timing and noise.
     parameters : SaccadeParameters, optional
         By default those fitted to the recordings of N-MNIST.
+    download : bool
+        Fetch the images as `MNIST` does, when they are not there.
     transform, target_transform, transforms : callable, optional
         As in tonic.
 
@@ -68,11 +70,12 @@ class SimulatedNMNIST(EventDataset):
         n_samples=None,
         seed=0,
         parameters=None,
+        download=False,
         transform=None,
         target_transform=None,
         transforms=None,
     ):
-        digits = MNIST(save_to, split)
+        digits = MNIST(save_to, split, download)
         super().__init__(digits.path, transform, target_transform, transforms)
         if n_samples is None:
             n_samples = len(digits)

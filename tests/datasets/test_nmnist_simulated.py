@@ -76,7 +76,7 @@ def test_by_name(folder):
 
 
 def test_errors_are_named(folder, tmp_path):
-    with pytest.raises(DataError, match="MNIST not found"):
+    with pytest.raises(DataError, match="MNIST was not found"):
         SimulatedNMNIST(tmp_path)
     with pytest.raises(DataError, match="n_samples is 13; give 1 to 12, the number of train"):
         SimulatedNMNIST(folder, n_samples=13)
