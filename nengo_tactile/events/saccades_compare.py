@@ -170,6 +170,8 @@ def plot_comparison(simulated, recorded, images):
             axis.plot(grid, share, dashes, color=colours[side], label=side)
         axis.set_xlabel(label)
         axis.set_ylabel("share up to this")
+        if name == "run_length":
+            axis.set_xticks(grid[::2])
         if name == "interval_ms":
             axis.set_xscale("log")
             axis.set_xticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
@@ -191,6 +193,9 @@ def plot_comparison(simulated, recorded, images):
     drawn = axes[2, 2].imshow(difference, vmin=-limit, vmax=limit, cmap="RdBu_r")
     axes[2, 2].set_title("simulated - recorded", fontsize=10)
     figure.colorbar(drawn, ax=axes[2, 2], shrink=0.8)
+    for axis in axes[2]:
+        axis.set_xlabel("x (pixels)")
+        axis.set_ylabel("y (pixels)")
     for axis in axes[:2].ravel():
         axis.spines[["top", "right"]].set_visible(False)
     return figure
