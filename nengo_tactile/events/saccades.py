@@ -30,8 +30,8 @@ from nengo_tactile.lazy import compiled
 N_PIXELS = 34  # rows and columns, N-MNIST [1]_
 SENSOR_SIZE = (N_PIXELS, N_PIXELS, 2)
 FILE_NAME = "saccade_parameters.json"
-# Saccades start at about 0, 105 and 210 ms (the authors' stabilize.m); the camera stands still
-# for about 10 ms at these times, when recordings may run ahead or behind.
+# The authors' stabilize.m takes 0, 105 and 210 ms for the starts of the saccades. These are the
+# times of the recordings with the fewest events, where saccades can come early or late.
 SACCADE_STARTS_MS = (0.0, 100.0, 218.0)
 _OVERSAMPLING = 4  # samples of the blurred picture per pixel
 
@@ -194,7 +194,7 @@ def fitted_saccades():
     return SaccadeParameters.from_dict(stored["parameters"])
 
 
-@functools.cache
+@functools.lru_cache(8)
 def sensor(parameters):
     """Return what all recordings of one sensor share.
 
@@ -248,7 +248,7 @@ def log_intensity(image, parameters, margin):
     return np.log(1 - (1 - parameters.black) * ink).astype(np.float32)
 
 
-@functools.cache
+@functools.lru_cache(32)
 def _blur(size, scale, blur, margin):
     """Integrals of the blur over each image pixel: (n_samples, size) array."""
     from scipy.special import ndtr

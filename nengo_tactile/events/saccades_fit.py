@@ -30,13 +30,14 @@ _REST_MS = 310.0  # after it there are too few events to see where the picture i
 # Registration: blur (pixels) and black of a rough model; the place found hardly depends on them
 _ROUGH_BLUR, _ROUGH_BLACK = 0.8, 0.23
 _SPACE = 48  # size of the registration's images: 34 and room for shifts
+# What the search changes: least, most, and first step as a share of the value
 _SEARCHED = {
-    "scale": (0.9, 1.1),
-    "blur": (0.3, 1.5),
-    "black": (0.01, 0.8),
-    "threshold": (0.05, 0.8),
-    "threshold_noise": (0.01, 0.6),
-    "refractory_us": (10.0, 2500.0),
+    "scale": (0.9, 1.1, 0.02),
+    "blur": (0.3, 1.5, 0.15),
+    "black": (0.01, 0.8, 0.2),
+    "threshold": (0.05, 0.8, 0.15),
+    "threshold_noise": (0.01, 0.6, 0.3),
+    "refractory_us": (10.0, 2500.0, 0.3),
 }
 
 
@@ -264,7 +265,8 @@ def search(start, images, recordings, evaluations, seed, progress=None):
     """
     from scipy.optimize import minimize
 
-    low, high = np.log(list(_SEARCHED.values())).T
+    bounds = np.array(list(_SEARCHED.values()))
+    low, high, steps = np.log(bounds[:, 0]), np.log(bounds[:, 1]), bounds[:, 2]
 
     def with_values(logs):
         values = np.exp(np.clip(logs, low, high)).tolist()
@@ -277,7 +279,6 @@ def search(start, images, recordings, evaluations, seed, progress=None):
         return result
 
     first = np.log([getattr(start, name) for name in _SEARCHED])
-    steps = np.array([0.02, 0.15, 0.2, 0.15, 0.3, 0.3])
     simplex = np.clip(np.vstack([first, first + np.diag(steps)]), low, high)
     found = minimize(
         goal, first, method="Nelder-Mead",

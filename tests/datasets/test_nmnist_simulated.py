@@ -5,8 +5,8 @@ import pytest
 import tonic
 from fake_formats import write_zip
 
+from nengo_tactile.datasets import compute_statistics, open_dataset
 from nengo_tactile.datasets import nmnist_simulated as module
-from nengo_tactile.datasets import open_dataset
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
@@ -73,6 +73,13 @@ def test_seed_split_and_parameters_matter(folder):
 def test_by_name(folder):
     digits = open_dataset("nmnist-simulated", split="test", data_dir=folder, n_samples=5, seed=3)
     assert (type(digits).__name__, len(digits), digits.seed) == ("SimulatedNMNIST", 5, 3)
+
+
+def test_statistics_of_it(folder):
+    digits = open_dataset("nmnist-simulated", data_dir=folder, n_samples=6)
+    found = compute_statistics(digits, progress=False)
+    on = [np.count_nonzero(digits[index][0]["p"]) for index in (1, 4)]
+    assert found["1"]["ON events"]["mean"] == pytest.approx(np.mean(on))
 
 
 def test_errors_are_named(folder, tmp_path):

@@ -12,6 +12,7 @@ from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.saccades import (
     SENSOR_SIZE,
     SaccadeParameters,
+    _jittered,
     fitted_saccades,
     log_intensity,
     path,
@@ -138,6 +139,18 @@ def test_noise_comes_at_its_rate():
     assert (~hot).sum() == pytest.approx(2 * 1155 * 0.31 * 30, rel=0.1)
     _, _, noise_hz = sensor(parameters)
     assert noise_hz[5, 3] == 100
+
+
+def test_saccades_come_early_or_late_as_a_whole(rng):
+    t_ms = np.arange(0, 310.0)
+    shifted = _jittered(t_ms, 5.0, rng)
+    assert (np.diff(shifted) >= 0).all()
+    assert shifted.min() >= 0
+    late = t_ms - shifted
+    for inside in (slice(40, 99), slice(120, 217), slice(240, 310)):
+        assert np.ptp(late[inside]) == pytest.approx(0)
+    assert len(np.unique(late[[60, 150, 270]])) == 3
+    np.testing.assert_array_equal(_jittered(t_ms, 0.0, rng), t_ms)
 
 
 def test_recordings_are_well_formed_and_seeded():
