@@ -26,7 +26,13 @@ from nengo_tactile.events.saccades_compare import (
     plot_comparison,
     quantities,
 )
-from nengo_tactile.events.saccades_fit import balance, search, start_parameters, with_spread
+from nengo_tactile.events.saccades_fit import (
+    balance,
+    corrected_path,
+    search,
+    start_parameters,
+    with_spread,
+)
 from nengo_tactile.files import atomic_write, write_json
 from nengo_tactile.progress import track
 
@@ -253,7 +259,7 @@ def fit_to_recordings(data, recorded, indices, n_samples=40, rounds=1, evaluatio
     SaccadeParameters
     """
     images = data.images[indices]
-    parameters = start_parameters(recorded, images)
+    parameters = corrected_path(start_parameters(recorded, images), images[: 5 * n_samples], seed)
     few = np.unique(np.linspace(0, len(images) - 1, n_samples).astype(int))
     target, few = [recorded[k] for k in few], images[few]
     steps = iter(track(range(rounds * evaluations), "fitting saccades", progress=progress))

@@ -20,16 +20,12 @@ from nengo_tactile.events.saccades_compare import (
     quantities,
     rate_over_time,
 )
+from nengo_tactile.events.saccades_path import REST_MS, SPACE, peak, register_path
 
 # Pixels from an image at the sensor's centre that its light does not reach: it moves by 4
 _REACH = 7
 _HOT = 3.0  # a pixel is hot when it has so many times the events of its neighbours
 _MEDIAN_OF_SQUARE = 0.4549  # of a standard normal number: hot pixels do not move a median
-_WINDOW_US = 7_500  # of the registration
-_REST_MS = 310.0  # after it there are too few events to see where the picture is
-# Registration: blur (pixels) and black of a rough model; the place found hardly depends on them
-_ROUGH_BLUR, _ROUGH_BLACK = 0.8, 0.23
-_SPACE = 48  # size of the registration's images: 34 and room for shifts
 # What the search changes: least, most, and first step as a share of the value
 _SEARCHED = {
     "scale": (0.9, 1.1, 0.02),
@@ -124,88 +120,26 @@ def measure_mismatch(recordings):
     return float(np.sqrt(max(shared, 0.0) * 8 / 9))
 
 
-def register_path(recordings, images):
-    """Find where the picture lies over time.
-
-    A pixel's signed events of a short time are proportional to the product of the picture's
-    velocity and the gradient of its log intensity at the pixel. In each window the images'
-    gradients, shifted to every place, are regressed on the events of all recordings: the best
-    shift is the place, the coefficients are the velocity up to a factor. The velocities are
-    added up and brought to the places by least squares.
+def corrected_path(parameters, images, seed):
+    """Take from a registered path what registration does to the path of simulated recordings.
 
     Parameters
     ----------
-    recordings : list of structured arrays
+    parameters : SaccadeParameters
+        With the path of `register_path`.
     images : (n, 28, 28) uint8 array
-        What they show.
+    seed : int
 
     Returns
     -------
-    dict
-        ``path_ms``, ``path_x``, ``path_y`` of `SaccadeParameters`.
+    SaccadeParameters
     """
-    from scipy.ndimage import gaussian_filter
-
-    n_windows = int(_REST_MS * 1e3 / _WINDOW_US)
-    padded = np.zeros((len(images), _SPACE, _SPACE))
-    first = (_SPACE - images.shape[1]) // 2
-    padded[:, first : first + images.shape[1], first : first + images.shape[2]] = images / 255
-    ink = gaussian_filter(padded, (0, _ROUGH_BLUR, _ROUGH_BLUR))
-    gradients = np.gradient(np.log(1 - (1 - _ROUGH_BLACK) * ink), axis=(2, 1))  # x, y
-    products = np.array([[(a * b).sum() for a in gradients] for b in gradients])
-    inverse = np.linalg.inv(products)
-    spectra = [np.conj(np.fft.rfft2(gradient)) for gradient in gradients]
-    places, velocities, weights = [], [], []
-    for window in range(n_windows):
-        spectrum = np.fft.rfft2(_signed(recordings, window * _WINDOW_US))
-        overlap = np.stack(
-            [np.fft.irfft2((s * spectrum).sum(axis=0), (_SPACE, _SPACE)) for s in spectra]
-        )
-        explained = np.einsum("aij,ab,bij->ij", overlap, inverse, overlap)
-        row, column = np.unravel_index(explained.argmax(), explained.shape)
-        # an event at a place that shrinks the log intensity is OFF: the sign
-        velocities.append(-inverse @ overlap[:, row, column])
-        weights.append(explained.max())
-        places.append(
-            [first + _peak(explained[row], column), first + _peak(explained[:, column], row)]
-        )
-    centre = (np.array(images.shape[:0:-1]) - N_PIXELS) / 2  # of the image less the sensor's
-    return _joined(np.array(places) + centre, np.array(velocities), np.array(weights))
-
-
-def _signed(recordings, start_us):
-    """Sum of polarities per pixel in one window, (n, 48, 48) array."""
-    result = np.zeros((len(recordings), _SPACE, _SPACE))
-    for image, events in zip(result, recordings):
-        low, high = np.searchsorted(events["t"], [start_us, start_us + _WINDOW_US])
-        part = events[low:high]
-        np.add.at(image, (part["y"], part["x"]), np.where(part["p"], 1, -1))
-    return result
-
-
-def _peak(values, index):
-    """Refine the place of a maximum by a parabola; places over half the size are negative."""
-    size = len(values)
-    before, at, after = values[index - 1], values[index], values[(index + 1) % size]
-    place = index + 0.5 * (before - after) / (before - 2 * at + after)
-    return (place + size / 2) % size - size / 2
-
-
-def _joined(places, velocities, weights):
-    """Fit place = start + factor * sum of velocities, with one factor for x and y."""
-    ends = np.concatenate([np.zeros((1, 2)), np.cumsum(velocities, axis=0)])
-    middles = (ends[1:] + ends[:-1]) / 2
-    weights = weights / weights.sum()
-    centred = [array - weights @ array for array in (middles, places)]
-    factor = (weights @ (centred[0] * centred[1])).sum() / (weights @ centred[0] ** 2).sum()
-    start = weights @ (places - factor * middles)
-    path = start + factor * ends
-    t_ms = np.arange(len(path)) * _WINDOW_US / 1e3
-    return {
-        "path_ms": tuple(t_ms.tolist()),
-        "path_x": tuple(path[:, 0].tolist()),
-        "path_y": tuple(path[:, 1].tolist()),
+    found = register_path(_simulate_all(images, parameters, seed), images)
+    moved = {
+        name: tuple(2 * np.array(getattr(parameters, name)) - np.array(found[name]))
+        for name in ("path_x", "path_y")
     }
+    return dataclasses.replace(parameters, **moved)
 
 
 def distance(parameters, images, recordings, seed):
@@ -372,7 +306,7 @@ def _excess(differences, noise):
 
 def _medians(recordings):
     """Median time of the events of each saccade in milliseconds, (n, 3) array."""
-    edges = np.array([*SACCADE_STARTS_MS, _REST_MS]) * 1e3
+    edges = np.array([*SACCADE_STARTS_MS, REST_MS]) * 1e3
     return (
         np.array(
             [
@@ -392,8 +326,8 @@ def _shifts(one, other):
     shifts = []
     for pair in zip(one, other):
         images = (event_image(events, (N_PIXELS, N_PIXELS)) for events in pair)
-        spectra = [np.fft.rfft2(image, (_SPACE, _SPACE)) for image in images]
-        overlap = np.fft.irfft2(np.conj(spectra[0]) * spectra[1], (_SPACE, _SPACE))
+        spectra = [np.fft.rfft2(image, (SPACE, SPACE)) for image in images]
+        overlap = np.fft.irfft2(np.conj(spectra[0]) * spectra[1], (SPACE, SPACE))
         row, column = np.unravel_index(overlap.argmax(), overlap.shape)
-        shifts.append([_peak(overlap[:, column], row), _peak(overlap[row], column)])
+        shifts.append([peak(overlap[:, column], row), peak(overlap[row], column)])
     return np.array(shifts)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nengo_tactile.events import saccades_fit as module
+from nengo_tactile.events import saccades_path
 from nengo_tactile.events.saccades import SaccadeParameters, path, simulate
 
 TRUE = SaccadeParameters(
@@ -37,11 +38,19 @@ def recordings(images):
 
 
 def test_the_path_is_found(images, recordings):
-    found = dataclasses.replace(TRUE, **module.register_path(recordings, images))
+    found = dataclasses.replace(TRUE, **saccades_path.register_path(recordings, images))
     t_ms = np.arange(15, 295, 5)
     error = path(found, t_ms) - path(TRUE, t_ms)
     assert np.sqrt((error**2).mean()) < 0.3
     assert np.abs(error).max() < 0.7
+
+
+def test_a_corrected_path_is_nearer(images, recordings):
+    found = dataclasses.replace(TRUE, **saccades_path.register_path(recordings, images))
+    corrected = module.corrected_path(found, images, seed=2)
+    t_ms = np.arange(15, 295, 5)
+    errors = [np.square(path(p, t_ms) - path(TRUE, t_ms)).mean() for p in (found, corrected)]
+    assert errors[1] < errors[0]
 
 
 def test_noise_and_hot_pixels_are_found(images, recordings):
