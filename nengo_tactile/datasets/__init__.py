@@ -9,6 +9,7 @@ _HOMES = {
     "STMNIST": "stmnist",
     "STEMNIST": "stemnist",
     "NMNIST": "nmnist",
+    "SimulatedNMNIST": "nmnist_simulated",
     "EvTouch": "evtouch",
     "MNIST": "mnist",
     "CIFAR10": "cifar10",

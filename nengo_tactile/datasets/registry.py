@@ -20,9 +20,10 @@ _SETS = {
     "cifar10": ("cifar10", "CIFAR10", {}),
     "eskin": ("eskin", "ESkin", {}),
     "eskin-pendigits": ("eskin", "ESkin", {}),
+    "nmnist-simulated": ("nmnist_simulated", "SimulatedNMNIST", {}),
 }
 
-_SIMULATED = {"eskin", "eskin-pendigits"}  # not recordings of their own
+_SIMULATED = {"eskin", "eskin-pendigits", "nmnist-simulated"}  # not recordings of their own
 
 
 def dataset_names():
@@ -42,7 +43,8 @@ def open_dataset(name_or_path, split="train", data_dir=None, **options):
         "train" or "test"; ST-MNIST also takes "all".
     data_dir : str or Path, optional
         Where to look for a named set; without it the environment variable NENGO_TACTILE_DATA
-        counts. "eskin" (invented writers) needs none, "eskin-pendigits" the pen trajectories.
+        counts. "eskin" (invented writers) needs none, "eskin-pendigits" the pen trajectories,
+        "nmnist-simulated" the images of MNIST.
     **options
         Passed to the class: ``seed``, ``transform``, ``default_layout``, ...
 

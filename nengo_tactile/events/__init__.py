@@ -22,6 +22,11 @@ _HOMES = {
     "digit_trajectory": "strokes",
     "ESkinParameters": "eskin",
     "Hand": "eskin",
+    "SaccadeParameters": "saccades",
+    "fitted_saccades": "saccades",
+    "PatternLayout": "patterns",
+    "event_pattern": "patterns",
+    "pattern_entries": "patterns",
     "fitted_parameters": "calibration",
     "table1": "calibration",
 }

@@ -1,0 +1,201 @@
+"""Event patterns of the SKIM paper: signed counts of events per channel and time step.
+
+The equations are those of [1]_, section 2. The paper writes a pattern as I(channel, step); here
+time comes first, as in all arrays of this package.
+
+References
+----------
+.. [1] G. Cohen, G. Orchard, S.-H. Leng, J. Tapson, R. Benosman, A. van Schaik, "Skimming digits:
+   neuromorphic classification of spike-encoded images", Front. Neurosci. 10:184, 2016.
+"""
+
+import dataclasses
+import numbers
+
+import numpy as np
+
+from nengo_tactile.errors import DataError
+from nengo_tactile.events.arrays import check_events
+
+STEP_US = 1000  # alpha of equation 3
+RECORDING_STEPS = 315  # "a pattern length of 315 ms is sufficient", section 2
+TAIL_STEPS = 45  # "appending an additional 45 ms", section 2
+SENSOR_SIZE = (34, 34, 2)  # N-MNIST
+
+
+@dataclasses.dataclass(frozen=True)
+class PatternLayout:
+    """How events become a pattern. The defaults are the paper's.
+
+    Parameters
+    ----------
+    sensor_size : tuple of int
+        (width, height, ...) as in tonic.
+    down_sampling : int
+        Beta of equation 2: so many pixels along x and along y share a channel. Where it does
+        not divide the sensor, the last channels of a row or column cover fewer pixels.
+    step_us : int
+        Alpha of equation 3: width of a time step in microseconds.
+    recording_steps : int
+        Steps for the events.
+    tail_steps : int
+        Steps after them, in which a network is trained and read. An event may still fall into
+        them: some of N-MNIST's recordings last 0.1 ms longer than 315 ms.
+
+    Raises
+    ------
+    DataError
+        For values that are no whole numbers over 0 (``tail_steps`` may be 0).
+    """
+
+    sensor_size: tuple = SENSOR_SIZE
+    down_sampling: int = 1
+    step_us: int = STEP_US
+    recording_steps: int = RECORDING_STEPS
+    tail_steps: int = TAIL_STEPS
+
+    def __post_init__(self):
+        object.__setattr__(self, "sensor_size", tuple(self.sensor_size))
+        if len(self.sensor_size) < 2:
+            raise DataError(f"pattern: sensor_size is {self.sensor_size}; give (width, height, 2)")
+        values = {"width": self.sensor_size[0], "height": self.sensor_size[1]}
+        for name in ("down_sampling", "step_us", "recording_steps", "tail_steps"):
+            values[name] = getattr(self, name)
+        for name, value in values.items():
+            least = 0 if name == "tail_steps" else 1
+            if not isinstance(value, numbers.Integral) or value < least:
+                raise DataError(
+                    f"pattern: {name} is {value!r}; give a whole number of at least {least}"
+                )
+
+    @property
+    def columns(self):
+        """Channels along x."""
+        return -(-self.sensor_size[0] // self.down_sampling)
+
+    @property
+    def rows(self):
+        """Channels along y."""
+        return -(-self.sensor_size[1] // self.down_sampling)
+
+    @property
+    def n_channels(self):
+        """Number of channels: rows times columns."""
+        return self.rows * self.columns
+
+    @property
+    def n_steps(self):
+        """Length of a pattern in steps: 360 by default."""
+        return self.recording_steps + self.tail_steps
+
+
+def channels_of(x, y, layout):
+    """Map addresses to channels (equation 2): column + columns * row, after down-sampling.
+
+    Parameters
+    ----------
+    x, y : int arrays
+        Addresses from 0, inside the sensor.
+    layout : PatternLayout
+
+    Returns
+    -------
+    int64 array
+        0 to ``layout.n_channels`` - 1.
+    """
+    column = np.asarray(x, np.int64) // layout.down_sampling
+    row = np.asarray(y, np.int64) // layout.down_sampling
+    return column + layout.columns * row
+
+
+def steps_of(t_us, layout):
+    """Map times to steps (equation 3): division and floor.
+
+    Parameters
+    ----------
+    t_us : int array
+        Microseconds from the start of the recording.
+    layout : PatternLayout
+
+    Returns
+    -------
+    int64 array
+    """
+    return np.asarray(t_us, np.int64) // layout.step_us
+
+
+def pattern_entries(events, layout=None, source="events"):
+    """Accumulate the polarity of events per step and channel (equation 4), as a sparse pattern.
+
+    Parameters
+    ----------
+    events : (n_events,) structured array
+        Fields x, y, t (microseconds), p; an ON event counts 1, an OFF event -1.
+    layout : PatternLayout, optional
+        By default the paper's for N-MNIST.
+    source : str
+        What errors call the recording.
+
+    Returns
+    -------
+    steps, channels : (n_entries,) int64 arrays
+        In order of steps, then of channels; each pair comes once.
+    values : (n_entries,) int64 array
+        Sums of polarities, none of them 0.
+
+    Raises
+    ------
+    DataError
+        For an empty recording, events outside the sensor, negative times, times that decrease,
+        or events after the end of the pattern.
+    """
+    layout = layout or PatternLayout()
+    check_events(events, layout.sensor_size, source)
+    if len(events) == 0:
+        raise DataError(
+            f"{source}: the recording holds 0 events, wanted at least 1: leave it out, because "
+            "a network can learn nothing from it"
+        )
+    steps = steps_of(events["t"], layout)
+    if steps[-1] >= layout.n_steps:
+        late = int(np.argmax(steps >= layout.n_steps))
+        raise DataError(
+            f"{source}: event {late} at {events['t'][late]} us lies after the pattern of "
+            f"{layout.n_steps} steps of {layout.step_us} us: raise recording_steps, or cut the "
+            "recording first"
+        )
+    place = steps * layout.n_channels + channels_of(events["x"], events["y"], layout)
+    polarity = np.where(events["p"] > 0, 1, -1)
+    places, inverse = np.unique(place, return_inverse=True)
+    values = np.zeros(len(places), np.int64)
+    np.add.at(values, inverse, polarity)
+    kept = values != 0
+    steps, channels = np.divmod(places[kept], layout.n_channels)
+    return steps, channels, values[kept]
+
+
+def event_pattern(events, layout=None, source="events"):
+    """Accumulate the polarity of events per step and channel (equation 4).
+
+    Parameters
+    ----------
+    events : (n_events,) structured array
+    layout : PatternLayout, optional
+    source : str
+        As for `pattern_entries`.
+
+    Returns
+    -------
+    (n_steps, n_channels) float32 array
+        Whole numbers.
+
+    Raises
+    ------
+    DataError
+        As `pattern_entries`.
+    """
+    layout = layout or PatternLayout()
+    steps, channels, values = pattern_entries(events, layout, source)
+    pattern = np.zeros((layout.n_steps, layout.n_channels), np.float32)
+    pattern[steps, channels] = values
+    return pattern
