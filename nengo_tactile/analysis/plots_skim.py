@@ -90,17 +90,19 @@ def accuracy_by_samples(lines, chance=0.1, paper=(), title=None):
         panel.axhline(chance, color=QUIET, linestyle=":", linewidth=1.5)
         panel.grid(axis="y")
     for size, n_train, accuracy in paper:
+        name = {} if figure.legends else {"label": "paper"}
         if size in finals and finals[size]["n_train"] == n_train:
-            last.plot(_PAPER, accuracy, **_CROSS)
+            crosses = last.plot(_PAPER, accuracy, **_CROSS, **name)
         elif size in lines and n_train <= longest:
-            axes.plot(n_train, accuracy, **_CROSS)
+            crosses = axes.plot(n_train, accuracy, **_CROSS, **name)
+        else:
+            continue
+        if name:
+            figure.legend(handles=crosses, loc="outside lower left")
     axes.annotate("chance", (0, chance), xytext=(4, 3), textcoords="offset points",
                   fontsize=10, color=QUIET)  # fmt: skip
     _size_labels(last, ends)
     _sample_axes(axes, last, finals, longest)
-    if paper:
-        handle = axes.plot([], [], **_CROSS, label="paper")
-        figure.legend(handles=handle, loc="outside lower left")
     figure_title(figure, title)
     return figure
 

@@ -193,7 +193,7 @@ def claims(accuracy):
         {
             "claim": f"Area does not differ between patterns (p = {paper.AREA_PATTERNS_P})",
             "section": "3.4",
-            "ours": "flat less Gaussian, flat less exponential, Gaussian less exponential: "
+            "ours": "Flat less Gaussian, Flat less Exponential, Gaussian less Exponential: "
             + _points(same),
             "holds": None
             if any(each["p"] is None and not each["equal"] for each in same)
@@ -202,7 +202,7 @@ def claims(accuracy):
         {
             "claim": f"Max is better with another pattern than Gaussian (p < {paper.BEST_P})",
             "section": "3.4",
-            "ours": "flat and exponential less Gaussian: " + _points(gains),
+            "ours": "Flat and Exponential less Gaussian: " + _points(gains),
             "holds": _all_above(gains),
         },
     ]
@@ -238,7 +238,9 @@ def _listed(texts):
 
 
 def _by_method(chosen):
-    return ", ".join(f"{TITLES[method]}: {pattern}" for method, pattern in chosen.items())
+    return ", ".join(
+        f"{TITLES[method]}: {pattern.capitalize()}" for method, pattern in chosen.items()
+    )
 
 
 def recommendation(trials):
