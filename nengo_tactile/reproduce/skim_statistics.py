@@ -227,7 +227,8 @@ def _points(found):
     """Differences in points with their p values, in words."""
     texts = []
     for each in found:
-        p = "all equal" if each["equal"] else f"p {p_text(each['p'])}"
+        p = "no test" if each["p"] is None else f"p {p_text(each['p'])}"
+        p = "all equal" if each["equal"] else p
         texts.append(f"{100 * each['difference']:+.2f} points ({p})")
     return _listed(texts)
 
