@@ -7,6 +7,7 @@ from nengo_tactile.analysis import plots_skim
 from nengo_tactile.report import KeyNumber, Note, Picture, Report, Section, Table
 from nengo_tactile.reproduce import skim_paper as paper
 from nengo_tactile.reproduce.skim_parts import parts
+from nengo_tactile.reproduce.skim_plan import GAUSSIAN_LENGTH, LAYER, TESTED
 from nengo_tactile.reproduce.skim_statistics import TITLES
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
@@ -78,9 +79,9 @@ def figures(results):
 
 _PICTURES = {
     "figure4": (
-        "Figure 4: accuracy over training samples, by hidden neurons. At the right: all training "
-        "digits, tested on all test digits; before, on a random part of them. Crosses: the paper's "
-        "numbers.",
+        "Figure 4: accuracy over training samples, by hidden neurons. At the right: after all "
+        "training digits. The last points of a curve and at the right are of all test digits, the "
+        f"others of {TESTED:,} random ones. Crosses: the paper's numbers.",
         "Lines of accuracy that rise with training samples, higher for more hidden neurons",
     ),
     "figure5": (
@@ -100,15 +101,19 @@ _PICTURES = {
 }
 _SIMULATED = (
     "The whole of N-MNIST was not at hand. A simulator of the camera's three saccades, fitted to "
-    "recordings of 1,000 digits, made events of all MNIST digits; 'recordings' are real ones. "
-    "Those of training digits come last in training, and are tested when none of them has been "
-    "seen in any form."
+    "real recordings, made events of all MNIST digits. Recorded training digits come last in "
+    "training; their recordings are tested when none of them has been seen in any form."
 )
 _TRAINING = (
     "Weights are those of least squares over all samples, with the ridge of 1 that OPIUM begins "
     "with (its inverse correlation starts as the identity). Exact least squares does not depend "
     "on the order of training, so trials differ by their random weights alone; those of the "
     "paper's section 3.2 also by order."
+)
+_LAYER = (
+    "The paper names neither the kernels' time constants nor the size of the random weights. Ours "
+    f"({', '.join(f'{key} {value}' for key, value in LAYER.items())}) were chosen on simulated "
+    "training digits."
 )
 _NUMBERS = (
     "The paper's tables are pictures in the text at hand. Only what its prose says stands beside "
@@ -147,7 +152,7 @@ def report(results, pictures):
                   for p in (found.get(name) for name in names) if p]  # fmt: skip
         if items:
             sections.append(Section(title, text, items))
-    notes = [_TRAINING, _NUMBERS]
+    notes = [_TRAINING, _LAYER, _NUMBERS]
     if "simulated" in results["data"]:
         notes.insert(0, _SIMULATED)
     return Report(
@@ -177,8 +182,8 @@ def _trials_text(results):
         f"{paper.METHOD_TRIALS} and {paper.PATTERN_TRIALS}) of {trials['n_hidden']:,} hidden "
         f"neurons, each trained on {trials['n_train']:,} samples (the paper: "
         f"{paper.ALL_SAMPLES:,}) and tested on {trials['n_test']:,}. Training patterns last "
-        f"{trials['length']} steps. The same random weights serve all patterns and methods of a "
-        "trial."
+        f"{trials['length']} steps, the Gaussian {GAUSSIAN_LENGTH}, whose peak lies at step 10. "
+        "The same random weights serve all patterns and methods of a trial."
     )
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from nengo_tactile.reproduce.skim_statistics import TITLES, p_text
+from nengo_tactile.reproduce.skim_statistics import TITLES, p_text, points_text
 from nengo_tactile.reproduce.skim_tables import standard_error
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
@@ -146,7 +146,7 @@ def _pairs_part(results, kind, title):
         [
             name(row[of]),
             f"{name(row['first'])} less {name(row['second'])}",
-            f"{100 * row['difference']:+.2f}",
+            points_text(row["difference"]),
             "all equal" if row["equal"] else p_text(row["p"]),
         ]
         for row in results["statistics"].get(kind, [])
@@ -167,13 +167,17 @@ def _crossing_part(results):
         ]
         for row in results["crossing"]
     ]
-    sizes = {row["n_hidden"] for row in results["crossing"]}
+    networks = dict.fromkeys(
+        f"{row['n_networks']} networks of {row['n_hidden']:,} hidden neurons"
+        for row in results["crossing"]
+    )
     return Part(
         "Crossing: simulated digits and recordings",
         ("trained on", "tested on", "training digits", "test digits", "accuracy", "standard error"),
         rows,
-        f"{', '.join(f'{size:,}' for size in sizes)} hidden neurons, accuracy in per cent. A "
-        "simulation that misses nothing would do as well as recordings, in both places.",
+        f"Mean accuracy of {', '.join(networks)}, in per cent. Trained on one half of the digits "
+        "that are recorded, or on their simulations, and tested on the other. Events simulated "
+        "without any fault would do as well as recorded ones, in both places.",
     )
 
 
@@ -205,7 +209,7 @@ def _cost_part(results):
     rows = [
         [
             f"{curve['n_hidden']:,}",
-            *(seconds(curve["seconds"].get(key)) for key in ("training", "solving", "testing")),
+            *(seconds(curve["seconds"].get(key)) for key in ("training", "testing")),
             seconds(curve["samples_per_second"]),
             "-" if curve["peak_bytes"] is None else f"{curve['peak_bytes'] / 1e9:.2f}",
         ]
@@ -213,13 +217,13 @@ def _cost_part(results):
     ]
     return Part(
         "Time and memory",
-        ("hidden neurons", "training, s", "solving, s", "testing, s", "samples a second",
-         "memory, GB"),
+        ("hidden neurons", "training, s", "testing, s", "samples a second", "memory, GB"),
         rows,
-        "Training: sums over all samples. Solving and testing: at all points of Figure 4 "
-        "together.",
+        "Training: sums over all samples, and the weights that follow from them at each point of "
+        "Figure 4. Testing: at all points together. Memory: the most that the process has had "
+        "until then.",
         short=False,
-    )  # fmt: skip
+    )
 
 
 def parts(results):

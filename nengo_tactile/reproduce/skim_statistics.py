@@ -223,13 +223,18 @@ def p_text(p):
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def points_text(difference):
+    """Write a difference of accuracies in points, with its sign."""
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"  # + 0.0: no minus before zero
+
+
 def _points(found):
     """Differences in points with their p values, in words."""
     texts = []
     for each in found:
         p = "no test" if each["p"] is None else f"p {p_text(each['p'])}"
         p = "all equal" if each["equal"] else p
-        texts.append(f"{100 * each['difference']:+.2f} points ({p})")
+        texts.append(f"{points_text(each['difference'])} points ({p})")
     return _listed(texts)
 
 

@@ -9,6 +9,7 @@ from nengo_tactile.reproduce.skim_statistics import (
     recommendation,
     statistics,
 )
+from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
 #: What a network was tested on -> how tables call it; "simulated" is called by the data's name.
@@ -40,7 +41,7 @@ def summarise(command, seed, data, states):
         ``paper``, ``command``, ``seed``, ``engine``, ``data``, ``rows`` (see `all_rows`),
         ``growth`` (see `growth_curves`), ``trials`` (see `skim_statistics.accuracies`),
         ``statistics``, ``recommendation`` (Table 4), ``crossing`` and ``tactile`` (rows of
-        theirs, with accuracies).
+        theirs, with accuracies; ``n_test`` and ``hits`` of the former for one network).
 
     Raises
     ------
@@ -62,11 +63,10 @@ def summarise(command, seed, data, states):
         "statistics": statistics(trials, seed),
         "recommendation": recommendation(trials),
         "crossing": [
-            {"n_hidden": crossing["n_hidden"], **row, "accuracy": share(row, "crossing")}
-            for row in crossing.get("rows", [])
+            {**row, "accuracy": share(row, "crossing")} for row in _crossing_rows(crossing)
         ],
         "tactile": [
-            {**row, "accuracy": share(row, row["data"]), "chance": 1 / row["n_classes"]}
+            {**row, "accuracy": share(row, row["about"]), "chance": 1 / row["n_classes"]}
             for row in tactile.get("rows", [])
         ],
     }
@@ -117,13 +117,27 @@ def all_rows(data, growth, trials, crossing, tactile):
         rows += _growth_rows(data, each)
     if trials:
         rows += [_trial_row(data, trials, p, m) for p in PATTERNS for m in METHODS]
-    for row in crossing.get("rows", []):
+    for row in _crossing_rows(crossing):
         name = f"trained on {row['train']}, tested on {row['test']}"
-        full = {"n_hidden": crossing["n_hidden"], **row}
-        rows.append(_row("crossing", name, full, row["test"]))
+        rows.append(_row("crossing", name, row, row["test"], n_splits=row["n_networks"]))
     for row in tactile.get("rows", []):
-        rows.append(_row("tactile", row["data"], row, row["about"]))
+        rows.append(_row("tactile", row["about"], row, TASKS[row["data"]].about))
     return rows
+
+
+def _crossing_rows(crossing):
+    """With hidden neurons and networks, and test samples and hits for one network on average."""
+    n = crossing.get("n_networks", 1)
+    return [
+        {
+            **row,
+            "n_hidden": crossing["n_hidden"],
+            "n_networks": n,
+            "n_test": row["n_test"] // n,
+            "hits": row["hits"] / n,
+        }
+        for row in crossing.get("rows", [])
+    ]
 
 
 def _row(table, name, counts, data, **more):
@@ -219,17 +233,12 @@ def growth_curve(growth):
     dict
         ``n_hidden``, ``pattern``, ``method``; ``n_train``, ``accuracy`` and ``n_test``, lists up
         to 10,000 training samples; ``final``, ``recordings`` and ``recorded_test``, each
-        ``n_train``, ``accuracy`` and ``n_test`` or None; ``seconds``, ``samples_per_second``
-        (trained) and ``peak_bytes``. The final point lies after 10,000 samples, or was tested
-        with more digits than the others.
+        ``n_train``, ``accuracy`` and ``n_test`` or None (``final`` is the last one after 10,000
+        samples); ``seconds``, ``samples_per_second`` (trained) and ``peak_bytes``.
     """
     points = of_kind(growth, "simulated")
-    final = None
-    if points:
-        last, fewest = points[-1], min(point["n_test"] for point in points)
-        if last["n_train"] > paper.CURVE_SAMPLES or last["n_test"] > fewest:
-            final, points = last, points[:-1]
     curve = [point for point in points if point["n_train"] <= paper.CURVE_SAMPLES]
+    final = points[-1] if len(points) > len(curve) else None
     recorded = {kind: of_kind(growth, kind)[-1:] for kind in TESTED_ON}
     seconds = growth.get("seconds") or {}
     trained = max(point["n_train"] for point in growth["points"])

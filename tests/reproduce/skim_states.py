@@ -63,16 +63,17 @@ AS_PAPER = trials(
 )
 CROSSING = {
     "n_hidden": 500,
+    "n_networks": 2,
     "rows": [
-        {"train": "simulated", "test": "recordings", "n_train": 900, "n_test": 100, "hits": 75},
-        {"train": "recordings", "test": "simulated", "n_train": 900, "n_test": 100, "hits": 64},
+        {"train": "simulated", "test": "recordings", "n_train": 900, "n_test": 200, "hits": 151},
+        {"train": "recordings", "test": "simulated", "n_train": 900, "n_test": 200, "hits": 128},
     ],
 }
 TACTILE = {
     "rows": [
         {
             "data": "stemnist",
-            "about": "finger writing",
+            "about": "stemnist: all classes",
             "n_hidden": 300,
             "n_train": 700,
             "n_test": 200,
