@@ -30,26 +30,7 @@ COUNTS_IN_MEMORY = 10**9
 
 
 def convert_model(
-    model,
-    out,
-    task_name="eskin",
-    percentile=99.9,
-    max_rate=None,
-    n_steps=None,
-    data_dir=None,
-    seed=0,
-    neuron="lif",
-    channelwise=False,
-    shortcut_normalisation=True,
-    calibrate=None,
-    compensation=None,
-    discard=None,
-    threshold=None,
-    max_loss=None,
-    spike_budget=None,
-    coding=None,
-    progress=None,
-    say=print,
+    model, out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print, **options
 ):
     """Convert a Keras model, with scales and all else chosen on training samples of a task.
 
@@ -60,14 +41,14 @@ def convert_model(
     out : path
         Folder of the spiking network.
     task_name : str
-    percentile, max_rate, n_steps, neuron, channelwise, shortcut_normalisation, calibrate :
-    compensation, discard, threshold, max_loss, spike_budget, coding :
-        See `nengo_tactile.conversion.convert.convert`.
     data_dir : path, optional
     seed : int
         Seed of the choice of training samples.
     progress : bool, optional
     say : callable
+    **options
+        ``neuron``, ``percentile``, ``n_steps`` and so on: see
+        `nengo_tactile.conversion.convert.convert`.
 
     Returns
     -------
@@ -80,26 +61,10 @@ def convert_model(
     # in random order: tuning takes the first ones, and data sets may be sorted by class
     chosen = np.random.default_rng(seed).permutation(len(dataset))[: paths.CALIBRATION_SAMPLES]
     x, y = images(task, dataset, chosen, progress)
+    if options.get("neuron") == "sigma-delta":
+        options["labels"] = y
     network = convert(
-        keras,
-        x,
-        neuron,
-        percentile=percentile,
-        channelwise=channelwise,
-        max_rate=max_rate,
-        shortcut_normalisation=shortcut_normalisation,
-        calibrate=calibrate,
-        compensation=compensation,
-        discard=discard,
-        threshold=threshold,
-        max_loss=max_loss,
-        spike_budget=spike_budget,
-        labels=y if neuron == "sigma-delta" else None,
-        coding=coding,
-        n_steps=n_steps,
-        image=task.image,
-        classes=dataset.classes,
-        progress=progress,
+        keras, x, image=task.image, classes=dataset.classes, progress=progress, **options
     )
     card = {"summary": f"Converted from {Path(model).name}.", "task": task_name, "seed": seed}
     dataclasses.replace(network, card=card).save(out)
