@@ -9,11 +9,12 @@ import numpy as np
 
 from nengo_tactile import __version__, engines, files
 from nengo_tactile.ann import training
-from nengo_tactile.conversion import check, convert, load, storage
+from nengo_tactile.conversion import check, convert
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.engines.loihi import CHIP_RATE, ChipReport, chip_report, chip_settings
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, EngineError, ModelFileError
+from nengo_tactile.folders import check_folder, load
 from nengo_tactile.report import KeyNumber, Report, write_report
 from nengo_tactile.reproduce import pages, paths
 from nengo_tactile.reproduce.networks import find_model
@@ -74,7 +75,7 @@ def convert_model(
     SpikingNetwork
     """
     task = task_named(task_name)
-    storage.check_folder(out)
+    check_folder(out)
     keras = find_model(model)
     dataset = open_task(task, "train", data_dir)
     # in random order: tuning takes the first ones, and data sets may be sorted by class
