@@ -17,6 +17,7 @@ _FACE = {
     "convert": "nengo_tactile.conversion",
     "check": "nengo_tactile.conversion",
     "SpikingNetwork": "nengo_tactile.conversion",
+    "SkimNetwork": "nengo_tactile.skim",
     "load": "nengo_tactile.folders",
     "run": "nengo_tactile.engines",
     "Recording": "nengo_tactile.engines.recording",

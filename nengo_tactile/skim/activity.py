@@ -28,6 +28,29 @@ class Block(NamedTuple):
     bias: np.ndarray
 
 
+class Events(NamedTuple):
+    """A pattern as a list of what is not zero in it, step by step.
+
+    Attributes
+    ----------
+    pointers : (n_steps + 1,) int array
+        Where each step's entries begin.
+    channels : (n_entries,) int array
+    values : (n_entries,) array
+    n_channels : int
+    """
+
+    pointers: np.ndarray
+    channels: np.ndarray
+    values: np.ndarray
+    n_channels: int
+
+    @property
+    def shape(self):
+        """(n_steps, n_channels), as of the pattern."""
+        return len(self.pointers) - 1, self.n_channels
+
+
 class Prepared(NamedTuple):
     """A layer cut into blocks, so that this is done once for all samples."""
 
@@ -58,25 +81,39 @@ def prepare(layer):
 def check_pattern(pattern, n_steps, n_channels, sample=""):
     """Return an input pattern as float array; ``sample`` says in errors whose it is.
 
+    A list of `Events` stays one.
+
     Raises
     ------
     DataError
         If its shape is another, or a value is not finite.
     """
-    pattern = np.asarray(pattern, float)
+    listed = isinstance(pattern, Events)
+    pattern = pattern if listed else np.asarray(pattern, float)
     if pattern.shape != (n_steps, n_channels):
         raise DataError(
             f"{sample}input pattern has shape {pattern.shape}, but the network takes "
             f"{n_steps} steps of {n_channels} channels: make it of shape {(n_steps, n_channels)}"
         )
+    values = pattern.values if listed else pattern
     with np.errstate(invalid="ignore", over="ignore"):
-        suspect = not np.isfinite(pattern.sum())
-    if suspect and not np.isfinite(pattern).all():
+        suspect = not np.isfinite(values.sum())
+    if suspect and not np.isfinite(values).all():
         raise DataError(
-            f"{sample}input pattern has {np.count_nonzero(~np.isfinite(pattern))} values that are "
+            f"{sample}input pattern has {np.count_nonzero(~np.isfinite(values))} values that are "
             "not finite: leave such events out"
         )
     return pattern
+
+
+def dense(pattern):
+    """A pattern as (n_steps, n_channels) float array, also one given as `Events`."""
+    if not isinstance(pattern, Events):
+        return np.asarray(pattern, float)
+    out = np.zeros(pattern.shape)
+    steps = np.repeat(np.arange(len(out)), np.diff(pattern.pointers))
+    out[steps, pattern.channels] = pattern.values
+    return out
 
 
 def hidden_activity(prepared, pattern, first=0, out=None):
@@ -85,7 +122,7 @@ def hidden_activity(prepared, pattern, first=0, out=None):
     Parameters
     ----------
     prepared : Prepared
-    pattern : (n_steps, n_channels) float array
+    pattern : (n_steps, n_channels) float array, or Events
     first : int
         The first step to return.
     out : (n_steps - first, n_hidden) float array, optional
@@ -96,8 +133,9 @@ def hidden_activity(prepared, pattern, first=0, out=None):
         A step's activity has all that arrived until then, in this step too.
     """
     layer = prepared.layer
-    n_steps = len(pattern)
-    events = compiled(list_events)(pattern)
+    n_steps = pattern.shape[0]
+    listed = isinstance(pattern, Events)
+    events = pattern[:3] if listed else compiled(list_events)(pattern)
     if out is None:
         out = np.empty((n_steps - first, layer.n_hidden))
     spiking = layer.nonlinearity == "lif"
@@ -125,12 +163,12 @@ def hidden_activities(prepared, patterns, first=0, threads=None):
     Parameters
     ----------
     prepared : Prepared
-    patterns : sequence of (n_steps, n_channels) float array
+    patterns : sequence of (n_steps, n_channels) float array, or of Events
     first : int
     threads : int, optional
         By default one for each processor.
     """
-    n_steps = len(patterns[0])
+    n_steps = patterns[0].shape[0]
     out = np.empty((len(patterns), n_steps - first, prepared.layer.n_hidden))
     threads = min(threads or _processors(), len(patterns))
     with ThreadPoolExecutor(threads) as pool:
