@@ -69,7 +69,7 @@ def measure(n_hidden, turns, n_batch=16, n_loop=2):
         plain_loop(layer, state, samples[:n_loop], supervision)
         between = time.perf_counter()
         seen = trainer.observations(prepared, samples, supervision, N_CLASSES)
-        trainer.accumulate(sums, *seen, n_batch)
+        trainer.accumulate(sums, *seen)
         end = time.perf_counter()
         rows.append(((between - start) / n_loop, (end - between) / n_batch))
     return np.array(rows), difference

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from nengo_tactile import __version__
+from nengo_tactile import __version__, cli_reproduce
+from nengo_tactile.cli_options import DataDir, Out, Samples, Seed, Split, Task, say, show
 from nengo_tactile.errors import TactileError
 
 app = typer.Typer(
@@ -19,35 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-reproduce_app = typer.Typer(no_args_is_help=True, help="A paper's tables, ours beside theirs.")
-app.add_typer(reproduce_app, name="reproduce")
-
-Task = Annotated[
-    str,
-    typer.Option(help="eskin, eskin-pendigits, stemnist, stmnist; images: mnist, cifar10."),
-]
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Folder of recordings (default: $NENGO_TACTILE_DATA)."),
-]
-Out = Annotated[Path, typer.Option(help="Folder for the results.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
-Split = Annotated[str, typer.Option(help="train or test.")]
-Samples = Annotated[int | None, typer.Option(min=1, help="Use so many random samples.")]
-
-
-def say(text):
-    """Print a line of result."""
-    typer.echo(text)
-
-
-def _show(table):
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:  # a file or a pipe has no width: leave the columns whole
-        console = Console(width=160)
-    console.print(table)
+app.add_typer(cli_reproduce.app, name="reproduce")
 
 
 @app.command()
@@ -59,7 +32,7 @@ def doctor(
 
     result = diagnose(quick=quick)
     for table in tables(result):
-        _show(table)
+        show(table)
     if not result.ok:
         raise TactileError(result.problem)
 
@@ -92,7 +65,7 @@ def data(
     dataset = open_dataset(name, split=split, data_dir=data_dir)
     found = compute_statistics(dataset, address_base=1 if paper else 0)
     title = f"{name}, {split}, {len(dataset)} samples: mean (SD)"
-    _show(statistics.table(found, reference, title))
+    show(statistics.table(found, reference, title))
     if out:
         statistics.to_json(found, out, reference, data=name, split=split)
         say(f"wrote {out}")
@@ -153,7 +126,7 @@ def check(
     from nengo_tactile.reproduce.commands import check_model
 
     result = check_model(model)
-    _show(result.table())
+    show(result.table())
     if not result.ok:
         raise TactileError(f"{model}: cannot be converted as it is; the table names the remedies")
 
@@ -257,7 +230,7 @@ def run(
     """Run a spiking network on a tactile task; write results.json and recording.npz."""
     from nengo_tactile.reproduce.commands import run_network
 
-    _show(
+    show(
         run_network(
             network,
             out,
@@ -283,88 +256,6 @@ def report(
     from nengo_tactile.reproduce.commands import write_run_report
 
     say(f"wrote {write_run_report(folder)}")
-
-
-@reproduce_app.command("st-mnist")
-def reproduce_st_mnist(
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--dataset",
-            help="stmnist, eskin, eskin-pendigits or stemnist (default: what --data-dir holds, "
-            "else the e-skin).",
-        ),
-    ] = None,
-    splits: Annotated[
-        int, typer.Option(min=1, help="Random 80-20 splits, or seeds of the given split.")
-    ] = 10,
-    protocol: Annotated[
-        str, typer.Option(help="random (the paper's) or given (by writer for the e-skin).")
-    ] = "random",
-    emulator_samples: Annotated[int, typer.Option(min=1)] = 200,
-    out: Out = Path("nengo-tactile-out/st-mnist"),
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-):
-    """Table 2 of the ST-MNIST paper: CNN, converted, converted on the Loihi emulator."""
-    from nengo_tactile.reproduce import table2
-
-    _show(table2.run(task, splits, emulator_samples, protocol, out, data_dir, seed, say=say))
-
-
-@reproduce_app.command("spiking-resnet")
-def reproduce_spiking_resnet(
-    parts: Annotated[
-        str | None, typer.Option(help="table1,table2,table3,figure3,figure4,steps (default: all).")
-    ] = None,
-    networks: Annotated[
-        str | None, typer.Option(help="cifar10-resnet20,... (default: all that are trained).")
-    ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Time steps per image.")] = 128,
-    samples: Samples = None,
-    figure3_samples: Annotated[int, typer.Option(min=1, help="Random training images.")] = 1000,
-    weights: Annotated[
-        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
-    ] = None,
-    out: Out = Path("nengo-tactile-out/spiking-resnet"),
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-):
-    """Tables 1 to 3 and Figures 3 and 4 of the Spiking ResNet paper; an interrupted run goes on."""
-    from nengo_tactile.reproduce import resnet_pages, resnet_plan, spiking_resnet
-
-    plan = resnet_plan.make_plan(
-        parts,
-        networks,
-        n_steps=steps,
-        n_samples=samples,
-        n_figure3=figure3_samples,
-        weights=weights,
-        seed=seed,
-    )
-    results = spiking_resnet.run(plan, out, data_dir, say=say)
-    for table in resnet_pages.terminal_tables(results):
-        _show(table)
-
-
-@reproduce_app.command("sigma-delta")
-def reproduce_sigma_delta(
-    settings: Annotated[
-        str | None, typer.Option(help="threshold-1,rate-25,... (default: all).")
-    ] = None,
-    samples: Samples = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
-    ] = None,
-    out: Out = Path("nengo-tactile-out/sigma-delta"),
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-):
-    """Table I and Figures 2 to 4 of the sigma-delta paper; an interrupted run goes on."""
-    from nengo_tactile.reproduce import delta_pages, delta_plan, sigma_delta
-
-    plan = delta_plan.make_plan(settings, n_samples=samples, weights=weights, seed=seed)
-    _show(delta_pages.terminal_table(sigma_delta.run(plan, out, data_dir, say=say)))
 
 
 def _version(value: bool):

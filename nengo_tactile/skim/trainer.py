@@ -20,6 +20,8 @@ from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import check_pattern, hidden_activities, prepare
 from nengo_tactile.skim.memory import check_fits
 
+#: A window's directions of less than this share of its greatest (squared) count as rounding.
+SMALLEST = 1e-15
 #: Bytes that a chunk's activities take at most, and how many samples it has at most.
 CHUNK_BYTES, CHUNK_SAMPLES = 200e6, 64
 
@@ -48,23 +50,47 @@ def empty(n_hidden, n_outputs):
     return NormalEquations(np.zeros((n_hidden, n_hidden)), np.zeros((n_hidden, n_outputs)))
 
 
-def accumulate(equations, activity, targets, n_samples=1):
+def accumulate(equations, activity, targets):
     """Take observations into the sums, in place.
 
     Parameters
     ----------
     equations : NormalEquations
-    activity : (n_rows, n_hidden) float array
-    targets : (n_rows, n_outputs) float array
-    n_samples : int
-        How many samples the rows are of.
+    activity : (n_samples, window, n_hidden) float array
+    targets : (n_samples, window, n_outputs) float array
     """
-    activity = np.ascontiguousarray(activity)
+    rows = np.ascontiguousarray(condense(activity))
     # the upper triangle in Fortran's order is the lower one in C's
-    gram = blas.dsyrk(1.0, activity.T, beta=1.0, c=equations.gram.T, overwrite_c=1)
+    gram = blas.dsyrk(1.0, rows.T, beta=1.0, c=equations.gram.T, overwrite_c=1)
     equations.gram = gram.T  # the same array, unless it came in another order
-    equations.cross += activity.T @ targets
-    equations.n_samples += n_samples
+    flat = activity.reshape(-1, activity.shape[2])
+    equations.cross += flat.T @ targets.reshape(len(flat), -1)
+    equations.n_samples += len(activity)
+
+
+def condense(activity):
+    """Replace each sample's steps by fewer rows with the same correlation, to rounding.
+
+    Slow kernels make a window's steps so much alike that a few directions hold all of them: with
+    eigenvectors U of ``A A^T`` is ``A^T A = (U^T A)^T (U^T A)``, and rows of ``U^T A`` whose
+    squared length is rounding alone can go. Alpha kernels and tanh leave about 8 rows of 45.
+
+    Parameters
+    ----------
+    activity : (n_samples, window, n_hidden) float array
+
+    Returns
+    -------
+    (n_rows, n_hidden) float array
+    """
+    if activity.shape[1] > activity.shape[2]:
+        return activity.reshape(-1, activity.shape[2])
+    rows = []
+    for sample in activity:
+        values, vectors = np.linalg.eigh(sample @ sample.T)
+        kept = values > SMALLEST * values[-1]
+        rows.append(sample if kept.all() else vectors[:, kept].T @ sample)
+    return np.concatenate(rows)
 
 
 def solve(equations, ridge=1.0):
@@ -213,7 +239,7 @@ def train(
     shown = track(rest, "training SKIM", total=total, progress=progress)
     while chunk := list(itertools.islice(shown, size)):
         activity, targets = observations(prepared, chunk, supervision, n_classes, passed, threads)
-        accumulate(equations, activity, targets, len(chunk))
+        accumulate(equations, activity, targets)
         passed += len(chunk)
         unsaved += len(chunk)
         if state_path is not None and unsaved >= save_every:
@@ -253,8 +279,8 @@ def observations(prepared, samples, supervision, n_classes, first=0, threads=Non
 
     Returns
     -------
-    activity : (n_samples * window, n_hidden) float array
-    targets : (n_samples * window, n_classes) float array
+    activity : (n_samples, window, n_hidden) float array
+    targets : (n_samples, window, n_classes) float array
     """
     patterns, targets = [], []
     for number, (pattern, label) in enumerate(samples, first):
@@ -262,7 +288,7 @@ def observations(prepared, samples, supervision, n_classes, first=0, threads=Non
         targets.append(supervision.targets(label, n_classes, who))
         patterns.append(check_pattern(pattern, supervision.n_steps, prepared.layer.n_inputs, who))
     activity = hidden_activities(prepared, patterns, supervision.first, threads)
-    return activity.reshape(-1, prepared.layer.n_hidden), np.concatenate(targets)
+    return activity, np.stack(targets)
 
 
 def read_out(layer, weights, patterns, supervision, threads=None, progress=None):

@@ -53,6 +53,26 @@ def test_weights_are_those_of_opium(nonlinearity):
     assert equations.n_samples == 20
 
 
+@pytest.mark.parametrize(
+    ("kind", "most"), [("leaky", 8), ("alpha", 12), ("resonance", 15), ("delay-alpha", 45)]
+)
+def test_condensed_steps_have_the_same_correlation(kind, most, rng):
+    """Slow kernels leave few rows; what is lost is rounding."""
+    hidden = draw_layer(80, N_CHANNELS, seed=1, kind=kind, scale=2.0)
+    pattern = (rng.random((400, N_CHANNELS)) < 0.05) * 1.0
+    pattern[-45:] = 0
+    activity = np.stack([hidden_activity(prepare(hidden), pattern, 355)] * 3)
+    activity[1] *= 1e-3
+    activity[2] = 0
+    wanted = np.einsum("ski,skj->ij", activity, activity)
+    found = trainer.condense(activity)
+    assert len(found) <= 2 * most
+    np.testing.assert_allclose(found.T @ found, wanted, atol=1e-13 * np.abs(wanted).max())
+    np.testing.assert_array_equal(
+        trainer.condense(activity[:, :, :9]), activity[..., :9].reshape(-1, 9)
+    )
+
+
 def test_weights_minimise_the_squares():
     hidden = layer(20)
     weights, _ = trainer.train(hidden, list(samples(30)), SUPERVISION, N_CLASSES, ridge=1e-3)

@@ -1,0 +1,34 @@
+"""What the command line's commands share: options, and how results are printed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Task = Annotated[
+    str,
+    typer.Option(help="eskin, eskin-pendigits, stemnist, stmnist; images: mnist, cifar10."),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of recordings (default: $NENGO_TACTILE_DATA)."),
+]
+Out = Annotated[Path, typer.Option(help="Folder for the results.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+Split = Annotated[str, typer.Option(help="train or test.")]
+Samples = Annotated[int | None, typer.Option(min=1, help="Use so many random samples.")]
+
+
+def say(text):
+    """Print a line of result."""
+    typer.echo(text)
+
+
+def show(table):
+    """Print a rich table."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:  # a file or a pipe has no width: leave the columns whole
+        console = Console(width=160)
+    console.print(table)

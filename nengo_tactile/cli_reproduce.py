@@ -1,0 +1,92 @@
+"""``nengo-tactile reproduce``: a command for each paper."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nengo_tactile.cli_options import DataDir, Out, Samples, Seed, say, show
+
+app = typer.Typer(no_args_is_help=True, help="A paper's tables, ours beside theirs.")
+
+
+@app.command("st-mnist")
+def reproduce_st_mnist(
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            help="stmnist, eskin, eskin-pendigits or stemnist (default: what --data-dir holds, "
+            "else the e-skin).",
+        ),
+    ] = None,
+    splits: Annotated[
+        int, typer.Option(min=1, help="Random 80-20 splits, or seeds of the given split.")
+    ] = 10,
+    protocol: Annotated[
+        str, typer.Option(help="random (the paper's) or given (by writer for the e-skin).")
+    ] = "random",
+    emulator_samples: Annotated[int, typer.Option(min=1)] = 200,
+    out: Out = Path("nengo-tactile-out/st-mnist"),
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Table 2 of the ST-MNIST paper: CNN, converted, converted on the Loihi emulator."""
+    from nengo_tactile.reproduce import table2
+
+    show(table2.run(task, splits, emulator_samples, protocol, out, data_dir, seed, say=say))
+
+
+@app.command("spiking-resnet")
+def reproduce_spiking_resnet(
+    parts: Annotated[
+        str | None, typer.Option(help="table1,table2,table3,figure3,figure4,steps (default: all).")
+    ] = None,
+    networks: Annotated[
+        str | None, typer.Option(help="cifar10-resnet20,... (default: all that are trained).")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Time steps per image.")] = 128,
+    samples: Samples = None,
+    figure3_samples: Annotated[int, typer.Option(min=1, help="Random training images.")] = 1000,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
+    ] = None,
+    out: Out = Path("nengo-tactile-out/spiking-resnet"),
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Tables 1 to 3 and Figures 3 and 4 of the Spiking ResNet paper; an interrupted run goes on."""
+    from nengo_tactile.reproduce import resnet_pages, resnet_plan, spiking_resnet
+
+    plan = resnet_plan.make_plan(
+        parts,
+        networks,
+        n_steps=steps,
+        n_samples=samples,
+        n_figure3=figure3_samples,
+        weights=weights,
+        seed=seed,
+    )
+    results = spiking_resnet.run(plan, out, data_dir, say=say)
+    for table in resnet_pages.terminal_tables(results):
+        show(table)
+
+
+@app.command("sigma-delta")
+def reproduce_sigma_delta(
+    settings: Annotated[
+        str | None, typer.Option(help="threshold-1,rate-25,... (default: all).")
+    ] = None,
+    samples: Samples = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
+    ] = None,
+    out: Out = Path("nengo-tactile-out/sigma-delta"),
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Table I and Figures 2 to 4 of the sigma-delta paper; an interrupted run goes on."""
+    from nengo_tactile.reproduce import delta_pages, delta_plan, sigma_delta
+
+    plan = delta_plan.make_plan(settings, n_samples=samples, weights=weights, seed=seed)
+    show(delta_pages.terminal_table(sigma_delta.run(plan, out, data_dir, say=say)))

@@ -1,0 +1,124 @@
+"""SKIM on N-MNIST (Cohen et al. 2016): networks, data, and which runs give the paper's results."""
+
+import dataclasses
+
+from nengo_tactile.errors import DataError
+from nengo_tactile.events.patterns import PatternLayout
+from nengo_tactile.skim.supervision import Supervision, training_pattern
+
+#: The hidden layer, for `nengo_tactile.skim.draw_layer`. The paper names neither kernels nor their
+#: ranges nor the size of its random weights; these were chosen on simulated training digits.
+LAYER = {"kind": "alpha", "nonlinearity": "tanh", "scale": 1.0}
+#: Steps of the training patterns where nothing else is said (section 3.4), and of the Gaussian,
+#: whose peak lies at step 10 (section 3.3).
+LENGTH, GAUSSIAN_LENGTH = 10, 20
+#: Training pattern and output determination of the runs over hidden sizes. The paper does not say
+#: which it took; Area it reports "unless otherwise specified" (section 3.3).
+PATTERN, METHOD = "flat", "area"
+#: Figure 4 tests after each so many training samples, up to so many, on so many test samples.
+EVERY, UP_TO, TESTED = 1000, 10_000, 2000
+
+PARTS = ("growth", "trials", "crossing", "tactile")
+HIDDEN = (10, 100, 500, 1000, 2000, 5000, 10_000)
+
+#: Tactile sets: 2 s of recording in 315 steps, as long in steps as N-MNIST's.
+TACTILE = {
+    "eskin-pendigits": PatternLayout((10, 10, 2), step_us=6400),
+    "stemnist": PatternLayout((16, 16, 1), step_us=6400),
+}
+
+
+def supervision(kind=PATTERN):
+    """The `nengo_tactile.skim.Supervision` of a training pattern, in the last 45 of 360 steps."""
+    length = GAUSSIAN_LENGTH if kind == "gaussian" else LENGTH
+    return Supervision(training_pattern(kind, length))
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a reproduction runs.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        Of `PARTS`.
+    hidden : tuple of int
+        Sizes of hidden layers for Figure 4 and Tables 1 and 2.
+    n_samples : int or None
+        Training digits, None for all 60,000.
+    n_trials : int
+        Networks of 1,000 hidden neurons with weights of their own (the paper has 51 to 61).
+    trial_hidden, trial_samples : int
+        Their hidden neurons and training digits.
+    n_test : int or None
+        Test digits, None for all 10,000.
+    seed : int
+    recordings : path or None
+        A folder of the whole N-MNIST; by default its digits are simulated.
+    """
+
+    parts: tuple = PARTS
+    hidden: tuple = HIDDEN
+    n_samples: int | None = None
+    n_trials: int = 60
+    trial_hidden: int = 1000
+    trial_samples: int = UP_TO
+    n_test: int | None = None
+    seed: int = 0
+    recordings: object = None
+
+    def command(self):
+        """The command line that runs it."""
+        options = ""
+        if self.n_samples is not None:
+            options += f" --samples {self.n_samples}"
+        if self.n_test is not None:
+            options += f" --test-samples {self.n_test}"
+        if self.recordings is not None:
+            options += f" --recordings {self.recordings}"
+        return (
+            f"nengo-tactile reproduce skim --parts {','.join(self.parts)} --hidden "
+            f"{','.join(map(str, self.hidden))} --trials {self.n_trials} --trial-hidden "
+            f"{self.trial_hidden} --trial-samples {self.trial_samples}{options} --seed {self.seed} "
+            "--data-dir DATA"
+        )
+
+
+def make_plan(parts=None, hidden=None, **options):
+    """A plan from what a command line gives.
+
+    Parameters
+    ----------
+    parts, hidden : str, optional
+        Separated by commas; by default all of `PARTS` and `HIDDEN`.
+    **options
+        See `Plan`.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    DataError
+        For parts that are not known and hidden sizes that are no numbers above zero.
+    """
+    parts = PARTS if parts is None else tuple(parts.replace(" ", "").split(","))
+    for part in parts:
+        if part not in PARTS:
+            raise DataError(f"part {part!r} is unknown: choose from {', '.join(PARTS)}")
+    sizes = HIDDEN
+    if hidden is not None:
+        words = hidden.replace(" ", "").split(",")
+        if not all(word.isdecimal() and int(word) for word in words):
+            raise DataError(
+                f"hidden sizes are {hidden!r}: give numbers from 1, separated by commas, such as "
+                "100,1000"
+            )
+        sizes = tuple(sorted({int(word) for word in words}))
+    plan = Plan(parts, sizes, **options)
+    for name in ("n_samples", "n_test", "trial_samples", "n_trials", "trial_hidden"):
+        value = getattr(plan, name)
+        if value is not None and value < 1:
+            raise DataError(f"{name} is {value}: give a number from 1")
+    return plan

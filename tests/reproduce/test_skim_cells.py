@@ -1,0 +1,259 @@
+"""SKIM experiments cut down: patterns, networks of growing training, trials, crossing over."""
+
+import json
+
+import numpy as np
+import pytest
+
+from nengo_tactile import skim
+from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
+from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.events.arrays import make_events
+from nengo_tactile.events.patterns import PatternLayout, event_pattern
+from nengo_tactile.reproduce import skim_cells, skim_data, skim_plan
+from nengo_tactile.reproduce.skim_data import Chosen, pattern_set
+from nengo_tactile.skim.supervision import METHODS, PATTERNS
+
+
+class Recordings:
+    """Some recordings in memory."""
+
+    def __init__(self, recordings, targets):
+        self.list, self.targets, self.classes = recordings, np.asarray(targets), range(10)
+
+    def __len__(self):
+        return len(self.list)
+
+    def read_events(self, index):
+        return self.list[index]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """MNIST's file with made images: a bar at one of ten places."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, n in (("train", 60), ("test", 30)):
+        y = np.arange(n) % 10
+        x = np.zeros((n, 28, 28), np.uint8)
+        for image, label in zip(x, y):
+            row, column = divmod(int(label), 5)
+            image[3 + 12 * row : 12 + 12 * row, 1 + 5 * column : 5 + 5 * column] = 255
+            image[rng.integers(0, 28, 5), rng.integers(0, 28, 5)] = 200
+        arrays |= {f"x_{split}": x, f"y_{split}": y}
+    path = tmp_path_factory.mktemp("mnist")
+    np.savez(path / "mnist.npz", **arrays)
+    return path
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(skim_cells, "EVERY", 20)
+    monkeypatch.setattr(skim_cells, "UP_TO", 40)
+    monkeypatch.setattr(skim_cells, "TESTED", 10)
+
+
+def recorded(folder, monkeypatch, n=20):
+    """Let the first digits of both splits have recordings: simulated with another seed."""
+    sets = {split: SimulatedNMNIST(folder, split, n, seed=5) for split in ("train", "test")}
+    for each in sets.values():
+        each.__class__ = type("Recorded", (SimulatedNMNIST,), {})
+    numbers = np.arange(n)
+    monkeypatch.setattr(
+        skim_cells, "recorded_digits", lambda place, split: (sets[split], numbers, numbers)
+    )
+    monkeypatch.setattr(skim_cells, "NMNIST", lambda place, split: sets[split])
+
+
+def test_patterns_are_those_of_the_events(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(skim_data, "_PER_FILE", 8)
+    digits = SimulatedNMNIST(folder, n_samples=20)
+    layout = PatternLayout(down_sampling=2)
+    in_memory = pattern_set(digits, layout, progress=False)
+    stored = pattern_set(digits, layout, tmp_path / "p", progress=False)
+    assert len(list((tmp_path / "p").iterdir())) == 3
+    for index in (0, 7, 8, 19):
+        wanted = event_pattern(digits.read_events(index), layout)
+        for patterns in (in_memory, stored):
+            events, label = patterns[index]
+            assert label == index % 10
+            pattern = np.zeros(events.shape)
+            steps = np.repeat(np.arange(layout.n_steps), np.diff(events.pointers))
+            pattern[steps, events.channels] = events.values
+            np.testing.assert_array_equal(pattern, wanted)
+    chosen = Chosen(stored, [4, 2])
+    np.testing.assert_array_equal(chosen.targets, [4, 2])
+    np.testing.assert_array_equal(chosen[1][0].values, stored[2][0].values)
+    with pytest.raises(IndexError):
+        stored[20]
+    # what is there is read, not made again
+    monkeypatch.setattr(skim_data, "_part", None)
+    again = pattern_set(digits, layout, tmp_path / "p", progress=False)
+    np.testing.assert_array_equal(again[9][0].channels, stored[9][0].channels)
+    with pytest.raises(ModelFileError, match="another data set or layout"):
+        pattern_set(digits, PatternLayout(), tmp_path / "p", progress=False)
+    (tmp_path / "p" / "000008" / "values.npy").write_bytes(b"damaged")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        pattern_set(digits, layout, tmp_path / "p", progress=False)
+
+
+def test_recordings_that_do_not_fit_are_named():
+    empty = make_events([], [], [], [])
+    with pytest.raises(DataError, match="sample 0: the recording holds 0 events"):
+        pattern_set(Recordings([empty], [0]), PatternLayout(), progress=False)
+    crowd = make_events([1] * 200, [1] * 200, [0] * 200, [1] * 200)
+    with pytest.raises(DataError, match="200 events on a channel"):
+        pattern_set(Recordings([crowd], [0]), PatternLayout(), progress=False)
+
+
+def test_growing(folder, small, tmp_path, monkeypatch):
+    recorded(folder, monkeypatch)
+    plan = skim_plan.Plan(n_test=None, seed=3)
+    digits = skim_cells.read_digits(plan, tmp_path, folder, progress=False)
+    assert len(digits.train) == 60
+    # digits with recordings come last
+    np.testing.assert_array_equal(np.sort(digits.train.indices[40:]), np.arange(20))
+    state = skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
+    found = [(p["n_train"], p["data"], p["n_test"]) for p in state["points"]]
+    assert found == [
+        (20, "simulated", 10),
+        (40, "simulated", 30),
+        (40, "recordings", 20),
+        (60, "simulated", 30),
+        (60, "recorded test", 20),
+    ]
+    # the last point by hand
+    layer = skim.draw_layer(30, 34 * 34, 3, **skim_plan.LAYER)
+    taught = skim_plan.supervision()
+    weights, _ = skim.train(layer, list(digits.train), taught, 10)
+    patterns, labels = zip(*digits.test)
+    outputs = skim.read_out(layer, weights, patterns, taught)
+    hits = (skim.determine(outputs, "area", taught) == labels).sum()
+    assert state["points"][3]["hits"] == hits
+    assert hits > 15
+    assert not list((tmp_path / "cells").glob("*.npz"))  # sums are not kept
+
+    # an interrupted run goes on, and gives the same
+    path = tmp_path / "cells" / "growth-30.json"
+    path.unlink()
+    train, calls = skim.train, []
+
+    def stop(*args, **options):
+        calls.append(len(args[1]))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return train(*args, **options)
+
+    monkeypatch.setattr(skim, "train", stop)
+    with pytest.raises(KeyboardInterrupt):
+        skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
+    assert len(json.loads(path.read_text())["points"]) == 1
+    again = skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
+    assert calls == [20, 40, 40, 60]
+    assert again["points"] == state["points"]
+    other = skim_cells.read_digits(skim_plan.Plan(n_samples=50, seed=3), tmp_path, folder, False)
+    with pytest.raises(ModelFileError, match="other settings"):
+        skim_cells.grow(plan, 30, other, tmp_path, progress=False)
+
+
+def test_trials(folder, tmp_path, monkeypatch):
+    """Each pattern learnt beside others has the weights that it has alone."""
+    recorded(folder, monkeypatch)
+    plan = skim_plan.Plan(n_trials=2, trial_hidden=25, trial_samples=40, n_test=20)
+    digits = skim_cells.read_digits(plan, tmp_path, folder, progress=False)
+    state = skim_cells.try_patterns(plan, digits, tmp_path, progress=False)
+    assert (state["n_hidden"], state["n_train"], state["n_test"]) == (25, 40, 20)
+    seeds = [trial["seed"] for trial in state["trials"]]
+    assert len(set(seeds)) == 2
+    layer = skim.draw_layer(25, 34 * 34, seeds[1], **skim_plan.LAYER)
+    train = Chosen(digits.train.patterns, digits.train.indices[:40])
+    for kind in PATTERNS:
+        taught = skim_plan.supervision(kind)
+        weights, _ = skim.train(layer, list(train), taught, 10)
+        outputs = skim.read_out(layer, weights, digits.test.events(), taught)
+        for method in METHODS:
+            hits = (skim.determine(outputs, method, taught) == digits.test.targets).sum()
+            assert state["trials"][1]["hits"][kind][method] == hits
+    # more trials go on behind the first ones
+    more = skim_plan.Plan(n_trials=3, trial_hidden=25, trial_samples=40, n_test=20)
+    longer = skim_cells.try_patterns(more, digits, tmp_path, progress=False)
+    assert longer["trials"][:2] == state["trials"]
+    assert len(skim_cells.try_patterns(plan, digits, tmp_path, False)["trials"]) == 2
+
+
+def test_crossing_over(folder, tmp_path, monkeypatch):
+    recorded(folder, monkeypatch)
+    monkeypatch.setattr(skim_cells, "CROSSING_HIDDEN", 30)
+    monkeypatch.setattr(skim_cells, "CROSSING_NETWORKS", 2)
+    plan = skim_plan.Plan()
+    digits = skim_cells.read_digits(plan, tmp_path, folder, progress=False)
+    state = skim_cells.cross(plan, digits, tmp_path, progress=False)
+    pairs = [(row["train"], row["test"]) for row in state["rows"]]
+    assert len(set(pairs)) == 4
+    assert {(row["n_train"], row["n_test"]) for row in state["rows"]} == {(10, 20)}
+    # one row by hand: trained on even simulated digits, tested on odd recorded ones
+    hits, taught = 0, skim_plan.supervision()
+    for number in range(2):
+        layer = skim.draw_layer(30, 34 * 34, 1000 + number, **skim_plan.LAYER)
+        weights, _ = skim.train(layer, [digits.same[i] for i in range(0, 20, 2)], taught, 10)
+        patterns, labels = zip(*(digits.recordings[i] for i in range(1, 20, 2)))
+        outputs = skim.read_out(layer, weights, patterns, taught)
+        hits += (skim.determine(outputs, "area", taught) == labels).sum()
+    assert state["rows"][pairs.index(("simulated", "recordings"))]["hits"] == hits
+    assert skim_cells.cross(plan, digits, tmp_path, progress=False) == state
+
+
+def test_without_recordings(folder, small, tmp_path):
+    digits = skim_cells.read_digits(skim_plan.Plan(), tmp_path, folder, progress=False)
+    assert digits.recordings is None
+    assert skim_cells.cross(skim_plan.Plan(), digits, tmp_path) is None
+    state = skim_cells.grow(skim_plan.Plan(), 10, digits, tmp_path, progress=False)
+    assert {point["data"] for point in state["points"]} == {"simulated"}
+    assert sorted(digits.train.indices) == list(range(60))
+
+
+def test_tactile_digits(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+
+    def sets(name, split, place):
+        recordings, labels = [], []
+        for number in range(40 if split == "train" else 20):
+            label = number % 4 if name == "eskin-pendigits" else 24 + number % 4
+            t = np.sort(rng.integers(0, 2_000_000, 100))
+            x = rng.integers(0, 2, 100) + 2 * (number % 4)
+            recordings.append(make_events(x, rng.integers(0, 2, 100), t, np.ones(100, int)))
+            labels.append(label)
+        return Recordings(recordings, labels)
+
+    monkeypatch.setattr(skim_cells, "open_dataset", sets)
+    monkeypatch.setattr(skim_cells, "TACTILE_HIDDEN", 50)
+    rows = skim_cells.feel(skim_plan.Plan(), tmp_path, progress=False)["rows"]
+    assert [(row["data"], row["n_classes"], row["n_test"]) for row in rows] == [
+        ("eskin-pendigits", 4, 20),
+        ("stemnist", 4, 20),
+        ("stemnist", 9, 10),  # labels 26 and 27 are digits
+    ]
+    assert rows[0]["hits"] >= 15
+    assert rows[2]["hits"] >= 6
+    assert skim_cells.feel(skim_plan.Plan(), tmp_path, progress=False)["rows"] == rows
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"parts": "growth,figure9"}, "'figure9' is unknown"),
+        ({"hidden": "10,many"}, "numbers from 1"),
+        ({"hidden": "0"}, "numbers from 1"),
+        ({"n_trials": 0}, "n_trials is 0"),
+    ],
+)
+def test_bad_plans(options, words):
+    with pytest.raises(DataError, match=words):
+        skim_plan.make_plan(**options)
+
+
+def test_the_command_says_all_options():
+    plan = skim_plan.make_plan("growth", "200, 100", n_samples=7, n_test=3, seed=2)
+    assert plan.hidden == (100, 200)
+    words = "--parts growth --hidden 100,200 --trials 60 --trial-hidden 1000 --trial-samples 10000"
+    assert f"{words} --samples 7 --test-samples 3 --seed 2" in plan.command()
