@@ -48,15 +48,7 @@ def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progr
     DataError
         If a pattern does not fit, or there is none.
     """
-    if engine not in skim_network.ENGINES:
-        known = " or ".join(repr(name) for name in skim_network.ENGINES)
-        why = _REASONS.get(engine, "is unknown")
-        raise EngineError(f"a SKIM network on engine {engine!r}, which {why}: use {known}")
-    if n_steps not in (None, network.n_steps):
-        raise EngineError(
-            f"n_steps is {n_steps}, a SKIM network reads patterns of {network.n_steps} steps: "
-            "leave n_steps out"
-        )
+    check_run(network, n_steps, engine)
     net = network.build()
     with net:
         fired = nengo.Probe(net.hidden.neurons) if network.layer.nonlinearity == "lif" else None
@@ -68,6 +60,24 @@ def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progr
         parts.append(_recording(network, engine, batch, outputs, spikes))
         start += len(outputs)
     return Recording.concatenate(parts)
+
+
+def check_run(network, n_steps, engine):
+    """Refuse a run that `run` would refuse, before patterns are read.
+
+    Raises
+    ------
+    EngineError
+    """
+    if engine not in skim_network.ENGINES:
+        known = " or ".join(repr(name) for name in skim_network.ENGINES)
+        why = _REASONS.get(engine, "is unknown")
+        raise EngineError(f"a SKIM network on engine {engine!r}, which {why}: use {known}")
+    if n_steps not in (None, network.n_steps):
+        raise EngineError(
+            f"n_steps is {n_steps}, a SKIM network reads patterns of {network.n_steps} steps: "
+            "leave n_steps out"
+        )
 
 
 def _recording(network, engine, patterns, outputs, spikes):
