@@ -36,7 +36,7 @@ class Recording:
     synops_over_time: dict
     dt: float
     engine: str
-    decisions: np.ndarray | None = None
+    decisions: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
 
     @property
     def n_samples(self):

@@ -95,5 +95,5 @@ def _recording(network, engine, patterns, outputs, spikes):
         {name: fan_out[name] * counts for name, counts in sums.items()},
         network.dt,
         engine,
-        determine_over_time(outputs, network.method, network.supervision),
+        decisions=determine_over_time(outputs, network.method, network.supervision),
     )

@@ -187,6 +187,8 @@ def run_network(
         **measured.numbers(),
         **own,
     }
+    if skim:
+        del numbers["loihi_joules_rough"]  # no chip runs it
     arrays = {"outputs": recording.outputs, "labels": measured.labels}
     if recording.decisions is not None:
         arrays["decisions"] = recording.decisions

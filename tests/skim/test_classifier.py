@@ -126,7 +126,8 @@ def test_decisions_are_those_of_a_reader_who_stops(method, rng):
 
 def test_recordings_of_minibatches_keep_their_decisions(rng):
     def part(n, decisions):
-        return Recording(rng.normal(size=(n, 4, 3)), {}, {}, {}, 0.001, "nengo", decisions)
+        outputs = rng.normal(size=(n, 4, 3))
+        return Recording(outputs, {}, {}, {}, 0.001, "nengo", decisions=decisions)
 
     parts = [part(2, rng.integers(3, size=(2, 4))), part(1, rng.integers(3, size=(1, 4)))]
     joined = Recording.concatenate(parts)
