@@ -168,7 +168,7 @@ def _card(network, plan, digits, found, n_engine, progress):
         "recorded test digits": len(digits.recorded_test),
         "accuracy on recorded test digits": found["recorded"],
         **paper,
-        "training pattern": f"{PATTERN}, {len(network.supervision.pattern)} steps",
+        "kind of training pattern": PATTERN,
         "hidden layer": {k: v for k, v in layer.drawn.items() if k != "seed"},
         **_on_engines(network, digits.test, n_engine, progress),
         "limits": [
