@@ -24,7 +24,6 @@ from nengo_tactile.reproduce.cells import stored
 from nengo_tactile.reproduce.skim_data import Chosen, pattern_set
 from nengo_tactile.reproduce.skim_plan import (
     EVERY,
-    LAYER,
     METHOD,
     PATTERN,
     TACTILE,
@@ -139,13 +138,14 @@ def grow(plan, n_hidden, digits, folder, progress=None):
         ``n_hidden``, ``pattern``, ``method``, ``points`` (n_train, data, n_test, hits),
         ``seconds`` by what they were spent on, ``peak_bytes`` of the process.
     """
-    path = Path(folder) / "cells" / f"growth-{n_hidden}.json"
+    path = Path(folder) / "cells" / f"growth-{plan.kernels}-{n_hidden}.json"
     sums = path.with_suffix(".sums.npz")
     taught = supervision()
-    layer = skim.draw_layer(n_hidden, digits.train.patterns.n_channels, plan.seed, **LAYER)
+    layer = plan.draw(n_hidden, digits.train.patterns.n_channels)
     mark = _mark(layer, taught, digits)
     state = stored(path, mark) or {
         "fingerprint": mark,
+        "kernels": plan.kernels,
         "n_hidden": n_hidden,
         "pattern": PATTERN,
         "method": METHOD,
@@ -250,17 +250,18 @@ def try_patterns(plan, digits, folder, progress=None):
     Returns
     -------
     dict
-        ``n_hidden``, ``n_train``, ``n_test``, ``length``, ``trials`` (seed, hits by pattern and
+        ``n_hidden``, ``n_train``, ``n_test``, ``length``, ``trials`` (number, hits by pattern and
         method).
     """
     taught = Together({kind: supervision(kind) for kind in PATTERNS})
     train = Chosen(digits.train.patterns, digits.train.indices[: plan.trial_samples])
-    path = Path(folder) / "cells" / f"trials-{plan.trial_hidden}-{len(train)}.json"
+    path = Path(folder) / "cells" / f"trials-{plan.kernels}-{plan.trial_hidden}-{len(train)}.json"
     n_channels = digits.train.patterns.n_channels
-    first = skim.draw_layer(plan.trial_hidden, n_channels, _trial_seed(plan, 0), **LAYER)
+    first = plan.draw(plan.trial_hidden, n_channels, 0)
     mark = _mark(first, taught.parts[PATTERN], digits)
     state = stored(path, mark) or {
         "fingerprint": mark,
+        "kernels": plan.kernels,
         "n_hidden": plan.trial_hidden,
         "n_train": len(train),
         "n_test": len(digits.test),
@@ -269,8 +270,7 @@ def try_patterns(plan, digits, folder, progress=None):
     }
     numbers = range(len(state["trials"]), plan.n_trials)
     for number in track(numbers, "networks with weights of their own", progress=progress):
-        seed = _trial_seed(plan, number)
-        layer = skim.draw_layer(plan.trial_hidden, n_channels, seed, **LAYER)
+        layer = plan.draw(plan.trial_hidden, n_channels, number)
         weights = _train_together(layer, train, taught)
         outputs = skim.read_out(layer, weights, digits.test.events(), taught, progress=False)
         hits = {}
@@ -280,13 +280,9 @@ def try_patterns(plan, digits, folder, progress=None):
                 method: int((skim.determine(own, method, part) == digits.test.targets).sum())
                 for method in METHODS
             }
-        state["trials"].append({"seed": seed, "hits": hits})
+        state["trials"].append({"number": number, "hits": hits})
         files.write_json(path, state)
     return {**state, "trials": state["trials"][: plan.n_trials]}
-
-
-def _trial_seed(plan, number):
-    return 1000 * (plan.seed + 1) + number
 
 
 def _train_together(layer, samples, taught):
@@ -314,12 +310,9 @@ def cross(plan, digits, folder, progress=None):
     """
     if digits.recordings is None:
         return None
-    path = Path(folder) / "cells" / "crossing.json"
+    path = Path(folder) / "cells" / f"crossing-{plan.kernels}.json"
     n_channels, taught = digits.train.patterns.n_channels, supervision()
-    layers = [
-        skim.draw_layer(CROSSING_HIDDEN, n_channels, _trial_seed(plan, number), **LAYER)
-        for number in range(CROSSING_NETWORKS)
-    ]
+    layers = [plan.draw(CROSSING_HIDDEN, n_channels, number) for number in range(CROSSING_NETWORKS)]
     mark = _mark(layers[0], taught, digits)
     state = stored(path, mark)
     if state is not None:
@@ -377,10 +370,14 @@ def feel(plan, folder, data_dir=None, progress=None):
 
 def _feel(plan, name, about, patterns, labels, folder, progress):
     labels = np.unique(patterns[0].targets) if labels is None else labels
-    layer = skim.draw_layer(TACTILE_HIDDEN, patterns[0].n_channels, plan.seed, **LAYER)
+    layer = plan.draw(TACTILE_HIDDEN, patterns[0].n_channels)
     taught = supervision()
     mark = f"{trainer.fingerprint(layer, taught, len(labels))[:16]} {about}"
-    path = Path(folder) / "cells" / f"tactile-{about.replace(': ', '-').replace(' ', '-')}.json"
+    path = (
+        Path(folder)
+        / "cells"
+        / f"tactile-{plan.kernels}-{about.replace(': ', '-').replace(' ', '-')}.json"
+    )
     state = stored(path, mark)
     if state is not None:
         return state

@@ -123,7 +123,7 @@ def test_growing(folder, small, tmp_path, monkeypatch):
         (60, "recorded test", 20),
     ]
     # the last point by hand
-    layer = skim.draw_layer(30, 34 * 34, 3, **skim_plan.LAYER)
+    layer = skim.draw_layer(30, 34 * 34, 3, **skim_plan.LAYERS["resonance"])
     taught = skim_plan.supervision()
     weights, _ = skim.train(layer, list(digits.train), taught, 10)
     patterns, labels = zip(*digits.test)
@@ -134,7 +134,7 @@ def test_growing(folder, small, tmp_path, monkeypatch):
     assert not list((tmp_path / "cells").glob("*.npz"))  # sums are not kept
 
     # an interrupted run goes on, and gives the same
-    path = tmp_path / "cells" / "growth-30.json"
+    path = tmp_path / "cells" / "growth-resonance-30.json"
     path.unlink()
     train, calls = skim.train, []
 
@@ -163,9 +163,8 @@ def test_trials(folder, tmp_path, monkeypatch):
     digits = skim_cells.read_digits(plan, tmp_path, folder, progress=False)
     state = skim_cells.try_patterns(plan, digits, tmp_path, progress=False)
     assert (state["n_hidden"], state["n_train"], state["n_test"]) == (25, 40, 20)
-    seeds = [trial["seed"] for trial in state["trials"]]
-    assert len(set(seeds)) == 2
-    layer = skim.draw_layer(25, 34 * 34, seeds[1], **skim_plan.LAYER)
+    assert [trial["number"] for trial in state["trials"]] == [0, 1]
+    layer = skim.draw_layer(25, 34 * 34, 1001, **skim_plan.LAYERS["resonance"])
     train = Chosen(digits.train.patterns, digits.train.indices[:40])
     for kind in PATTERNS:
         taught = skim_plan.supervision(kind)
@@ -194,7 +193,7 @@ def test_crossing_over(folder, tmp_path, monkeypatch):
     # one row by hand: trained on even simulated digits, tested on odd recorded ones
     hits, taught = 0, skim_plan.supervision()
     for number in range(2):
-        layer = skim.draw_layer(30, 34 * 34, 1000 + number, **skim_plan.LAYER)
+        layer = skim.draw_layer(30, 34 * 34, 1000 + number, **skim_plan.LAYERS["resonance"])
         weights, _ = skim.train(layer, [digits.same[i] for i in range(0, 20, 2)], taught, 10)
         patterns, labels = zip(*(digits.recordings[i] for i in range(1, 20, 2)))
         outputs = skim.read_out(layer, weights, patterns, taught)
@@ -245,6 +244,7 @@ def test_tactile_digits(tmp_path, monkeypatch):
         ({"hidden": "10,many"}, "numbers from 1"),
         ({"hidden": "0"}, "numbers from 1"),
         ({"n_trials": 0}, "n_trials is 0"),
+        ({"kernels": "square"}, "'square' are unknown"),
     ],
 )
 def test_bad_plans(options, words):
@@ -256,4 +256,4 @@ def test_the_command_says_all_options():
     plan = skim_plan.make_plan("growth", "200, 100", n_samples=7, n_test=3, seed=2)
     assert plan.hidden == (100, 200)
     words = "--parts growth --hidden 100,200 --trials 60 --trial-hidden 1000 --trial-samples 10000"
-    assert f"{words} --samples 7 --test-samples 3 --seed 2" in plan.command()
+    assert f"{words} --samples 7 --test-samples 3 --kernels resonance --seed 2" in plan.command()
