@@ -20,7 +20,7 @@ from nengo_tactile.progress import track
 from nengo_tactile.reproduce.cells import stored
 from nengo_tactile.reproduce.skim_cells import peak_bytes, read_digits
 from nengo_tactile.reproduce.skim_data import Chosen
-from nengo_tactile.reproduce.skim_plan import LAYER, METHOD, PATTERN, make_plan, supervision
+from nengo_tactile.reproduce.skim_plan import LAYERS, METHOD, PATTERN, make_plan, supervision
 from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.skim import trainer
 from nengo_tactile.skim.memory import check_fits
@@ -51,6 +51,7 @@ def make(
     work=WORK,
     data_dir=None,
     seed=0,
+    kernels=None,
     progress=None,
     say=print,
 ):
@@ -69,6 +70,8 @@ def make(
         Where patterns and sums are kept.
     data_dir : path, optional
     seed : int
+    kernels : str, optional
+        Of `skim_plan.LAYERS`; by default those of the reproduction.
     progress : bool, optional
     say : callable
 
@@ -82,7 +85,8 @@ def make(
         If images, or recordings of test digits, are missing; or the hidden layer does not fit into
         memory.
     """
-    plan = make_plan(n_samples=n_samples, n_test=n_test, seed=seed)
+    chosen = {} if kernels is None else {"kernels": kernels}
+    plan = make_plan(n_samples=n_samples, n_test=n_test, seed=seed, **chosen)
     check_folder(out)
     files.check_writable(work)
     layout, taught = PatternLayout(), supervision()
@@ -90,7 +94,7 @@ def make(
     for split in ("train", "test"):
         NMNIST(data_dir, split)  # or say at once where it was looked for
     digits = read_digits(plan, work, data_dir, progress)
-    layer = skim.draw_layer(n_hidden, layout.n_channels, seed, **LAYER)
+    layer = plan.draw(n_hidden, layout.n_channels)
     weights, seconds = _train(layer, taught, digits, work, progress)
     network = skim.SkimNetwork(layer, weights, taught, METHOD, layout, NMNIST.classes)
     peak = peak_bytes()  # before TensorFlow takes its share
@@ -126,7 +130,7 @@ def _check_fits(n_hidden, layout, taught):
 def _train(layer, taught, digits, work, progress):
     """Output weights, and the seconds that all training took, of earlier runs too."""
     n_train, n_classes = len(digits.train), len(NMNIST.classes)
-    stem = f"model-{layer.n_hidden}-{n_train}"
+    stem = f"model-{layer.kernels.kind}-{layer.n_hidden}-{n_train}"
     path = Path(work) / "cells" / f"{stem}.json"
     mark = f"{trainer.fingerprint(layer, taught, n_classes)[:16]} {digits.train.indices[:9]}"
     state = stored(path, mark) or {"fingerprint": mark, "n_done": 0, "seconds": 0.0}
@@ -159,7 +163,7 @@ def _card(network, plan, digits, found, n_engine, progress):
         f"closed form, from {digits.about}.",
         "command": f"python -m nengo_tactile.reproduce.skim_model --hidden {n_hidden} --samples "
         f"{counts['training samples']} --test-samples {counts['test samples']} --engine-samples "
-        f"{n_engine} --seed {plan.seed} --data-dir DATA",
+        f"{n_engine} --kernels {plan.kernels} --seed {plan.seed} --data-dir DATA",
         "task": TASK,
         "data": TASKS[TASK].about,
         "seed": plan.seed,
@@ -211,6 +215,7 @@ def main(arguments=None):
     parser.add_argument("--samples", type=int, help="random training digits (default all)")
     parser.add_argument("--test-samples", type=int, help="random test digits (default all)")
     parser.add_argument("--engine-samples", type=int, default=ENGINE_SAMPLES)
+    parser.add_argument("--kernels", choices=LAYERS, help="default: the reproduction's")
     parser.add_argument("--work", default=WORK, help=f"where a run goes on (default {WORK})")
     parser.add_argument("--data-dir", help="default: environment variable NENGO_TACTILE_DATA")
     parser.add_argument("--seed", type=int, default=0)
@@ -224,6 +229,7 @@ def main(arguments=None):
         options.work,
         options.data_dir,
         options.seed,
+        options.kernels,
     )
 
 

@@ -47,7 +47,8 @@ def test_the_card_says_what_the_model_does(folder, model):
         assert card[engine]["same classes"] == card[engine]["n_test"] == 3
         assert card[engine]["largest difference of outputs"] < 1e-5
     assert (
-        "--hidden 40 --samples 50 --test-samples 30 --engine-samples 3 --seed 0" in card["command"]
+        "--hidden 40 --samples 50 --test-samples 30 --engine-samples 3 --kernels resonance --seed 0"
+        in card["command"]
     )
     assert card["training"]["peak memory, GB"] > 0
     page = (model / "card.md").read_text()
@@ -61,7 +62,7 @@ def test_weights_are_those_of_all_chosen_digits(folder, model):
     rng = np.random.default_rng(0)
     order = [*rng.permutation(np.arange(10, 60)), *rng.permutation(10)][:50]
     samples = Samples(SimulatedNMNIST(folder), network.layout, order)
-    layer = skim.draw_layer(40, 34 * 34, 0, **skim_plan.LAYER)
+    layer = skim.draw_layer(40, 34 * 34, 0, **skim_plan.LAYERS["resonance"])
     weights, _ = skim.train(layer, samples, skim_plan.supervision(), 10)
     np.testing.assert_allclose(network.weights, weights, atol=1e-6 * np.abs(weights).max())
 
