@@ -250,7 +250,7 @@ def try_patterns(plan, digits, folder, progress=None):
     Returns
     -------
     dict
-        ``n_hidden``, ``n_train``, ``n_test``, ``length``, ``trials`` (number, hits by pattern and
+        ``n_hidden``, ``n_train``, ``n_test``, ``length``, ``trials`` (seed, hits by pattern and
         method).
     """
     taught = Together({kind: supervision(kind) for kind in PATTERNS})
@@ -280,7 +280,7 @@ def try_patterns(plan, digits, folder, progress=None):
                 method: int((skim.determine(own, method, part) == digits.test.targets).sum())
                 for method in METHODS
             }
-        state["trials"].append({"number": number, "hits": hits})
+        state["trials"].append({"seed": plan.trial_seed(number), "hits": hits})
         files.write_json(path, state)
     return {**state, "trials": state["trials"][: plan.n_trials]}
 

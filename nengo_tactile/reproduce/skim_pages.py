@@ -7,7 +7,7 @@ from nengo_tactile.analysis import plots_skim
 from nengo_tactile.report import KeyNumber, Note, Picture, Report, Section, Table
 from nengo_tactile.reproduce import skim_paper as paper
 from nengo_tactile.reproduce.skim_parts import parts
-from nengo_tactile.reproduce.skim_plan import GAUSSIAN_LENGTH, LAYER, TESTED
+from nengo_tactile.reproduce.skim_plan import GAUSSIAN_LENGTH, LAYERS, TESTED
 from nengo_tactile.reproduce.skim_statistics import TITLES
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
@@ -110,15 +110,19 @@ _TRAINING = (
     "on the order of training, so trials differ by their random weights alone; those of the "
     "paper's section 3.2 also by order."
 )
-_LAYER = (
-    "The paper names neither the kernels' time constants nor the size of the random weights. Ours "
-    f"({', '.join(f'{key} {value}' for key, value in LAYER.items())}) were chosen on simulated "
-    "training digits."
-)
 _NUMBERS = (
     "The paper's tables are pictures in the text at hand. Only what its prose says stands beside "
     "ours; a dash is a number it does not give."
 )
+
+
+def _layer_note(kernels):
+    chosen = ", ".join(f"{key} {value}" for key, value in LAYERS[kernels].items())
+    return (
+        "The paper has alpha functions (its section 3.4), but names neither their time constants "
+        f"nor the size of the random weights. Ours: {chosen}"
+        + (", chosen on simulated training digits." if kernels == "resonance" else ".")
+    )
 
 
 def report(results, pictures):
@@ -152,7 +156,7 @@ def report(results, pictures):
                   for p in (found.get(name) for name in names) if p]  # fmt: skip
         if items:
             sections.append(Section(title, text, items))
-    notes = [_TRAINING, _LAYER, _NUMBERS]
+    notes = [_TRAINING, _layer_note(results["kernels"]), _NUMBERS]
     if "simulated" in results["data"]:
         notes.insert(0, _SIMULATED)
     return Report(

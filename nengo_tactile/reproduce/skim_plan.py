@@ -78,8 +78,12 @@ class Plan:
 
     def draw(self, n_hidden, n_channels, number=None):
         """A hidden layer: that of the plan's seed, or number so many of those for trials."""
-        seed = self.seed if number is None else 1000 * (self.seed + 1) + number
+        seed = self.seed if number is None else self.trial_seed(number)
         return draw_layer(n_hidden, n_channels, seed, **LAYERS[self.kernels])
+
+    def trial_seed(self, number):
+        """Seed of the hidden layer of a trial, none of which has another's."""
+        return 1000 * (self.seed + 1) + number
 
     def command(self):
         """The command line that runs it."""

@@ -19,7 +19,7 @@ TESTED_ON = {
 }
 
 
-def summarise(command, seed, data, states):
+def summarise(command, seed, data, kernels, states):
     """All numbers, as in results.json.
 
     Parameters
@@ -31,6 +31,8 @@ def summarise(command, seed, data, states):
     data : str
         What the networks are trained on, in a few words. Rows and points whose ``data`` is
         "simulated" are called so; the report explains the simulation if the word is in it.
+    kernels : str
+        Of `skim_plan.LAYERS`.
     states : dict
         ``growth``, ``trials``, ``crossing``, ``tactile``: what the runs keep. Any may be missing,
         None or partial.
@@ -38,9 +40,10 @@ def summarise(command, seed, data, states):
     Returns
     -------
     dict
-        ``paper``, ``command``, ``seed``, ``engine``, ``data``, ``rows`` (see `all_rows`),
-        ``growth`` (see `growth_curves`), ``trials`` (see `skim_statistics.accuracies`),
-        ``statistics``, ``recommendation`` (Table 4), ``crossing`` and ``tactile`` (rows of
+        ``paper``, ``command``, ``seed``, ``engine``, ``data``, ``kernels``, ``rows`` (see
+        `all_rows`), ``growth`` (see `growth_curves`), ``trials`` (see
+        `skim_statistics.accuracies`), ``statistics``, ``recommendation`` (Table 4),
+        ``crossing`` and ``tactile`` (rows of
         theirs, with accuracies; ``n_test`` and ``hits`` of the former for one network).
 
     Raises
@@ -57,6 +60,7 @@ def summarise(command, seed, data, states):
         "seed": seed,
         "engine": "batch trainer",
         "data": data,
+        "kernels": kernels,
         "rows": all_rows(data, growth, trials, crossing, tactile),
         "growth": [growth_curve(each) for each in growth if each["points"]],
         "trials": trials,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from nengo_tactile import skim
+from nengo_tactile import cli, skim
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.arrays import make_events
@@ -163,7 +163,7 @@ def test_trials(folder, tmp_path, monkeypatch):
     digits = skim_cells.read_digits(plan, tmp_path, folder, progress=False)
     state = skim_cells.try_patterns(plan, digits, tmp_path, progress=False)
     assert (state["n_hidden"], state["n_train"], state["n_test"]) == (25, 40, 20)
-    assert [trial["number"] for trial in state["trials"]] == [0, 1]
+    assert [trial["seed"] for trial in state["trials"]] == [1000, 1001]
     layer = skim.draw_layer(25, 34 * 34, 1001, **skim_plan.LAYERS["resonance"])
     train = Chosen(digits.train.patterns, digits.train.indices[:40])
     for kind in PATTERNS:
@@ -250,6 +250,30 @@ def test_tactile_digits(tmp_path, monkeypatch):
 def test_bad_plans(options, words):
     with pytest.raises(DataError, match=words):
         skim_plan.make_plan(**options)
+
+
+def test_the_command_line(folder, small, tmp_path, monkeypatch, capsys):
+    recorded(folder, monkeypatch)
+    arguments = [
+        *("reproduce", "skim", "--parts", "growth,trials,crossing", "--hidden", "5,12"),
+        *("--trials", "5", "--trial-hidden", "12", "--trial-samples", "40"),
+        *("--out", str(tmp_path), "--data-dir", str(folder)),
+    ]
+    assert cli.main(arguments) == 0
+    first = capsys.readouterr().out
+    assert "12 hidden neurons:" in first
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert len(results["growth"]) == 2
+    assert len(results["trials"]["accuracy"]["gaussian"]["area"]) == 5
+    assert len(results["crossing"]) == 4
+    report = (tmp_path / "report.html").read_text()
+    for words in ("Figure 4", "Lilliefors", "alpha functions", "crossing"):
+        assert words.lower() in report.lower(), words
+    # again: nothing is trained, and all is the same
+    monkeypatch.setattr(skim, "train", None)
+    assert cli.main(arguments) == 0
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    assert cli.main([*arguments[:2], "--parts", "figure9"]) == 2
 
 
 def test_the_command_says_all_options():

@@ -17,7 +17,7 @@ DATA = "N-MNIST simulated from MNIST"
 
 
 def summary(**states):
-    return summarise("nengo-tactile reproduce skim --seed 3", 3, DATA, states)
+    return summarise("nengo-tactile reproduce skim --seed 3", 3, DATA, "resonance", states)
 
 
 def rows_of(results, table):
@@ -157,7 +157,7 @@ def test_all_pages():
 
 
 def test_recorded_events_alone_are_not_called_simulated():
-    results = summarise("command", 0, "N-MNIST", {"growth": GROWTH})
+    results = summarise("command", 0, "N-MNIST", "alpha", {"growth": GROWTH})
     page = render_report(skim_pages.report(results, {}))
     assert "simulator" not in page and "least squares" in page
 
