@@ -17,7 +17,8 @@ _FACE = {
     "convert": "nengo_tactile.conversion",
     "check": "nengo_tactile.conversion",
     "SpikingNetwork": "nengo_tactile.conversion",
-    "load": "nengo_tactile.conversion",
+    "SkimNetwork": "nengo_tactile.skim",
+    "load": "nengo_tactile.folders",
     "run": "nengo_tactile.engines",
     "Recording": "nengo_tactile.engines.recording",
 }

@@ -214,7 +214,9 @@ def run(
         str | None, typer.Option("--task", help="Default: the one it was trained for.")
     ] = None,
     split: Split = "test",
-    engine: Annotated[str, typer.Option(help="nengo-dl, event or loihi.")] = "nengo-dl",
+    engine: Annotated[
+        str, typer.Option(help="nengo-dl, event or loihi; SKIM networks: nengo-dl or nengo.")
+    ] = "nengo-dl",
     steps: Annotated[int | None, typer.Option(min=1, help="Default: the network's.")] = None,
     samples: Samples = None,
     first_layer: Annotated[

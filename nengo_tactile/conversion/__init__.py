@@ -3,6 +3,6 @@
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.network import SpikingNetwork
-from nengo_tactile.conversion.storage import load, shipped_models
+from nengo_tactile.folders import load, shipped_models
 
 __all__ = ["SpikingNetwork", "check", "convert", "load", "shipped_models"]

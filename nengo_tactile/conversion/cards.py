@@ -1,6 +1,6 @@
 """Model cards: what a network is, where it comes from, what was measured and how."""
 
-import json
+from nengo_tactile.folders import card_page
 
 
 def card_text(name, network):
@@ -16,39 +16,18 @@ def card_text(name, network):
     -------
     str
     """
-    lines = [f"# {name}", ""]
-    card = network.card
-    if "summary" in card:
-        lines += [card["summary"], ""]
-    lines += [
-        "| | |",
-        "| --- | --- |",
-        f"| input | {' x '.join(map(str, network.input_shape))} |",
-        f"| spiking layers | {', '.join(network.spiking_layers)} |",
-        f"| classes | {len(network.classes)} ({', '.join(network.classes)}) |",
-        f"| time steps | {network.n_steps} of {network.dt * 1000:g} ms |",
-        f"| synapse | {_synapse(network.synapse)} |",
-    ]
+    rows = {
+        "input": " x ".join(map(str, network.input_shape)),
+        "spiking layers": ", ".join(network.spiking_layers),
+        "classes": f"{len(network.classes)} ({', '.join(network.classes)})",
+        "time steps": f"{network.n_steps} of {network.dt * 1000:g} ms",
+        "synapse": _synapse(network.synapse),
+    }
     if network.accumulates:
         neurons = [stage for stage in network.stages if stage.neuron is not None]
-        told = ", ".join(f"{stage.name} {stage.neuron.threshold:.4g}" for stage in neurons)
-        lines += [f"| arrives | {_coding(network.coding)} |", f"| thresholds | {told} |"]
-    for key, value in card.items():
-        if key != "summary" and not isinstance(value, dict | list):
-            lines.append(f"| {key} | {_cell(value)} |")
-    lines.append("")
-    for key, value in card.items():
-        if isinstance(value, dict):
-            lines += [f"## {key}", "", "| | |", "| --- | --- |"]
-            lines += [f"| {k} | {_cell(v)} |" for k, v in value.items()]
-            lines.append("")
-        elif isinstance(value, list):
-            lines += [f"## {key}", "", *(f"- {_cell(item)}" for item in value), ""]
-    lines += [
-        "Load it with `nengo_tactile.load(" + json.dumps(name) + ")`.",
-        "",
-    ]
-    return "\n".join(lines)
+        rows["arrives"] = _coding(network.coding)
+        rows["thresholds"] = ", ".join(f"{s.name} {s.neuron.threshold:.4g}" for s in neurons)
+    return card_page(name, rows, network.card)
 
 
 def _coding(coding):
@@ -60,9 +39,3 @@ def _coding(coding):
 
 def _synapse(seconds):
     return "none" if seconds is None else f"low-pass, {seconds * 1000:g} ms"
-
-
-def _cell(value):
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)

@@ -3,6 +3,7 @@
 from nengo_tactile.conversion.support import ENGINES
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
+from nengo_tactile.skim.classifier import SkimNetwork
 
 __all__ = ["ENGINES", "Recording", "run"]
 
@@ -12,17 +13,19 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
 
     Parameters
     ----------
-    network : SpikingNetwork
+    network : SpikingNetwork or SkimNetwork
     x : (n_samples, ...) float array
         Samples in the network's input shape (see ``network.encode``).
     n_steps : int, optional
         Time steps per sample; by default ``network.n_steps``.
     engine : {"nengo-dl", "event", "loihi"}
+        A SkimNetwork runs on "nengo-dl" and "nengo", Nengo's reference simulator.
     progress : bool, optional
         Show a progress bar (default: on a terminal).
     **options
         Of the engine: see `nengo_tactile.engines.nengo_dl.run`,
-        `nengo_tactile.engines.event.run` and `nengo_tactile.engines.loihi.run`.
+        `nengo_tactile.engines.event.run`, `nengo_tactile.engines.loihi.run` and, for a
+        SkimNetwork, `nengo_tactile.engines.skim.run`.
 
     Returns
     -------
@@ -33,6 +36,10 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
     EngineError
         For unknown engines and for networks the engine cannot take.
     """
+    if isinstance(network, SkimNetwork):
+        from nengo_tactile.engines import skim
+
+        return skim.run(network, x, n_steps, engine, progress=progress, **options)
     n_steps = network.n_steps if n_steps is None else n_steps
     if int(n_steps) != n_steps or n_steps < 1:
         raise EngineError(f"n_steps is {n_steps}: give a whole number of at least 1")

@@ -26,6 +26,8 @@ class Recording:
         Length of a time step in seconds.
     engine : str
         Which engine ran the network.
+    decisions : (n_samples, n_steps) int array or None
+        The class chosen after each time step, of networks that do not choose the largest output.
     """
 
     outputs: np.ndarray
@@ -34,6 +36,7 @@ class Recording:
     synops_over_time: dict
     dt: float
     engine: str
+    decisions: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
 
     @property
     def n_samples(self):
@@ -52,7 +55,7 @@ class Recording:
 
     def predictions(self):
         """Winning class after each step, (n_samples, n_steps) int array."""
-        return self.outputs.argmax(axis=2)
+        return self.outputs.argmax(axis=2) if self.decisions is None else self.decisions
 
     def accuracy(self, labels):
         """Accuracy if one stopped reading after each step, (n_steps,) float array."""
@@ -87,4 +90,7 @@ class Recording:
             synops_over_time=join("synops_over_time"),
             dt=recordings[0].dt,
             engine=recordings[0].engine,
+            decisions=None
+            if recordings[0].decisions is None
+            else np.concatenate([recording.decisions for recording in recordings]),
         )

@@ -9,13 +9,15 @@ import numpy as np
 
 from nengo_tactile import __version__, engines, files
 from nengo_tactile.ann import training
-from nengo_tactile.conversion import check, convert, load, storage
+from nengo_tactile.conversion import check, convert
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.engines.loihi import CHIP_RATE, ChipReport, chip_report, chip_settings
 from nengo_tactile.engines.recording import Recording
+from nengo_tactile.engines.skim import check_run
 from nengo_tactile.errors import DataError, EngineError, ModelFileError
+from nengo_tactile.folders import check_folder, load
 from nengo_tactile.report import KeyNumber, Report, write_report
-from nengo_tactile.reproduce import pages, paths
+from nengo_tactile.reproduce import pages, paths, skim_run
 from nengo_tactile.reproduce.networks import find_model
 from nengo_tactile.reproduce.tasks import (
     TASKS,
@@ -24,6 +26,7 @@ from nengo_tactile.reproduce.tasks import (
     open_task,
     task_named,
 )
+from nengo_tactile.skim.classifier import SkimNetwork
 
 #: Spike counts that a run keeps at most, one of 4 bytes for each neuron and sample.
 COUNTS_IN_MEMORY = 10**9
@@ -55,7 +58,7 @@ def convert_model(
     SpikingNetwork
     """
     task = task_named(task_name)
-    storage.check_folder(out)
+    check_folder(out)
     keras = find_model(model)
     dataset = open_task(task, "train", data_dir)
     # in random order: tuning takes the first ones, and data sets may be sorted by class
@@ -121,13 +124,49 @@ def run_network(
     if options and engine != "loihi":
         raise EngineError(f"engine {engine!r} takes no {', '.join(options)}: use engine 'loihi'")
     network = load(name)
+    skim = isinstance(network, SkimNetwork)
+    if skim:
+        check_run(network, n_steps, engine)
     out = Path(out)
     files.check_writable(out)
-    task_name, task = _task_for(network, task_name)
+    task_name, task = (skim_run.task_for if skim else _task_for)(network, task_name)
     dataset = open_dataset(task.dataset, split=split, data_dir=data_dir)
     chosen = np.arange(len(dataset))
     if n_samples is not None:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:n_samples])
+    if skim:
+        measured, own = skim_run.run(network, dataset, chosen, engine, progress)
+    else:
+        measured, own = _run_on_images(
+            network, task, dataset, chosen, n_steps, engine, options, progress, say
+        )
+    recording = measured.recording
+    numbers = {
+        "network": str(name),
+        "task": task_name,
+        "command": _run_command(name, task_name, task, split, engine, n_steps, n_samples, seed),
+        "data": task.about,
+        "split": split,
+        "seed": seed,
+        "classes": list(network.classes),
+        **measured.numbers(),
+        **own,
+    }
+    if skim:
+        del numbers["loihi_joules_rough"]  # no chip runs it
+    arrays = {"outputs": recording.outputs, "labels": measured.labels}
+    if recording.decisions is not None:
+        arrays["decisions"] = recording.decisions
+    for kind in ("spike_counts", "spikes_over_time", "synops_over_time"):
+        arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
+    files.write_npz(out / "recording.npz", dt=np.array(recording.dt), **arrays)
+    files.write_json(out / "results.json", numbers)
+    say(f"wrote {out / 'results.json'} and recording.npz")
+    return _run_table(numbers)
+
+
+def _run_on_images(network, task, dataset, chosen, n_steps, engine, options, progress, say):
+    """Run a converted network; returns what was measured, and its own numbers."""
     _check_memory(network, len(chosen))
     x, y = images(task, dataset, chosen, progress)
     shown = network
@@ -138,27 +177,10 @@ def run_network(
             "(give --steps to keep the network's own rates)"
         )
     recording = engines.run(shown, x, n_steps, engine=engine, progress=progress, **options)
-    measured = paths.Measured(recording, y)
-    numbers = {
-        "network": str(name),
-        "task": task_name,
-        "command": _run_command(name, task_name, task, split, engine, n_steps, n_samples, seed),
-        "data": task.about,
-        "split": split,
-        "seed": seed,
-        "ann_accuracy": training.accuracy(network.ann, network.ann_input(x), y),
-        "classes": list(network.classes),
-        **measured.numbers(),
-    }
+    own = {"ann_accuracy": training.accuracy(network.ann, network.ann_input(x), y)}
     if engine == "loihi":
-        numbers["chip"] = chip_report(shown, first_layer).to_dict()
-    arrays = {"outputs": recording.outputs, "labels": y}
-    for kind in ("spike_counts", "spikes_over_time", "synops_over_time"):
-        arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
-    files.write_npz(out / "recording.npz", dt=np.array(recording.dt), **arrays)
-    files.write_json(out / "results.json", numbers)
-    say(f"wrote {out / 'results.json'} and recording.npz")
-    return _run_table(numbers)
+        own["chip"] = chip_report(shown, options.get("first_layer")).to_dict()
+    return paths.Measured(recording, y), own
 
 
 def _task_for(network, task_name):
@@ -184,7 +206,8 @@ def _task_for(network, task_name):
         task_name = {(10, 10): "eskin", (16, 16): "stemnist"}.get(tuple(size))
     if task_name is None:
         raise DataError(
-            f"no task has a sensor of {size}: choose one of {', '.join(TASKS)} with --task"
+            f"no task has a sensor of {size}: choose one of "
+            f"{', '.join(name for name, task in TASKS.items() if task.layers)} with --task"
         )
     task = task_named(task_name, tactile=True)
     if task.image.sensor_size[:2] != size:
@@ -223,17 +246,24 @@ def _run_table(numbers):
     table = Table(title=f"{numbers['network']} on {numbers['engine']}", title_justify="left")
     for column in ("what", "value"):
         table.add_column(column)
+    skim = "batch_accuracy" in numbers
+    reference = "batch code" if skim else "rates (Keras)"
     rows = {
         "data": f"{numbers['data']}, {numbers['split']}, {numbers['n_test']} samples",
-        "accuracy of the rates (Keras)": f"{numbers['ann_accuracy']:.4f}",
-        "accuracy of the spikes": f"{numbers['accuracy']:.4f} after {numbers['n_steps']} steps",
+        f"accuracy of the {reference}": f"{_reference(numbers):.4f}",
+        f"accuracy of the {'network' if skim else 'spikes'}": f"{numbers['accuracy']:.4f} "
+        f"after {numbers['n_steps']} steps",
         "latency": f"step {numbers['latency_step']}",
         "spikes per sample": f"{numbers['spikes']:,.0f} "
         f"({numbers['spikes_to_latency']:,.0f} to the latency)",
         "synaptic operations per sample": f"{numbers['synops']:,.0f} "
         f"({numbers['synops_to_latency']:,.0f} to the latency)",
-        "Loihi energy, rough": f"{numbers['loihi_joules_rough'] * 1e6:.2f} microjoules",
     }
+    if skim:
+        rows["largest difference of outputs"] = f"{numbers['largest_difference']:.1e}"
+    else:
+        joules = numbers["loihi_joules_rough"]
+        rows["Loihi energy, rough"] = f"{joules * 1e6:.2f} microjoules"
     for what, value in rows.items():
         table.add_row(what, value)
     for row in numbers["layers"]:
@@ -245,6 +275,11 @@ def _run_table(numbers):
     return table
 
 
+def _reference(numbers):
+    """Accuracy that a run is compared with: of the Keras model, or of SKIM's batch code."""
+    return numbers["batch_accuracy" if "batch_accuracy" in numbers else "ann_accuracy"]
+
+
 def write_run_report(folder):
     """Write report.html for the folder of a `run_network`.
 
@@ -254,13 +289,15 @@ def write_run_report(folder):
     """
     folder = Path(folder)
     numbers, measured, chip = _read_run(folder)
+    skim = "batch_accuracy" in numbers
     sections = [
         pages.accuracy_section(
             {numbers["engine"]: measured.recording.accuracy(measured.labels)},
-            numbers["ann_accuracy"],
+            _reference(numbers),
             measured.recording.dt,
+            **({"read_out": skim_run.READ_OUT} if skim else {}),
         ),
-        pages.activity_section(measured),
+        pages.activity_section(measured, energy=not skim),
         pages.confusion_section(measured, numbers["classes"]),
     ]
     if chip is not None:
@@ -279,8 +316,16 @@ def write_run_report(folder):
                 "date": datetime.date.today().isoformat(),
             },
             [
-                KeyNumber("accuracy", f"{numbers['accuracy']:.1%}", "of the spikes"),
-                KeyNumber("rates", f"{numbers['ann_accuracy']:.1%}", "the Keras model"),
+                KeyNumber(
+                    "accuracy",
+                    f"{numbers['accuracy']:.1%}",
+                    "in Nengo" if skim else "of the spikes",
+                ),
+                KeyNumber(
+                    "batch code" if skim else "rates",
+                    f"{_reference(numbers):.1%}",
+                    "without Nengo" if skim else "the Keras model",
+                ),
                 KeyNumber("latency", f"{numbers['latency_step']} steps"),
             ],
             sections=sections,
@@ -293,7 +338,9 @@ def _read_run(folder):
     """Numbers, run and chip report (or None) of a folder that `run_network` wrote."""
     try:
         numbers = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        missing = {"network", "ann_accuracy", "classes", "data", "split", "seed"} - set(numbers)
+        missing = {"network", "classes", "data", "split", "seed"} - set(numbers)
+        if not {"ann_accuracy", "batch_accuracy"} & set(numbers):
+            missing.add("ann_accuracy")
         if missing:
             raise KeyError(*sorted(missing))
         stored = files.read_npz(folder / "recording.npz")
@@ -303,7 +350,11 @@ def _read_run(folder):
             if kind in parts:
                 parts[kind][layer] = array
         recording = Recording(
-            stored["outputs"], **parts, dt=float(stored["dt"]), engine=numbers["engine"]
+            stored["outputs"],
+            **parts,
+            dt=float(stored["dt"]),
+            engine=numbers["engine"],
+            decisions=stored.get("decisions"),
         )
         chip = ChipReport(**numbers["chip"]) if "chip" in numbers else None
         return numbers, paths.Measured(recording, stored["labels"]), chip

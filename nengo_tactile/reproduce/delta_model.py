@@ -10,7 +10,7 @@ import dataclasses
 from pathlib import Path
 
 from nengo_tactile import files, stack
-from nengo_tactile.conversion import load, storage
+from nengo_tactile.folders import check_folder, load
 from nengo_tactile.reproduce.delta_cells import read_images, run_cell
 from nengo_tactile.reproduce.delta_plan import NEURONS, SETTINGS, SHOWN, WEIGHTS, make_plan
 from nengo_tactile.reproduce.networks import train_command
@@ -56,7 +56,7 @@ def make(
     SpikingNetwork
     """
     plan = make_plan(setting, n_samples=n_samples, seed=seed, weights=weights)
-    storage.check_folder(out)
+    check_folder(out)
     files.check_writable(work)
     state = run_cell(plan, setting, read_images(seed, data_dir).data, work, progress)
     spiking = load(Path(work) / "networks" / setting)

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile import files
+from nengo_tactile import files, folders
 from nengo_tactile.ann import digits, residual
 from nengo_tactile.ann.arrays import load_arrays, save_arrays
 from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
 from nengo_tactile.conversion.simplify import simplify
-from nengo_tactile.errors import ModelFileError, NotationError
+from nengo_tactile.errors import ConversionError, ModelFileError, NotationError
 
 _NAME = re.compile(r"(resnet|plain)(\d+)")
 #: Epochs that weights of the package were trained for, where they are not the recipe's.
@@ -275,12 +275,25 @@ def find_model(source):
     Returns
     -------
     tf.keras.Model
+
+    Raises
+    ------
+    ConversionError
+        If it is a network that was saved, which is Nengo's already.
     """
     path = Path(source)
     if path.suffix == ".npz":
         return read_weights(path)
     if not path.exists() and weights_file(str(source)):
         return trained(str(source))
+    folder = path if path.exists() else folders.shipped_models().get(str(source), path)
+    if (folder / "network.json").is_file():
+        skim = folders.kind_of(folder) == "skim"
+        kind = "a SKIM network, which has no Keras model" if skim else "a converted network"
+        raise ConversionError(
+            f"{source}: holds {kind}, so there is nothing to convert or check: run it with "
+            f"nengo-tactile run {source}"
+        )
     return functional(path)
 
 

@@ -42,12 +42,15 @@ def input_section(task, dataset, index):
     )
 
 
-def accuracy_section(curves, ann_accuracy, dt=None):
-    """Accuracy after every time step, for one or more engines."""
+#: The read-out of most converted networks.
+SECOND_HALF = "The read-out is the mean over the second half of the steps so far."
+
+
+def accuracy_section(curves, ann_accuracy, dt=None, read_out=SECOND_HALF):
+    """Accuracy after every time step, for one or more engines; ``read_out`` is a sentence on it."""
     return Section(
         "Accuracy over time",
-        "If one stopped reading after each step. The read-out is the mean over the second half "
-        "of the steps so far.",
+        f"If one stopped reading after each step. {read_out}",
         [
             Picture(
                 plots.accuracy_over_time(curves, ann_accuracy=ann_accuracy, dt=dt),
@@ -59,8 +62,8 @@ def accuracy_section(curves, ann_accuracy, dt=None):
     )
 
 
-def activity_section(measured):
-    """Firing rates, spikes and synaptic operations of one run."""
+def activity_section(measured, energy=True):
+    """Firing rates, spikes and synaptic operations of one run, and what they cost on a chip."""
     recording = measured.recording
     numbers = measured.numbers()
     layers = [
@@ -76,7 +79,11 @@ def activity_section(measured):
         }
         for row in numbers["layers"]
     ]
-    energy = energy_of_recording(recording)
+    notes = []
+    if energy:
+        joules = energy_of_recording(recording).joules
+        text = f"Rough energy estimate for Loihi: {joules * 1e6:.2f} microjoules a sample. "
+        notes.append(Note(text + ENERGY_NOTE))
     return Section(
         "Activity and cost",
         f"Until the latency step ({numbers['latency_step']}) a sample takes "
@@ -95,10 +102,7 @@ def activity_section(measured):
                 "Spikes and synaptic operations per sample.",
                 "Bars of spikes and synaptic operations for each layer",
             ),
-            Note(
-                f"Rough energy estimate for Loihi: {energy.joules * 1e6:.2f} microjoules a sample. "
-                f"{ENERGY_NOTE}"
-            ),
+            *notes,
         ],
     )
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from nengo_tactile import files, stack
 from nengo_tactile.ann import training
-from nengo_tactile.conversion import load, storage
 from nengo_tactile.engines.loihi import CHIP_RATE, chip_report, chip_settings
 from nengo_tactile.errors import DataError
+from nengo_tactile.folders import check_folder, load
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.networks import train_command, trained
 from nengo_tactile.reproduce.resnet_cells import LATE, read_data, run_cell
@@ -77,7 +77,7 @@ def make(
     network = _network(name, weights)
     if setting not in SETTINGS:
         raise DataError(f"setting {setting!r} is unknown: choose one of {', '.join(SETTINGS)}")
-    storage.check_folder(out)
+    check_folder(out)
     files.check_writable(work)
     plan = Plan((), (name,), n_steps, n_samples, seed=seed, weights=weights)
     data = read_data(network.task, seed, data_dir)

@@ -175,7 +175,7 @@ def grow(plan, n_hidden, digits, folder, progress=None):
         state["points"] += points
         state["seconds"]["training"] += between - began
         state["seconds"]["testing"] += time.monotonic() - between
-        state["peak_bytes"] = max(state["peak_bytes"], _peak_bytes())
+        state["peak_bytes"] = max(state["peak_bytes"], peak_bytes())
         files.write_json(path, state)
     sums.unlink(missing_ok=True)
     return state
@@ -203,7 +203,7 @@ def _hits(layer, weights, chosen, taught, progress, method=METHOD):
     return int((skim.determine(outputs, method, taught) == chosen.targets).sum())
 
 
-def _peak_bytes():
+def peak_bytes():
     """Greatest memory of this process so far; Linux counts in KiB, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak

@@ -20,11 +20,11 @@ class Task:
     ----------
     dataset : str
         Name for `nengo_tactile.datasets.open_dataset`.
-    layers : str
+    layers : str or None
         The network in the papers' notation, without the input; or the name of a residual or
-        plain network.
+        plain network. None for recordings that SKIM networks alone take.
     image : TactileImage or None
-        None for data sets of images, which networks see as they are.
+        None for data sets of images, which networks see as they are, and where ``layers`` is None.
     about : str
         What the data are, in one sentence, for tables and cards.
     options : dict
@@ -37,7 +37,7 @@ class Task:
     """
 
     dataset: str
-    layers: str
+    layers: str | None
     image: TactileImage | None
     about: str
     options: dict = dataclasses.field(default_factory=dict)
@@ -88,6 +88,14 @@ TASKS = {
         crop={"pixels": 2, "mirror": False},
     ),
     "cifar10": Task("cifar10", "resnet20", None, "CIFAR-10 images", size=(32, 32, 3)),
+    # "Skimming Digits"
+    "nmnist-simulated": Task(
+        "nmnist-simulated",
+        None,
+        None,
+        "simulated N-MNIST: MNIST digits before an event camera in three saccades (no recordings)",
+    ),
+    "nmnist": Task("nmnist", None, None, "N-MNIST recordings"),
 }
 
 
@@ -105,10 +113,26 @@ def task_named(name, tactile=False):
     DataError
         Listing the names.
     """
-    known = [key for key, task in TASKS.items() if task.image is not None or not tactile]
+    kind = "of tactile recordings" if tactile else "of images"
+    return _named(name, kind, lambda task: task.image is not None or (task.layers and not tactile))
+
+
+def event_task_named(name):
+    """The task of recordings of that name, for SKIM networks.
+
+    Raises
+    ------
+    DataError
+        Listing the names.
+    """
+    return _named(name, "of recordings", lambda task: task.image is not None or not task.layers)
+
+
+def _named(name, kind, wanted):
+    known = [key for key, task in TASKS.items() if wanted(task)]
     if name not in known:
-        kind = "is no task of tactile recordings" if name in TASKS else "is unknown"
-        raise DataError(f"task {name!r} {kind}: choose one of {', '.join(known)}")
+        problem = f"is no task {kind}" if name in TASKS else "is unknown"
+        raise DataError(f"task {name!r} {problem}: choose one of {', '.join(known)}")
     return TASKS[name]
 
 

@@ -106,6 +106,16 @@ def check_pattern(pattern, n_steps, n_channels, sample=""):
     return pattern
 
 
+def dense(pattern):
+    """A pattern as (n_steps, n_channels) float array, also one given as `Events`."""
+    if not isinstance(pattern, Events):
+        return np.asarray(pattern, float)
+    out = np.zeros(pattern.shape)
+    steps = np.repeat(np.arange(len(out)), np.diff(pattern.pointers))
+    out[steps, pattern.channels] = pattern.values
+    return out
+
+
 def hidden_activity(prepared, pattern, first=0, out=None):
     """Activity of all hidden neurons for one sample, from rest.
 

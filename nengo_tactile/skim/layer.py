@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nengo_tactile.errors import DataError
-from nengo_tactile.skim.kernels import Kernels, draw_kernels
+from nengo_tactile.skim.kernels import RANGES, Kernels, draw_kernels
 
 NONLINEARITIES = ("tanh", "relu", "lif")
 
@@ -34,6 +34,8 @@ class HiddenLayer:
         Membrane and refractory time of LIF neurons in steps; Nengo's at 1 ms a step.
     trace : float
         Time constant of the filter of spikes in steps. With LIF neurons alone.
+    drawn : dict or None
+        The arguments with which `draw_layer` makes this layer again; None for layers made by hand.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class HiddenLayer:
     tau_rc: float = 20.0
     tau_ref: float = 2.0
     trace: float = 20.0
+    drawn: dict | None = None
 
     def __post_init__(self):
         for name in ("input_weights", "bias"):
@@ -89,7 +92,7 @@ class HiddenLayer:
         return self.input_weights.shape[1]
 
     def fingerprint(self):
-        """A text that differs when anything of the layer does."""
+        """A text that differs when anything of the layer does; how it was drawn does not count."""
         digest = hashlib.sha256(f"{self.kernels.kind} {self.nonlinearity}".encode())
         times = np.array([self.tau_rc, self.tau_ref, self.trace])
         kernels = self.kernels
@@ -136,8 +139,42 @@ def draw_layer(n_hidden, n_channels, seed, kind="alpha", nonlinearity="tanh", sc
         raise DataError(f"a hidden layer for {n_channels} channels: give at least one channel")
     if not (math.isfinite(scale) and scale > 0):
         raise DataError(f"scale of the input weights is {scale}: it must be finite and above 0")
-    for_kernels, for_weights = np.random.SeedSequence(seed).spawn(2)
+    sequence = np.random.SeedSequence(seed)
+    for_kernels, for_weights = sequence.spawn(2)
     kernels = draw_kernels(kind, n_hidden, for_kernels, **ranges)
     span = scale / math.sqrt(n_channels)
     weights = np.random.default_rng(for_weights).uniform(-span, span, (n_hidden, n_channels))
-    return HiddenLayer(weights, kernels, nonlinearity, np.full(n_hidden, BIAS[nonlinearity]))
+    bias = np.full(n_hidden, BIAS[nonlinearity])
+    spans = RANGES[kind] | {name: span for name, span in ranges.items() if span is not None}
+    drawn = {
+        "n_hidden": int(n_hidden),
+        "n_channels": int(n_channels),
+        "seed": sequence.entropy,
+        "kind": kind,
+        "nonlinearity": nonlinearity,
+        "scale": float(scale),
+        **{name: tuple(map(float, span)) for name, span in spans.items()},
+    }
+    return HiddenLayer(weights, kernels, nonlinearity, bias, drawn=drawn)
+
+
+def check_weights(layer, weights):
+    """Return output weights as float array.
+
+    Raises
+    ------
+    DataError
+        If they are not for this layer, or not finite.
+    """
+    weights = np.array(weights, float)
+    if weights.ndim != 2 or weights.shape[1] != layer.n_hidden or not len(weights):
+        raise DataError(
+            f"output weights have shape {weights.shape}, but there are {layer.n_hidden} hidden "
+            f"neurons: give (n_classes, {layer.n_hidden})"
+        )
+    if not np.isfinite(weights).all():
+        raise DataError(
+            f"output weights have {np.count_nonzero(~np.isfinite(weights))} values that are not "
+            "finite: train anew, with a larger ridge"
+        )
+    return weights

@@ -5,6 +5,7 @@ input: what arrives at a step passes the kernels to the next one, and spikes tak
 through the read-out's filter. `lag` says how far; functions here take it out.
 """
 
+import contextlib
 import itertools
 
 import nengo
@@ -14,7 +15,8 @@ from nengo_tactile import stack
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.progress import track
 from nengo_tactile.skim import learning
-from nengo_tactile.skim.activity import check_pattern
+from nengo_tactile.skim.activity import check_pattern, dense
+from nengo_tactile.skim.layer import check_weights
 from nengo_tactile.skim.synapse import KernelSynapse
 
 ENGINES = ("nengo", "nengo-dl")
@@ -73,17 +75,7 @@ def build(layer, weights, rule=None, dt=DT, seed=0):
     DataError
         If the weights are not for this layer, or not finite.
     """
-    weights = np.array(weights, float)
-    if weights.ndim != 2 or weights.shape[1] != layer.n_hidden:
-        raise DataError(
-            f"output weights have shape {weights.shape}, but there are {layer.n_hidden} hidden "
-            f"neurons: give (n_classes, {layer.n_hidden})"
-        )
-    if not np.isfinite(weights).all():
-        raise DataError(
-            f"output weights have {np.count_nonzero(~np.isfinite(weights))} values that are not "
-            "finite: train anew, with a larger ridge"
-        )
+    weights = check_weights(layer, weights)
     spiking = layer.nonlinearity == "lif"
     trace = nengo.Lowpass(layer.trace * dt) if spiking else None
     made = None if rule is None else rule(len(weights), pre_synapse=trace)
@@ -147,7 +139,7 @@ def outputs(net, patterns, engine="nengo", batch_size=16, progress=None):
     ----------
     net : nengo.Network
         Of `build`.
-    patterns : (n_samples, n_steps, n_channels) array_like
+    patterns : sequence of (n_steps, n_channels) float array, or of activity.Events
     engine : {"nengo", "nengo-dl"}
         NengoDL runs ``batch_size`` samples side by side. Both compute in float64.
     batch_size : int
@@ -166,47 +158,76 @@ def outputs(net, patterns, engine="nengo", batch_size=16, progress=None):
     EngineError
         If the engine is unknown.
     """
+    parts = list(stream(net, patterns, engine, batch_size, progress))
+    return np.concatenate([part[net.probe][:, net.lag :] for part in parts])
+
+
+def stream(net, patterns, engine="nengo", batch_size=16, progress=None):
+    """Do what `outputs` does and yield what all probes saw, minibatch by minibatch.
+
+    Memory does not grow with the number of samples, if the caller keeps nothing.
+
+    Parameters
+    ----------
+    net, patterns, engine, batch_size, progress
+        As for `outputs`; patterns may also be `activity.Events`.
+
+    Yields
+    ------
+    dict of Probe to (n, n_steps + lag, size) float array
+        From the simulator's first step on: ``lag`` is not taken out.
+    """
     if engine not in ENGINES:
         raise EngineError(f"engine {engine!r}: SKIM networks run on {' and '.join(ENGINES)}")
     if not len(patterns):
         raise DataError("there are no samples to run: give at least one")
-    n_steps = len(patterns[0])
-    checked = np.stack(
-        [
-            check_pattern(pattern, n_steps, net.layer.n_inputs, f"sample {number}: ")
-            for number, pattern in enumerate(patterns)
-        ]
-    )
-    run = _on_nengo if engine == "nengo" else _on_nengo_dl
-    return run(net, checked, batch_size, progress)[:, net.lag :]
+    if batch_size < 1:
+        raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")
+    shape = len(dense(patterns[0])), net.layer.n_inputs
+    size = min(batch_size, len(patterns))
+    total = -(-len(patterns) // size)
+    description = f"running SKIM on {engine}"
+    batches = track(_batches(patterns, shape, size), description, total=total, progress=progress)
+    yield from (_on_nengo if engine == "nengo" else _on_nengo_dl)(net, batches)
 
 
-def _on_nengo(net, patterns, batch_size, progress):
-    found = []
+def _batches(patterns, shape, size):
+    """Patterns checked and dense, ``size`` at a time and fewer at the end."""
+    for start in range(0, len(patterns), size):
+        yield np.stack(
+            [
+                dense(check_pattern(patterns[number], *shape, f"sample {number}: "))
+                for number in range(start, min(start + size, len(patterns)))
+            ]
+        )
+
+
+def _on_nengo(net, batches):
     # a reset makes Nengo work out its filters again, with the warnings of a build
     with stack.quiet_build(), simulator(net) as sim:
-        for pattern in track(patterns, "running SKIM in Nengo", progress=progress):
-            net.input.output.rows = pattern
-            sim.reset()
-            sim.run_steps(len(pattern) + net.lag)
-            found.append(np.array(sim.data[net.probe]))
-    return np.stack(found)
+        for batch in batches:
+            found = {probe: [] for probe in net.probes}
+            for pattern in batch:
+                net.input.output.rows = pattern
+                sim.reset()
+                sim.run_steps(len(pattern) + net.lag)
+                for probe, values in found.items():
+                    values.append(np.array(sim.data[probe]))
+            yield {probe: np.stack(values) for probe, values in found.items()}
 
 
-def _on_nengo_dl(net, patterns, batch_size, progress):
-    size = min(batch_size, len(patterns))
-    wasted = -len(patterns) % size
-    padded = np.pad(patterns, ((0, wasted), (0, net.lag), (0, 0)))
-    nengo_dl, found = stack.nengo_dl(), []
-    with (
-        stack.quiet_build(),
-        nengo_dl.Simulator(net, net.dt, minibatch_size=size, progress_bar=False) as sim,
-    ):
-        starts = range(0, len(padded), size)
-        for start in track(starts, "running SKIM in NengoDL", progress=progress):
-            batch = {net.input: padded[start : start + size]}
-            found.append(sim.predict(batch, stateful=False, verbose=0)[net.probe])
-    return np.concatenate(found)[: len(patterns)]
+def _on_nengo_dl(net, batches):
+    nengo_dl, sim = stack.nengo_dl(), None
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(stack.quiet_build())
+        for batch in batches:
+            if sim is None:  # the first batch is as large as any
+                sim = nengo_dl.Simulator(net, net.dt, minibatch_size=len(batch), progress_bar=False)
+                opened.enter_context(sim)
+            wasted = sim.minibatch_size - len(batch)
+            padded = np.pad(batch, ((0, wasted), (0, net.lag), (0, 0)))
+            data = sim.predict({net.input: padded}, stateful=False, verbose=0)
+            yield {probe: values[: len(batch)] for probe, values in data.items()}
 
 
 def learn(sim, net, samples, supervision, progress=None):
@@ -221,7 +242,7 @@ def learn(sim, net, samples, supervision, progress=None):
     net : nengo.Network
         Of `build`, with a learning rule.
     samples : iterable of (pattern, label)
-        Patterns are (n_steps, n_channels) arrays.
+        Patterns are (n_steps, n_channels) arrays, or activity.Events.
     supervision : Supervision
     progress : bool, optional
         Show a bar; by default on a terminal.
@@ -251,7 +272,7 @@ def learn(sim, net, samples, supervision, progress=None):
         window = rows[supervision.first + net.lag :]
         window[:, :-1] = supervision.targets(label, n_classes, who)
         window[:, -1] = 1
-        net.input.output.rows = check_pattern(pattern, steps, net.layer.n_inputs, who)
+        net.input.output.rows = dense(check_pattern(pattern, steps, net.layer.n_inputs, who))
         net.teacher.output.rows = rows
         learning.rest(sim, net.read_out)
         sim.run_steps(len(rows))

@@ -166,21 +166,64 @@ def determine(outputs, method, supervision):
     DataError
         If the method is unknown, or the outputs do not cover the window or are not finite.
     """
+    taught = _taught(outputs, method, supervision, supervision.window)
+    score = taught.max(-2) if method.endswith("max") else taught.sum(-2)
+    return score.argmax(-1)
+
+
+def determine_over_time(outputs, method, supervision):
+    """Choose the classes of samples as if one stopped reading after each step.
+
+    From the first step of the training pattern on that is `determine` with the steps of the
+    pattern so far, so that the last step's classes are its own; before, the highest output.
+
+    Parameters
+    ----------
+    outputs : (..., n_steps, n_classes) float array
+        Of whole patterns.
+    method, supervision
+        As for `determine`.
+
+    Returns
+    -------
+    (..., n_steps) int array
+
+    Raises
+    ------
+    DataError
+        If the method is unknown, or the outputs do not cover the pattern or are not finite.
+    """
     outputs = np.asarray(outputs)
+    taught = _taught(outputs, method, supervision, supervision.n_steps)
+    score = np.maximum.accumulate(taught, -2) if method.endswith("max") else taught.cumsum(-2)
+    chosen, classes = score.argmax(-1), outputs.argmax(-1)
+    begin = supervision.first + supervision.onset
+    end = begin + len(supervision.pattern)
+    classes[..., begin:end] = chosen
+    classes[..., end:] = chosen[..., -1:]
+    return classes
+
+
+def check_method(method):
+    """Refuse an unknown method of output determination."""
     if method not in METHODS:
         raise DataError(f"output determination {method!r}: choose one of {', '.join(METHODS)}")
-    if outputs.ndim < 2 or outputs.shape[-2] != supervision.window:
+
+
+def _taught(outputs, method, supervision, n_steps):
+    """Outputs in the steps of the training pattern, out of the last ``n_steps``."""
+    outputs = np.asarray(outputs)
+    check_method(method)
+    if outputs.ndim < 2 or outputs.shape[-2] != n_steps:
+        what = "window" if n_steps == supervision.window else "pattern"
         raise DataError(
-            f"outputs have shape {outputs.shape}: give (..., {supervision.window}, n_classes), the "
-            "steps of the window"
+            f"outputs have shape {outputs.shape}: give (..., {n_steps}, n_classes), the "
+            f"steps of the {what}"
         )
-    taught = outputs[..., supervision.taught, :]
+    taught = outputs[..., n_steps - supervision.window :, :][..., supervision.taught, :]
     if not np.isfinite(taught).all():
         raise DataError(
             f"outputs have {np.count_nonzero(~np.isfinite(taught))} values that are not finite: "
             "train anew, with a larger ridge"
         )
-    if method.startswith("weighted"):
-        taught = taught * supervision.pattern[:, None]
-    score = taught.max(-2) if method.endswith("max") else taught.sum(-2)
-    return score.argmax(-1)
+    return taught * supervision.pattern[:, None] if method.startswith("weighted") else taught

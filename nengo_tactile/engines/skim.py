@@ -1,0 +1,99 @@
+"""Running trained SKIM networks in Nengo and NengoDL, minibatch by minibatch."""
+
+import nengo
+import numpy as np
+
+from nengo_tactile.engines.recording import Recording
+from nengo_tactile.errors import EngineError
+from nengo_tactile.skim import network as skim_network
+from nengo_tactile.skim.activity import dense
+from nengo_tactile.skim.supervision import determine_over_time
+
+#: Why other engines do not run SKIM networks.
+_REASONS = {
+    "event": "runs integrate-and-fire and sigma-delta neurons, which rest between events; "
+    "synaptic kernels change at every step",
+    "loihi": "filters a connection with one low-pass, as nengo-loihi does; SKIM has a synaptic "
+    "kernel for each neuron",
+}
+
+
+def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progress=None):
+    """Show each pattern to a SKIM network, from rest.
+
+    Parameters
+    ----------
+    network : SkimNetwork
+    patterns : sequence of (n_steps, n_channels) float array, or of activity.Events
+        See ``network.encode``.
+    n_steps : int, optional
+        A pattern's steps; there is no other choice.
+    engine : {"nengo", "nengo-dl"}
+    batch_size : int
+        Samples side by side in NengoDL.
+    progress : bool, optional
+
+    Returns
+    -------
+    Recording
+        Its decisions are those of the network's output determination, at the last step those of
+        ``network.predict``. Layers are "input", the events, each of which drives all hidden
+        neurons, and with LIF neurons "hidden", whose spikes drive all outputs. What happens at a
+        step is due to all that arrived until then: the lag of the Nengo network is taken out.
+
+    Raises
+    ------
+    EngineError
+        If the engine does not run SKIM networks, or another number of steps is wanted.
+    DataError
+        If a pattern does not fit, or there is none.
+    """
+    check_run(network, n_steps, engine)
+    net = network.build()
+    with net:
+        fired = nengo.Probe(net.hidden.neurons) if network.layer.nonlinearity == "lif" else None
+    parts, start = [], 0
+    for data in skim_network.stream(net, patterns, engine, batch_size, progress):
+        spikes = None if fired is None else data[fired]
+        outputs = data[net.probe][:, net.lag :]
+        batch = [patterns[number] for number in range(start, start + len(outputs))]
+        parts.append(_recording(network, engine, batch, outputs, spikes))
+        start += len(outputs)
+    return Recording.concatenate(parts)
+
+
+def check_run(network, n_steps, engine):
+    """Refuse a run that `run` would refuse, before patterns are read.
+
+    Raises
+    ------
+    EngineError
+    """
+    if engine not in skim_network.ENGINES:
+        known = " or ".join(repr(name) for name in skim_network.ENGINES)
+        why = _REASONS.get(engine, "is unknown")
+        raise EngineError(f"a SKIM network on engine {engine!r}, which {why}: use {known}")
+    if n_steps not in (None, network.n_steps):
+        raise EngineError(
+            f"n_steps is {n_steps}, a SKIM network reads patterns of {network.n_steps} steps: "
+            "leave n_steps out"
+        )
+
+
+def _recording(network, engine, patterns, outputs, spikes):
+    layer, n_classes = network.layer, len(network.classes)
+    fired = {"input": np.stack([dense(pattern) != 0 for pattern in patterns])}
+    fan_out = {"input": layer.n_hidden, "hidden": n_classes}
+    if spikes is not None:
+        # kernels are one step late; spikes are ones
+        fired["hidden"] = spikes[:, 1 : 1 + network.n_steps] > 0.5
+    sums = {name: spikes.sum(2, dtype=np.int64) for name, spikes in fired.items()}
+    return Recording(
+        outputs.astype(np.float32),
+        {name: spikes.sum(1, dtype=np.int32) for name, spikes in fired.items()},
+        sums,
+        {name: fan_out[name] * counts for name, counts in sums.items()},
+        network.dt,
+        engine,
+        decisions=determine_over_time(outputs, network.method, network.supervision),
+    )

@@ -1,0 +1,227 @@
+"""A trained SKIM network as one object: from recordings to classes, saved, loaded and run."""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile.errors import DataError
+from nengo_tactile.events.patterns import PatternLayout, pattern_entries
+from nengo_tactile.progress import track
+from nengo_tactile.skim.activity import Events, check_pattern
+from nengo_tactile.skim.layer import HiddenLayer, check_weights
+from nengo_tactile.skim.supervision import Supervision, check_method, determine
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SkimNetwork:
+    """A trained SKIM classifier and all that is needed to run it again.
+
+    `nengo_tactile.run` runs it in Nengo and NengoDL; `predict` gives the same classes faster.
+
+    Attributes
+    ----------
+    layer : HiddenLayer
+    weights : (n_classes, n_hidden) float array
+        Of `trainer.train`, or of a state that OPIUM has learnt.
+    supervision : Supervision
+        Where in a pattern it was trained and is read.
+    method : {"max", "area", "weighted-max", "weighted-area"}
+        Output determination.
+    layout : PatternLayout
+        How recordings become patterns; by default the paper's for N-MNIST.
+    classes : tuple of str
+        Names of the outputs.
+    card : dict
+        Where it comes from: command, data, seed, counts, accuracies.
+
+    Raises
+    ------
+    DataError
+        If one of them does not fit the others.
+    """
+
+    layer: HiddenLayer
+    weights: np.ndarray
+    supervision: Supervision
+    method: str = "area"
+    layout: PatternLayout = PatternLayout()  # noqa: RUF009 (frozen)
+    classes: tuple = ()
+    card: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        weights = check_weights(self.layer, self.weights)
+        classes = tuple(self.classes) or tuple(str(i) for i in range(len(weights)))
+        if len(classes) != len(weights):
+            raise DataError(
+                f"{len(classes)} class names for a network with {len(weights)} outputs: give one "
+                "each"
+            )
+        check_method(self.method)
+        pairs = {
+            "channels": (self.layout.n_channels, self.layer.n_inputs, "the hidden layer"),
+            "steps": (self.layout.n_steps, self.supervision.n_steps, "the supervision"),
+        }
+        for what, (found, wanted, whose) in pairs.items():
+            if found != wanted:
+                raise DataError(
+                    f"the pattern layout has {found} {what}, {whose} {wanted}: give the layout "
+                    "that the network was trained with"
+                )
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "classes", classes)
+
+    @property
+    def n_steps(self):
+        """Steps of a pattern."""
+        return self.supervision.n_steps
+
+    @property
+    def dt(self):
+        """Length of a step in seconds."""
+        return self.layout.step_us / 1e6
+
+    @property
+    def input_shape(self):
+        """Shape of a pattern, (n_steps, n_channels)."""
+        return self.n_steps, self.layer.n_inputs
+
+    @property
+    def net(self):
+        """A new Nengo network to look into, connect and simulate."""
+        return self.build()
+
+    def build(self, rule=None):
+        """Make the Nengo network: see `nengo_tactile.skim.network.build`."""
+        from nengo_tactile.skim.network import build
+
+        return build(self.layer, self.weights, rule, self.dt)
+
+    def encode(self, data, progress=None):
+        """Turn recordings (or patterns) into the network's input.
+
+        Parameters
+        ----------
+        data : data set of (events, label), or array
+            A structured array with fields x, y, t and p is one recording. Another array is taken as
+            patterns, (n_samples, n_steps, n_channels).
+        progress : bool, optional
+            Show a bar; by default on a terminal.
+
+        Returns
+        -------
+        patterns : list of activity.Events, or array
+            Of recordings the entries that are not zero: 70 KB for one of N-MNIST, whose whole
+            pattern takes 3.3 MB. `nengo_tactile.skim.dense` makes an array of one.
+        labels : (n_samples,) int array or None
+            None for arrays.
+
+        Raises
+        ------
+        DataError
+            If a recording does not fit the layout, or is empty; or an array does not fit.
+        """
+        if isinstance(data, np.ndarray):
+            if data.dtype.names is not None:
+                return [event_list(data, self.layout)], None
+            for number, pattern in enumerate(data):
+                check_pattern(pattern, *self.input_shape, f"sample {number}: ")
+            return data, None
+        samples = Samples(data, self.layout)
+        patterns, labels = [], []
+        for pattern, label in track(samples, "reading events", progress=progress):
+            patterns.append(pattern)
+            labels.append(label)
+        return patterns, np.array(labels, dtype=np.int64)
+
+    def outputs(self, patterns, engine="nengo-dl", batch_size=16, progress=None):
+        """Run the Nengo network: see `nengo_tactile.skim.network.outputs`.
+
+        Returns
+        -------
+        (n_samples, n_steps, n_classes) float array
+        """
+        from nengo_tactile.skim.network import outputs
+
+        return outputs(self.build(), patterns, engine, batch_size, progress)
+
+    def read_out(self, patterns, threads=None, progress=None):
+        """Outputs in the window, from the batch code: see `nengo_tactile.skim.trainer.read_out`.
+
+        Returns
+        -------
+        (n_samples, window, n_classes) float array
+        """
+        from nengo_tactile.skim.trainer import read_out
+
+        return read_out(self.layer, self.weights, patterns, self.supervision, threads, progress)
+
+    def predict(self, patterns, threads=None, progress=None):
+        """Choose classes with the batch code, without Nengo.
+
+        Parameters
+        ----------
+        patterns : iterable of (n_steps, n_channels) float array, or of activity.Events
+        threads, progress
+            As for `nengo_tactile.skim.trainer.train`.
+
+        Returns
+        -------
+        (n_samples,) int array
+        """
+        return determine(self.read_out(patterns, threads, progress), self.method, self.supervision)
+
+    def save(self, folder):
+        """Write the network to a folder, whole or not at all."""
+        from nengo_tactile.skim.storage import save
+
+        save(self, folder)
+
+
+class Samples:
+    """A data set's samples as event patterns, made when they are asked for: (Events, label).
+
+    So training and testing stream, in memory that does not grow with the number of samples.
+
+    Parameters
+    ----------
+    dataset : data set of (events, label)
+    layout : PatternLayout
+    indices : sequence of int, optional
+        Some of the samples, in an order of their own; by default all.
+    """
+
+    def __init__(self, dataset, layout, indices=None):
+        self.dataset, self.layout = dataset, layout
+        self.indices = range(len(dataset)) if indices is None else np.asarray(indices)
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, number):
+        index = int(self.indices[number])
+        events, label = self.dataset[index]
+        return event_list(events, self.layout, f"sample {index}"), int(label)
+
+
+def event_list(events, layout, source="events"):
+    """Make the event pattern of a recording, as a list of its entries.
+
+    Parameters
+    ----------
+    events : (n_events,) structured array
+    layout : PatternLayout
+    source : str
+        What errors call the recording.
+
+    Returns
+    -------
+    activity.Events
+
+    Raises
+    ------
+    DataError
+        As `nengo_tactile.events.patterns.pattern_entries`.
+    """
+    steps, channels, values = pattern_entries(events, layout, source)
+    pointers = np.searchsorted(steps, np.arange(layout.n_steps + 1))
+    return Events(pointers, channels, values.astype(float), layout.n_channels)
