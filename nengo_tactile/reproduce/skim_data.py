@@ -12,9 +12,9 @@ import numpy as np
 
 from nengo_tactile import files
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.events.patterns import pattern_entries
 from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import Events
+from nengo_tactile.skim.classifier import event_list
 
 #: Samples in a file.
 _PER_FILE = 2000
@@ -134,17 +134,17 @@ def _part(recordings, layout, start):
     """Arrays of some samples: see `PatternSet`."""
     pointers, channels, values, starts = [], [], [], [0]
     for number, events in enumerate(recordings, start):
-        found = pattern_entries(events, layout, f"sample {number}")
-        steps, where, polarity = found
-        if np.abs(polarity).max(initial=0) > np.iinfo(np.int8).max:
+        listed = event_list(events, layout, f"sample {number}")
+        most = int(np.abs(listed.values).max(initial=0))
+        if most > np.iinfo(np.int8).max:
             raise DataError(
-                f"sample {number}: {np.abs(polarity).max()} events on a channel in one step, 127 "
-                "are kept: give a smaller step_us"
+                f"sample {number}: {most} events on a channel in one step, 127 are kept: give a "
+                "smaller step_us"
             )
-        pointers.append(np.searchsorted(steps, np.arange(layout.n_steps + 1)))
-        channels.append(where.astype(np.uint16))
-        values.append(polarity.astype(np.int8))
-        starts.append(starts[-1] + len(where))
+        pointers.append(listed.pointers)
+        channels.append(listed.channels.astype(np.uint16))
+        values.append(listed.values.astype(np.int8))
+        starts.append(starts[-1] + len(listed.values))
     return {
         "pointers": np.array(pointers, np.uint32),
         "channels": np.concatenate(channels),
