@@ -24,7 +24,7 @@ from nengo_tactile.errors import ConversionError, ModelFileError, NotationError
 
 _NAME = re.compile(r"(resnet|plain)(\d+)")
 #: Epochs that weights of the package were trained for, where they are not the recipe's.
-_EPOCHS = {"cifar10-plain20": 16}
+_EPOCHS = {"cifar10-plain20": 16, "cifar10-plain32": 4}
 #: Shallower weights that weights of the package began with: see `nengo_tactile.ann.deepen`.
 _BEGIN = {
     f"cifar10-{kind}{depth}": f"cifar10-{kind}{depth - 12}"
