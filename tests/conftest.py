@@ -5,12 +5,17 @@ import warnings
 from pathlib import Path
 
 import hypothesis
+import nengo
 import numpy as np
 import pytest
 
 # a busy machine is no failure, and the same commit gives the same examples
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
+
+# two processes of tests would wait for each other's lock on Nengo's cache of decoders, and Nengo
+# leaves the lock's file open when it gives up
+nengo.rc.set("decoder_cache", "enabled", "False")
 
 
 @pytest.fixture
