@@ -6,8 +6,6 @@ many hidden neurons lies beside it until the network is finished.
 
 import dataclasses
 import itertools
-import resource
-import sys
 import time
 from pathlib import Path
 
@@ -33,6 +31,7 @@ from nengo_tactile.reproduce.skim_plan import (
 )
 from nengo_tactile.skim import trainer
 from nengo_tactile.skim.activity import prepare
+from nengo_tactile.skim.memory import peak_bytes
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
 N_CLASSES = 10
@@ -201,12 +200,6 @@ def _tests(digits):
 def _hits(layer, weights, chosen, taught, progress, method=METHOD):
     outputs = skim.read_out(layer, weights, chosen.events(), taught, progress=progress)
     return int((skim.determine(outputs, method, taught) == chosen.targets).sum())
-
-
-def peak_bytes():
-    """Greatest memory of this process so far; Linux counts in KiB, macOS in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _mark(layer, taught, digits):

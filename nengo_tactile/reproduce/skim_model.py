@@ -18,12 +18,12 @@ from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.folders import check_folder
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce.cells import stored
-from nengo_tactile.reproduce.skim_cells import peak_bytes, read_digits
+from nengo_tactile.reproduce.skim_cells import read_digits
 from nengo_tactile.reproduce.skim_data import Chosen
 from nengo_tactile.reproduce.skim_plan import LAYERS, METHOD, PATTERN, make_plan, supervision
 from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.skim import trainer
-from nengo_tactile.skim.memory import check_fits
+from nengo_tactile.skim.memory import check_fits, peak_bytes
 from nengo_tactile.skim.network import ENGINES
 
 TASK = "nmnist-simulated"

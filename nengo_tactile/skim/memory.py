@@ -1,7 +1,8 @@
-"""Whether a hidden layer's correlations fit into memory, asked before they are made."""
+"""Memory: whether a hidden layer's correlations fit, asked before they are made; what was used."""
 
 import math
 import os
+import sys
 from pathlib import Path
 
 from nengo_tactile.errors import DataError
@@ -42,3 +43,11 @@ def check_fits(what, n_hidden, needed, available=None):
             f"{what} {n_hidden} hidden neurons needs {needed / 1e9:.1f} GB of memory, but "
             f"{available / 1e9:.1f} GB are free: use fewer hidden neurons (about {fits})"
         )
+
+
+def peak_bytes():
+    """Greatest memory of this process so far; Linux counts in KiB, macOS in bytes."""
+    import resource  # Windows has none; all else here works there
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
