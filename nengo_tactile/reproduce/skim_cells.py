@@ -5,7 +5,6 @@ many hidden neurons lies beside it until the network is finished.
 """
 
 import dataclasses
-import itertools
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from nengo_tactile import files, skim
 from nengo_tactile.datasets.nmnist import NMNIST
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST, recorded_digits
 from nengo_tactile.datasets.registry import open_dataset
-from nengo_tactile.errors import DataError
+from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce.cells import stored
@@ -25,12 +24,10 @@ from nengo_tactile.reproduce.skim_plan import (
     METHOD,
     PATTERN,
     TACTILE,
-    TESTED,
     UP_TO,
     supervision,
 )
 from nengo_tactile.skim import trainer
-from nengo_tactile.skim.activity import prepare
 from nengo_tactile.skim.memory import peak_bytes
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
@@ -39,6 +36,8 @@ N_CLASSES = 10
 CROSSING_HIDDEN, TACTILE_HIDDEN = 1000, 1000
 #: Networks, with weights of their own, that cross over.
 CROSSING_NETWORKS = 5
+#: Test digits whose outputs are held at once.
+_MINIBATCH = 500
 #: Labels of STEMNIST that are digits, 1 to 9.
 _STEMNIST_DIGITS = range(26, 35)
 
@@ -121,7 +120,10 @@ def _recorded(layout, data_dir, progress):
 
 
 def grow(plan, n_hidden, digits, folder, progress=None):
-    """Train a network on more and more digits, and test it on the way (Figure 4, Tables 1, 2).
+    """Train a network on more and more digits, then test its weights of all times at once.
+
+    For Figure 4, Tables 1 and 2. The test digits' hidden activity, which costs more than anything
+    else in a test, is computed once for all weights.
 
     Parameters
     ----------
@@ -138,7 +140,6 @@ def grow(plan, n_hidden, digits, folder, progress=None):
         ``seconds`` by what they were spent on, ``peak_bytes`` of the process.
     """
     path = Path(folder) / "cells" / f"growth-{plan.kernels}-{n_hidden}.json"
-    sums = path.with_suffix(".sums.npz")
     taught = supervision()
     layer = plan.draw(n_hidden, digits.train.patterns.n_channels)
     mark = _mark(layer, taught, digits)
@@ -152,54 +153,85 @@ def grow(plan, n_hidden, digits, folder, progress=None):
         "seconds": {"training": 0.0, "testing": 0.0},
         "peak_bytes": 0,
     }
-    done = {point["n_train"] for point in state["points"]}
-    for n_train, tests in _tests(digits):
-        if n_train in done:
-            continue
-        began = time.monotonic()
-        samples = Chosen(digits.train.patterns, digits.train.indices[:n_train])
-        weights, _ = skim.train(
-            layer, samples, taught, N_CLASSES, state_path=sums, progress=progress
-        )
-        between = time.monotonic()
-        points = [
-            {
-                "n_train": n_train,
-                "data": data,
-                "n_test": len(chosen),
-                "hits": _hits(layer, weights, chosen, taught, progress),
-            }
-            for data, chosen in tests
-        ]
-        state["points"] += points
-        state["seconds"]["training"] += between - began
-        state["seconds"]["testing"] += time.monotonic() - between
-        state["peak_bytes"] = max(state["peak_bytes"], peak_bytes())
-        files.write_json(path, state)
-    sums.unlink(missing_ok=True)
+    if state["points"]:
+        return state
+    learnt = _learn(layer, taught, digits, path, state, progress)
+    began = time.monotonic()
+    for data, chosen, times in _tests(digits):
+        weights = [learnt[n_train] for n_train in times]
+        for n_train, hits in zip(times, _hits(layer, weights, chosen, taught, progress)):
+            point = {"n_train": n_train, "data": data, "n_test": len(chosen), "hits": int(hits)}
+            state["points"].append(point)
+    state["seconds"]["testing"] = time.monotonic() - began
+    state["peak_bytes"] = max(state["peak_bytes"], peak_bytes())
+    files.write_json(path, state)
+    for kept in _kept(path):
+        kept.unlink(missing_ok=True)
     return state
 
 
+def _kept(path):
+    """What training keeps beside a cell's file: sums, and the weights so far."""
+    return path.with_suffix(".sums.npz"), path.with_suffix(".weights.npz")
+
+
+def _learn(layer, taught, digits, path, state, progress):
+    """Output weights by training digits; goes on behind those that are on disk."""
+    sums, place = _kept(path)
+    # without the cell's file, which has agreed with this network, weights may be of another
+    learnt = _weights_in(place) if path.exists() and place.exists() else {}
+    for n_train in sorted({n for _, _, times in _tests(digits) for n in times} - set(learnt)):
+        began = time.monotonic()
+        samples = Chosen(digits.train.patterns, digits.train.indices[:n_train])
+        learnt[n_train], _ = skim.train(
+            layer, samples, taught, N_CLASSES, state_path=sums, progress=progress
+        )
+        state["seconds"]["training"] += time.monotonic() - began
+        state["peak_bytes"] = max(state["peak_bytes"], peak_bytes())
+        files.write_json(path, state)
+        files.write_npz(place, **{str(n): weights for n, weights in learnt.items()})
+    return learnt
+
+
+def _weights_in(place):
+    try:
+        return {int(n): weights for n, weights in files.read_npz(place).items()}
+    except Exception as error:
+        raise ModelFileError(
+            f"{place}: cannot be read as output weights ({error}): remove it to train again"
+        ) from error
+
+
 def _tests(digits):
-    """After how many training digits is tested on what."""
+    """What is tested on: kind, digits, after how many training digits."""
     n = len(digits.train)
-    some = Chosen(digits.test.patterns, digits.test.indices[:TESTED])
-    found = {}
-    for n_train in range(EVERY, min(n, UP_TO) + 1, EVERY):
-        found[n_train] = [("simulated", some)]
-    for n_train in {min(n, UP_TO), n}:
-        found[n_train] = [("simulated", digits.test)]
+    times = sorted({*range(EVERY, min(n, UP_TO) + 1, EVERY), min(n, UP_TO), n})
+    found = [("simulated", digits.test, times)]
     if digits.recordings is not None:
         # those digits come last, and are tested before
         unseen = n - len(digits.recordings) if n == len(digits.train.patterns) else n
-        found[unseen] = [*found.get(unseen, []), ("recordings", digits.recordings)]
-        found[n] = [*found[n], ("recorded test", digits.recorded_test)]
-    return sorted(found.items())
+        found.append(("recordings", digits.recordings, [unseen]))
+        found.append(("recorded test", digits.recorded_test, [n]))
+    return found
 
 
-def _hits(layer, weights, chosen, taught, progress, method=METHOD):
-    outputs = skim.read_out(layer, weights, chosen.events(), taught, progress=progress)
-    return int((skim.determine(outputs, method, taught) == chosen.targets).sum())
+def _hits(layer, weights, chosen, taught, progress):
+    """How many digits each of several networks gets right that have a hidden layer in common."""
+    hits = np.zeros(len(weights), int)
+    for outputs, targets in _outputs(layer, weights, chosen, taught, progress):
+        hits += (skim.determine(outputs, METHOD, taught) == targets).sum(1)
+    return hits
+
+
+def _outputs(layer, weights, chosen, taught, progress):
+    """Iterate over a minibatch's outputs, (n_networks, n_samples, window, classes), and labels."""
+    together = np.concatenate(weights)
+    starts = range(0, len(chosen), _MINIBATCH)
+    for start in track(starts, "testing SKIM", progress=progress):
+        part = Chosen(chosen.patterns, chosen.indices[start : start + _MINIBATCH])
+        outputs = skim.read_out(layer, together, part.events(), taught, progress=False)
+        outputs = outputs.reshape(*outputs.shape[:2], len(weights), -1)
+        yield np.moveaxis(outputs, 2, 0), part.targets
 
 
 def _mark(layer, taught, digits):
@@ -212,6 +244,8 @@ def _mark(layer, taught, digits):
 class Together:
     """Several supervisions of the same window, with outputs of their own, learnt at once.
 
+    For `nengo_tactile.skim.train`, with ``n_classes`` the outputs of all parts.
+
     Parameters
     ----------
     parts : dict of str to Supervision
@@ -221,9 +255,12 @@ class Together:
         self.parts = parts
         one = next(iter(parts.values()))
         self.n_steps, self.window, self.first = one.n_steps, one.window, one.first
+        self.onset = one.onset
+        self.pattern = np.concatenate([part.pattern for part in parts.values()])
 
-    def targets(self, label, n_classes, sample=""):
-        """(window, n_parts * n_classes), part after part."""
+    def targets(self, label, n_outputs, sample=""):
+        """(window, n_outputs), part after part."""
+        n_classes = n_outputs // len(self.parts)
         return np.hstack([p.targets(label, n_classes, sample) for p in self.parts.values()])
 
 
@@ -264,29 +301,23 @@ def try_patterns(plan, digits, folder, progress=None):
     numbers = range(len(state["trials"]), plan.n_trials)
     for number in track(numbers, "networks with weights of their own", progress=progress):
         layer = plan.draw(plan.trial_hidden, n_channels, number)
-        weights = _train_together(layer, train, taught)
-        outputs = skim.read_out(layer, weights, digits.test.events(), taught, progress=False)
-        hits = {}
-        for place, (kind, part) in enumerate(taught.parts.items()):
-            own = outputs[..., place * N_CLASSES : (place + 1) * N_CLASSES]
-            hits[kind] = {
-                method: int((skim.determine(own, method, part) == digits.test.targets).sum())
-                for method in METHODS
-            }
+        weights, _ = skim.train(layer, train, taught, N_CLASSES * len(taught.parts), progress=False)
+        hits = _hits_in_all_ways(layer, weights, digits.test, taught)
         state["trials"].append({"seed": plan.trial_seed(number), "hits": hits})
         files.write_json(path, state)
     return {**state, "trials": state["trials"][: plan.n_trials]}
 
 
-def _train_together(layer, samples, taught):
-    """Output weights for all training patterns, part after part."""
-    equations = trainer.empty(layer.n_hidden, len(taught.parts) * N_CLASSES)
-    prepared, size = prepare(layer), trainer.chunk_size(layer.n_hidden, taught.window)
-    shown = iter(samples[number] for number in range(len(samples)))
-    while chunk := list(itertools.islice(shown, size)):
-        seen = trainer.observations(prepared, chunk, taught, N_CLASSES, equations.n_samples)
-        trainer.accumulate(equations, *seen)
-    return trainer.solve(equations)
+def _hits_in_all_ways(layer, weights, chosen, taught):
+    """Digits that are right, by training pattern and output determination."""
+    hits = {kind: dict.fromkeys(METHODS, 0) for kind in taught.parts}
+    weights = np.split(weights, len(taught.parts))
+    for outputs, targets in _outputs(layer, weights, chosen, taught, False):
+        for (kind, part), own in zip(taught.parts.items(), outputs):
+            for method in METHODS:
+                right = skim.determine(own, method, part) == targets
+                hits[kind][method] += int(right.sum())
+    return hits
 
 
 def cross(plan, digits, folder, progress=None):
@@ -317,7 +348,7 @@ def cross(plan, digits, folder, progress=None):
         for kind, samples in even.items():
             weights, _ = skim.train(layer, samples, taught, N_CLASSES, progress=False)
             for other, tests in odd.items():
-                rows[kind, other] += _hits(layer, weights, tests, taught, False)
+                rows[kind, other] += int(_hits(layer, [weights], tests, taught, False)[0])
     state = {
         "fingerprint": mark,
         "n_hidden": CROSSING_HIDDEN,

@@ -7,7 +7,7 @@ from nengo_tactile.analysis import plots_skim
 from nengo_tactile.report import KeyNumber, Note, Picture, Report, Section, Table
 from nengo_tactile.reproduce import skim_paper as paper
 from nengo_tactile.reproduce.skim_parts import parts
-from nengo_tactile.reproduce.skim_plan import GAUSSIAN_LENGTH, LAYERS, TESTED
+from nengo_tactile.reproduce.skim_plan import GAUSSIAN_LENGTH, LAYERS
 from nengo_tactile.reproduce.skim_statistics import TITLES
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
@@ -80,8 +80,7 @@ def figures(results):
 _PICTURES = {
     "figure4": (
         "Figure 4: accuracy over training samples, by hidden neurons. At the right: after all "
-        "training digits. The last points of a curve and at the right are of all test digits, the "
-        f"others of {TESTED:,} random ones. Crosses: the paper's numbers.",
+        "training digits. Crosses: the paper's numbers.",
         "Lines of accuracy that rise with training samples, higher for more hidden neurons",
     ),
     "figure5": (

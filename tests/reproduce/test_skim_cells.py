@@ -50,7 +50,6 @@ def folder(tmp_path_factory):
 def small(monkeypatch):
     monkeypatch.setattr(skim_cells, "EVERY", 20)
     monkeypatch.setattr(skim_cells, "UP_TO", 40)
-    monkeypatch.setattr(skim_cells, "TESTED", 10)
 
 
 def recorded(folder, monkeypatch, n=20):
@@ -116,21 +115,25 @@ def test_growing(folder, small, tmp_path, monkeypatch):
     state = skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
     found = [(p["n_train"], p["data"], p["n_test"]) for p in state["points"]]
     assert found == [
-        (20, "simulated", 10),
+        (20, "simulated", 30),
         (40, "simulated", 30),
-        (40, "recordings", 20),
         (60, "simulated", 30),
+        (40, "recordings", 20),
         (60, "recorded test", 20),
     ]
-    # the last point by hand
+    # two points by hand
     layer = skim.draw_layer(30, 34 * 34, 3, **skim_plan.LAYERS["resonance"])
     taught = skim_plan.supervision()
     weights, _ = skim.train(layer, list(digits.train), taught, 10)
     patterns, labels = zip(*digits.test)
     outputs = skim.read_out(layer, weights, patterns, taught)
     hits = (skim.determine(outputs, "area", taught) == labels).sum()
-    assert state["points"][3]["hits"] == hits
+    assert state["points"][2]["hits"] == hits
     assert hits > 15
+    weights, _ = skim.train(layer, list(digits.train)[:20], taught, 10)
+    outputs = skim.read_out(layer, weights, patterns, taught)
+    hits = (skim.determine(outputs, "area", taught) == labels).sum()
+    assert state["points"][0]["hits"] == hits
     assert not list((tmp_path / "cells").glob("*.npz"))  # sums are not kept
 
     # an interrupted run goes on, and gives the same
@@ -147,7 +150,14 @@ def test_growing(folder, small, tmp_path, monkeypatch):
     monkeypatch.setattr(skim, "train", stop)
     with pytest.raises(KeyboardInterrupt):
         skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
-    assert len(json.loads(path.read_text())["points"]) == 1
+    assert json.loads(path.read_text())["points"] == []
+    assert len(list((tmp_path / "cells").glob("*.npz"))) == 2
+    weights = path.with_suffix(".weights.npz")
+    kept = weights.read_bytes()
+    weights.write_bytes(kept[:-30])
+    with pytest.raises(ModelFileError, match="cannot be read as output weights"):
+        skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
+    weights.write_bytes(kept)
     again = skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
     assert calls == [20, 40, 40, 60]
     assert again["points"] == state["points"]
