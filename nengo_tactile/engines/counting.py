@@ -139,7 +139,7 @@ def build_counting(network, batch_size, planner="noop"):
                 events = objects[stage.name]
                 if stage.name in graded:
                     events = _events(events, stage.n_neurons)
-                sums[stage.name] = _sums(nengo, events, fan_out[stage.name])
+                sums[stage.name] = event_sums(events, fan_out[stage.name])
             if stage.driven and stage.kind == "neurons" and not coded:
                 current = nengo_dl.TensorNode(
                     drives.layer(stage), shape_out=(stage.n_neurons,), pass_time=True
@@ -198,7 +198,22 @@ def _neurons(nengo, network, stage):
     return ensemble.neurons
 
 
-def _sums(nengo, spikes, fan_out):
+def event_sums(spikes, fan_out):
+    """Probe how many neurons spike at a step, and synapses reached, in two parts (see `BASE`).
+
+    Parameters
+    ----------
+    spikes : Nengo object
+        A one for each spike.
+    fan_out : (n_neurons,) int array
+
+    Returns
+    -------
+    nengo.Probe
+        Spikes, and ``fan_out % BASE`` and ``fan_out // BASE`` of those that spike, summed.
+    """
+    import nengo
+
     weights = np.stack([np.ones_like(fan_out), fan_out % BASE, fan_out // BASE])
     node = nengo.Node(size_in=3)
     nengo.Connection(spikes, node, transform=weights, synapse=None)

@@ -5,7 +5,6 @@ input: what arrives at a step passes the kernels to the next one, and spikes tak
 through the read-out's filter. `lag` says how far; functions here take it out.
 """
 
-import contextlib
 import itertools
 
 import nengo
@@ -13,38 +12,15 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.nengo_runs import ENGINES, Rows, show
 from nengo_tactile.progress import track
 from nengo_tactile.skim import learning
 from nengo_tactile.skim.activity import check_pattern, dense
 from nengo_tactile.skim.layer import check_weights
 from nengo_tactile.skim.synapse import KernelSynapse
 
-ENGINES = ("nengo", "nengo-dl")
-
 #: Seconds of a step: the paper bins events to milliseconds (Cohen et al. 2016, equation 3).
 DT = 0.001
-
-
-class Rows:
-    """What a Node sends: a row a step, then zeros. Give it others by setting ``rows``.
-
-    Parameters
-    ----------
-    size : int
-        Numbers in a row.
-    dt : float
-        Seconds of a step.
-    """
-
-    def __init__(self, size, dt):
-        self.rows = np.zeros((0, size))
-        self.rest = np.zeros(size)
-        self.dt = dt
-
-    def __call__(self, t):
-        """The row at time ``t``; Nengo's first step ends at ``dt``."""
-        step = round(t / self.dt) - 1
-        return self.rows[step] if 0 <= step < len(self.rows) else self.rest
 
 
 def build(layer, weights, rule=None, dt=DT, seed=0):
@@ -126,12 +102,6 @@ def neuron_type(layer, dt=DT):
     )
 
 
-def simulator(net):
-    """Nengo's reference simulator of a network."""
-    with stack.quiet_build():
-        return nengo.Simulator(net, dt=net.dt, progress_bar=False, optimize=False)
-
-
 def outputs(net, patterns, engine="nengo", batch_size=16, progress=None):
     """Run a network on samples, each from rest.
 
@@ -188,7 +158,7 @@ def stream(net, patterns, engine="nengo", batch_size=16, progress=None):
     total = -(-len(patterns) // size)
     description = f"running SKIM on {engine}"
     batches = track(_batches(patterns, shape, size), description, total=total, progress=progress)
-    yield from (_on_nengo if engine == "nengo" else _on_nengo_dl)(net, batches)
+    yield from show(net, batches, engine)
 
 
 def _batches(patterns, shape, size):
@@ -202,34 +172,6 @@ def _batches(patterns, shape, size):
         )
 
 
-def _on_nengo(net, batches):
-    # a reset makes Nengo work out its filters again, with the warnings of a build
-    with stack.quiet_build(), simulator(net) as sim:
-        for batch in batches:
-            found = {probe: [] for probe in net.probes}
-            for pattern in batch:
-                net.input.output.rows = pattern
-                sim.reset()
-                sim.run_steps(len(pattern) + net.lag)
-                for probe, values in found.items():
-                    values.append(np.array(sim.data[probe]))
-            yield {probe: np.stack(values) for probe, values in found.items()}
-
-
-def _on_nengo_dl(net, batches):
-    nengo_dl, sim = stack.nengo_dl(), None
-    with contextlib.ExitStack() as opened:
-        opened.enter_context(stack.quiet_build())
-        for batch in batches:
-            if sim is None:  # the first batch is as large as any
-                sim = nengo_dl.Simulator(net, net.dt, minibatch_size=len(batch), progress_bar=False)
-                opened.enter_context(sim)
-            wasted = sim.minibatch_size - len(batch)
-            padded = np.pad(batch, ((0, wasted), (0, net.lag), (0, 0)))
-            data = sim.predict({net.input: padded}, stateful=False, verbose=0)
-            yield {probe: values[: len(batch)] for probe, values in data.items()}
-
-
 def learn(sim, net, samples, supervision, progress=None):
     """Show samples to a running network that learns, each from rest.
 
@@ -238,7 +180,7 @@ def learn(sim, net, samples, supervision, progress=None):
     Parameters
     ----------
     sim : nengo.Simulator
-        Of ``net``: `simulator`.
+        Of ``net``: `nengo_tactile.nengo_runs.simulator`.
     net : nengo.Network
         Of `build`, with a learning rule.
     samples : iterable of (pattern, label)

@@ -12,6 +12,7 @@ from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.patterns import PatternLayout, event_pattern
+from nengo_tactile.nengo_runs import ENGINES, simulator
 from nengo_tactile.skim import (
     Opium,
     SkimNetwork,
@@ -24,7 +25,6 @@ from nengo_tactile.skim import (
 )
 from nengo_tactile.skim.activity import hidden_activity, prepare
 from nengo_tactile.skim.classifier import Samples
-from nengo_tactile.skim.network import ENGINES, simulator
 from nengo_tactile.skim.supervision import METHODS, determine, determine_over_time
 
 

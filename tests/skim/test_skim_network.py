@@ -6,6 +6,7 @@ import pytest
 
 from nengo_tactile.datasets import NMNIST
 from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.nengo_runs import simulator
 from nengo_tactile.skim import learning, network, opium, trainer
 from nengo_tactile.skim.layer import draw_layer
 from nengo_tactile.skim.supervision import Supervision, determine, training_pattern
@@ -63,7 +64,7 @@ def test_learning_online_gives_the_batch_trainers_weights(nonlinearity, tmp_path
     layer, weights = trained(nonlinearity, n=12)
     samples, path = draw_samples(12), tmp_path / "state.npz"
     net = network.build(layer, np.zeros((N_CLASSES, N_HIDDEN)), learning.Opium)
-    with network.simulator(net) as sim:
+    with simulator(net) as sim:
         network.learn(sim, net, samples[:3], SUPERVISION)
         opium.save_state(path, network.learn(sim, net, iter(samples[3:7]), SUPERVISION))
 
@@ -72,7 +73,7 @@ def test_learning_online_gives_the_batch_trainers_weights(nonlinearity, tmp_path
 
     saved = opium.load_state(path)
     net = network.build(layer, saved.weights, rule)
-    with network.simulator(net) as sim:
+    with simulator(net) as sim:
         state = network.learn(sim, net, samples[7:], SUPERVISION)
     assert np.linalg.norm(state.weights - weights) < 1e-6 * np.linalg.norm(weights)
 
@@ -111,7 +112,7 @@ def test_bad_use_is_refused():
     with pytest.raises(EngineError, match="built without a learning rule"):
         network.learn(None, net, [], SUPERVISION)
     net = network.build(layer, weights, learning.Opium)
-    with network.simulator(net) as sim, pytest.raises(DataError, match="sample 1: label 3"):
+    with simulator(net) as sim, pytest.raises(DataError, match="sample 1: label 3"):
         network.learn(sim, net, [*draw_samples(1), (np.zeros((50, 9)), 3)], SUPERVISION)
     assert isinstance(net, nengo.Network)
 

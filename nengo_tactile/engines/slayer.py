@@ -1,0 +1,237 @@
+"""Running trained SLAYER networks in Nengo, in NengoDL and event by event."""
+
+import itertools
+import math
+
+import numpy as np
+
+from nengo_tactile import nengo_runs
+from nengo_tactile.conversion import linear_maps
+from nengo_tactile.engines.counting import BASE, configure, event_sums
+from nengo_tactile.engines.nengo_dl import LARGEST_BATCH
+from nengo_tactile.engines.recording import Recording
+from nengo_tactile.errors import EngineError
+from nengo_tactile.progress import track
+from nengo_tactile.slayer.stages import check
+
+ENGINES = ("event", "nengo-dl", "nengo")
+DTYPES = ("float64", "float32")
+#: Samples side by side in NengoDL at most: of a large network each holds megabytes of states.
+NENGO_DL_BATCH = 16
+
+#: Why another engine does not run SLAYER networks.
+_REASONS = {
+    "loihi": "has a low-pass for each connection and a neuron that is reset, in integers; the "
+    "spike response model has two alpha functions",
+}
+
+
+def run(
+    network,
+    x,
+    n_steps=None,
+    engine="event",
+    batch_size=None,
+    progress=None,
+    dtype="float64",
+    threads=None,
+):
+    """Show each sample to a SLAYER network, from rest.
+
+    Parameters
+    ----------
+    network : SlayerNetwork, or sequence of Stage
+    x : (n_samples, n_steps, *input_shape) array_like
+        What arrives at each step: zeros and ones, or any finite numbers. Each that is not zero
+        counts as one spike of the layer "input".
+    n_steps : int, optional
+        Read no further; by default all of the samples.
+    engine : {"event", "nengo-dl", "nengo"}
+    batch_size : int, optional
+        Samples that are read and recorded at once.
+    progress : bool, optional
+    dtype : {"float64", "float32"}
+        Of sums of the event engine and of NengoDL; `nengo.Simulator` computes in float64. Engines
+        agree on every spike, unless a potential misses the threshold by less than rounding.
+    threads : int, optional
+        Of the event engine: samples side by side; by default as many as there are processors.
+
+    Returns
+    -------
+    Recording
+        ``outputs`` are the spikes of the last stage so far, after their delays. Spikes and synaptic
+        operations are counted when a neuron fires, before its delay.
+
+    Raises
+    ------
+    ConversionError
+        If the stages are not a network.
+    EngineError
+        If the engine does not run it, or the input does not fit.
+    """
+    parts = stream(network, x, n_steps, engine, batch_size, progress, dtype, threads)
+    return Recording.concatenate(list(parts))
+
+
+def stream(
+    network,
+    x,
+    n_steps=None,
+    engine="event",
+    batch_size=None,
+    progress=None,
+    dtype="float64",
+    threads=None,
+):
+    """Do what `run` does and yield the Recording of each minibatch, in order.
+
+    Memory does not grow with the number of samples, if the caller keeps no recordings and ``x``
+    reads a slice when it is asked for one.
+    """
+    stages = getattr(network, "stages", network)
+    check(stages)
+    shape = tuple(stages[0].input_shape)
+    n_steps = _checked(x, n_steps, engine, dtype, shape)
+    if batch_size is None:
+        batch_size = _batch_size(len(x), engine)
+    if int(batch_size) != batch_size or batch_size < 1:
+        raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")
+    dt, fan_out = getattr(network, "dt", 0.001), fan_outs(stages)
+    record = (_event if engine == "event" else _nengo)(
+        stages, fan_out, dt, engine, dtype, threads, progress
+    )
+    starts = range(0, len(x), int(batch_size))
+    starts = track(starts, f"running SLAYER on {engine}", progress=progress)
+    batches = (_batch(x[start : start + int(batch_size)], n_steps, start) for start in starts)
+    running, shown = itertools.tee(batches)
+    for (outputs, layers), batch in zip(record(running), shown):
+        fired = batch != 0
+        synops = np.einsum("nti,i->nt", fired, fan_out["input"])
+        layers["input"] = fired.sum(1, dtype=np.int32), fired.sum(2, dtype=np.int64), synops
+        names = "input", *(stage.name for stage in stages)
+        parts = ({name: layers[name][part] for name in names} for part in range(3))
+        yield Recording(outputs, *parts, dt, engine)
+
+
+def fan_outs(stages):
+    """Synapses that leave each neuron, recurrent ones too, {name: (n_neurons,) int array}.
+
+    Synapses are weights that are not zero; windows at an edge have those inside.
+    """
+    result = {}
+    for before, stage in zip((None, *stages), stages):
+        reached = np.ones(stage.n_neurons, np.int64)
+        count = _map(stage).fan_out(reached)
+        if before is not None and before.recurrent is not None:
+            count = count + np.count_nonzero(before.recurrent, axis=1)
+        result["input" if before is None else before.name] = count
+    last = stages[-1]
+    own = np.zeros((last.n_neurons, 0)) if last.recurrent is None else last.recurrent
+    result[last.name] = np.count_nonzero(own, axis=1)
+    return result
+
+
+def _map(stage):
+    if stage.kind == "dense":
+        return linear_maps.Dense(stage.weights)
+    if stage.kind == "pool":
+        from nengo_tactile.slayer.nengo_network import pooling_matrix
+
+        return linear_maps.Sparse(pooling_matrix(stage))
+    return linear_maps.Convolution(
+        stage.weights,
+        (stage.stride, stage.stride),
+        stage.padding,
+        tuple(stage.input_shape),
+        tuple(stage.shape),
+    )
+
+
+def _checked(x, n_steps, engine, dtype, shape):
+    """The number of steps to run, once all is known to fit."""
+    if engine not in ENGINES:
+        why = _REASONS.get(engine, "is unknown")
+        raise EngineError(
+            f"a SLAYER network on engine {engine!r}, which {why}: use one of {', '.join(ENGINES)}"
+        )
+    if dtype not in DTYPES:
+        raise EngineError(f"dtype is {dtype!r}: choose one of {', '.join(DTYPES)}")
+    if not len(x):
+        raise EngineError("there are no samples to run: give at least one")
+    there = np.shape(x[0])
+    if there[1:] != shape or not there[:1] or not there[0]:
+        raise EngineError(
+            f"samples have shape {there}: the network reads (steps, {', '.join(map(str, shape))})"
+        )
+    n_steps = there[0] if n_steps is None else n_steps
+    if int(n_steps) != n_steps or not 1 <= n_steps <= there[0]:
+        raise EngineError(
+            f"n_steps is {n_steps}, samples have {there[0]} steps: give 1 to {there[0]}, or "
+            "samples with as many steps without spikes at their end"
+        )
+    return int(n_steps)
+
+
+def _batch(x, n_steps, start):
+    """Samples as (n_samples, n_steps, n_inputs) float32."""
+    x = np.asarray(x, np.float32)[:, :n_steps]
+    # compiled loops know arrays that are in order and may be written
+    x = np.require(x.reshape(*x.shape[:2], -1), requirements=["C", "W"])
+    if not np.isfinite(x).all():
+        bad = start + int(np.argmin(np.isfinite(x).all((1, 2))))
+        raise EngineError(f"sample {bad} has values that are not finite: give spikes")
+    return x
+
+
+def _batch_size(n_samples, engine):
+    """Equal minibatches, as large as they may be."""
+    largest = NENGO_DL_BATCH if engine == "nengo-dl" else LARGEST_BATCH
+    return math.ceil(n_samples / math.ceil(n_samples / largest))
+
+
+def _event(stages, fan_out, dt, engine, dtype, threads, progress):
+    from nengo_tactile.engines.event.clocked import checked_counts
+    from nengo_tactile.engines.slayer_event import EventNetwork
+
+    _, threads = checked_counts(1, threads)
+    network = EventNetwork(stages, [fan_out[stage.name] for stage in stages], dtype, threads)
+    network.compile(progress)
+
+    def record(batches):
+        for batch in batches:
+            yield network.record(batch)
+
+    return record
+
+
+def _nengo(stages, fan_out, dt, engine, dtype, threads, progress):
+    import nengo
+
+    from nengo_tactile import stack
+    from nengo_tactile.slayer import nengo_network
+
+    if threads is not None:
+        raise EngineError(f"threads is {threads}: only the event engine takes it, leave it out")
+    net, probes = nengo_network.build(stages, dt, dtype=dtype), {}
+    configure(net)
+    with net:
+        stack.nengo_dl().configure_settings(keep_history=True)  # lets each probe choose
+        output = nengo.Probe(net.axons[-1])
+        for stage, neurons in zip(stages, net.neurons):
+            count = nengo.Probe(neurons, "spike_count")
+            net.config[count].keep_history = False
+            probes[stage.name] = count, event_sums(neurons, fan_out[stage.name])
+
+    def record(batches):
+        for data in nengo_runs.show(net, batches, engine):
+            layers = {}
+            for name, (count, sums) in probes.items():
+                total = np.rint(data[sums]).astype(np.int64)
+                counts = np.rint(data[count][:, -1]).astype(np.int32)
+                layers[name] = counts, total[..., 0], total[..., 1] + BASE * total[..., 2]
+            yield np.cumsum(np.rint(data[output]), axis=1, dtype=np.float32), layers
+
+    return record
+
+
+__all__ = ["ENGINES", "fan_outs", "run", "stream"]
