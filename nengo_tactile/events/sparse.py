@@ -98,10 +98,8 @@ class SpikeSamples:
         """
         indices, starts = self._windows(indices, starts)
         n_steps = self.n_steps if n_steps is None else positive(n_steps, "n_steps")
-        first, last = self._ranges(indices, starts, n_steps)
-        sizes = last - first
+        entry, sizes = _entries(*self._ranges(indices, starts, n_steps))
         window = np.repeat(np.arange(len(indices)), sizes)
-        entry = np.arange(len(window)) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
         address = self.addresses[entry].astype(np.int64)
         if shifts is not None:
             address, inside = self._shifted(address, window, shifts, len(indices))
@@ -155,9 +153,7 @@ class SpikeSamples:
     def take(self, indices):
         """Return these samples, in this order, as `SpikeSamples` of the same ``n_steps``."""
         indices, starts = self._windows(indices, 0)
-        first, last = self._ranges(indices, starts, self.n_steps)
-        sizes = last - first
-        entry = np.arange(sizes.sum()) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
+        entry, sizes = _entries(*self._ranges(indices, starts, self.n_steps))
         return dataclasses.replace(
             self,
             offsets=np.concatenate([[0], np.cumsum(sizes)]),
@@ -321,6 +317,12 @@ def _arrays(samples):
     names = ("offsets", "steps", "addresses", "lengths", "counts", "labels")
     values = {name: getattr(samples, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _entries(first, last):
+    """Return the numbers from each of ``first`` to before its ``last``, and how many each has."""
+    sizes = last - first
+    return np.arange(sizes.sum()) + np.repeat(first - np.cumsum(sizes) + sizes, sizes), sizes
 
 
 def _entry(steps, bound):
