@@ -62,6 +62,14 @@ class SpikeSamples:
             f"shape {self.shape}, {len(self.steps)} spikes)"
         )
 
+    def __getitem__(self, index):
+        """A sample as a dense array, (n_steps, *shape), or a slice of samples as one."""
+        if isinstance(index, slice):
+            return self.dense(np.arange(len(self))[index])
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        return self.dense(np.array([index % len(self)]))[0]
+
     @property
     def nbytes(self):
         """Memory of all arrays in bytes."""

@@ -7,7 +7,7 @@ from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.sparse import MAX_STEPS, SpikeSamples, positive
 from nengo_tactile.progress import track
 
-_LATE = ("error", "drop")
+LATE = ("error", "drop")
 
 
 def spike_samples(
@@ -65,8 +65,8 @@ def spike_samples(
     """
     if not bin_us > 0 or not np.isfinite(bin_us):
         raise DataError(f"bin_us is {bin_us}: give microseconds above 0")
-    if late not in _LATE:
-        raise DataError(f"late is {late!r}, wanted one of {', '.join(map(repr, _LATE))}")
+    if late not in LATE:
+        raise DataError(f"late is {late!r}, wanted one of {', '.join(map(repr, LATE))}")
     limit = MAX_STEPS if n_steps is None else positive(n_steps, "n_steps")
     if limit > MAX_STEPS:
         raise DataError(f"n_steps is {n_steps}, at most {MAX_STEPS} can be stored: use wider bins")

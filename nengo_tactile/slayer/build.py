@@ -1,5 +1,7 @@
 """The papers' notation ("34x34x2-16c5-2a-32c3-2a-64c3-512-10") as networks of spiking layers."""
 
+import numpy as np
+
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import parse
 from nengo_tactile.errors import ConversionError, NotationError
@@ -158,9 +160,45 @@ def _stage(layer):
         options = {"weights": layer.kernel.numpy(), "stride": layer.stride}
         options["padding"] = layer.padding
     else:
-        import numpy as np
-
         kind = "pool"
         options = {"weights": np.array(layer.weight, np.float32), "stride": layer.size}
     return Stage(layer.name, kind, input_shape=shapes[0], shape=shapes[1], neuron=layer.neuron,
                  delays=delays, **options)  # fmt: skip
+
+
+def model_of(stages, surrogate=None):
+    """Make a Keras model with the weights of stages, to look into or train on.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+    surrogate : Surrogate, optional
+
+    Returns
+    -------
+    tf.keras.Model
+        For any number of steps. Axonal delays of whole steps begin at their middle.
+    """
+    x = inputs = tf.keras.Input((None, *stages[0].input_shape), name="events")
+    layers = []
+    for stage in stages:
+        options = {"neuron": stage.neuron, "surrogate": surrogate, "name": stage.name}
+        if stage.delays is not None:
+            options["max_delay"] = max(MAX_DELAY, int(stage.delays.max()) + 1)
+        if stage.kind == "dense":
+            layer = SpikingDense(stage.n_neurons, recurrent=stage.recurrent is not None, **options)
+        elif stage.kind == "conv":
+            side, filters = stage.weights.shape[0], stage.weights.shape[3]
+            layer = SpikingConv2D(filters, side, stage.stride, stage.padding, **options)
+        else:
+            layer = AggregatePooling2D(stage.stride, **options)
+        x = layer(x)
+        layers.append(layer)
+    for stage, layer in zip(stages, layers):
+        if stage.kind != "pool":
+            layer.kernel.assign(stage.weights)
+        if stage.recurrent is not None:
+            layer.recurrent_kernel.assign(stage.recurrent)
+        if stage.delays is not None:
+            layer.delays.assign(stage.delays + 0.5)
+    return tf.keras.Model(inputs, x, name="slayer")
