@@ -217,4 +217,3 @@ class SlayerNetwork:
         from nengo_tactile.slayer.storage import save
 
         save(self, folder)
-

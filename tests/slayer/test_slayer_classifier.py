@@ -90,7 +90,7 @@ def test_it_runs(engine):
 
 def test_other_engines_are_refused():
     _, network = make()
-    with pytest.raises(EngineError, match="loihi.*use one of"):
+    with pytest.raises(EngineError, match=r"loihi.*use one of"):
         nt.run(network, network.encode(Set())[0], engine="loihi")
 
 
@@ -115,7 +115,12 @@ def test_saved_and_loaded(tmp_path, options):
     x, _ = network.encode(Set())
     np.testing.assert_array_equal(again.keras_model()(x[:]), model(x[:]))
     text = (tmp_path / "net" / "card.md").read_text()
-    for words in ("trained on spikes", "6 x 5 x 2", "20 steps of 2 ms", network.stages[0].neuron.kind):
+    for words in (
+        "trained on spikes",
+        "6 x 5 x 2",
+        "20 steps of 2 ms",
+        network.stages[0].neuron.kind,
+    ):
         assert words in text
     weights = [w for w in model.get_weights() if w.ndim > 1]
     assert n_parameters(network.stages) == sum(w.size for w in weights)
