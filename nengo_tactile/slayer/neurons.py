@@ -130,7 +130,9 @@ def from_config(config):
     config = dict(config)
     kind = config.pop("kind", None)
     if kind not in MODELS:
-        raise ConversionError(f"neuron model {kind!r} is unknown: choose one of {', '.join(MODELS)}")
+        raise ConversionError(
+            f"neuron model {kind!r} is unknown: choose one of {', '.join(MODELS)}"
+        )
     return MODELS[kind](**config)
 
 
