@@ -18,6 +18,7 @@ _FACE = {
     "check": "nengo_tactile.conversion",
     "SpikingNetwork": "nengo_tactile.conversion",
     "SkimNetwork": "nengo_tactile.skim",
+    "SlayerNetwork": "nengo_tactile.slayer",
     "load": "nengo_tactile.folders",
     "run": "nengo_tactile.engines",
     "Recording": "nengo_tactile.engines.recording",
@@ -32,6 +33,7 @@ _ROOMS = (
     "report",
     "reproduce",
     "skim",
+    "slayer",
 )
 
 __all__ = ["__version__", *_FACE, *_ROOMS]

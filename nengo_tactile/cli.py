@@ -52,7 +52,7 @@ def demo(
 
 @app.command()
 def data(
-    name: Annotated[str, typer.Argument(help="A data set's name, or its folder, zip or npz.")],
+    name: Annotated[str, typer.Argument(help="A data set's name, or its folder or file.")],
     split: Split = "train",
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="Also write the table as JSON.")] = None,

@@ -4,6 +4,9 @@
 class TactileError(Exception):
     """Base of every error the toolkit raises on purpose (exit code 2 on the command line)."""
 
+    #: TensorFlow's AutoGraph then passes it on as it is, when a graph is being built
+    ag_pass_through = True
+
 
 class StackError(TactileError):
     """The installed or already imported libraries cannot work together."""

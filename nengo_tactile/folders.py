@@ -40,6 +40,7 @@ class Kind(NamedTuple):
 KINDS = {
     "converted": Kind("nengo_tactile.conversion.storage", np.float32),
     "skim": Kind("nengo_tactile.skim.storage", np.float64),
+    "slayer": Kind("nengo_tactile.slayer.storage", np.float32),
 }
 
 
@@ -120,7 +121,7 @@ def load(source):
 
     Returns
     -------
-    SpikingNetwork or SkimNetwork
+    SpikingNetwork, SkimNetwork or SlayerNetwork
 
     Raises
     ------

@@ -35,10 +35,19 @@ def track(sequence, description, total=None, progress=None):
     if not progress:
         yield from sequence
         return
-    from rich.console import Console
-
     if total is None and hasattr(sequence, "__len__"):
         total = len(sequence)
+    with open_bar() as bar:
+        task = bar.add_task(description, total=total)
+        for item in sequence:
+            yield item
+            bar.advance(task)
+
+
+def open_bar():
+    """A `rich.progress.Progress` on the error stream, for bars whose words change."""
+    from rich.console import Console
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -46,8 +55,4 @@ def track(sequence, description, total=None, progress=None):
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(description, total=total)
-        for item in sequence:
-            yield item
-            bar.advance(task)
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -11,6 +11,8 @@ _HOMES = {
     "NMNIST": "nmnist",
     "SimulatedNMNIST": "nmnist_simulated",
     "EvTouch": "evtouch",
+    "NTIDIGITS": "ntidigits",
+    "DVSGesture": "dvsgesture",
     "MNIST": "mnist",
     "CIFAR10": "cifar10",
     "images_of": "images",

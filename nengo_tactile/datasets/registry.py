@@ -16,6 +16,8 @@ _SETS = {
     "nmnist": ("nmnist", "NMNIST", {}),
     "ev-objects": ("evtouch", "EvTouch", {"kind": "objects"}),
     "ev-containers": ("evtouch", "EvTouch", {"kind": "containers"}),
+    "ntidigits": ("ntidigits", "NTIDIGITS", {}),
+    "dvs-gesture": ("dvsgesture", "DVSGesture", {}),
     "mnist": ("mnist", "MNIST", {}),
     "cifar10": ("cifar10", "CIFAR10", {}),
     "eskin": ("eskin", "ESkin", {}),
@@ -37,7 +39,7 @@ def open_dataset(name_or_path, split="train", data_dir=None, **options):
     Parameters
     ----------
     name_or_path : str or Path
-        One of `dataset_names`, or the path of a data set's folder, zip or npz, which is
+        One of `dataset_names`, or the path of a data set's folder, zip, npz or hdf5, which is
         recognised by what it holds.
     split : str
         "train" or "test"; ST-MNIST also takes "all".
@@ -116,12 +118,16 @@ def _recognise(path):
             return _ev_touch_kind(path)
         if {"x_train", "y_train"} <= names:
             return "mnist"
+    elif path.suffix == ".hdf5":
+        return "ntidigits"
     elif zipfile.is_zipfile(path):
         names = [name.lower() for name in ZipSource(path).names]
         if any(name.endswith(".mat") for name in names):
             return "stmnist"
         if any(name.endswith(".bin") for name in names):
             return "nmnist"
+        if any(name.endswith(".aedat") for name in names):
+            return "dvs-gesture"
     raise DataError(
         f"{path} holds none of the known data sets ({', '.join(_SETS)}): "
         "give the name and data_dir to see what is looked for"
@@ -136,6 +142,8 @@ def _is_there(key, folder):
         return any(any(place.glob("*.mat")) for place in places)
     if key == "nmnist":
         return (folder / "Train").is_dir() or (folder / "Test").is_dir()
+    if key == "dvs-gesture":
+        return any((folder / f"trials_to_{split}.txt").is_file() for split in ("train", "test"))
     if key == "cifar10":
         from nengo_tactile.datasets.cifar10 import is_cifar10
 
@@ -144,6 +152,7 @@ def _is_there(key, folder):
         "stemnist": "stemnist_spikes_aer.npz",
         "ev-objects": "ev_objects.npz",
         "ev-containers": "ev_containers.npz",
+        "ntidigits": "n-tidigits.hdf5",
         "mnist": "mnist.npz",
     }
     return (folder / files[key]).is_file()

@@ -4,6 +4,7 @@ from nengo_tactile.conversion.support import ENGINES
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
 from nengo_tactile.skim.classifier import SkimNetwork
+from nengo_tactile.slayer.classifier import SlayerNetwork
 
 __all__ = ["ENGINES", "Recording", "run"]
 
@@ -13,19 +14,20 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
 
     Parameters
     ----------
-    network : SpikingNetwork or SkimNetwork
+    network : SpikingNetwork, SkimNetwork or SlayerNetwork
     x : (n_samples, ...) float array
         Samples in the network's input shape (see ``network.encode``).
     n_steps : int, optional
         Time steps per sample; by default ``network.n_steps``.
     engine : {"nengo-dl", "event", "loihi"}
-        A SkimNetwork runs on "nengo-dl" and "nengo", Nengo's reference simulator.
+        A SkimNetwork runs on "nengo-dl" and "nengo", Nengo's reference simulator; a SlayerNetwork
+        on these and "event".
     progress : bool, optional
         Show a progress bar (default: on a terminal).
     **options
         Of the engine: see `nengo_tactile.engines.nengo_dl.run`,
-        `nengo_tactile.engines.event.run`, `nengo_tactile.engines.loihi.run` and, for a
-        SkimNetwork, `nengo_tactile.engines.skim.run`.
+        `nengo_tactile.engines.event.run`, `nengo_tactile.engines.loihi.run`; for a SkimNetwork
+        `nengo_tactile.engines.skim.run`, for a SlayerNetwork `nengo_tactile.engines.slayer.run`.
 
     Returns
     -------
@@ -40,6 +42,10 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
         from nengo_tactile.engines import skim
 
         return skim.run(network, x, n_steps, engine, progress=progress, **options)
+    if isinstance(network, SlayerNetwork):
+        from nengo_tactile.engines import slayer
+
+        return slayer.run(network, x, n_steps, engine, progress=progress, **options)
     n_steps = network.n_steps if n_steps is None else n_steps
     if int(n_steps) != n_steps or n_steps < 1:
         raise EngineError(f"n_steps is {n_steps}: give a whole number of at least 1")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nengo_tactile import files
-from nengo_tactile.reproduce import pages, skim_cells, skim_pages, skim_tables
+from nengo_tactile.reproduce import pages, skim_cells, skim_pages, skim_tables, skim_transfer
 
 
 def run(plan, out="nengo-tactile-out/skim", data_dir=None, progress=None, say=print):
@@ -49,9 +49,9 @@ def run(plan, out="nengo-tactile-out/skim", data_dir=None, progress=None, say=pr
     if "trials" in plan.parts:
         keep("trials", skim_cells.try_patterns(plan, digits, out, progress))
     if "crossing" in plan.parts:
-        keep("crossing", skim_cells.cross(plan, digits, out, progress))
+        keep("crossing", skim_transfer.cross(plan, digits, out, progress))
     if "tactile" in plan.parts:
-        keep("tactile", skim_cells.feel(plan, out, data_dir, progress))
+        keep("tactile", skim_transfer.feel(plan, out, data_dir, progress))
     results = summarise()
     pictures = skim_pages.figures(results)
     pages.write(out, pictures, skim_pages.report(results, pictures))

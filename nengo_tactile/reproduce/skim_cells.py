@@ -13,7 +13,6 @@ import numpy as np
 from nengo_tactile import files, skim
 from nengo_tactile.datasets.nmnist import NMNIST
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST, recorded_digits
-from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.progress import track
@@ -23,7 +22,6 @@ from nengo_tactile.reproduce.skim_plan import (
     EVERY,
     METHOD,
     PATTERN,
-    TACTILE,
     UP_TO,
     supervision,
 )
@@ -32,14 +30,8 @@ from nengo_tactile.skim.memory import peak_bytes
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
 N_CLASSES = 10
-#: Hidden neurons of the networks that cross over, and of those for tactile digits.
-CROSSING_HIDDEN, TACTILE_HIDDEN = 1000, 1000
-#: Networks, with weights of their own, that cross over.
-CROSSING_NETWORKS = 5
 #: Test digits whose outputs are held at once.
 _MINIBATCH = 500
-#: Labels of STEMNIST that are digits, 1 to 9.
-_STEMNIST_DIGITS = range(26, 35)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +134,7 @@ def grow(plan, n_hidden, digits, folder, progress=None):
     path = Path(folder) / "cells" / f"growth-{plan.kernels}-{n_hidden}.json"
     taught = supervision()
     layer = plan.draw(n_hidden, digits.train.patterns.n_channels)
-    mark = _mark(layer, taught, digits)
+    mark = mark_of(layer, taught, digits)
     state = stored(path, mark) or {
         "fingerprint": mark,
         "kernels": plan.kernels,
@@ -159,7 +151,7 @@ def grow(plan, n_hidden, digits, folder, progress=None):
     began = time.monotonic()
     for data, chosen, times in _tests(digits):
         weights = [learnt[n_train] for n_train in times]
-        for n_train, hits in zip(times, _hits(layer, weights, chosen, taught, progress)):
+        for n_train, hits in zip(times, hits_of(layer, weights, chosen, taught, progress)):
             point = {"n_train": n_train, "data": data, "n_test": len(chosen), "hits": int(hits)}
             state["points"].append(point)
     state["seconds"]["testing"] = time.monotonic() - began
@@ -215,7 +207,7 @@ def _tests(digits):
     return found
 
 
-def _hits(layer, weights, chosen, taught, progress):
+def hits_of(layer, weights, chosen, taught, progress):
     """How many digits each of several networks gets right that have a hidden layer in common."""
     hits = np.zeros(len(weights), int)
     for outputs, targets in _outputs(layer, weights, chosen, taught, progress):
@@ -234,7 +226,7 @@ def _outputs(layer, weights, chosen, taught, progress):
         yield np.moveaxis(outputs, 2, 0), part.targets
 
 
-def _mark(layer, taught, digits):
+def mark_of(layer, taught, digits):
     """What a cell's file must agree with."""
     chosen = [digits.train.indices, digits.test.indices]
     marks = [len(indices) for indices in chosen] + [int(indices[0]) for indices in chosen]
@@ -288,7 +280,7 @@ def try_patterns(plan, digits, folder, progress=None):
     path = Path(folder) / "cells" / f"trials-{plan.kernels}-{plan.trial_hidden}-{len(train)}.json"
     n_channels = digits.train.patterns.n_channels
     first = plan.draw(plan.trial_hidden, n_channels, 0)
-    mark = _mark(first, taught.parts[PATTERN], digits)
+    mark = mark_of(first, taught.parts[PATTERN], digits)
     state = stored(path, mark) or {
         "fingerprint": mark,
         "kernels": plan.kernels,
@@ -318,108 +310,3 @@ def _hits_in_all_ways(layer, weights, chosen, taught):
                 right = skim.determine(own, method, part) == targets
                 hits[kind][method] += int(right.sum())
     return hits
-
-
-def cross(plan, digits, folder, progress=None):
-    """Train on simulated digits and test on recorded ones, and the reverse.
-
-    Training takes the digits of even number, on whose recordings the simulator was fitted, tests
-    take the odd ones.
-
-    Returns
-    -------
-    dict or None
-        ``n_hidden``, ``n_networks``, ``rows`` (train, test, n_train, n_test, hits: of all networks
-        together); None without recordings.
-    """
-    if digits.recordings is None:
-        return None
-    path = Path(folder) / "cells" / f"crossing-{plan.kernels}.json"
-    n_channels, taught = digits.train.patterns.n_channels, supervision()
-    layers = [plan.draw(CROSSING_HIDDEN, n_channels, number) for number in range(CROSSING_NETWORKS)]
-    mark = _mark(layers[0], taught, digits)
-    state = stored(path, mark)
-    if state is not None:
-        return state
-    sets = {"simulated": digits.same, "recordings": digits.recordings}
-    even, odd = ({k: Chosen(s.patterns, s.indices[i::2]) for k, s in sets.items()} for i in (0, 1))
-    rows = {(a, b): 0 for a in sets for b in sets}
-    for layer in track(layers, "crossing over", progress=progress):
-        for kind, samples in even.items():
-            weights, _ = skim.train(layer, samples, taught, N_CLASSES, progress=False)
-            for other, tests in odd.items():
-                rows[kind, other] += int(_hits(layer, [weights], tests, taught, False)[0])
-    state = {
-        "fingerprint": mark,
-        "n_hidden": CROSSING_HIDDEN,
-        "n_networks": CROSSING_NETWORKS,
-        "rows": [
-            {
-                "train": kind,
-                "test": other,
-                "n_train": len(even[kind]),
-                "n_test": len(odd[other]) * CROSSING_NETWORKS,
-                "hits": hits,
-            }
-            for (kind, other), hits in rows.items()
-        ],
-    }
-    files.write_json(path, state)
-    return state
-
-
-def feel(plan, folder, data_dir=None, progress=None):
-    """Train on tactile digits: the simulated e-skin's, and STEMNIST's.
-
-    Returns
-    -------
-    dict
-        ``rows``: data, about, n_hidden, n_train, n_test, n_steps, n_classes, hits.
-    """
-    rows = []
-    for name, layout in TACTILE.items():
-        sets = [open_dataset(name, split, data_dir) for split in ("train", "test")]
-        patterns = [
-            pattern_set(dataset, layout, Path(folder) / "patterns" / f"{name}-{split}",
-                        f"{name}, {split}", progress)
-            for dataset, split in zip(sets, ("train", "test"))
-        ]  # fmt: skip
-        about = f"{name}: all classes" if name == "stemnist" else name
-        rows.append(_feel(plan, name, about, patterns, None, folder, progress))
-        if name == "stemnist":
-            digits = np.array(_STEMNIST_DIGITS)
-            rows.append(_feel(plan, name, f"{name}: digits", patterns, digits, folder, progress))
-    return {"rows": rows}
-
-
-def _feel(plan, name, about, patterns, labels, folder, progress):
-    labels = np.unique(patterns[0].targets) if labels is None else labels
-    layer = plan.draw(TACTILE_HIDDEN, patterns[0].n_channels)
-    taught = supervision()
-    mark = f"{trainer.fingerprint(layer, taught, len(labels))[:16]} {about}"
-    path = (
-        Path(folder)
-        / "cells"
-        / f"tactile-{plan.kernels}-{about.replace(': ', '-').replace(' ', '-')}.json"
-    )
-    state = stored(path, mark)
-    if state is not None:
-        return state
-    train, test = (Chosen(p, np.flatnonzero(np.isin(p.targets, labels))) for p in patterns)
-    samples = [(events, int(np.searchsorted(labels, label))) for events, label in train]
-    weights, _ = skim.train(layer, samples, taught, len(labels), progress=progress)
-    outputs = skim.read_out(layer, weights, test.events(), taught, progress=progress)
-    found = labels[skim.determine(outputs, METHOD, taught)]
-    state = {
-        "fingerprint": mark,
-        "data": name,
-        "about": about,
-        "n_hidden": TACTILE_HIDDEN,
-        "n_train": len(train),
-        "n_test": len(test),
-        "n_steps": taught.n_steps,
-        "n_classes": len(labels),
-        "hits": int((found == test.targets).sum()),
-    }
-    files.write_json(path, state)
-    return state

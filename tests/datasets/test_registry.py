@@ -5,7 +5,15 @@ import sys
 
 import numpy as np
 import pytest
-from fake_formats import stemnist_arrays, stmnist_members, write_folder, write_zip
+from fake_formats import (
+    gesture_members,
+    stemnist_arrays,
+    stmnist_members,
+    tidigits,
+    write_folder,
+    write_tidigits,
+    write_zip,
+)
 
 from nengo_tactile import datasets
 from nengo_tactile.datasets import dataset_names, open_dataset
@@ -16,7 +24,7 @@ from nengo_tactile.errors import DataError
 def everything(rng, tmp_path):
     """A folder with a small copy of each set."""
     write_folder(tmp_path / "stmnist", stmnist_members(rng, 5)[0])
-    for folder in ("stemnist", "ev_touch", "mnist", "nmnist", "cifar10"):
+    for folder in ("stemnist", "ev_touch", "ntidigits", "mnist", "nmnist", "cifar10"):
         (tmp_path / folder).mkdir()
     np.savez(tmp_path / "stemnist" / "stemnist_spikes_aer.npz", **stemnist_arrays(rng, 1))
     for kind, n_classes, n_bins in (("objects", 36, 250), ("containers", 20, 325)):
@@ -30,6 +38,9 @@ def everything(rng, tmp_path):
             y_test=labels,
             bins=n_bins,
         )
+    write_tidigits(tmp_path / "ntidigits" / "n-tidigits.hdf5", tidigits(rng))
+    gestures, _ = gesture_members(rng, per_trial=2, n_events=30)
+    write_folder(tmp_path / "dvs_gesture", gestures)
     images, labels = np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.uint8)
     np.savez(
         tmp_path / "mnist" / "mnist.npz",
@@ -52,6 +63,8 @@ SIZES = {
     "nmnist": ("NMNIST", 3, 10),
     "ev-objects": ("EvTouch", 36, 36),
     "ev-containers": ("EvTouch", 20, 20),
+    "ntidigits": ("NTIDIGITS", 22, 11),
+    "dvs-gesture": ("DVSGesture", 8, 11),
     "mnist": ("MNIST", 2, 10),
     "cifar10": ("CIFAR10", 50_000, 10),
 }
@@ -79,6 +92,9 @@ def test_by_name_in_a_folder_and_through_the_environment(name, everything, monke
         ("stemnist/stemnist_spikes_aer.npz", "stemnist"),
         ("ev_touch/ev_containers.npz", "ev-containers"),
         ("ev_touch/ev_objects.npz", "ev-objects"),
+        ("ntidigits", "ntidigits"),
+        ("ntidigits/n-tidigits.hdf5", "ntidigits"),
+        ("dvs_gesture", "dvs-gesture"),
         ("mnist/mnist.npz", "mnist"),
         ("nmnist/nmnist_small.zip", "nmnist"),
         ("cifar10", "cifar10"),

@@ -10,7 +10,7 @@ from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.arrays import make_events
 from nengo_tactile.events.patterns import PatternLayout, event_pattern
-from nengo_tactile.reproduce import skim_cells, skim_data, skim_plan
+from nengo_tactile.reproduce import skim_cells, skim_data, skim_plan, skim_transfer
 from nengo_tactile.reproduce.skim_data import Chosen, pattern_set
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
@@ -192,11 +192,11 @@ def test_trials(folder, tmp_path, monkeypatch):
 
 def test_crossing_over(folder, tmp_path, monkeypatch):
     recorded(folder, monkeypatch)
-    monkeypatch.setattr(skim_cells, "CROSSING_HIDDEN", 30)
-    monkeypatch.setattr(skim_cells, "CROSSING_NETWORKS", 2)
+    monkeypatch.setattr(skim_transfer, "CROSSING_HIDDEN", 30)
+    monkeypatch.setattr(skim_transfer, "CROSSING_NETWORKS", 2)
     plan = skim_plan.Plan()
     digits = skim_cells.read_digits(plan, tmp_path, folder, progress=False)
-    state = skim_cells.cross(plan, digits, tmp_path, progress=False)
+    state = skim_transfer.cross(plan, digits, tmp_path, progress=False)
     pairs = [(row["train"], row["test"]) for row in state["rows"]]
     assert len(set(pairs)) == 4
     assert {(row["n_train"], row["n_test"]) for row in state["rows"]} == {(10, 20)}
@@ -209,13 +209,13 @@ def test_crossing_over(folder, tmp_path, monkeypatch):
         outputs = skim.read_out(layer, weights, patterns, taught)
         hits += (skim.determine(outputs, "area", taught) == labels).sum()
     assert state["rows"][pairs.index(("simulated", "recordings"))]["hits"] == hits
-    assert skim_cells.cross(plan, digits, tmp_path, progress=False) == state
+    assert skim_transfer.cross(plan, digits, tmp_path, progress=False) == state
 
 
 def test_without_recordings(folder, small, tmp_path):
     digits = skim_cells.read_digits(skim_plan.Plan(), tmp_path, folder, progress=False)
     assert digits.recordings is None
-    assert skim_cells.cross(skim_plan.Plan(), digits, tmp_path) is None
+    assert skim_transfer.cross(skim_plan.Plan(), digits, tmp_path) is None
     state = skim_cells.grow(skim_plan.Plan(), 10, digits, tmp_path, progress=False)
     assert {point["data"] for point in state["points"]} == {"simulated"}
     assert sorted(digits.train.indices) == list(range(60))
@@ -234,9 +234,9 @@ def test_tactile_digits(tmp_path, monkeypatch):
             labels.append(label)
         return Recordings(recordings, labels)
 
-    monkeypatch.setattr(skim_cells, "open_dataset", sets)
-    monkeypatch.setattr(skim_cells, "TACTILE_HIDDEN", 50)
-    rows = skim_cells.feel(skim_plan.Plan(), tmp_path, progress=False)["rows"]
+    monkeypatch.setattr(skim_transfer, "open_dataset", sets)
+    monkeypatch.setattr(skim_transfer, "TACTILE_HIDDEN", 50)
+    rows = skim_transfer.feel(skim_plan.Plan(), tmp_path, progress=False)["rows"]
     assert [(row["data"], row["n_classes"], row["n_test"]) for row in rows] == [
         ("eskin-pendigits", 4, 20),
         ("stemnist", 4, 20),
@@ -244,7 +244,7 @@ def test_tactile_digits(tmp_path, monkeypatch):
     ]
     assert rows[0]["hits"] >= 15
     assert rows[2]["hits"] >= 6
-    assert skim_cells.feel(skim_plan.Plan(), tmp_path, progress=False)["rows"] == rows
+    assert skim_transfer.feel(skim_plan.Plan(), tmp_path, progress=False)["rows"] == rows
 
 
 @pytest.mark.parametrize(

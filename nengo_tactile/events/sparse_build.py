@@ -1,0 +1,228 @@
+"""Sparse spike samples from recordings or from a data set."""
+
+import numpy as np
+
+from nengo_tactile.errors import DataError
+from nengo_tactile.events.arrays import check_events
+from nengo_tactile.events.sparse import MAX_STEPS, SpikeSamples, positive
+from nengo_tactile.progress import track
+
+LATE = ("error", "drop")
+
+
+def spike_samples(
+    recordings,
+    sensor_size,
+    bin_us,
+    n_steps=None,
+    shape=None,
+    binary=True,
+    late="error",
+    durations_us=None,
+    labels=None,
+    source="sample",
+):
+    """Bin recordings into sparse spikes, one recording at a time.
+
+    Parameters
+    ----------
+    recordings : iterable of (n_events,) structured arrays
+        Fields x, y, t (microseconds from the start of the recording), p. A recording without
+        events is a sample of silence.
+    sensor_size : tuple of int
+        (width, height, polarities) as in tonic. With one polarity all events must be ON.
+    bin_us : float
+        Width of a step in microseconds.
+    n_steps : int, optional
+        Steps of every sample. Without it, each sample is as long as its recording: up to
+        ``durations_us``, or else up to the step of its last event (one step if it has none).
+    shape : tuple of int, optional
+        Of one step: any shape of as many places as (height, width, polarities), which is the
+        default, in the same order. 64 channels of sensor size (64, 1, 1) can be ``(64,)``, 39
+        taxels of (39, 1, 2) ``(39, 2)`` or ``(78,)``.
+    binary : bool
+        Several events of one address in one step count as one spike. Otherwise they are counted.
+    late : {"error", "drop"}
+        What happens to events after the last step of their sample.
+    durations_us : (n_samples,) array, optional
+        Length of each recording in microseconds. A sample ends with the step that holds the end,
+        or after ``n_steps``, whichever comes first.
+    labels : (n_samples,) int array, optional
+        Kept beside the samples.
+    source : str
+        What errors call a recording, before its number.
+
+    Returns
+    -------
+    SpikeSamples
+
+    Raises
+    ------
+    DataError
+        For malformed, unsorted or negative-time events, addresses outside the sensor, events
+        after the last step (unless dropped), more than 65,536 steps, more than 65,535 events of
+        one address in one step, or labels or durations of another number than recordings.
+    """
+    if not bin_us > 0 or not np.isfinite(bin_us):
+        raise DataError(f"bin_us is {bin_us}: give microseconds above 0")
+    if late not in LATE:
+        raise DataError(f"late is {late!r}, wanted one of {', '.join(map(repr, LATE))}")
+    limit = MAX_STEPS if n_steps is None else positive(n_steps, "n_steps")
+    if limit > MAX_STEPS:
+        raise DataError(f"n_steps is {n_steps}, at most {MAX_STEPS} can be stored: use wider bins")
+    width, height, n_polarities = sensor_size
+    shape = _step_shape(shape, (height, width, n_polarities))
+    n_places = int(np.prod(shape))
+    address_type = np.dtype(np.uint16 if n_places <= 2**16 else np.uint32)
+    # byte arrays grow in place; lists of arrays would take twice the memory at the end
+    steps, addresses, counts = bytearray(), bytearray(), bytearray()
+    sizes, lengths = [], []
+    for index, events in enumerate(recordings):
+        name = f"{source} {index}"
+        _check(events, sensor_size, name)
+        step = events["t"] // bin_us
+        duration = None if durations_us is None else _item(durations_us, index, "durations_us")
+        length = _length(step, bin_us, n_steps, duration, limit, name)
+        end = _first_late(events, step, length, bin_us, late, name)
+        keys, times = _occupied(events[:end], step[:end], width, n_polarities, n_places)
+        if not binary and times.max(initial=0) > np.iinfo(np.uint16).max:
+            raise DataError(
+                f"{name}: one address has {times.max()} events in one step: use narrower bins"
+            )
+        step, address = np.divmod(keys, n_places)
+        steps += step.astype(np.uint16).tobytes()
+        addresses += address.astype(address_type).tobytes()
+        counts += b"" if binary else times.astype(np.uint16).tobytes()
+        sizes.append(len(keys))
+        lengths.append(length)
+    if labels is not None:
+        labels = np.array(labels, np.int64)
+    for what, values in (("labels", labels), ("durations_us", durations_us)):
+        if values is not None and len(values) != len(lengths):
+            raise DataError(f"{what} holds {len(values)} values for {len(lengths)} recordings")
+    return SpikeSamples(
+        shape=shape,
+        bin_us=float(bin_us),
+        n_steps=max(lengths, default=1) if n_steps is None else int(n_steps),
+        offsets=np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]),
+        steps=np.frombuffer(steps, np.uint16),
+        addresses=np.frombuffer(addresses, address_type),
+        lengths=np.array(lengths, np.int64),
+        counts=None if binary else np.frombuffer(counts, np.uint16),
+        labels=labels,
+    )
+
+
+def spike_samples_of(dataset, bin_us, n_steps=None, indices=None, progress=None, **options):
+    """Bin the recordings of a data set, one at a time, with a progress bar.
+
+    Parameters
+    ----------
+    dataset : EventDataset
+        Transforms are left out.
+    bin_us, n_steps
+        As for `spike_samples`.
+    indices : (n,) int array, optional
+        Samples to take, in this order; by default all.
+    progress : bool, optional
+        Show the bar; by default only on a terminal.
+    **options
+        Passed to `spike_samples`: ``shape``, ``binary``, ``late``, ``durations_us`` (of all
+        samples of the data set).
+
+    Returns
+    -------
+    SpikeSamples
+        With the labels of the data set.
+
+    Raises
+    ------
+    DataError
+        As `spike_samples`.
+    """
+    indices = np.arange(len(dataset)) if indices is None else np.asarray(indices)
+    if options.get("durations_us") is not None:
+        options["durations_us"] = np.asarray(options["durations_us"])[indices]
+    if hasattr(dataset, "recordings"):  # simulated sets show a bar of their own
+        recordings = dataset.recordings(indices.tolist(), progress=progress)
+    else:
+        steps = track(indices.tolist(), "binning events", progress=progress)
+        recordings = (dataset.read_events(index) for index in steps)
+    return spike_samples(
+        recordings,
+        dataset.sensor_size,
+        bin_us,
+        n_steps,
+        labels=np.asarray(dataset.targets)[indices],
+        source=f"{dataset!r}, sample",
+        **options,
+    )
+
+
+def _step_shape(shape, grid):
+    """Return the shape of one step, which must have as many places as the sensor."""
+    shape = grid if shape is None else tuple(shape)
+    if any(size < 1 for size in (*shape, *grid)) or np.prod(shape) != np.prod(grid):
+        raise DataError(
+            f"shape is {shape}: give one of as many places as (height, width, polarities) "
+            f"{grid}, {np.prod(grid)}"
+        )
+    if grid[2] > 2:
+        raise DataError(f"the sensor has {grid[2]} polarities, wanted 1 or 2")
+    return tuple(int(size) for size in shape)
+
+
+def _check(events, sensor_size, name):
+    """Raise unless the events are well formed and fit the sensor."""
+    check_events(events, sensor_size, name)
+    width, height, n_polarities = sensor_size
+    if n_polarities == 1 and not events["p"].all():
+        raise DataError(
+            f"{name} has OFF events, but sensor_size {tuple(sensor_size)} one polarity: give "
+            f"({width}, {height}, 2)"
+        )
+
+
+def _occupied(events, step, width, n_polarities, n_places):
+    """Return the occupied places as step * n_places + address, rising, and their events."""
+    polarity = events["p"].astype(np.int64) if n_polarities == 2 else 0
+    pixel = events["y"].astype(np.int64) * width + events["x"]
+    key = step.astype(np.int64) * n_places + pixel * n_polarities + polarity
+    return np.unique(key, return_counts=True)
+
+
+def _item(values, index, what):
+    """Return value ``index`` as microseconds above 0."""
+    if index >= len(values):
+        raise DataError(f"{what} holds {len(values)} values for more recordings")
+    if not (np.isfinite(values[index]) and values[index] > 0):
+        raise DataError(f"{what}, value {index} is {values[index]}: give microseconds above 0")
+    return float(values[index])
+
+
+def _length(step, bin_us, n_steps, duration, limit, name):
+    """Steps of a sample."""
+    if duration is not None:
+        wanted = int(np.ceil(duration / bin_us))
+    elif n_steps is not None:
+        wanted = limit
+    else:
+        wanted = int(step[-1]) + 1 if len(step) else 1
+    if n_steps is None and wanted > limit:
+        raise DataError(
+            f"{name} lasts {wanted} steps of {bin_us} us, at most {limit} can be stored: use wider "
+            "bins, or cut it with n_steps and late='drop'"
+        )
+    return min(wanted, limit)
+
+
+def _first_late(events, step, length, bin_us, late, name):
+    """Index of the first event after the sample's end."""
+    index = int(np.searchsorted(step, length))
+    if index < len(events) and late == "error":
+        raise DataError(
+            f"{name}: event {index} at {events['t'][index]} us lies after the last of {length} "
+            f"steps of {bin_us} us: raise n_steps or bin_us, or pass late='drop' to leave out "
+            f"such events ({len(events) - index} here)"
+        )
+    return index

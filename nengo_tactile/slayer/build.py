@@ -1,0 +1,204 @@
+"""The papers' notation ("34x34x2-16c5-2a-32c3-2a-64c3-512-10") as networks of spiking layers."""
+
+import numpy as np
+
+from nengo_tactile import stack
+from nengo_tactile.ann.notation import parse
+from nengo_tactile.errors import ConversionError, NotationError
+from nengo_tactile.slayer.layers import (
+    MAX_DELAY,
+    AggregatePooling2D,
+    SpikingConv2D,
+    SpikingDense,
+)
+from nengo_tactile.slayer.stages import Stage
+
+tf = stack.tensorflow()
+
+_SPIKING = (SpikingDense, SpikingConv2D, AggregatePooling2D)
+
+
+def build(
+    notation,
+    neuron=None,
+    surrogate=None,
+    n_steps=None,
+    padding="valid",
+    max_delay=MAX_DELAY,
+    dropout=0.0,
+    recurrent=False,
+    gains=None,
+    seed=0,
+):
+    """Make a Keras model of spiking layers.
+
+    Parameters
+    ----------
+    notation : str
+        For example "10x10x2-6c2-24c3-10o"; ``2a`` is an aggregate pooling.
+    neuron : SpikeResponseModel or CurrentBasedLIF, optional
+    surrogate : Surrogate, optional
+    n_steps : int, optional
+        Steps of the inputs; by default any number.
+    padding : {"valid", "same"}
+        Of convolutions.
+    max_delay : int
+        Highest axonal delay of neurons of hidden convolutions and dense layers (Spikemax paper,
+        section IV), in steps; 0 for none.
+    dropout : float
+        Share of the spikes of hidden dense layers' inputs that are dropped in training; the same
+        inputs at all steps of a sample.
+    recurrent : bool
+        Whether hidden dense layers are recurrent; those have no delays.
+    gains : dict of str to float, optional
+        Of "conv", "dense" and "output" layers' initial weights: see `layers.SpikingDense`.
+    seed : int
+
+    Returns
+    -------
+    tf.keras.Model
+        From (n_samples, n_steps, ...features) to the output neurons' spikes, (n_samples, n_steps,
+        n_classes).
+
+    Raises
+    ------
+    NotationError, ConversionError
+        For what cannot be read, and for what is no spiking layer here: max pooling, average
+        pooling in other steps.
+    """
+    shape, specs = parse(notation)
+    x = inputs = tf.keras.Input((n_steps, *shape), name="events")
+    counts, gains = {}, gains or {}
+
+    def name(kind):
+        counts[kind] = counts.get(kind, 0) + 1
+        return f"{kind}{counts[kind]}"
+
+    for number, spec in enumerate(specs):
+        shared = {"neuron": neuron, "surrogate": surrogate}
+        drawn = {"seed": 1009 * seed + number, "gain": gains.get(spec.kind)}
+        if spec.kind == "conv":
+            layer = SpikingConv2D(
+                spec.units, spec.size, spec.step, padding, max_delay=max_delay,
+                name=name("conv"), **drawn, **shared,
+            )  # fmt: skip
+        elif spec.kind == "average pool":
+            layer = AggregatePooling2D(spec.size, name=name("pool"), **shared)
+        elif spec.kind in ("dense", "output"):
+            hidden = spec.kind == "dense"
+            if dropout and hidden:
+                held = (None, 1, *(None,) * (len(x.shape) - 2))
+                x = tf.keras.layers.Dropout(
+                    dropout, held, seed=drawn["seed"], name=name("dropout")
+                )(x)
+            layer = SpikingDense(
+                spec.units, recurrent=recurrent and hidden,
+                max_delay=max_delay if hidden and not recurrent else 0,
+                name=name("dense") if hidden else "output", **drawn, **shared,
+            )  # fmt: skip
+        else:
+            raise NotationError(
+                f"network {notation!r}: {spec.kind} is no layer of spiking neurons: use aggregate "
+                f"pooling, such as {spec.size}a"
+            )
+        x = layer(x)
+    return tf.keras.Model(inputs, x, name="slayer")
+
+
+def spiking_layers(model):
+    """The spiking layers of a model, in order.
+
+    Raises
+    ------
+    ConversionError
+        If it is no chain of them, with dropout in between at most.
+    """
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, _SPIKING):
+            found.append(layer)
+        elif not isinstance(layer, (tf.keras.layers.InputLayer, tf.keras.layers.Dropout)):
+            raise ConversionError(
+                f"layer {layer.name!r} ({type(layer).__name__}) is no spiking layer: use those of "
+                "nengo_tactile.slayer, and Dropout"
+            )
+        if len(layer.inbound_nodes) != 1 or len(tf.nest.flatten(layer.input)) != 1:
+            raise ConversionError(
+                f"layer {layer.name!r} has several inputs or is used twice: make a chain of layers"
+            )
+    if not found:
+        raise ConversionError("the model has no spiking layer: use nengo_tactile.slayer.build")
+    return found
+
+
+def stages_of(model):
+    """Return a trained network as plain arrays, one `Stage` for each spiking layer.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `build`, or a chain of the same layers.
+
+    Returns
+    -------
+    list of Stage
+    """
+    return [_stage(layer) for layer in spiking_layers(model)]
+
+
+def _stage(layer):
+    shapes = [tuple(int(n) for n in tensor.shape[2:]) for tensor in (layer.input, layer.output)]
+    delays = None
+    if layer.delays is not None:
+        delays = tf.cast(tf.floor(layer.delays), tf.int32).numpy()
+    if isinstance(layer, SpikingDense):
+        kind, options = "dense", {"weights": layer.kernel.numpy()}
+        if layer.recurrent:
+            options["recurrent"] = layer.recurrent_kernel.numpy()
+    elif isinstance(layer, SpikingConv2D):
+        kind = "conv"
+        options = {"weights": layer.kernel.numpy(), "stride": layer.stride}
+        options["padding"] = layer.padding
+    else:
+        kind = "pool"
+        options = {"weights": np.array(layer.weight, np.float32), "stride": layer.size}
+    return Stage(layer.name, kind, input_shape=shapes[0], shape=shapes[1], neuron=layer.neuron,
+                 delays=delays, **options)  # fmt: skip
+
+
+def model_of(stages, surrogate=None):
+    """Make a Keras model with the weights of stages, to look into or train on.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+    surrogate : Surrogate, optional
+
+    Returns
+    -------
+    tf.keras.Model
+        For any number of steps. Axonal delays of whole steps begin at their middle.
+    """
+    x = inputs = tf.keras.Input((None, *stages[0].input_shape), name="events")
+    layers = []
+    for stage in stages:
+        options = {"neuron": stage.neuron, "surrogate": surrogate, "name": stage.name}
+        if stage.delays is not None:
+            options["max_delay"] = max(MAX_DELAY, int(stage.delays.max()) + 1)
+        if stage.kind == "dense":
+            layer = SpikingDense(stage.n_neurons, recurrent=stage.recurrent is not None, **options)
+        elif stage.kind == "conv":
+            side, filters = stage.weights.shape[0], stage.weights.shape[3]
+            layer = SpikingConv2D(filters, side, stage.stride, stage.padding, **options)
+        else:
+            layer = AggregatePooling2D(stage.stride, **options)
+        x = layer(x)
+        layers.append(layer)
+    for stage, layer in zip(stages, layers):
+        if stage.kind != "pool":
+            layer.kernel.assign(stage.weights)
+        if stage.recurrent is not None:
+            layer.recurrent_kernel.assign(stage.recurrent)
+        if stage.delays is not None:
+            layer.delays.assign(stage.delays + 0.5)
+    return tf.keras.Model(inputs, x, name="slayer")

@@ -1,0 +1,219 @@
+"""A trained SLAYER network as one object: from recordings to classes, saved, loaded and run."""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile.errors import DataError
+from nengo_tactile.events.sparse import positive
+from nengo_tactile.events.sparse_build import LATE, spike_samples, spike_samples_of
+from nengo_tactile.slayer.stages import Stage, check
+
+
+@dataclasses.dataclass(frozen=True)
+class SpikeLayout:
+    """How recordings become spikes at time steps.
+
+    Parameters
+    ----------
+    sensor_size : tuple of int
+        (width, height, polarities), as in tonic.
+    bin_us : float
+        Width of a step in microseconds.
+    n_steps : int
+        Steps of a sample.
+    shape : tuple of int, optional
+        Of one step, as `nengo_tactile.events.spike_samples` takes it; by default (height, width,
+        polarities).
+    late : {"error", "drop"}
+        What happens to events after the last step.
+
+    Raises
+    ------
+    DataError
+        If a value is out of its range.
+    """
+
+    sensor_size: tuple
+    bin_us: float
+    n_steps: int
+    shape: tuple | None = None
+    late: str = "error"
+
+    def __post_init__(self):
+        size = tuple(positive(n, "sensor_size") for n in self.sensor_size)
+        if len(size) != 3:
+            raise DataError(f"sensor_size is {size}: give (width, height, polarities)")
+        shape = (size[1], size[0], size[2])
+        if self.shape is not None:
+            shape = tuple(positive(n, "shape") for n in self.shape)
+        if np.prod(shape) != np.prod(size):
+            raise DataError(
+                f"shape {shape} has {np.prod(shape)} places, the sensor {size} has "
+                f"{np.prod(size)}: give as many"
+            )
+        if not (np.isfinite(self.bin_us) and self.bin_us > 0):
+            raise DataError(f"bin_us is {self.bin_us}: give microseconds above 0")
+        if self.late not in LATE:
+            raise DataError(f"late is {self.late!r}: choose one of {', '.join(LATE)}")
+        for name, value in (
+            ("sensor_size", size),
+            ("shape", shape),
+            ("n_steps", positive(self.n_steps, "n_steps")),
+        ):
+            object.__setattr__(self, name, value)
+
+    def samples(self, data, indices=None, progress=None):
+        """Bin a data set's recordings, or one recording.
+
+        Parameters
+        ----------
+        data : EventDataset, or (n_events,) structured array
+        indices : sequence of int, optional
+            Of a data set's recordings.
+        progress : bool, optional
+
+        Returns
+        -------
+        SpikeSamples
+            With the data set's labels.
+
+        Raises
+        ------
+        DataError
+            As `nengo_tactile.events.spike_samples`.
+        """
+        options = {"shape": self.shape, "late": self.late}
+        if isinstance(data, np.ndarray):
+            return spike_samples([data], self.sensor_size, self.bin_us, self.n_steps, **options)
+        if tuple(data.sensor_size) != self.sensor_size:
+            raise DataError(
+                f"{data!r} has the sensor size {tuple(data.sensor_size)}, the network reads "
+                f"{self.sensor_size}: give recordings of that sensor"
+            )
+        return spike_samples_of(data, self.bin_us, self.n_steps, indices, progress, **options)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SlayerNetwork:
+    """A network trained on spikes and all that is needed to run it again.
+
+    Attributes
+    ----------
+    stages : tuple of Stage
+        From `nengo_tactile.slayer.stages_of`.
+    layout : SpikeLayout
+        How recordings become its input.
+    classes : tuple of str
+        Names of the outputs.
+    card : dict
+        Where it comes from: command, data, seed, counts, accuracies.
+
+    Raises
+    ------
+    ConversionError
+        If the stages are not a network.
+    DataError
+        If layout or classes do not fit them.
+    """
+
+    stages: tuple[Stage, ...]
+    layout: SpikeLayout
+    classes: tuple = ()
+    card: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        stages = tuple(self.stages)
+        check(stages)
+        n_classes = stages[-1].n_neurons
+        classes = tuple(self.classes) or tuple(str(i) for i in range(n_classes))
+        if len(classes) != n_classes:
+            raise DataError(
+                f"{len(classes)} class names for a network with {n_classes} outputs: give one each"
+            )
+        if self.layout.shape != tuple(stages[0].input_shape):
+            raise DataError(
+                f"the layout makes steps of shape {self.layout.shape}, the network reads "
+                f"{tuple(stages[0].input_shape)}: give the layout that it was trained with"
+            )
+        object.__setattr__(self, "stages", stages)
+        object.__setattr__(self, "classes", classes)
+
+    @property
+    def n_steps(self):
+        """Steps of a sample."""
+        return self.layout.n_steps
+
+    @property
+    def dt(self):
+        """Length of a step in seconds."""
+        return self.layout.bin_us / 1e6
+
+    @property
+    def input_shape(self):
+        """Shape of a sample, (n_steps, ...)."""
+        return (self.n_steps, *self.layout.shape)
+
+    @property
+    def net(self):
+        """A new Nengo network to look into, connect and simulate."""
+        return self.build()
+
+    def build(self, **options):
+        """Make the Nengo network: see `nengo_tactile.slayer.nengo_network.build`."""
+        from nengo_tactile.slayer.nengo_network import build
+
+        return build(self.stages, self.dt, **options)
+
+    def encode(self, data, progress=None):
+        """Turn recordings into the network's input.
+
+        Parameters
+        ----------
+        data : data set of (events, label), or array
+            A structured array with fields x, y, t and p is one recording. Another array is taken
+            as spikes, (n_samples, n_steps, ...).
+        progress : bool, optional
+
+        Returns
+        -------
+        x : SpikeSamples, or array
+            Sparse; a slice of it is a dense array.
+        labels : (n_samples,) int array or None
+            None for arrays.
+
+        Raises
+        ------
+        DataError
+            If recordings do not fit the layout, or an array not the network.
+        """
+        if isinstance(data, np.ndarray) and data.dtype.names is None:
+            if data.shape[2:] != self.layout.shape:
+                raise DataError(
+                    f"spikes have shape {data.shape}: give (n_samples, n_steps, "
+                    f"{', '.join(map(str, self.layout.shape))})"
+                )
+            return data, None
+        samples = self.layout.samples(data, progress=progress)
+        return samples, samples.labels
+
+    def keras_model(self, surrogate=None):
+        """The network as a Keras model, to look into or train on.
+
+        Parameters
+        ----------
+        surrogate : Surrogate, optional
+
+        Returns
+        -------
+        tf.keras.Model
+        """
+        from nengo_tactile.slayer.build import model_of
+
+        return model_of(self.stages, surrogate)
+
+    def save(self, folder):
+        """Write the network to a folder, whole or not at all."""
+        from nengo_tactile.slayer.storage import save
+
+        save(self, folder)

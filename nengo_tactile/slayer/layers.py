@@ -1,0 +1,315 @@
+"""Layers of spiking neurons for Keras, over (samples, steps, ...features).
+
+Each maps the spikes of every step linearly, lets neurons answer over time (`dynamics`), and may
+delay what they send. Weights have no bias: without input there are no spikes.
+"""
+
+import math
+
+from nengo_tactile import stack
+from nengo_tactile.errors import ConversionError
+from nengo_tactile.slayer.dynamics import delayed, spikes_of
+from nengo_tactile.slayer.neurons import SpikeResponseModel, from_config, to_config
+from nengo_tactile.slayer.surrogates import Surrogate
+
+tf = stack.tensorflow()
+_layers = tf.keras.layers
+
+#: lava-dl, ``axon/delay.py`` and ``block/base.py``: 62 steps at most, as the chip has them.
+MAX_DELAY = 62
+#: slayerPytorch, ``slayer.py``: a pooled spike drives its neuron over the threshold, alone.
+POOL_WEIGHT = 1.1
+#: slayerPytorch, ``slayer.py``: initial weights are PyTorch's, uniform within the inverse root of
+#: the number of inputs, times this, at a threshold of 10.
+GAINS = {"dense": 10.0, "conv": 100.0}
+
+
+class _Spiking(_layers.Layer):
+    """What layers of spiking neurons share.
+
+    Parameters
+    ----------
+    neuron : SpikeResponseModel or CurrentBasedLIF, optional
+    surrogate : Surrogate, optional
+    max_delay : int
+        Above zero, each neuron has an axonal delay, trained between zero and so many steps.
+    """
+
+    def __init__(self, neuron=None, surrogate=None, max_delay=0, **options):
+        super().__init__(**options)
+        self.neuron = from_config(neuron) if neuron is not None else SpikeResponseModel()
+        if isinstance(surrogate, dict):
+            surrogate = Surrogate(**surrogate)
+        self.surrogate = surrogate if surrogate is not None else Surrogate()
+        if int(max_delay) != max_delay or max_delay < 0:
+            raise ConversionError(
+                f"layer {self.name!r}: max_delay is {max_delay}: give a whole number of steps, 0 "
+                "for no delays"
+            )
+        self.max_delay = int(max_delay)
+        self.delays = None
+
+    def get_config(self):
+        """Arguments of the layer as plain values."""
+        return super().get_config() | {
+            "neuron": to_config(self.neuron),
+            "surrogate": vars(self.surrogate).copy(),
+            "max_delay": self.max_delay,
+        }
+
+    def _add_delays(self, n_neurons):
+        if self.max_delay:
+            # slayerPytorch: uniform from 0 to 1, of which the floor counts
+            self.delays = self.add_weight(
+                "delays",
+                (n_neurons,),
+                initializer=tf.keras.initializers.RandomUniform(0, 1, seed=_seed(self)),
+                constraint=_Between(0, self.max_delay),
+            )
+
+    def _answer(self, current, shape, recurrent=None):
+        """Spikes of neurons of a shape under currents, after their delays; counted."""
+        n_steps, n_neurons = tf.shape(current)[1], math.prod(shape)
+        flat = tf.reshape(current, (-1, n_steps, n_neurons))
+        flat = tf.ensure_shape(flat, (None, current.shape[1], n_neurons))
+        spikes = spikes_of(flat, self.neuron, self.surrogate, recurrent)
+        self.add_metric(tf.reduce_mean(tf.reduce_sum(spikes, (1, 2))), name=f"{self.name}_spikes")
+        if self.delays is not None:
+            spikes = delayed(spikes, self.delays)
+        return tf.reshape(spikes, (-1, n_steps, *shape))
+
+    def compute_output_shape(self, input_shape):
+        """(samples, steps, ...features) of the neurons."""
+        return tf.TensorShape((*tuple(input_shape)[:2], *self._shape(tuple(input_shape)[2:])))
+
+
+@tf.keras.utils.register_keras_serializable("nengo_tactile")
+class _Between(tf.keras.constraints.Constraint):
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+    def __call__(self, values):
+        return tf.clip_by_value(values, self.low, self.high)
+
+    def get_config(self):
+        return {"low": self.low, "high": self.high}
+
+
+@tf.keras.utils.register_keras_serializable("nengo_tactile")
+class SpikingDense(_Spiking):
+    """Spiking neurons that all inputs of a step reach.
+
+    Parameters
+    ----------
+    units : int
+        Neurons.
+    gain : float, optional
+        Initial weights are uniform within ``gain / sqrt(n_inputs)``; by default `GAINS` at the
+        neuron's threshold.
+    recurrent : bool
+        Whether the neurons' spikes reach all of them one step later. Such layers have no delays.
+    seed : int
+        Of the initial weights.
+    neuron, surrogate, max_delay
+        As for all spiking layers.
+
+    Raises
+    ------
+    ConversionError
+        If there are no units, or a recurrent layer should have delays.
+    """
+
+    def __init__(self, units, gain=None, recurrent=False, seed=0, **options):
+        super().__init__(**options)
+        if int(units) != units or units < 1:
+            raise ConversionError(f"layer {self.name!r}: units is {units}: give at least one")
+        if recurrent and self.max_delay:
+            raise ConversionError(
+                f"layer {self.name!r} is recurrent and has max_delay {self.max_delay}: such spikes "
+                "take one step, give max_delay=0"
+            )
+        self.units, self.gain, self.recurrent, self.seed = int(units), gain, recurrent, int(seed)
+        self.kernel = self.recurrent_kernel = None
+
+    def build(self, input_shape):
+        """Make the weights."""
+        n_inputs = math.prod(tuple(input_shape)[2:])
+        self.kernel = self.add_weight(
+            "kernel", (n_inputs, self.units), initializer=_uniform(self, "dense", n_inputs, 0)
+        )
+        if self.recurrent:
+            self.recurrent_kernel = self.add_weight(
+                "recurrent_kernel",
+                (self.units, self.units),
+                initializer=_uniform(self, "dense", self.units, 1),
+            )
+        self._add_delays(self.units)
+        super().build(input_shape)
+
+    def call(self, spikes):
+        """Answer spikes, (n_samples, n_steps, ...features)."""
+        n_inputs = self.kernel.shape[0]
+        flat = tf.reshape(spikes, (-1, tf.shape(spikes)[1], n_inputs))
+        flat = tf.ensure_shape(flat, (None, spikes.shape[1], n_inputs))
+        return self._answer(tf.matmul(flat, self.kernel), (self.units,), self.recurrent_kernel)
+
+    def _shape(self, _):
+        return (self.units,)
+
+    def get_config(self):
+        """Arguments of the layer as plain values."""
+        own = {name: getattr(self, name) for name in ("units", "gain", "recurrent", "seed")}
+        return super().get_config() | own
+
+
+@tf.keras.utils.register_keras_serializable("nengo_tactile")
+class SpikingConv2D(_Spiking):
+    """Spiking neurons behind a convolution of the images of each step.
+
+    Parameters
+    ----------
+    filters, size : int
+        Filters, and the side of their square kernels in pixels.
+    stride : int
+    padding : {"valid", "same"}
+    gain, seed, neuron, surrogate, max_delay
+        As for `SpikingDense`; neurons have delays of their own, not filters.
+
+    Raises
+    ------
+    ConversionError
+        If a number is not at least one, or the kernel larger than its input.
+    """
+
+    def __init__(self, filters, size, stride=1, padding="valid", gain=None, seed=0, **options):
+        super().__init__(**options)
+        for name, value in (("filters", filters), ("size", size), ("stride", stride)):
+            if int(value) != value or value < 1:
+                raise ConversionError(f"layer {self.name!r}: {name} is {value}: give at least one")
+        if padding not in ("valid", "same"):
+            raise ConversionError(
+                f"layer {self.name!r}: padding is {padding!r}: give 'valid' or 'same'"
+            )
+        self.filters, self.size, self.stride = int(filters), int(size), int(stride)
+        self.padding, self.gain, self.seed = padding, gain, int(seed)
+        self.kernel = None
+
+    def build(self, input_shape):
+        """Make the weights."""
+        channels = tuple(input_shape)[-1]
+        shape = (self.size, self.size, channels, self.filters)
+        self.kernel = self.add_weight(
+            "kernel", shape, initializer=_uniform(self, "conv", math.prod(shape[:3]), 0)
+        )
+        self._add_delays(math.prod(self._shape(tuple(input_shape)[2:])))
+        super().build(input_shape)
+
+    def call(self, spikes):
+        """Answer spikes, (n_samples, n_steps, height, width, channels)."""
+        images, n_steps = _images(spikes)
+        maps = tf.nn.conv2d(images, self.kernel, self.stride, self.padding.upper())
+        shape = self._shape(spikes.shape[2:])
+        return self._answer(_over_time(maps, n_steps, spikes.shape[1]), shape)
+
+    def _shape(self, shape):
+        _check_image(self, shape)
+        height, width, _ = shape
+        if self.padding == "valid":
+            if min(height, width) < self.size:
+                raise ConversionError(
+                    f"layer {self.name!r}: kernels of {self.size} x {self.size} do not fit into "
+                    f"{height} x {width} pixels: give smaller ones, or padding='same'"
+                )
+            height, width = height - self.size + 1, width - self.size + 1
+        return (-(-height // self.stride), -(-width // self.stride), self.filters)
+
+    def get_config(self):
+        """Arguments of the layer as plain values."""
+        names = ("filters", "size", "stride", "padding", "gain", "seed")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+@tf.keras.utils.register_keras_serializable("nengo_tactile")
+class AggregatePooling2D(_Spiking):
+    """Spiking neurons that pass on each spike of a square window, with one fixed weight.
+
+    Parameters
+    ----------
+    size : int
+        Side of the window in pixels, and its stride; pixels that do not fill one are left out.
+    neuron, surrogate, max_delay
+        As for `SpikingDense`.
+
+    Raises
+    ------
+    ConversionError
+        If the window is larger than its input.
+    """
+
+    def __init__(self, size, **options):
+        super().__init__(**options)
+        if int(size) != size or size < 1:
+            raise ConversionError(f"layer {self.name!r}: size is {size}: give at least one")
+        self.size = int(size)
+
+    @property
+    def weight(self):
+        """What a spike adds to the current."""
+        return POOL_WEIGHT * self.neuron.threshold
+
+    def build(self, input_shape):
+        """Make the delays, if there are any."""
+        self._add_delays(math.prod(self._shape(tuple(input_shape)[2:])))
+        super().build(input_shape)
+
+    def call(self, spikes):
+        """Answer spikes, (n_samples, n_steps, height, width, channels)."""
+        images, n_steps = _images(spikes)
+        sums = tf.nn.avg_pool2d(images, self.size, self.size, "VALID") * self.size**2
+        shape = self._shape(spikes.shape[2:])
+        return self._answer(_over_time(sums * self.weight, n_steps, spikes.shape[1]), shape)
+
+    def _shape(self, shape):
+        _check_image(self, shape)
+        height, width, channels = shape
+        if min(height, width) < self.size:
+            raise ConversionError(
+                f"layer {self.name!r}: a window of {self.size} x {self.size} does not fit into "
+                f"{height} x {width} pixels: give a smaller one"
+            )
+        return (height // self.size, width // self.size, channels)
+
+    def get_config(self):
+        """Arguments of the layer as plain values."""
+        return super().get_config() | {"size": self.size}
+
+
+def _images(spikes):
+    n_steps = tf.shape(spikes)[1]
+    return tf.reshape(spikes, (-1, *spikes.shape[2:])), n_steps
+
+
+def _over_time(images, n_steps, known_steps):
+    found = tf.reshape(images, (-1, n_steps, *images.shape[1:]))
+    return tf.ensure_shape(found, (None, known_steps, *images.shape[1:]))
+
+
+def _check_image(layer, shape):
+    if len(shape) != 3:
+        raise ConversionError(
+            f"layer {layer.name!r} gets features of shape {tuple(shape)}: give (height, width, "
+            "channels), before any dense layer"
+        )
+
+
+def _seed(layer, number=7):
+    """A seed for each of a layer's weights."""
+    return 31 * getattr(layer, "seed", 0) + number
+
+
+def _uniform(layer, kind, n_inputs, number):
+    gain = layer.gain
+    if gain is None:
+        gain = GAINS[kind] * layer.neuron.threshold / 10.0
+    limit = gain / math.sqrt(n_inputs)
+    return tf.keras.initializers.RandomUniform(-limit, limit, seed=_seed(layer, number))

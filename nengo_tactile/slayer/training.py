@@ -1,0 +1,276 @@
+"""Training of spiking networks with Keras: seeded, checkpointed after every epoch, resumable."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import sys
+import time
+
+import numpy as np
+
+from nengo_tactile import stack
+from nengo_tactile.ann.training import learning_rate_at, resume, save_checkpoint
+from nengo_tactile.errors import DataError
+from nengo_tactile.progress import track
+from nengo_tactile.slayer.build import spiking_layers
+from nengo_tactile.slayer.metrics import SpikeAccuracy
+
+tf = stack.tensorflow()
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a spiking network is trained, with Adam.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+    schedule : {"constant", "cosine"}
+        "cosine" warms up over the first 5 % of the steps, then falls to zero.
+    """
+
+    epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+    schedule: str = "cosine"
+
+
+@dataclasses.dataclass
+class History:
+    """What each epoch had: means over its samples.
+
+    Attributes
+    ----------
+    loss, accuracy, validation_accuracy, seconds : list of float
+    spikes : list of dict
+        Spikes per sample by layer.
+    """
+
+    loss: list = dataclasses.field(default_factory=list)
+    accuracy: list = dataclasses.field(default_factory=list)
+    validation_accuracy: list = dataclasses.field(default_factory=list)
+    seconds: list = dataclasses.field(default_factory=list)
+    spikes: list = dataclasses.field(default_factory=list)
+
+
+class _Minibatches(tf.keras.utils.Sequence):
+    """Samples in an order, made dense when their minibatch comes."""
+
+    def __init__(self, load, labels, order, batch_size, seed):
+        self.load, self.labels, self.order = load, np.asarray(labels, np.int32), order
+        self.batch_size, self.seed = batch_size, seed
+
+    def __len__(self):
+        return math.ceil(len(self.order) / self.batch_size)
+
+    def __getitem__(self, number):
+        chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
+        rng = np.random.default_rng((*self.seed, number))
+        return self.load(chosen, rng).astype(np.float32), self.labels[chosen]
+
+
+def train(
+    model,
+    samples,
+    loss,
+    recipe=Recipe(),
+    seed=0,
+    load=None,
+    validation=None,
+    checkpoint=None,
+    progress=None,
+    description="training",
+):
+    """Train a spiking network with Keras's ``fit``, in place.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `nengo_tactile.slayer.build`.
+    samples : SpikeSamples
+        With labels.
+    loss : tf.keras.losses.Loss
+        Of `nengo_tactile.slayer.losses`, or another over spikes and labels.
+    recipe : Recipe
+    seed : int
+        Seed of the order of the samples and of ``load``.
+    load : callable, optional
+        ``(indices, rng) -> (n, n_steps, ...) array``, for augmentation or random stretches; by
+        default ``samples.dense(indices)``.
+    validation : SpikeSamples, optional
+        Scored after each epoch.
+    checkpoint : path, optional
+        An .npz file rewritten after each epoch; when it exists training goes on from it.
+    progress : bool, optional
+        Show accuracy and spikes per layer while it runs (default: on a terminal).
+    description : str
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ModelFileError
+        If the checkpoint belongs to another network, loss, recipe, seed or data.
+    DataError
+        For labels that are no classes, and when the loss is no longer finite; the checkpoint is
+        then that of the last epoch with a finite one.
+    """
+    labels = check_samples(model, samples, description)
+    load = load or (lambda indices, rng: samples.dense(indices))
+    optimizer = tf.keras.optimizers.Adam(recipe.learning_rate)
+    model.compile(optimizer, loss, metrics=[SpikeAccuracy(name="accuracy")])
+    optimizer.build(model.trainable_variables)
+    history = History()
+    mark = _fingerprint(model, loss, recipe, seed, samples, labels) if checkpoint else None
+    first = resume(checkpoint, model, optimizer, history, mark) if checkpoint else 0
+    for epoch in range(first, recipe.epochs):
+        # the order depends on seed and epoch alone, so that a resumed run repeats it
+        order = np.random.default_rng((seed, epoch)).permutation(len(samples))
+        batches = _Minibatches(load, labels, order, recipe.batch_size, (seed, epoch, 1))
+        began = time.monotonic()
+        what = f"{description}, epoch {epoch + 1} of {recipe.epochs}"
+        with _bar(len(batches), what, progress) as bar:
+            watch = _Watch(recipe, epoch, len(batches), spiking_names(model), what, bar)
+            model.fit(batches, callbacks=[watch], verbose=0, shuffle=False)
+        _note(history, watch.logs, time.monotonic() - began, spiking_names(model))
+        if validation is not None:
+            found = evaluate(model, validation, recipe.batch_size, progress=False)
+            history.validation_accuracy.append(found["accuracy"])
+        if checkpoint:
+            save_checkpoint(checkpoint, model, optimizer, history, mark, epoch + 1)
+    return history
+
+
+def spiking_names(model):
+    """Names of the layers whose spikes are counted."""
+    return [layer.name for layer in spiking_layers(model)]
+
+
+def evaluate(model, samples, batch_size=32, progress=None):
+    """Accuracy by spike counts, and spikes per sample by layer.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+    samples : SpikeSamples
+    batch_size : int
+    progress : bool, optional
+
+    Returns
+    -------
+    dict
+        ``accuracy``, ``spikes`` (by layer), ``hits_over_time`` (n_steps,): samples that are right
+        if one stops reading after each step.
+    """
+    labels = check_samples(model, samples, "test data")
+    names, spikes = spiking_names(model), {}
+    outputs = tf.keras.Model(model.inputs, [model.get_layer(name).output for name in names])
+    predict = tf.function(outputs, reduce_retracing=True)
+    hits, starts = 0, range(0, len(samples), batch_size)
+    for start in track(starts, "testing", progress=progress):
+        chosen = np.arange(start, min(start + batch_size, len(samples)))
+        found = predict(tf.constant(samples.dense(chosen)), training=False)
+        found = dict(zip(names, found if len(names) > 1 else [found]))
+        for name, fired in found.items():
+            spikes[name] = spikes.get(name, 0) + float(tf.reduce_sum(fired))
+        counts = found[names[-1]].numpy().cumsum(1)
+        hits = hits + (counts.argmax(2) == labels[chosen][:, None]).sum(0)
+    return {
+        "accuracy": float(hits[-1] / len(samples)),
+        "spikes": {name: count / len(samples) for name, count in spikes.items()},
+        "hits_over_time": hits,
+    }
+
+
+def check_samples(model, samples, description):
+    """Labels of samples that fit a network.
+
+    Raises
+    ------
+    DataError
+        If there are none, they have no labels or other shapes, or a label is no class.
+    """
+    n_classes, shape = model.output_shape[-1], tuple(model.input_shape[2:])
+    if not len(samples):
+        raise DataError(f"{description}: no samples: give at least one")
+    if samples.labels is None:
+        raise DataError(f"{description}: the samples have no labels: make them with labels")
+    if tuple(samples.shape) != shape:
+        raise DataError(
+            f"{description}: samples have the shape {tuple(samples.shape)}, the network takes "
+            f"{shape}: begin it with such an input"
+        )
+    if model.input_shape[1] not in (None, samples.n_steps):
+        raise DataError(
+            f"{description}: samples have {samples.n_steps} steps, the network takes "
+            f"{model.input_shape[1]}: build it with n_steps=None"
+        )
+    labels = np.asarray(samples.labels)
+    if labels.min() < 0 or labels.max() >= n_classes:
+        raise DataError(
+            f"{description}: labels go from {labels.min()} to {labels.max()}, the network has "
+            f"{n_classes} outputs: labels must be from 0 to {n_classes - 1}"
+        )
+    return labels
+
+
+class _Watch(tf.keras.callbacks.Callback):
+    """Learning rate, what is shown, and the end when the loss is no number."""
+
+    def __init__(self, recipe, epoch, n_batches, names, what, bar):
+        super().__init__()
+        self.recipe, self.epoch, self.n_batches = recipe, epoch, n_batches
+        self.names, self.what, self.bar, self.logs = names, what, bar, {}
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Set the learning rate."""
+        total = self.recipe.epochs * self.n_batches
+        rate = learning_rate_at(self.recipe, self.epoch * self.n_batches + batch, total)
+        self.model.optimizer.learning_rate.assign(rate)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Stop at a loss that is no number; show the means of the epoch so far."""
+        self.logs = dict(logs)
+        if not math.isfinite(self.logs["loss"]):
+            raise DataError(
+                f"{self.what}: the loss became {self.logs['loss']} in minibatch {batch + 1}: lower "
+                f"the learning rate (now {self.recipe.learning_rate}); an earlier checkpoint stays"
+            )
+        if self.bar is not None:
+            counts = ", ".join(f"{name} {self.logs[f'{name}_spikes']:,.0f}" for name in self.names)
+            self.bar(f"{self.what}: accuracy {self.logs['accuracy']:.3f}; spikes {counts}")
+
+
+def _note(history, logs, seconds, names):
+    history.loss.append(float(logs["loss"]))
+    history.accuracy.append(float(logs["accuracy"]))
+    history.spikes.append({name: float(logs[f"{name}_spikes"]) for name in names})
+    history.seconds.append(seconds)
+
+
+@contextlib.contextmanager
+def _bar(total, description, progress):
+    """A function that moves a bar by one and says what is going on, None without a bar."""
+    if not (sys.stderr.isatty() if progress is None else progress):
+        yield None
+        return
+    from nengo_tactile.progress import open_bar
+
+    with open_bar() as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda text: bar.update(task, advance=1, description=text)
+
+
+def _fingerprint(model, loss, recipe, seed, samples, labels):
+    """What a checkpoint must agree with: network, loss, recipe, seed and data, as a digest."""
+    about = [model.to_json(), type(loss).__name__, loss.get_config(), dataclasses.asdict(recipe)]
+    digest = hashlib.sha256(json.dumps([*about, seed], default=str).encode())
+    some = np.unique(np.linspace(0, len(samples) - 1, 16).astype(int))
+    for array in (labels, samples.dense(some)):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,186 @@
+"""Training on spikes: it learns, repeats, goes on, and stops at a loss that is no number."""
+
+import json
+
+import numpy as np
+import pytest
+
+from nengo_tactile import progress
+from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.events.sparse import SpikeSamples
+from nengo_tactile.files import read_npz
+from nengo_tactile.slayer import training
+from nengo_tactile.slayer.build import build
+from nengo_tactile.slayer.losses import SpikemaxSoftmax, SpikeRate
+from nengo_tactile.slayer.neurons import SpikeResponseModel
+from nengo_tactile.slayer.training import Recipe, evaluate, train
+
+RECIPE = Recipe(epochs=4, batch_size=8, learning_rate=0.2)
+LONGER = Recipe(epochs=10, batch_size=8, learning_rate=0.2)
+
+
+def samples(n=48, n_steps=30, seed=0):
+    """Three classes: which third of twelve channels is active."""
+    rng = np.random.default_rng(seed)
+    dense = np.zeros((n, n_steps, 12))
+    labels = np.arange(n) % 3
+    for sample, label in zip(dense, labels):
+        sample[:] = rng.random((n_steps, 12)) < 0.02
+        sample[:, 4 * label : 4 * label + 4] = rng.random((n_steps, 4)) < 0.25
+    number, step, channel = np.nonzero(dense)
+    offsets = np.searchsorted(number, np.arange(n + 1))
+    return SpikeSamples(
+        (12,), 1000.0, n_steps, offsets, step.astype(np.uint16), channel.astype(np.uint16),
+        np.full(n, n_steps), labels=labels,
+    )  # fmt: skip
+
+
+def network(seed=0, **options):
+    options = {"neuron": SpikeResponseModel(2.0, 2.0), "max_delay": 4, **options}
+    return build("12-10-3", seed=seed, **options)
+
+
+def test_it_learns_and_repeats():
+    data, test = samples(), samples(seed=1)
+    histories = []
+    for _ in range(2):
+        model = network()
+        before = evaluate(model, test)["accuracy"]
+        histories.append(train(model, data, SpikeRate(0.4, 0.05), LONGER, 3, validation=test))
+        after = evaluate(model, test)
+    first, second = histories
+    assert after["accuracy"] >= 0.9 > before
+    assert first.validation_accuracy[-1] == after["accuracy"]
+    assert first.loss == second.loss
+    assert first.spikes == second.spikes
+    assert first.loss[-1] < first.loss[0]
+    assert len(first.seconds) == 10
+    assert set(first.spikes[0]) == {"dense1", "output"}
+    other = train(network(), data, SpikeRate(0.4, 0.05), LONGER, 4)
+    assert other.loss != first.loss
+
+
+def test_evaluation_is_that_of_the_spikes():
+    model, data = network(), samples(20)
+    found = evaluate(model, data, batch_size=7)
+    outputs = model(data.dense(np.arange(20)), training=False).numpy()
+    winners = outputs.cumsum(1).argmax(2)
+    hits = (winners == data.labels[:, None]).sum(0)
+    np.testing.assert_array_equal(found["hits_over_time"], hits)
+    assert found["accuracy"] == hits[-1] / 20
+    assert found["spikes"]["output"] == pytest.approx(outputs.sum() / 20)
+    assert found["spikes"]["dense1"] > 0
+
+
+def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
+    data, path = samples(), tmp_path / "state.npz"
+    whole = train(network(), data, SpikemaxSoftmax(), RECIPE, 1)
+    saved, stops = training.save_checkpoint, []
+
+    def stop(*args):
+        saved(*args)
+        stops.append(args[-1])
+        if len(stops) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "save_checkpoint", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(network(), data, SpikemaxSoftmax(), RECIPE, 1, checkpoint=path)
+    model = network(seed=9)  # other weights: those of the checkpoint are taken
+    with pytest.raises(ModelFileError, match="another network"):
+        train(model, data, SpikemaxSoftmax(), RECIPE, 2, checkpoint=path)
+    again = network()
+    history = train(again, data, SpikemaxSoftmax(), RECIPE, 1, checkpoint=path)
+    assert stops == [1, 2, 3, 4]
+    np.testing.assert_allclose(history.loss, whole.loss, rtol=1e-5)
+    assert history.spikes == whole.spikes
+    other = SpikeRate(0.4, 0.05)
+    with pytest.raises(ModelFileError, match="another network"):
+        train(network(), data, other, RECIPE, 1, checkpoint=path)
+    with pytest.raises(ModelFileError, match="another network"):
+        train(network(), samples(seed=5), SpikemaxSoftmax(), RECIPE, 1, checkpoint=path)
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(tmp_path):
+    tf, path = training.tf, tmp_path / "state.npz"
+    calls = tf.Variable(0)
+
+    class TurnsBad(tf.keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            bad = tf.where(calls.assign_add(1) > 2 * 6 + 3, np.nan, 1.0)
+            return tf.reduce_mean(y_pred, (1, 2)) * bad
+
+    with pytest.raises(DataError, match=r"epoch 3 of 4: the loss became nan.*lower the learning"):
+        train(network(), samples(), TurnsBad(), RECIPE, 0, checkpoint=path)
+    state = json.loads(str(read_npz(path)["state"]))
+    assert state["epoch"] == 2
+    assert np.isfinite(state["history"]["loss"]).all()
+
+
+def test_augmented_samples_depend_on_seed_and_epoch_alone():
+    data, seen = samples(), []
+
+    def load(indices, rng):
+        seen.append((tuple(indices), int(rng.integers(1 << 30))))
+        return data.dense(indices, starts=rng.integers(-2, 3, len(indices)))
+
+    short = Recipe(epochs=2, batch_size=16)
+    train(network(), data, SpikeRate(0.4, 0.05), short, 5, load=load)
+    first, seen = sorted(seen), []
+    train(network(), data, SpikeRate(0.4, 0.05), short, 5, load=load)
+    assert sorted(seen) == first
+    assert len({number for _, number in first}) == 6
+
+
+class Bar:
+    """What a bar was told."""
+
+    told = ()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def add_task(self, description, total):
+        self.told = [(total, description)]
+
+    def update(self, task, advance, description):
+        self.told.append((advance, description))
+
+
+def test_progress_shows_accuracy_and_spikes(monkeypatch):
+    bar = Bar()
+    monkeypatch.setattr(progress, "open_bar", lambda: bar)
+    history = train(network(), samples(), SpikeRate(0.4, 0.05), Recipe(epochs=1), progress=True)
+    first, *others = bar.told
+    assert first == (2, "training, epoch 1 of 1")
+    assert [advance for advance, _ in others] == [1, 1]
+    spikes = [f"{name} {count:,.0f}" for name, count in history.spikes[0].items()]
+    accuracy = f"accuracy {history.accuracy[0]:.3f}"
+    assert others[-1][1] == f"training, epoch 1 of 1: {accuracy}; spikes {', '.join(spikes)}"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"labels": None}, "no labels"),
+        ({"labels": np.arange(48) % 4}, "from 0 to 3, the network has 3 outputs"),
+        ({"shape": (3, 4)}, r"shape \(3, 4\), the network takes \(12,\)"),
+    ],
+)
+def test_samples_that_do_not_fit(change, words):
+    import dataclasses
+
+    data = dataclasses.replace(samples(), **change)
+    with pytest.raises(DataError, match=words):
+        train(network(), data, SpikeRate(0.4, 0.05), RECIPE)
+
+
+def test_no_samples_and_other_steps():
+    data = samples()
+    with pytest.raises(DataError, match="no samples"):
+        train(network(), data.take(np.arange(0)), SpikeRate(0.4, 0.05), RECIPE)
+    with pytest.raises(DataError, match="30 steps, the network takes 20"):
+        train(network(n_steps=20), data, SpikeRate(0.4, 0.05), RECIPE)
