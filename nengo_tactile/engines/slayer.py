@@ -38,7 +38,7 @@ def run(
     Parameters
     ----------
     network : SlayerNetwork, or sequence of Stage
-    x : (n_samples, n_steps, *input_shape) array_like
+    x : (n_samples, n_steps, ...) array_like
         What arrives at each step: zeros and ones, or any finite numbers. Each that is not zero
         counts as one spike of the layer "input".
     n_steps : int, optional

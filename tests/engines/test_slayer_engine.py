@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 import pytest
-from slayer_networks import NAMES, SRM, case, conv, dense, pool, spikes_for, with_delays
+from slayer_networks import CUBA, NAMES, SRM, case, conv, dense, pool, spikes_for, with_delays
 
 from nengo_tactile.engines import slayer
 from nengo_tactile.errors import ConversionError, EngineError
@@ -166,6 +166,25 @@ def test_class_is_the_first_with_most_spikes_so_far(rng):
     assert recording.outputs[0, -1].tolist() == [1.0, 0.0, 1.0]
     assert recording.predictions()[0, -1] == 0
     assert recording.accuracy([0])[-1] == 1
+
+
+@pytest.mark.parametrize("neuron", [SRM, CUBA])
+def test_spikes_are_those_of_training(neuron, rng):
+    from nengo_tactile.slayer.build import build, stages_of
+
+    gains = dict.fromkeys(("conv", "dense", "output"), 60.0 if neuron is SRM else 8.0)
+    model = build("8x8x2-6c3-2a-12-3o", neuron, n_steps=40, max_delay=9, gains=gains, seed=4)
+    for layer in model.layers:  # as trained: delays in between whole steps
+        for weight in layer.weights:
+            if "delay" in weight.name:
+                weight.assign(rng.uniform(0, 9, weight.shape))
+    stages = stages_of(model)
+    x = spikes_for(rng, stages, n_samples=3, rate=0.2)
+    spikes = model.predict(x, verbose=0)
+    assert 0.01 < spikes.mean() < 0.9
+    for engine in EXACT:
+        recording = slayer.run(stages, x, engine=engine)
+        np.testing.assert_array_equal(recording.outputs, np.cumsum(spikes, axis=1))
 
 
 @pytest.mark.parametrize(
