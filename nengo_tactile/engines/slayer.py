@@ -21,6 +21,8 @@ DTYPES = ("float64", "float32")
 _TYPED = ("event", "nengo-dl")
 #: Samples side by side in NengoDL at most: of a large network each holds megabytes of states.
 NENGO_DL_BATCH = 16
+#: Bytes of dense input that are read at once, unless one sample has more.
+INPUT_BYTES = 2**28
 
 
 def run(
@@ -94,7 +96,7 @@ def stream(
     n_steps = _checked(x, n_steps, shape)
     _check_engine(engine, dtype, threads)
     if batch_size is None:
-        batch_size = _batch_size(len(x), engine)
+        batch_size = _batch_size(len(x), 4 * n_steps * math.prod(shape), engine)
     if int(batch_size) != batch_size or batch_size < 1:
         raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")
     dt, fan_out = getattr(network, "dt", DT), fan_outs(stages)
@@ -191,10 +193,11 @@ def _batch(x, n_steps, start):
     return x
 
 
-def _batch_size(n_samples, engine):
+def _batch_size(n_samples, sample_bytes, engine):
     """Equal minibatches, as large as they may be."""
     # the other two run one sample after another anyway
     largest = {"nengo-dl": NENGO_DL_BATCH, "event": LARGEST_BATCH}.get(engine, 1)
+    largest = max(1, min(largest, INPUT_BYTES // sample_bytes))
     return math.ceil(n_samples / math.ceil(n_samples / largest))
 
 

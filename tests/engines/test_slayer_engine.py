@@ -148,6 +148,19 @@ def test_minibatches_threads_and_fewer_steps_change_nothing(engine):
         )
 
 
+def test_large_samples_are_read_few_at_a_time(monkeypatch):
+    stages, x = case("srm-dense", n_samples=5)
+    samples = Sliced(x)
+    slayer.run(stages, samples)
+    assert samples.largest == 5
+    monkeypatch.setattr(slayer, "INPUT_BYTES", 3 * x[0].nbytes)
+    samples = Sliced(x)
+    parts = list(slayer.stream(stages, samples))
+    assert [part.n_samples for part in parts] == [3, 2]
+    monkeypatch.setattr(slayer, "INPUT_BYTES", 1)
+    assert len(list(slayer.stream(stages, samples))) == 5
+
+
 @pytest.mark.parametrize("engine", EXACT)
 def test_input_may_be_graded(engine, rng):
     stages, x = case("srm-conv")
