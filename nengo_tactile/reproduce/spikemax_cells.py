@@ -114,7 +114,7 @@ def run_cell(plan, name, loss_name, trial, data, folder, progress=None):
     if state is not None:
         return state
     from nengo_tactile.slayer import training
-    from nengo_tactile.slayer.build import build, stages_of
+    from nengo_tactile.slayer.models import build, stages_of
 
     model = build(
         setting.network,

@@ -183,7 +183,7 @@ def test_class_is_the_first_with_most_spikes_so_far(rng):
 
 @pytest.mark.parametrize("neuron", [SRM, CUBA])
 def test_spikes_are_those_of_training(neuron, rng):
-    from nengo_tactile.slayer.build import build, stages_of
+    from nengo_tactile.slayer.models import build, stages_of
 
     gains = dict.fromkeys(("conv", "dense", "output"), 60.0 if neuron is SRM else 8.0)
     model = build("8x8x2-6c3-2a-12-3o", neuron, n_steps=40, max_delay=9, gains=gains, seed=4)
