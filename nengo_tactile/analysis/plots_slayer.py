@@ -139,7 +139,7 @@ def spikes_by_layer(spikes, title=None):
             if not mean >= 0:
                 raise DataError(f"{name}: {mean} spikes in {layer}: give zero or more")
     n_losses, height = len(spikes), 0.84 / len(spikes)
-    axes = new_axes(1.3 + 0.25 * ((n_losses + 1) // 2) + (0.24 * n_losses + 0.2) * len(layers[0]))
+    axes = new_axes(1.3 + 0.25 * ((n_losses + 1) // 2) + (0.2 * n_losses + 0.15) * len(layers[0]))
     means = [mean for found in spikes.values() for mean, _ in found.values() if mean]
     wide = bool(means) and max(means) > _WIDE * min(means)
     start = 10 ** np.floor(np.log10(min(means) / 2)) if wide else 0.0

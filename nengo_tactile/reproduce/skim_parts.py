@@ -1,8 +1,8 @@
 """The SKIM reproduction's tables in words, for the terminal and the report alike."""
 
+from nengo_tactile.analysis.accuracy import standard_error
 from nengo_tactile.reproduce.parts import Part, p_text, percent, points_text
 from nengo_tactile.reproduce.skim_statistics import TITLES
-from nengo_tactile.reproduce.skim_tables import standard_error
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
 

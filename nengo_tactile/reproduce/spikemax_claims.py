@@ -29,11 +29,11 @@ def comparisons(trials):
     Returns
     -------
     list of dict
-        ``data``, ``loss``, ``n_pairs``; ``accuracy``, ``latency``, ``settled`` and ``spikes``,
-        each what `statistical_tests.compared` says of the pairs, loss less spike-rate (latency
-        in steps, spikes of all layers), and ``ratio`` to spike-rate's (of latencies: from the
-        hits of these trials together, with ``step`` and ``reference_step``; None for spikes
-        where spike-rate has none); ``learnt``, whether its accuracy is at least `LEARNT` of
+        ``data``, ``loss``, ``n_pairs``, ``step_ms``; ``accuracy``, ``latency``, ``settled`` and
+        ``spikes``, each what `statistical_tests.compared` says of the pairs, loss less
+        spike-rate (latency in steps, spikes of all layers), and ``ratio`` to spike-rate's (of
+        latencies: from the hits of these trials together, with ``step`` and ``reference_step``;
+        None for accuracy and spikes where spike-rate's are zero); ``learnt``, whether its accuracy is at least `LEARNT` of
         spike-rate's; ``catches_up``: first ``step`` at which it reaches the accuracy that
         spike-rate has in the end, less one point, ``reference_step`` and their ``ratio``, None
         where it never does. Data without spike-rate, and losses without a common seed, are left
@@ -57,6 +57,7 @@ def _compare(ours, reference):
     level = curves[1][-1] - REACHED
     return {
         "n_pairs": len(ours.states),
+        "step_ms": ours.step_ms,
         "accuracy": compared(*accuracy) | {"ratio": _ratio(*map(np.mean, accuracy))},
         "latency": compared(ours.latencies(), reference.latencies())
         | _steps(*map(first_step_within, curves)),
@@ -181,12 +182,14 @@ def _count_text(on):
 
 
 def _time_text(pair, loss, what):
-    found = pair[what]
+    found, ms = pair[what], pair["step_ms"]
     if found["step"] is None:
         return f"{loss} never"
-    text = f"{loss} {found['ratio']:.2f} of it"
-    if "p" in found:
-        text += f" ({_p_text(found)})"
+    p = f", {_p_text(found)}" if "p" in found else ""
+    text = (
+        f"{loss} {found['step'] * ms:,.0f} of {found['reference_step'] * ms:,.0f} ms "
+        f"({found['ratio']:.2f}{p})"
+    )
     return text if pair["learnt"] else f"{text}, but has not learnt"
 
 

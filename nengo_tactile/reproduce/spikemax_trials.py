@@ -22,7 +22,9 @@ TITLES = {
     "ntidigits": "N-TIDIGITS18",
 }
 #: What all runs on the same data have in common, and all trials of a loss besides.
-_OF_DATA = ("network", "parameters", "delays", "n_train", "n_test", "n_steps", "bin_us")
+_OF_DATA = (
+    *("network", "neuron", "parameters", "delays", "n_train", "n_test", "n_steps", "bin_us"),
+)
 _OF_LOSS = ("epochs",)
 _ALL = (
     *("data", "loss", "trial", "seed", "accuracy", "train_accuracy", "hits_over_time", "spikes"),
@@ -121,12 +123,13 @@ def grouped(states):
     ----------
     states : iterable of dict
         One for each run: ``data`` (of `TITLES`), ``loss`` (of `spikemax_paper.LOSSES`),
-        ``trial``, ``seed``; ``network`` (in the papers' notation), ``parameters`` (weights),
-        ``delays``, ``epochs``, ``n_train``, ``n_test``, ``n_steps``, ``bin_us``; ``accuracy``
-        (of all steps), ``train_accuracy``, ``hits_over_time`` (n_steps integers: right test
-        samples if one stops reading after each step), ``spikes`` ({layer: mean of a test
-        sample}), ``input_spikes``, ``seconds`` (``training``, ``testing``),
-        ``loss_over_epochs`` and ``accuracy_over_epochs``. In any order; others are ignored.
+        ``trial``, ``seed``; ``network`` (in the papers' notation), ``neuron`` (its numbers),
+        ``parameters`` (weights), ``delays``, ``epochs``, ``n_train``, ``n_test``, ``n_steps``,
+        ``bin_us``; ``accuracy`` (of all steps), ``train_accuracy``, ``hits_over_time``
+        (n_steps integers: right test samples if one stops reading after each step), ``spikes``
+        ({layer: mean of a test sample}), ``input_spikes``, ``seconds`` (``training``,
+        ``testing``), ``loss_over_epochs`` and ``accuracy_over_epochs``. In any order; what else
+        they hold is ignored.
 
     Returns
     -------
