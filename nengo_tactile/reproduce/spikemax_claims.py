@@ -33,11 +33,11 @@ def comparisons(trials):
         ``spikes``, each what `statistical_tests.compared` says of the pairs, loss less
         spike-rate (latency in steps, spikes of all layers), and ``ratio`` to spike-rate's (of
         latencies: from the hits of these trials together, with ``step`` and ``reference_step``;
-        None for accuracy and spikes where spike-rate's are zero); ``learnt``, whether its accuracy is at least `LEARNT` of
-        spike-rate's; ``catches_up``: first ``step`` at which it reaches the accuracy that
-        spike-rate has in the end, less one point, ``reference_step`` and their ``ratio``, None
-        where it never does. Data without spike-rate, and losses without a common seed, are left
-        out.
+        None for accuracy and spikes where spike-rate's are zero); ``learnt``, whether its
+        accuracy is at least `LEARNT` of spike-rate's; ``catches_up``: first ``step`` at which it
+        reaches the accuracy that spike-rate has in the end, less one point, ``reference_step``
+        and their ``ratio``, None where it never does. Data without spike-rate, and losses
+        without a common seed, are left out.
     """
     found = []
     for data, losses in trials.items():

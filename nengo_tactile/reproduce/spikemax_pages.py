@@ -90,10 +90,8 @@ _NAMES = (
     "no accuracy of the other losses."
 )
 _TRIALS = (
-    "Trials differ by their seed: initial weights, and the order and shifts of training samples. "
-    "The same seeds serve all losses, so they are compared in pairs. The test samples are the "
-    "same in all trials; what their number leaves open, the standard error, is not in the SD over "
-    "trials."
+    "Trials differ by their seed. The same seeds serve all losses, as in the paper, so losses are "
+    "compared in pairs of trials."
 )
 _WEIGHTS = (
     "The paper does not say what its numbers of parameters count. That of 64-256-256-11 is the "
@@ -206,8 +204,8 @@ def _data_text(results, data):
     return (
         f"{row['data'][0].upper()}{row['data'][1:]}. Network {row['network']}, trained on "
         f"{row['n_train']:,} samples and tested on {row['n_test']:,}, {times} "
-        f"trial{'' if times == '1' else 's'} of each loss. With so few test samples the standard "
-        f"error of one network's accuracy is up to {100 * error:.1f} points."
+        f"trial{'' if times == '1' else 's'} of each loss. With that many test samples the "
+        f"standard error of one network's accuracy is up to {100 * error:.1f} points."
     )
 
 
@@ -225,7 +223,7 @@ def _key_numbers(results):
                 f"{TITLES[data]}, {best['loss']}",
                 f"{best['ours_mean']:.1%}{spread}",
                 f"{trials}, {best['n_test']:,} test samples"
-                + ("" if known == "-" else f"; paper {known}"),
+                + ("" if known == "-" else f"; paper {known} %"),
             )
         )
     if results["claims"]:

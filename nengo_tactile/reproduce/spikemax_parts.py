@@ -50,10 +50,10 @@ def _table1_part(results):
             *("trained on", "tested on"),
         ),
         rows,
-        "Accuracy in per cent, mean (SD over trials); a dash: not run, or not published. Weights of "
-        "ours are without axonal delays. "
-        "Two rows: the table at hand calls both spikemax_s, and one must be spikemax_g's. e-skin, "
-        "spike-count: SLAYER on ST-MNIST recordings, Table 2 of the ST-MNIST paper.",
+        "Accuracy in per cent, mean (SD over trials); a dash: not run, or not published. Weights "
+        "of ours are without axonal delays. Two rows: the table at hand calls both spikemax_s, "
+        "and one must be spikemax_g's. e-skin, spike-count: SLAYER on ST-MNIST recordings, Table 2 "
+        "of the ST-MNIST paper.",
     )
 
 
@@ -86,7 +86,7 @@ def _latency_part(results):
             ]
         )
     return Part(
-        "Latency",
+        "Time to the final accuracy",
         (
             *("data", "loss", "accuracy", "latency, ms (steps)", "by trial, ms"),
             *("to spike-rate's", "p", "paper, ms"),
