@@ -230,7 +230,7 @@ def run(
     seed: Seed = 0,
 ):
     """Run a spiking network on a tactile task; write results.json and recording.npz."""
-    from nengo_tactile.reproduce.commands import run_network
+    from nengo_tactile.reproduce.running import run_network
 
     show(
         run_network(
@@ -255,7 +255,7 @@ def report(
     folder: Annotated[Path, typer.Argument(help="The --out folder of nengo-tactile run.")],
 ):
     """Write report.html for a run."""
-    from nengo_tactile.reproduce.commands import write_run_report
+    from nengo_tactile.reproduce.running import write_run_report
 
     say(f"wrote {write_run_report(folder)}")
 

@@ -21,7 +21,7 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
         Time steps per sample; by default ``network.n_steps``.
     engine : {"nengo-dl", "event", "loihi"}
         A SkimNetwork runs on "nengo-dl" and "nengo", Nengo's reference simulator; a SlayerNetwork
-        on these and "event".
+        on these, "event" and, with current-based neurons, "loihi".
     progress : bool, optional
         Show a progress bar (default: on a terminal).
     **options

@@ -34,9 +34,9 @@ from nengo_tactile.engines.nengo_dl import read_out
 from nengo_tactile.engines.placement import (
     CORE_LIMITS,
     CORES_PER_CHIP,
-    build_model,
     core_table,
     place,
+    weight_errors,
 )
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
@@ -269,34 +269,11 @@ def _placed(network, shown, first_layer, n_steps=None):
 
 
 def _weight_error(network, first_layer):
-    """Relative error of the chip's 8-bit weights, by layer.
+    def make_network():
+        built, on_chip = _network(network, _Input(_n_inputs(network)), first_layer)
+        return built.net, on_chip
 
-    The network is built twice, with and without discretisation; the integers are compared
-    with the weights after the scale that fits them best.
-    """
-    tables = []
-    for discretize in (False, True):
-        shown = _Input(_n_inputs(network))
-        built, on_chip = _network(network, shown, first_layer)
-        model = build_model(built.net, network.dt, discretize)
-        labels = {str(ensemble): name for name, (ensemble, _) in on_chip.items()}
-        table = {}
-        for block in model.blocks:
-            layer = next(n for s, n in labels.items() if str(block.label).startswith(s))
-            weights = [np.ravel(w) for synapse in block.synapses for w in synapse.weights]
-            if weights:
-                table.setdefault(layer, []).append(np.concatenate(weights).astype(float))
-        tables.append(table)
-    exact, integers = tables
-    result = {}
-    for layer, blocks in exact.items():
-        residual = total = 0.0
-        for w, q in zip(blocks, integers[layer]):
-            scale = (w @ q) / (q @ q) if q.any() else 0.0
-            residual += np.sum((w - scale * q) ** 2)
-            total += np.sum(w**2)
-        result[layer] = float(np.sqrt(residual / total)) if total else 0.0
-    return result
+    return weight_errors(make_network, network.dt)
 
 
 def run(network, x, n_steps, progress=None, target="sim", first_layer=None):

@@ -3,6 +3,8 @@
 import itertools
 import math
 
+import numpy as np
+
 from nengo_tactile import stack
 from nengo_tactile.errors import EngineError
 
@@ -142,6 +144,46 @@ def place(make_network, dt):
                     f"{value}, the limit {CORE_LIMITS.get(limit, 255)}; use fewer filters or "
                     "neurons, or keep the layer on the host"
                 )
+
+
+def weight_errors(make_network, dt):
+    """Relative error of the chip's 8-bit weights, by layer.
+
+    The network is built twice, with and without discretisation; the integers are compared
+    with the weights after the scale that fits them best.
+
+    Parameters
+    ----------
+    make_network, dt
+        As for `place`.
+
+    Returns
+    -------
+    dict of str to float
+        Root mean square of the errors, relative to that of the weights.
+    """
+    tables = []
+    for discretize in (False, True):
+        net, on_chip = make_network()
+        model = build_model(net, dt, discretize)
+        labels = {str(ensemble): name for name, (ensemble, _) in on_chip.items()}
+        table = {}
+        for block in model.blocks:
+            layer = next(n for s, n in labels.items() if str(block.label).startswith(s))
+            weights = [np.ravel(w) for synapse in block.synapses for w in synapse.weights]
+            if weights:
+                table.setdefault(layer, []).append(np.concatenate(weights).astype(float))
+        tables.append(table)
+    exact, integers = tables
+    result = {}
+    for layer, blocks in exact.items():
+        residual = total = 0.0
+        for w, q in zip(blocks, integers[layer]):
+            scale = (w @ q) / (q @ q) if q.any() else 0.0
+            residual += np.sum((w - scale * q) ** 2)
+            total += np.sum(w**2)
+        result[layer] = float(np.sqrt(residual / total)) if total else 0.0
+    return result
 
 
 def _bases_over_limit(model, labels):

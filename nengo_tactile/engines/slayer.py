@@ -12,18 +12,17 @@ from nengo_tactile.engines.nengo_dl import LARGEST_BATCH
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
 from nengo_tactile.progress import track
+from nengo_tactile.slayer.nengo_network import DT, pooling_matrix
 from nengo_tactile.slayer.stages import check
 
-ENGINES = ("event", "nengo-dl", "nengo")
+ENGINES = ("event", "nengo-dl", "nengo", "loihi")
 DTYPES = ("float64", "float32")
+#: Engines whose sums have a type to choose.
+_TYPED = ("event", "nengo-dl")
 #: Samples side by side in NengoDL at most: of a large network each holds megabytes of states.
 NENGO_DL_BATCH = 16
-
-#: Why another engine does not run SLAYER networks.
-_REASONS = {
-    "loihi": "has a low-pass for each connection and a neuron that is reset, in integers; the "
-    "spike response model has two alpha functions",
-}
+#: Bytes of dense input that are read at once, unless one sample has more.
+INPUT_BYTES = 2**28
 
 
 def run(
@@ -33,7 +32,7 @@ def run(
     engine="event",
     batch_size=None,
     progress=None,
-    dtype="float64",
+    dtype=None,
     threads=None,
 ):
     """Show each sample to a SLAYER network, from rest.
@@ -41,18 +40,21 @@ def run(
     Parameters
     ----------
     network : SlayerNetwork, or sequence of Stage
-    x : (n_samples, n_steps, *input_shape) array_like
+    x : (n_samples, n_steps, ...) array_like
         What arrives at each step: zeros and ones, or any finite numbers. Each that is not zero
         counts as one spike of the layer "input".
     n_steps : int, optional
         Read no further; by default all of the samples.
-    engine : {"event", "nengo-dl", "nengo"}
+    engine : {"event", "nengo-dl", "nengo", "loihi"}
+        "loihi", nengo-loihi's emulator, runs current-based neurons without delays, in the chip's
+        integers (see `nengo_tactile.engines.slayer_chip`): its spikes are not the trained ones.
     batch_size : int, optional
         Samples that are read and recorded at once.
     progress : bool, optional
-    dtype : {"float64", "float32"}
-        Of sums of the event engine and of NengoDL; `nengo.Simulator` computes in float64. Engines
-        agree on every spike, unless a potential misses the threshold by less than rounding.
+    dtype : {"float64", "float32"}, optional
+        Of sums of the event engine and of NengoDL, by default float64; `nengo.Simulator` computes
+        in float64. The three agree on every spike, unless a potential misses the threshold by less
+        than rounding.
     threads : int, optional
         Of the event engine: samples side by side; by default as many as there are processors.
 
@@ -80,7 +82,7 @@ def stream(
     engine="event",
     batch_size=None,
     progress=None,
-    dtype="float64",
+    dtype=None,
     threads=None,
 ):
     """Do what `run` does and yield the Recording of each minibatch, in order.
@@ -91,15 +93,19 @@ def stream(
     stages = getattr(network, "stages", network)
     check(stages)
     shape = tuple(stages[0].input_shape)
-    n_steps = _checked(x, n_steps, engine, dtype, shape)
+    n_steps = _checked(x, n_steps, shape)
+    _check_engine(engine, dtype, threads)
     if batch_size is None:
-        batch_size = _batch_size(len(x), engine)
+        batch_size = _batch_size(len(x), 4 * n_steps * math.prod(shape), engine)
     if int(batch_size) != batch_size or batch_size < 1:
         raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")
-    dt, fan_out = getattr(network, "dt", 0.001), fan_outs(stages)
-    record = (_event if engine == "event" else _nengo)(
-        stages, fan_out, dt, engine, dtype, threads, progress
-    )
+    dt, fan_out = getattr(network, "dt", DT), fan_outs(stages)
+    if engine == "event":
+        record = _event(stages, fan_out, dtype or DTYPES[0], threads, progress)
+    elif engine == "loihi":
+        record = _loihi(stages, fan_out, dt)
+    else:
+        record = _nengo(stages, fan_out, dt, engine, dtype or DTYPES[0])
     starts = range(0, len(x), int(batch_size))
     starts = track(starts, f"running SLAYER on {engine}", progress=progress)
     batches = (_batch(x[start : start + int(batch_size)], n_steps, start) for start in starts)
@@ -135,8 +141,6 @@ def _map(stage):
     if stage.kind == "dense":
         return linear_maps.Dense(stage.weights)
     if stage.kind == "pool":
-        from nengo_tactile.slayer.nengo_network import pooling_matrix
-
         return linear_maps.Sparse(pooling_matrix(stage))
     return linear_maps.Convolution(
         stage.weights,
@@ -147,15 +151,21 @@ def _map(stage):
     )
 
 
-def _checked(x, n_steps, engine, dtype, shape):
-    """The number of steps to run, once all is known to fit."""
+def _check_engine(engine, dtype, threads):
     if engine not in ENGINES:
-        why = _REASONS.get(engine, "is unknown")
-        raise EngineError(
-            f"a SLAYER network on engine {engine!r}, which {why}: use one of {', '.join(ENGINES)}"
-        )
-    if dtype not in DTYPES:
+        raise EngineError(f"engine {engine!r} is unknown: choose one of {', '.join(ENGINES)}")
+    if dtype not in (None, *DTYPES):
         raise EngineError(f"dtype is {dtype!r}: choose one of {', '.join(DTYPES)}")
+    for name, value, engines in (("dtype", dtype, _TYPED), ("threads", threads, ("event",))):
+        if value is not None and engine not in engines:
+            raise EngineError(
+                f"{name} is {value!r}, which engine {engine!r} has no choice of: leave it out, or "
+                f"use engine={' or '.join(map(repr, engines))}"
+            )
+
+
+def _checked(x, n_steps, shape):
+    """The number of steps to run, once all is known to fit."""
     if not len(x):
         raise EngineError("there are no samples to run: give at least one")
     there = np.shape(x[0])
@@ -183,13 +193,15 @@ def _batch(x, n_steps, start):
     return x
 
 
-def _batch_size(n_samples, engine):
+def _batch_size(n_samples, sample_bytes, engine):
     """Equal minibatches, as large as they may be."""
-    largest = NENGO_DL_BATCH if engine == "nengo-dl" else LARGEST_BATCH
+    # the other two run one sample after another anyway
+    largest = {"nengo-dl": NENGO_DL_BATCH, "event": LARGEST_BATCH}.get(engine, 1)
+    largest = max(1, min(largest, INPUT_BYTES // sample_bytes))
     return math.ceil(n_samples / math.ceil(n_samples / largest))
 
 
-def _event(stages, fan_out, dt, engine, dtype, threads, progress):
+def _event(stages, fan_out, dtype, threads, progress):
     from nengo_tactile.engines.event.clocked import checked_counts
     from nengo_tactile.engines.slayer_event import EventNetwork
 
@@ -204,14 +216,12 @@ def _event(stages, fan_out, dt, engine, dtype, threads, progress):
     return record
 
 
-def _nengo(stages, fan_out, dt, engine, dtype, threads, progress):
+def _nengo(stages, fan_out, dt, engine, dtype):
     import nengo
 
     from nengo_tactile import stack
     from nengo_tactile.slayer import nengo_network
 
-    if threads is not None:
-        raise EngineError(f"threads is {threads}: only the event engine takes it, leave it out")
     net, probes = nengo_network.build(stages, dt, dtype=dtype), {}
     configure(net)
     with net:
@@ -230,6 +240,21 @@ def _nengo(stages, fan_out, dt, engine, dtype, threads, progress):
                 counts = np.rint(data[count][:, -1]).astype(np.int32)
                 layers[name] = counts, total[..., 0], total[..., 1] + BASE * total[..., 2]
             yield np.cumsum(np.rint(data[output]), axis=1, dtype=np.float32), layers
+
+    return record
+
+
+def _loihi(stages, fan_out, dt):
+    from nengo_tactile.engines import slayer_chip
+
+    def record(batches):
+        for found in slayer_chip.stream(stages, dt, batches):
+            layers = {}
+            for stage, fired in zip(stages, found):
+                synops = fired.astype(np.int64) @ fan_out[stage.name]
+                counts = fired.sum(1, dtype=np.int32), fired.sum(2, dtype=np.int64)
+                layers[stage.name] = *counts, synops
+            yield np.cumsum(found[-1], axis=1, dtype=np.float32), layers
 
     return record
 

@@ -288,8 +288,10 @@ def find_model(source):
         return trained(str(source))
     folder = path if path.exists() else folders.shipped_models().get(str(source), path)
     if (folder / "network.json").is_file():
-        skim = folders.kind_of(folder) == "skim"
-        kind = "a SKIM network, which has no Keras model" if skim else "a converted network"
+        kind = {
+            "skim": "a SKIM network, which has no Keras model",
+            "slayer": "a SLAYER network, which spikes already",
+        }.get(folders.kind_of(folder), "a converted network")
         raise ConversionError(
             f"{source}: holds {kind}, so there is nothing to convert or check: run it with "
             f"nengo-tactile run {source}"

@@ -22,7 +22,7 @@ class Task:
         Name for `nengo_tactile.datasets.open_dataset`.
     layers : str or None
         The network in the papers' notation, without the input; or the name of a residual or
-        plain network. None for recordings that SKIM networks alone take.
+        plain network. None for recordings that networks of events (SKIM, SLAYER) alone take.
     image : TactileImage or None
         None for data sets of images, which networks see as they are, and where ``layers`` is None.
     about : str
@@ -96,6 +96,11 @@ TASKS = {
         "simulated N-MNIST: MNIST digits before an event camera in three saccades (no recordings)",
     ),
     "nmnist": Task("nmnist", None, None, "N-MNIST recordings"),
+    # the Spikemax paper's, and TactileSGNet's
+    "ev-objects": Task("ev-objects", None, None, "Ev-Objects, recordings of held objects"),
+    "ev-containers": Task("ev-containers", None, None, "Ev-Containers, recordings of containers"),
+    "dvs-gesture": Task("dvs-gesture", None, None, "DVS128 Gesture recordings"),
+    "ntidigits": Task("ntidigits", None, None, "N-TIDIGITS18 recordings"),
 }
 
 
@@ -118,7 +123,7 @@ def task_named(name, tactile=False):
 
 
 def event_task_named(name):
-    """The task of recordings of that name, for SKIM networks.
+    """The task of recordings of that name, for networks of events.
 
     Raises
     ------

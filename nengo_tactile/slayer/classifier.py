@@ -208,7 +208,7 @@ class SlayerNetwork:
         -------
         tf.keras.Model
         """
-        from nengo_tactile.slayer.build import model_of
+        from nengo_tactile.slayer.models import model_of
 
         return model_of(self.stages, surrogate)
 

@@ -57,7 +57,10 @@ class _Spiking(_layers.Layer):
             "max_delay": self.max_delay,
         }
 
-    def _add_delays(self, n_neurons):
+    def _add_delays(self, input_shape):
+        """Note the shape of a step, which minibatches do not always tell; make the delays."""
+        self._inputs = tuple(input_shape)[2:]
+        n_neurons = math.prod(self._shape(self._inputs))
         if self.max_delay:
             # slayerPytorch: uniform from 0 to 1, of which the floor counts
             self.delays = self.add_weight(
@@ -143,7 +146,7 @@ class SpikingDense(_Spiking):
                 (self.units, self.units),
                 initializer=_uniform(self, "dense", self.units, 1),
             )
-        self._add_delays(self.units)
+        self._add_delays(input_shape)
         super().build(input_shape)
 
     def call(self, spikes):
@@ -201,14 +204,14 @@ class SpikingConv2D(_Spiking):
         self.kernel = self.add_weight(
             "kernel", shape, initializer=_uniform(self, "conv", math.prod(shape[:3]), 0)
         )
-        self._add_delays(math.prod(self._shape(tuple(input_shape)[2:])))
+        self._add_delays(input_shape)
         super().build(input_shape)
 
     def call(self, spikes):
         """Answer spikes, (n_samples, n_steps, height, width, channels)."""
-        images, n_steps = _images(spikes)
+        images, n_steps = _images(spikes, self._inputs)
         maps = tf.nn.conv2d(images, self.kernel, self.stride, self.padding.upper())
-        shape = self._shape(spikes.shape[2:])
+        shape = self._shape(self._inputs)
         return self._answer(_over_time(maps, n_steps, spikes.shape[1]), shape)
 
     def _shape(self, shape):
@@ -259,14 +262,14 @@ class AggregatePooling2D(_Spiking):
 
     def build(self, input_shape):
         """Make the delays, if there are any."""
-        self._add_delays(math.prod(self._shape(tuple(input_shape)[2:])))
+        self._add_delays(input_shape)
         super().build(input_shape)
 
     def call(self, spikes):
         """Answer spikes, (n_samples, n_steps, height, width, channels)."""
-        images, n_steps = _images(spikes)
+        images, n_steps = _images(spikes, self._inputs)
         sums = tf.nn.avg_pool2d(images, self.size, self.size, "VALID") * self.size**2
-        shape = self._shape(spikes.shape[2:])
+        shape = self._shape(self._inputs)
         return self._answer(_over_time(sums * self.weight, n_steps, spikes.shape[1]), shape)
 
     def _shape(self, shape):
@@ -284,9 +287,8 @@ class AggregatePooling2D(_Spiking):
         return super().get_config() | {"size": self.size}
 
 
-def _images(spikes):
-    n_steps = tf.shape(spikes)[1]
-    return tf.reshape(spikes, (-1, *spikes.shape[2:])), n_steps
+def _images(spikes, shape):
+    return tf.reshape(spikes, (-1, *shape)), tf.shape(spikes)[1]
 
 
 def _over_time(images, n_steps, known_steps):

@@ -64,7 +64,7 @@ def build(stages, dt=DT, seed=0, dtype="float64"):
         for stage in stages:
             neurons = _neurons(stage, dt)
             nengo.Connection(
-                before, neurons, transform=_transform(stage), synapse=response(stage.neuron)
+                before, neurons, transform=transform_of(stage), synapse=response(stage.neuron)
             )
             before = neurons if stage.delays is None else _axons(stage, neurons)
             if stage.recurrent is not None:
@@ -131,12 +131,13 @@ def _axons(stage, neurons):
     return axons
 
 
-def _transform(stage):
-    weights = np.asarray(stage.weights, float)
+def transform_of(stage, gain=1.0):
+    """The connection into a stage as the transform of a Nengo connection, times ``gain``."""
+    weights = gain * np.asarray(stage.weights, float)
     if stage.kind == "dense":
         return weights.T
     if stage.kind == "pool":
-        matrix = pooling_matrix(stage)
+        matrix = gain * pooling_matrix(stage)
         return nengo.Sparse(matrix.shape, init=matrix)
     return nengo.Convolution(
         n_filters=stage.shape[-1],
@@ -162,4 +163,4 @@ def pooling_matrix(stage):
     return scipy.sparse.csr_matrix((values, (targets, sources)), (stage.n_neurons, inputs.size))
 
 
-__all__ = ["build", "neuron_type", "pooling_matrix", "response"]
+__all__ = ["build", "neuron_type", "pooling_matrix", "response", "transform_of"]

@@ -13,17 +13,17 @@ from nengo_tactile.slayer.stages import check, padding_before
 
 @dataclasses.dataclass(frozen=True)
 class Activity:
-    """What one stage did.
+    """What one stage did; three dots stand for the shape of its neurons.
 
     Attributes
     ----------
-    current : (n_samples, n_steps, *shape) float64 array
+    current : (n_samples, n_steps, ...) float64 array
         ``I``: what arrives, recurrent spikes included.
-    potential : (n_samples, n_steps, *shape) float64 array
+    potential : (n_samples, n_steps, ...) float64 array
         ``u``, with refractoriness; of current-based neurons ``v`` before the reset.
-    spikes : (n_samples, n_steps, *shape) float32 array
+    spikes : (n_samples, n_steps, ...) float32 array
         Zeros and ones, as the neurons fire.
-    sent : (n_samples, n_steps, *shape) float32 array
+    sent : (n_samples, n_steps, ...) float32 array
         The same after the delays of the axons: what the next stage sees.
     """
 
@@ -39,7 +39,7 @@ def run(stages, x):
     Parameters
     ----------
     stages : list of Stage
-    x : (n_samples, n_steps, *input_shape) array
+    x : (n_samples, n_steps, ...) array
         Spikes of the input.
 
     Returns
@@ -77,11 +77,13 @@ def linear(stage, frame):
     Parameters
     ----------
     stage : Stage
-    frame : (*input_shape) array
+    frame : array
+        Of the stage's input shape.
 
     Returns
     -------
-    (*shape) float64 array
+    float64 array
+        Of the stage's shape.
     """
     weights = np.asarray(stage.weights, float)
     if stage.kind == "dense":

@@ -14,8 +14,8 @@ from nengo_tactile import stack
 from nengo_tactile.ann.training import learning_rate_at, resume, save_checkpoint
 from nengo_tactile.errors import DataError
 from nengo_tactile.progress import track
-from nengo_tactile.slayer.build import spiking_layers
 from nengo_tactile.slayer.metrics import SpikeAccuracy
+from nengo_tactile.slayer.models import spiking_layers
 
 tf = stack.tensorflow()
 

@@ -5,12 +5,14 @@ import types
 
 import numpy as np
 import pytest
-from slayer_networks import NAMES, SRM, case, conv, dense, pool, spikes_for, with_delays
+from slayer_networks import CUBA, NAMES, SRM, case, conv, dense, pool, spikes_for, with_delays
 
 from nengo_tactile.engines import slayer
 from nengo_tactile.errors import ConversionError, EngineError
 from nengo_tactile.slayer import reference
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
+
+EXACT = ("event", "nengo-dl", "nengo")
 
 
 def so_far(activity):
@@ -43,7 +45,7 @@ def assert_is_reference(recording, stages, x):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("engine", slayer.ENGINES)
+@pytest.mark.parametrize("engine", EXACT)
 def test_recording_is_that_of_the_reference(name, engine):
     stages, x = case(name, n_samples=3)
     assert_is_reference(slayer.run(stages, x, engine=engine, batch_size=2), stages, x)
@@ -96,7 +98,7 @@ def test_chunks_fall_asleep_and_wake_up(neuron, rng):
 def test_delays_longer_than_the_recording_leave_nothing(rng):
     stages = [dense(rng, "one", (3,), 4, delays=np.array([0, 39, 40, 500]))]
     x = spikes_for(rng, stages, rate=0.5)
-    for engine in slayer.ENGINES:
+    for engine in EXACT:
         recording = slayer.run(stages, x, engine=engine)
         assert_is_reference(recording, stages, x)
         assert not recording.outputs[..., 2:].any()
@@ -125,7 +127,7 @@ class Sliced:
         return self.x[index]
 
 
-@pytest.mark.parametrize("engine", slayer.ENGINES)
+@pytest.mark.parametrize("engine", EXACT)
 def test_minibatches_threads_and_fewer_steps_change_nothing(engine):
     stages, x = case("srm-delays", n_samples=5)
     x.setflags(write=False)
@@ -146,7 +148,20 @@ def test_minibatches_threads_and_fewer_steps_change_nothing(engine):
         )
 
 
-@pytest.mark.parametrize("engine", slayer.ENGINES)
+def test_large_samples_are_read_few_at_a_time(monkeypatch):
+    stages, x = case("srm-dense", n_samples=5)
+    samples = Sliced(x)
+    slayer.run(stages, samples)
+    assert samples.largest == 5
+    monkeypatch.setattr(slayer, "INPUT_BYTES", 3 * x[0].nbytes)
+    samples = Sliced(x)
+    parts = list(slayer.stream(stages, samples))
+    assert [part.n_samples for part in parts] == [3, 2]
+    monkeypatch.setattr(slayer, "INPUT_BYTES", 1)
+    assert len(list(slayer.stream(stages, samples))) == 5
+
+
+@pytest.mark.parametrize("engine", EXACT)
 def test_input_may_be_graded(engine, rng):
     stages, x = case("srm-conv")
     x = x * rng.integers(1, 4, x.shape).astype(np.float32) / 2
@@ -166,18 +181,40 @@ def test_class_is_the_first_with_most_spikes_so_far(rng):
     assert recording.accuracy([0])[-1] == 1
 
 
+@pytest.mark.parametrize("neuron", [SRM, CUBA])
+def test_spikes_are_those_of_training(neuron, rng):
+    from nengo_tactile.slayer.models import build, stages_of
+
+    gains = dict.fromkeys(("conv", "dense", "output"), 60.0 if neuron is SRM else 8.0)
+    model = build("8x8x2-6c3-2a-12-3o", neuron, n_steps=40, max_delay=9, gains=gains, seed=4)
+    for layer in model.layers:  # as trained: delays in between whole steps
+        for weight in layer.weights:
+            if "delay" in weight.name:
+                weight.assign(rng.uniform(0, 9, weight.shape))
+    stages = stages_of(model)
+    x = spikes_for(rng, stages, n_samples=3, rate=0.2)
+    spikes = model.predict(x, verbose=0)
+    assert 0.01 < spikes.mean() < 0.9
+    for engine in EXACT:
+        recording = slayer.run(stages, x, engine=engine)
+        np.testing.assert_array_equal(recording.outputs, np.cumsum(spikes, axis=1))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"engine": "loihi"}, "'loihi', which has a low-pass for each connection"),
-        ({"engine": "brian"}, "'brian', which is unknown: use one of event, nengo-dl, nengo"),
+        ({"engine": "brian"}, "'brian' is unknown: choose one of event, nengo-dl, nengo, loihi"),
+        (
+            {"engine": "nengo", "dtype": "float32"},
+            "leave it out, or use engine='event' or 'nengo-d",
+        ),
         ({"dtype": "float16"}, "dtype is 'float16'"),
         ({"n_steps": 41}, "n_steps is 41, samples have 40 steps"),
         ({"n_steps": 0}, "n_steps is 0"),
         ({"n_steps": 2.5}, "n_steps is 2.5"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"threads": 0}, "threads is 0"),
-        ({"threads": 2, "engine": "nengo"}, "only the event engine takes it"),
+        ({"threads": 2, "engine": "nengo"}, "threads is 2, which engine 'nengo' has no choice of"),
         ({"x": np.zeros((0, 40, 6))}, "no samples"),
         ({"x": np.zeros((2, 40, 5))}, r"samples have shape \(40, 5\): the network reads"),
         ({"x": np.zeros((2, 6))}, r"samples have shape \(6,\)"),

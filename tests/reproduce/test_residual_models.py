@@ -66,7 +66,7 @@ def test_model_and_card(folder, small, tmp_path):
     for words in ("--samples 20", "nengo-tactile train resnet8 --task mnist", "## limits"):
         assert words in text
     # the model knows its task: the command line runs it without being told
-    from nengo_tactile.reproduce.commands import run_network
+    from nengo_tactile.reproduce.running import run_network
 
     arguments = {"n_samples": 5, "data_dir": folder, "progress": False, "say": str}
     run_network(tmp_path / "model", tmp_path / "run", **arguments)

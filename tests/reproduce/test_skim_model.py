@@ -11,7 +11,7 @@ from nengo_tactile import cli, files, skim
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, EngineError, ModelFileError
 from nengo_tactile.reproduce import skim_model, skim_plan
-from nengo_tactile.reproduce.commands import run_network, write_run_report
+from nengo_tactile.reproduce.running import run_network, write_run_report
 from nengo_tactile.skim.classifier import Samples
 
 

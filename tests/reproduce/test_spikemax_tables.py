@@ -10,6 +10,7 @@ from spikemax_states import HITS, state, states
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.reproduce import spikemax_paper as paper
+from nengo_tactile.reproduce.spikemax_plan import SETTINGS
 from nengo_tactile.reproduce.spikemax_tables import summarise
 from nengo_tactile.reproduce.spikemax_trials import TITLES, grouped
 
@@ -288,3 +289,14 @@ def test_a_state_that_lacks_something():
     del found[0]["seconds"], found[0]["loss"]
     with pytest.raises(DataError, match=r"the state of nmnist, \?, 0 has no 'loss' and no 'sec"):
         summary(found)
+
+
+def test_runs_have_the_papers_settings_where_it_has_them():
+    assert list(TITLES) == sorted(SETTINGS, key=list(TITLES).index)
+    for data, name in paper.STANDS_FOR.items():
+        ours, theirs = SETTINGS[data], paper.BENCHMARKS[name]
+        assert (ours.network, ours.rates, ours.window) == (
+            *(theirs.network, theirs.rates, theirs.window),
+        )
+        ms = ours.layout.bin_us / 1000
+        assert (ours.neuron.tau_s * ms, ours.neuron.tau_r * ms) == (theirs.tau_s, theirs.tau_r)

@@ -7,9 +7,9 @@ import pytest
 
 from nengo_tactile.errors import ConversionError, NotationError
 from nengo_tactile.slayer import reference
-from nengo_tactile.slayer.build import build, spiking_layers, stages_of
 from nengo_tactile.slayer.dynamics import tf
 from nengo_tactile.slayer.layers import AggregatePooling2D, SpikingConv2D, SpikingDense
+from nengo_tactile.slayer.models import build, spiking_layers, stages_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 from nengo_tactile.slayer.surrogates import Surrogate
 

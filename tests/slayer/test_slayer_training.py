@@ -1,5 +1,6 @@
 """Training on spikes: it learns, repeats, goes on, and stops at a loss that is no number."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,8 +11,8 @@ from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.sparse import SpikeSamples
 from nengo_tactile.files import read_npz
 from nengo_tactile.slayer import training
-from nengo_tactile.slayer.build import build
 from nengo_tactile.slayer.losses import SpikemaxSoftmax, SpikeRate
+from nengo_tactile.slayer.models import build
 from nengo_tactile.slayer.neurons import SpikeResponseModel
 from nengo_tactile.slayer.training import Recipe, evaluate, train
 
@@ -58,6 +59,15 @@ def test_it_learns_and_repeats():
     assert set(first.spikes[0]) == {"dense1", "output"}
     other = train(network(), data, SpikeRate(0.4, 0.05), LONGER, 4)
     assert other.loss != first.loss
+
+
+def test_convolutions_learn_too():
+    """Keras tells layers no shapes of minibatches that come one by one."""
+    data = dataclasses.replace(samples(24), shape=(2, 3, 2))
+    model = build("2x3x2-4c2-1a-3o", SpikeResponseModel(2.0, 2.0), dropout=0.1)
+    history = train(model, data, SpikeRate(0.4, 0.05), Recipe(epochs=2, batch_size=8))
+    assert history.spikes[-1]["conv1"] > 0
+    assert evaluate(model, data)["spikes"].keys() == {"conv1", "pool1", "output"}
 
 
 def test_evaluation_is_that_of_the_spikes():
@@ -171,8 +181,6 @@ def test_progress_shows_accuracy_and_spikes(monkeypatch):
     ],
 )
 def test_samples_that_do_not_fit(change, words):
-    import dataclasses
-
     data = dataclasses.replace(samples(), **change)
     with pytest.raises(DataError, match=words):
         train(network(), data, SpikeRate(0.4, 0.05), RECIPE)

@@ -1,0 +1,266 @@
+"""SLAYER networks of current-based neurons on nengo-loihi: the emulator of Intel's Loihi chip.
+
+The chip's neuron is the one that was trained, in integers: decays are multiples of 1/4096, weights
+have 8 bits (even numbers where a core has both signs), the threshold is a multiple of 64, and what
+decays is rounded towards zero at each step (nengo_loihi 1.1, ``builder/discretize.py`` and
+``emulator/interface.py``). Spikes take a step from core to core, which is taken out of recordings.
+"""
+
+import math
+
+import nengo
+import numpy as np
+
+from nengo_tactile import stack
+from nengo_tactile.engines.chip_stages import FLOOR
+from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emulator
+from nengo_tactile.engines.loihi import ChipReport
+from nengo_tactile.engines.placement import place, weight_errors
+from nengo_tactile.errors import EngineError
+from nengo_tactile.nengo_runs import Rows
+from nengo_tactile.neurons.current_based import CurrentBased
+from nengo_tactile.neurons.integrate_fire import IntegrateFire
+from nengo_tactile.slayer.nengo_network import DT, transform_of
+from nengo_tactile.slayer.neurons import CurrentBasedLIF
+from nengo_tactile.slayer.stages import check
+
+#: The chip's decays are shares of this (12 bits).
+DECAY_UNIT = 4096
+#: Steps from an input spike on the host to the first layer's neurons.
+HOST_LAG = 1
+
+
+def check_chip(stages):
+    """Refuse what the emulator has not.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+
+    Raises
+    ------
+    EngineError
+        Naming the stage and the remedy.
+    """
+    for stage in stages:
+        if not isinstance(stage.neuron, CurrentBasedLIF):
+            raise EngineError(
+                f"stage {stage.name!r}: its neurons are {stage.neuron.kind}, which have two alpha "
+                "functions; the chip's have a leaky current and a reset: train the network with "
+                "current-based neurons, or use engine='event'"
+            )
+        if stage.delays is not None and np.any(stage.delays):
+            raise EngineError(
+                f"stage {stage.name!r} has axonal delays up to {np.max(stage.delays)} steps, which "
+                "nengo-loihi's emulator has not: train the network without, or use engine='event'"
+            )
+        for name in ("current_decay", "voltage_decay"):
+            share = getattr(stage.neuron, name)
+            if not 1 <= round(share * DECAY_UNIT) < DECAY_UNIT:
+                raise EngineError(
+                    f"stage {stage.name!r}: its {name} is {share:g}, the chip's decays go from "
+                    f"1/{DECAY_UNIT} to {DECAY_UNIT - 1}/{DECAY_UNIT}: train it with one of these"
+                )
+        if stage.recurrent is None and not np.any(stage.weights):
+            raise EngineError(f"stage {stage.name!r}: all its weights are zero: train the network")
+
+
+def build_chip(stages, dt):
+    """Make the network that runs on the chip, its input neurons on the host.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+    dt : float
+        Seconds of a step.
+
+    Returns
+    -------
+    nengo.Network
+        With the attributes ``input`` (Node with `Rows`), ``populations`` (an Ensemble for each
+        stage) and ``fired`` (Probes of their spikes).
+    """
+    nengo_loihi = stack.nengo_loihi()
+    register_neurons()
+    with nengo.Network(label="SLAYER on Loihi", seed=0) as net:
+        nengo_loihi.add_params(net)
+        size = math.prod(stages[0].input_shape)
+        net.input = nengo.Node(Rows(size, dt), size_in=0, label="input")
+        net.populations, net.fired = [], []
+        start = {"voltage": nengo.dists.Choice([0])}
+        shown = _ensemble(
+            size, IntegrateFire(1 / dt, amplitude=dt, initial_state=start), "input spikes"
+        )
+        net.config[shown].on_chip = False
+        nengo.Connection(net.input, shown.neurons, synapse=None)
+        before = shown
+        for stage in stages:
+            neuron = on_chip(stage.neuron)
+            kind = CurrentBased(neuron.current_decay, neuron.voltage_decay, amplitude=dt)
+            ensemble = _ensemble(stage.n_neurons, kind, stage.name)
+            synapse = nengo.Lowpass(_time_constant(neuron.current_decay, dt))
+            # nengo-loihi's low-pass and membrane have unit gain, its threshold is one
+            gain = 1 / (neuron.threshold * neuron.current_decay * neuron.voltage_decay)
+            nengo.Connection(
+                before.neurons,
+                ensemble.neurons,
+                transform=transform_of(stage, gain),
+                synapse=synapse,
+            )
+            if stage.recurrent is not None:
+                nengo.Connection(
+                    ensemble.neurons,
+                    ensemble.neurons,
+                    transform=gain * np.asarray(stage.recurrent, float).T,
+                    synapse=synapse,
+                )
+            net.populations.append(ensemble)
+            net.fired.append(nengo.Probe(ensemble.neurons))
+            before = ensemble
+    return net
+
+
+def on_chip(neuron):
+    """The neuron with the chip's decays."""
+    decays = (
+        round(share * DECAY_UNIT) / DECAY_UNIT
+        for share in (neuron.current_decay, neuron.voltage_decay)
+    )
+    return CurrentBasedLIF(*decays, neuron.threshold)
+
+
+def register_neurons():
+    """Teach nengo-loihi `CurrentBased`, once.
+
+    In its units: a threshold of one, and a membrane whose gain is one; so `build_chip` divides
+    weights by the threshold and by the decays.
+    """
+    stack.nengo_loihi()
+    from nengo_loihi.builder import Builder
+
+    if CurrentBased in Builder.builders:
+        return
+
+    def build(model, neuron_type, neurons, block):
+        compartment = block.compartment
+        compartment.decay_v[:] = _as_share(neuron_type.voltage_decay)
+        compartment.scale_v = True
+        compartment.refract_delay[:] = 1  # fires at the next step again, if it can
+        compartment.vth[:] = 1
+        compartment.vmin = FLOOR
+
+    Builder.builders[CurrentBased] = build
+
+
+def stream(stages, dt, batches):
+    """Run samples one after another on the emulator.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+    dt : float
+    batches : iterable of (n_samples, n_steps, n_inputs) float32 array
+        Zeros and ones.
+
+    Yields
+    ------
+    list of (n_samples, n_steps, n_neurons) bool array
+        For each batch the spikes of all stages, without the chip's lag.
+    """
+    check_chip(stages)
+    nengo_loihi = stack.nengo_loihi()
+    with stack.quiet_build():
+        net, _ = place(_maker(stages, dt), dt)
+        with nengo_loihi.Simulator(net, dt=dt, target="sim", seed=0, progress_bar=False) as sim:
+            emulator = sim.sims["emulator"]
+            be_strict(emulator)
+            deliver_at_once(emulator)
+            fresh = True
+            for batch in batches:
+                found = [[] for _ in stages]
+                for sample in batch:
+                    if not fresh:
+                        reset_emulator(sim)
+                    fresh = False
+                    net.input.output.rows = _spikes(sample)
+                    _run(sim, len(sample) + HOST_LAG + len(stages))
+                    for number, (probe, values) in enumerate(zip(net.fired, found)):
+                        lag = HOST_LAG + number
+                        fired = np.asarray(sim.data[probe]) > 0
+                        values.append(fired[lag : lag + len(sample)])
+                yield [np.stack(values) for values in found]
+
+
+def chip_report(network):
+    """Place a network on the chip and say what it takes.
+
+    Parameters
+    ----------
+    network : SlayerNetwork, or sequence of Stage
+
+    Returns
+    -------
+    nengo_tactile.engines.loihi.ChipReport
+
+    Raises
+    ------
+    EngineError
+        If the emulator does not run it, or it does not fit.
+    """
+    stages, dt = getattr(network, "stages", network), getattr(network, "dt", DT)
+    check(stages)
+    check_chip(stages)
+    with stack.quiet_build():
+        _, cores = place(_maker(stages, dt), dt)
+        return ChipReport(cores, (), weight_errors(_maker(stages, dt), dt))
+
+
+def _maker(stages, dt):
+    def make_network():
+        net = build_chip(stages, dt)
+        return net, {s.name: (e, tuple(s.shape)) for s, e in zip(stages, net.populations)}
+
+    return make_network
+
+
+def _run(sim, n_steps):
+    from nengo.exceptions import SimulationError
+
+    try:
+        sim.run_steps(n_steps)
+    except SimulationError as error:
+        if "Overflow" not in str(error):
+            raise
+        raise EngineError(
+            f"step {sim.sims['emulator'].t}: {error}: more current arrives at a neuron than "
+            "Loihi's registers hold (21 bits of input, 23 bits of current): train with smaller "
+            "weights, or fewer spikes"
+        ) from error
+
+
+def _spikes(sample):
+    bad = (sample != 0) & (sample != 1)
+    if bad.any():
+        raise EngineError(
+            f"the input has the value {sample[bad][0]:g}, the chip's spikes are zeros and ones: "
+            "give one spike at most for each input and step"
+        )
+    return sample.astype(float)
+
+
+def _ensemble(n, kind, label):
+    return nengo.Ensemble(n, 1, neuron_type=kind, gain=np.ones(n), bias=np.zeros(n), label=label)
+
+
+def _as_share(decay):
+    """A decay as nengo-loihi takes it: it makes integers of 4095 times a share."""
+    return round(decay * DECAY_UNIT) / (DECAY_UNIT - 1)
+
+
+def _time_constant(decay, dt):
+    """Of the low-pass whose decay nengo-loihi makes that integer of."""
+    share = _as_share(decay)
+    return 0.0 if share == 1 else -dt / math.log1p(-share)
+
+
+__all__ = ["build_chip", "check_chip", "chip_report", "on_chip", "register_neurons", "stream"]

@@ -1,0 +1,300 @@
+"""``nengo-tactile run`` and ``report``: a saved network on a task's recordings or images."""
+
+import dataclasses
+import datetime
+import json
+from pathlib import Path
+
+import numpy as np
+
+from nengo_tactile import __version__, engines, files
+from nengo_tactile.ann import training
+from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.datasets.registry import open_dataset
+from nengo_tactile.engines.loihi import CHIP_RATE, ChipReport, chip_report, chip_settings
+from nengo_tactile.engines.recording import Recording
+from nengo_tactile.errors import DataError, EngineError, ModelFileError
+from nengo_tactile.folders import load
+from nengo_tactile.report import KeyNumber, Report, write_report
+from nengo_tactile.reproduce import event_runs, pages, paths
+from nengo_tactile.reproduce.tasks import TASKS, data_option, images, task_named
+
+#: Spike counts that a run keeps at most, one of 4 bytes for each neuron and sample.
+COUNTS_IN_MEMORY = 10**9
+
+
+def run_network(
+    name,
+    out,
+    task_name=None,
+    split="test",
+    engine="nengo-dl",
+    n_steps=None,
+    n_samples=None,
+    data_dir=None,
+    seed=0,
+    first_layer=None,
+    target=None,
+    progress=None,
+    say=print,
+):
+    """Run a saved network on a task's recordings and write what was measured.
+
+    Writes results.json and recording.npz into ``out``. ``first_layer`` and ``target`` are the
+    Loihi engine's (see `nengo_tactile.engines.loihi.run`).
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    options = {"first_layer": first_layer, "target": target}
+    options = {name: value for name, value in options.items() if value is not None}
+    if options and engine != "loihi":
+        raise EngineError(f"engine {engine!r} takes no {', '.join(options)}: use engine 'loihi'")
+    network = load(name)
+    events = not isinstance(network, SpikingNetwork)  # read as they are
+    if events:
+        event_runs.check(network, n_steps, engine)
+    out = Path(out)
+    files.check_writable(out)
+    task_name, task = (event_runs.task_for if events else _task_for)(network, task_name)
+    dataset = open_dataset(task.dataset, split=split, data_dir=data_dir)
+    chosen = np.arange(len(dataset))
+    if n_samples is not None:
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:n_samples])
+    if events:
+        measured, own = event_runs.run(network, dataset, chosen, n_steps, engine, progress)
+    else:
+        measured, own = _run_on_images(
+            network, task, dataset, chosen, n_steps, engine, options, progress, say
+        )
+    recording = measured.recording
+    numbers = {
+        "network": str(name),
+        "task": task_name,
+        "command": _run_command(name, task_name, task, split, engine, n_steps, n_samples, seed),
+        "data": task.about,
+        "split": split,
+        "seed": seed,
+        "classes": list(network.classes),
+        **measured.numbers(),
+        **own,
+    }
+    if not _kind(numbers).on_chip:
+        del numbers["loihi_joules_rough"]
+    arrays = {"outputs": recording.outputs, "labels": measured.labels}
+    if recording.decisions is not None:
+        arrays["decisions"] = recording.decisions
+    for kind in ("spike_counts", "spikes_over_time", "synops_over_time"):
+        arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
+    files.write_npz(out / "recording.npz", dt=np.array(recording.dt), **arrays)
+    files.write_json(out / "results.json", numbers)
+    say(f"wrote {out / 'results.json'} and recording.npz")
+    return _run_table(numbers)
+
+
+def _run_on_images(network, task, dataset, chosen, n_steps, engine, options, progress, say):
+    """Run a converted network; returns what was measured, and its own numbers."""
+    _check_memory(network, len(chosen))
+    x, y = images(task, dataset, chosen, progress)
+    shown = network
+    if engine == "loihi" and n_steps is None:
+        shown = chip_settings(network)
+        say(
+            f"emulator: firing rates times {CHIP_RATE}, {shown.n_steps} steps "
+            "(give --steps to keep the network's own rates)"
+        )
+    recording = engines.run(shown, x, n_steps, engine=engine, progress=progress, **options)
+    own = {"ann_accuracy": training.accuracy(network.ann, network.ann_input(x), y)}
+    if engine == "loihi":
+        own["chip"] = chip_report(shown, options.get("first_layer")).to_dict()
+    return paths.Measured(recording, y), own
+
+
+def _task_for(network, task_name):
+    """Name and task: the given one, that of the network's card, or that of its sensor."""
+    if task_name is None:
+        task_name = network.card.get("task")
+    if network.image is None:
+        if task_name is None:
+            raise DataError(
+                "the network does not know how recordings become its input: choose a task of "
+                "images with --task, or convert it with a task"
+            )
+        task = task_named(task_name)
+        if task.image is not None or task.shape != network.input_shape:
+            raise DataError(
+                f"the network takes images of shape {network.input_shape}, task {task_name!r} has "
+                f"{task.shape}{'' if task.image is None else ' of recordings'}: choose another "
+                "--task"
+            )
+        return task_name, task
+    size = network.image.sensor_size[:2]
+    if task_name is None:
+        task_name = {(10, 10): "eskin", (16, 16): "stemnist"}.get(tuple(size))
+    if task_name is None:
+        raise DataError(
+            f"no task has a sensor of {size}: choose one of "
+            f"{', '.join(name for name, task in TASKS.items() if task.layers)} with --task"
+        )
+    task = task_named(task_name, tactile=True)
+    if task.image.sensor_size[:2] != size:
+        raise DataError(
+            f"the network reads {size[0]} x {size[1]} taxels, task {task_name!r} has "
+            f"{task.image.sensor_size[0]} x {task.image.sensor_size[1]}: choose another --task"
+        )
+    return task_name, dataclasses.replace(task, image=network.image)
+
+
+def _check_memory(network, n_samples):
+    """Refuse a run whose spike counts, kept for every neuron and sample, would fill the memory."""
+    neurons = sum(int(np.prod(stage.shape)) for stage in network.stages if stage.spikes)
+    largest = COUNTS_IN_MEMORY // neurons
+    if n_samples > largest:
+        raise DataError(
+            f"{n_samples} samples of {neurons:,} neurons are {n_samples * neurons * 4 / 1e9:.1f} "
+            f"GB of spike counts: choose at most --samples {largest} (nengo-tactile reproduce "
+            "spiking-resnet keeps sums only)"
+        )
+
+
+def _run_command(name, task_name, task, split, engine, n_steps, n_samples, seed):
+    """The command line that repeats a run."""
+    steps = "" if n_steps is None else f" --steps {n_steps}"
+    samples = "" if n_samples is None else f" --samples {n_samples}"
+    return (
+        f"nengo-tactile run {name} --task {task_name} --split {split} --engine {engine}"
+        f"{steps}{samples} --seed {seed}{data_option(task)}"
+    )
+
+
+def _run_table(numbers):
+    from rich.table import Table
+
+    table = Table(title=f"{numbers['network']} on {numbers['engine']}", title_justify="left")
+    for column in ("what", "value"):
+        table.add_column(column)
+    kind = _kind(numbers)
+    rows = {
+        "data": f"{numbers['data']}, {numbers['split']}, {numbers['n_test']} samples",
+        f"accuracy of the {kind.reference}": f"{numbers[kind.key]:.4f}",
+        f"accuracy of the {kind.measured}": f"{numbers['accuracy']:.4f} "
+        f"after {numbers['n_steps']} steps",
+        "latency": f"step {numbers['latency_step']}",
+        "spikes per sample": f"{numbers['spikes']:,.0f} "
+        f"({numbers['spikes_to_latency']:,.0f} to the latency)",
+        "synaptic operations per sample": f"{numbers['synops']:,.0f} "
+        f"({numbers['synops_to_latency']:,.0f} to the latency)",
+    }
+    if "largest_difference" in numbers:
+        rows["largest difference of outputs"] = f"{numbers['largest_difference']:.1e}"
+    if kind.on_chip:
+        joules = numbers["loihi_joules_rough"]
+        rows["Loihi energy, rough"] = f"{joules * 1e6:.2f} microjoules"
+    for what, value in rows.items():
+        table.add_row(what, value)
+    for row in numbers["layers"]:
+        table.add_row(
+            f"firing rate of {row['layer']}",
+            f"mean {row['mean_hz']:.1f} Hz, 99.9th percentile {row['percentile_hz']:.0f} Hz, "
+            f"{row['silent_share']:.0%} silent, {row['saturated_share']:.2%} saturated",
+        )
+    return table
+
+
+def _kind(numbers):
+    """What a run's numbers are of, one of `event_runs.KINDS`.
+
+    Raises
+    ------
+    KeyError
+        If they are of none.
+    """
+    for kind in event_runs.KINDS:
+        if kind.key in numbers:
+            return kind
+    raise KeyError(event_runs.KINDS[0].key)
+
+
+def write_run_report(folder):
+    """Write report.html for the folder of a `run_network`.
+
+    Returns
+    -------
+    Path
+    """
+    folder = Path(folder)
+    numbers, measured, chip = _read_run(folder)
+    kind = _kind(numbers)
+    sections = [
+        pages.accuracy_section(
+            {numbers["engine"]: measured.recording.accuracy(measured.labels)},
+            numbers[kind.key],
+            measured.recording.dt,
+            **({"read_out": kind.read_out} if kind.read_out else {}),
+        ),
+        pages.activity_section(measured, energy=kind.on_chip),
+        pages.confusion_section(measured, numbers["classes"]),
+    ]
+    if chip is not None:
+        sections.append(pages.chip_section(chip))
+    path = folder / "report.html"
+    write_report(
+        path,
+        Report(
+            f"{numbers['network']} on {numbers['engine']}",
+            f"{numbers['n_test']:,} samples of the {numbers['data']}.",
+            {
+                "command": numbers.get("command", ""),
+                "data": f"{numbers['data']}, {numbers['split']}",
+                "seed": numbers["seed"],
+                "nengo-tactile": __version__,
+                "date": datetime.date.today().isoformat(),
+            },
+            [
+                KeyNumber(
+                    "accuracy",
+                    f"{numbers['accuracy']:.1%}",
+                    kind.where_measured,
+                ),
+                KeyNumber(
+                    kind.short,
+                    f"{numbers[kind.key]:.1%}",
+                    kind.where_reference,
+                ),
+                KeyNumber("latency", f"{numbers['latency_step']} steps"),
+            ],
+            sections=sections,
+        ),
+    )
+    return path
+
+
+def _read_run(folder):
+    """Numbers, run and chip report (or None) of a folder that `run_network` wrote."""
+    try:
+        numbers = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        missing = {"network", "classes", "data", "split", "seed"} - set(numbers)
+        if missing:
+            raise KeyError(*sorted(missing))
+        _kind(numbers)
+        stored = files.read_npz(folder / "recording.npz")
+        parts = {"spike_counts": {}, "spikes_over_time": {}, "synops_over_time": {}}
+        for name, array in stored.items():
+            kind, _, layer = name.partition("/")
+            if kind in parts:
+                parts[kind][layer] = array
+        recording = Recording(
+            stored["outputs"],
+            **parts,
+            dt=float(stored["dt"]),
+            engine=numbers["engine"],
+            decisions=stored.get("decisions"),
+        )
+        chip = ChipReport(**numbers["chip"]) if "chip" in numbers else None
+        return numbers, paths.Measured(recording, stored["labels"]), chip
+    except Exception as error:  # zip, JSON and numpy have error classes of their own
+        raise ModelFileError(
+            f"{folder}: is not the folder of a run ({type(error).__name__}: {error}): make one "
+            "with nengo-tactile run"
+        ) from error

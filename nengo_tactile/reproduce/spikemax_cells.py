@@ -1,0 +1,212 @@
+"""Runs for the Spikemax paper's table and figures; each goes on where it was stopped.
+
+A run is a network trained with one loss and one seed. Its results are a JSON file, its state after
+each epoch a checkpoint, which goes when it is finished, and the network is saved as a folder.
+"""
+
+import dataclasses
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from nengo_tactile import files
+from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST, recorded_digits
+from nengo_tactile.datasets.registry import open_dataset
+from nengo_tactile.events.sparse import load_spike_samples, random_shifts
+from nengo_tactile.reproduce.cells import stored
+from nengo_tactile.reproduce.spikemax_plan import SETTINGS, make_loss
+from nengo_tactile.slayer.classifier import SlayerNetwork
+from nengo_tactile.slayer.neurons import to_config
+from nengo_tactile.slayer.storage import n_parameters
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Data:
+    """What networks are trained and tested on.
+
+    Attributes
+    ----------
+    train, test : SpikeSamples
+    classes : tuple of str
+    """
+
+    train: object
+    test: object
+    classes: tuple
+
+
+def read_data(plan, name, folder, data_dir=None, progress=None):
+    """Bin the recordings of a data set, or simulate them.
+
+    Parameters
+    ----------
+    plan : spikemax_plan.Plan
+    name : str
+        Of `SETTINGS`.
+    folder : path
+        Keeps the spikes of simulated digits.
+    data_dir : path, optional
+    progress : bool, optional
+
+    Returns
+    -------
+    Data
+
+    Raises
+    ------
+    DataError
+        If recordings are missing.
+    """
+    setting, rng = SETTINGS[name], np.random.default_rng(plan.seed)
+    if name == "nmnist-simulated":
+        return _simulated(plan, setting, rng, folder, data_dir, progress)
+    sets = [open_dataset(setting.dataset, split, data_dir) for split in ("train", "test")]
+    parts = []
+    for dataset, n in zip(sets, (plan.n_samples, plan.n_test)):
+        chosen = None if n is None else np.sort(rng.permutation(len(dataset))[:n])
+        parts.append(setting.layout.samples(dataset, chosen, progress))
+    return Data(*parts, tuple(sets[0].classes))
+
+
+def _simulated(plan, setting, rng, folder, data_dir, progress):
+    """Simulated training digits whose images no recording of the test shows."""
+    recordings, order, numbers = recorded_digits(data_dir, "train")
+    digits = SimulatedNMNIST(data_dir, "train", seed=plan.seed)
+    chosen = np.setdiff1d(np.arange(len(digits)), numbers)
+    if plan.n_samples is not None:
+        chosen = np.sort(rng.permutation(chosen)[: plan.n_samples])
+    place = Path(folder) / "samples" / f"{setting.dataset}-{plan.seed}-{len(chosen)}.npz"
+    if place.exists():
+        train = load_spike_samples(place)
+    else:
+        train = setting.layout.samples(digits, chosen, progress)
+        train.save(place)
+    if plan.n_test is not None:
+        order = np.sort(rng.permutation(order)[: plan.n_test])
+    return Data(train, setting.layout.samples(recordings, order, progress), recordings.classes)
+
+
+def run_cell(plan, name, loss_name, trial, data, folder, progress=None):
+    """Train a network with a loss and test it.
+
+    Parameters
+    ----------
+    plan : spikemax_plan.Plan
+    name, loss_name : str
+    trial : int
+    data : Data
+    folder : path
+    progress : bool, optional
+
+    Returns
+    -------
+    dict
+        As `spikemax_tables` reads it.
+    """
+    setting, recipe, seed = SETTINGS[name], plan.recipe(name), plan.seed + trial
+    stem = f"{name}-{loss_name}-{trial}"
+    path = Path(folder) / "cells" / f"{stem}.json"
+    mark = _mark(plan, name, loss_name, seed, data)
+    state = stored(path, mark)
+    if state is not None:
+        return state
+    from nengo_tactile.slayer import training
+    from nengo_tactile.slayer.models import build, stages_of
+
+    model = build(
+        setting.network,
+        setting.neuron,
+        setting.surrogate,
+        padding=setting.padding,
+        dropout=setting.dropout,
+        gains=setting.gains,
+        seed=seed,
+    )
+    checkpoint = Path(folder) / "checkpoints" / f"{stem}.npz"
+    history = training.train(
+        model,
+        data.train,
+        make_loss(loss_name, setting),
+        recipe,
+        seed,
+        loader(setting, data.train),
+        checkpoint=checkpoint,
+        progress=progress,
+        description=f"{name}, {loss_name}, trial {trial + 1}",
+    )
+    began = time.monotonic()
+    found = training.evaluate(model, data.test, recipe.batch_size, progress)
+    stages = stages_of(model)
+    state = {
+        "fingerprint": mark,
+        "data": name,
+        "loss": loss_name,
+        "trial": trial,
+        "seed": seed,
+        "network": setting.network,
+        "parameters": n_parameters(stages),
+        "delays": sum(stage.n_neurons for stage in stages if stage.delays is not None),
+        "neuron": to_config(setting.neuron),
+        "n_train": len(data.train),
+        "n_test": len(data.test),
+        "n_steps": data.test.n_steps,
+        "bin_us": setting.layout.bin_us,
+        "epochs": recipe.epochs,
+        "accuracy": found["accuracy"],
+        "train_accuracy": history.accuracy[-1],
+        "hits_over_time": [int(hits) for hits in found["hits_over_time"]],
+        "spikes": found["spikes"],
+        "input_spikes": len(data.test.steps) / len(data.test),
+        "seconds": {
+            "training": sum(history.seconds),
+            "testing": time.monotonic() - began,
+            "epochs": history.seconds,
+        },
+        "loss_over_epochs": history.loss,
+        "accuracy_over_epochs": history.accuracy,
+    }
+    network = SlayerNetwork(stages, setting.layout, data.classes, {"fingerprint": mark})
+    network.save(Path(folder) / "networks" / stem)
+    files.write_json(path, state)
+    checkpoint.unlink(missing_ok=True)
+    return state
+
+
+def loader(setting, samples):
+    """How minibatches of training are made: ``(indices, rng) -> array``.
+
+    Parameters
+    ----------
+    setting : spikemax_plan.Setting
+    samples : SpikeSamples
+
+    Returns
+    -------
+    callable
+    """
+    n_steps = setting.stretch or samples.n_steps
+
+    def load(indices, rng):
+        starts = 0
+        if setting.stretch is not None:
+            starts = samples.random_starts(indices, n_steps, rng, setting.jitter)
+        elif setting.jitter:
+            starts = rng.integers(-setting.jitter, setting.jitter + 1, len(indices))
+        shifts = random_shifts(len(indices), setting.pixels, rng) if setting.pixels else None
+        return samples.dense(indices, starts, n_steps, shifts)
+
+    return load
+
+
+def _mark(plan, name, loss_name, seed, data):
+    """What a run's file must agree with, as a digest."""
+    setting = dataclasses.asdict(SETTINGS[name])
+    about = [setting, dataclasses.asdict(plan.recipe(name)), loss_name, seed]
+    digest = hashlib.sha256(json.dumps(about, default=str, sort_keys=True).encode())
+    for samples in (data.train, data.test):
+        for array in (samples.offsets, samples.labels):
+            digest.update(np.ascontiguousarray(array, np.int64).data)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,170 @@
+"""SLAYER networks on the Loihi emulator against integer loops, and beside the trained network."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from slayer_networks import CUBA, case, conv, dense, pool, spikes_for, with_delays
+
+from nengo_tactile import stack
+from nengo_tactile.engines import slayer, slayer_chip
+from nengo_tactile.engines.placement import build_model
+from nengo_tactile.errors import EngineError
+from nengo_tactile.slayer import reference
+from nengo_tactile.slayer.neurons import CurrentBasedLIF
+
+NAMES = ("cuba-dense", "cuba-conv", "cuba-recurrent")
+
+
+def without_delays(name, **settings):
+    stages, x = case(name, **settings)
+    return [dataclasses.replace(stage, delays=None) for stage in stages], x
+
+
+def integers(stages):
+    """Blocks of the chip and, by (sender, block), integer weights (n_pre, n_post); -1: the host."""
+    with stack.quiet_build():
+        model = build_model(slayer_chip.build_chip(stages, 0.001), 0.001)
+    (shown,) = model.inputs
+    blocks, weights = list(model.blocks), {}
+    for number, sender in enumerate([shown, *blocks], -1):
+        for axon in sender.axons:
+            post = next(i for i, block in enumerate(blocks) if axon.target in block.synapses)
+            matrix = np.zeros((sender.n_neurons, blocks[post].n_neurons), np.int64)
+            for neuron, spike in enumerate(axon.map_spikes(np.arange(sender.n_neurons))):
+                base = None if spike is None else axon.target.axon_compartment_base(spike.axon_idx)
+                if base is None:
+                    continue
+                values, targets = axon.target.axon_weights_indices(spike.axon_idx, spike.atom)
+                matrix[neuron, base + np.asarray(targets)] += np.asarray(values)
+            weights[number, post] = matrix
+    return blocks, weights
+
+
+def toward_zero(x, keep):
+    return np.sign(x) * (np.abs(x) * keep // 4096)
+
+
+def integer_loop(stages, blocks, weights, x):
+    """Spikes of all stages, [(n_steps, n_neurons), ...], in the time of the trained network."""
+    arriving, result = x, []
+    for number, (stage, block) in enumerate(zip(stages, blocks)):
+        n = stage.n_neurons
+        neuron = stage.neuron
+        keep_i = 4096 - round(4096 * neuron.current_decay)
+        keep_v = 4096 - round(4096 * neuron.voltage_decay)
+        i, v = np.zeros((2, n), np.int64)
+        fired = np.zeros((len(x), n), bool)
+        for t in range(len(x)):
+            current = arriving[t].astype(np.int64) @ weights[number - 1, number]
+            if stage.recurrent is not None and t:
+                current = current + fired[t - 1].astype(np.int64) @ weights[number, number]
+            i = toward_zero(i, keep_i) + current
+            v = np.maximum(toward_zero(v, keep_v) + i, int(block.compartment.vmin))
+            fired[t] = v > block.compartment.vth
+            v[fired[t]] = 0
+        result.append(fired)
+        arriving = fired
+    return result
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_spike_is_that_of_an_integer_loop(name):
+    stages, x = without_delays(name, n_samples=2)
+    blocks, weights = integers(stages)
+    (found,) = slayer_chip.stream(stages, 0.001, [x.reshape(*x.shape[:2], -1)])
+    for sample in range(len(x)):
+        expected = integer_loop(stages, blocks, weights, x[sample].reshape(len(x[sample]), -1))
+        for fired, wanted in zip(found, expected):
+            np.testing.assert_array_equal(fired[sample], wanted)
+            assert 0 < wanted.mean() < 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_integers_are_the_trained_numbers_in_eight_bits(name):
+    stages, _ = without_delays(name)
+    blocks, weights = integers(stages)
+    for number, (stage, block) in enumerate(zip(stages, blocks)):
+        theta = int(block.compartment.vth[0])
+        assert theta % 64 == 0
+        scale = stage.neuron.threshold / theta  # a unit of the chip, as trained
+        units = np.eye(int(np.prod(stage.input_shape))).reshape(-1, *stage.input_shape)
+        trained = np.array([reference.linear(stage, unit).reshape(-1) for unit in units])
+        pairs = [(weights[number - 1, number], trained)]
+        if stage.recurrent is not None:
+            pairs.append((weights[number, number], stage.recurrent))
+        largest = max(np.abs(exact).max() for _, exact in pairs)
+        for integer, exact in pairs:
+            assert not (integer % 64).any()
+            assert np.abs(integer).max() <= 256 * 64
+            # half of a step of two in 255, and what the threshold was rounded by
+            tolerance = largest / 255 + np.abs(exact) * 64 / theta
+            assert (np.abs(integer * scale - exact) <= tolerance + 1e-6).all()
+        comp = block.compartment
+        assert set(comp.decay_u) == {round(4096 * stage.neuron.current_decay) - 1}
+        assert set(comp.decay_v) == {round(4096 * stage.neuron.voltage_decay)}
+
+
+@pytest.mark.parametrize("share", [1, 2, 1000, 2047, 2048, 3000, 4094, 4095])
+def test_every_decay_of_the_chip_is_met(share, rng):
+    neuron = CurrentBasedLIF(share / 4096, share / 4096)
+    blocks, _ = integers([dense(rng, "out", (2,), 3, neuron)])
+    assert set(blocks[0].compartment.decay_u) == {share - 1}
+    assert set(blocks[0].compartment.decay_v) == {share}
+
+
+def test_recording_beside_that_of_the_trained_network():
+    stages, x = without_delays("cuba-conv", n_samples=3)
+    chip = slayer.run(stages, x, engine="loihi", n_steps=35)
+    trained = slayer.run(stages, x, n_steps=35)
+    assert chip.engine == "loihi"
+    assert chip.outputs.shape == trained.outputs.shape
+    for name, spikes in trained.spikes_over_time.items():
+        assert abs(chip.spikes_over_time[name].sum() / spikes.sum() - 1) < 0.05
+        assert chip.spike_counts[name].sum() == chip.spikes_over_time[name].sum()
+    np.testing.assert_array_equal(chip.synops_over_time["input"], trained.synops_over_time["input"])
+    one = slayer.run(stages, x[2:], engine="loihi", n_steps=35)
+    np.testing.assert_array_equal(one.outputs, chip.outputs[2:])  # nothing is left behind
+
+
+def test_a_large_layer_is_cut_into_cores(rng):
+    image = (12, 12, 1)
+    maps = conv(rng, "maps", image, 3, 16, CUBA, padding="same")
+    stages = [maps, pool("pool", maps.shape, 2, CUBA)]
+    stages.append(dense(rng, "out", stages[1].shape, 3, CUBA, scale=1.0, mean=0.2))
+    report = slayer_chip.chip_report(stages)
+    assert [row["layer"] for row in report.rows()] == ["maps", "pool", "out"]
+    assert report.rows()[0]["cores"] > 1
+    assert all(0 <= error < 0.02 for error in report.weight_error.values())
+    x = spikes_for(rng, stages, n_samples=1, n_steps=12, rate=0.1)
+    chip, trained = slayer.run(stages, x, engine="loihi"), slayer.run(stages, x)
+    for name, spikes in trained.spikes_over_time.items():
+        assert abs(chip.spikes_over_time[name].sum() / spikes.sum() - 1) < 0.1
+
+
+def test_what_the_chip_has_not_is_refused(rng):
+    stages, x = without_delays("cuba-dense")
+
+    def refused(message, stages=stages, x=x):
+        with pytest.raises(EngineError, match=message):
+            slayer.run(stages, x, engine="loihi")
+
+    refused("its neurons are spike-response", case("srm-dense")[0])
+    delayed = with_delays(rng, stages[1])
+    refused("'out' has axonal delays up to", [stages[0], delayed])
+    fast = dataclasses.replace(stages[0].neuron, current_decay=1.0)
+    refused("its current_decay is 1, ", [dataclasses.replace(stages[0], neuron=fast), stages[1]])
+    slow = dataclasses.replace(stages[0].neuron, voltage_decay=1e-5)
+    refused("voltage_decay is 1e-05", [dataclasses.replace(stages[0], neuron=slow), stages[1]])
+    nothing = dataclasses.replace(stages[0], weights=0 * stages[0].weights)
+    refused("all its weights are zero", [nothing, stages[1]])
+    refused("the input has the value 0.5", x=x / 2)
+    with pytest.raises(EngineError, match="leave it out"):
+        slayer.run(stages, x, engine="loihi", dtype="float32")
+
+
+def test_registers_that_overflow_end_the_run(rng):
+    strong = dense(rng, "out", (400,), 3, CUBA, scale=0.0, mean=5.0)
+    x = np.ones((1, 10, 400), np.float32)
+    with pytest.raises(EngineError, match="more current arrives at a neuron"):
+        slayer.run([strong], x, engine="loihi")

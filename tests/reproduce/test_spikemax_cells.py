@@ -1,0 +1,202 @@
+"""Spikemax runs cut down: data, a network for each loss and seed, and where they go on."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import nengo_tactile as nt
+from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
+from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.events.arrays import make_events
+from nengo_tactile.reproduce import spikemax_cells, spikemax_plan
+from nengo_tactile.reproduce.spikemax_plan import LOSSES, SETTINGS, Plan, make_loss, make_plan
+from nengo_tactile.slayer.classifier import SpikeLayout
+from nengo_tactile.slayer.training import Recipe
+
+
+class Recordings:
+    """Three classes: which column of a 3 x 2 sensor is active."""
+
+    sensor_size, classes = (3, 2, 2), ("a", "b", "c")
+
+    def __init__(self, split):
+        rng = np.random.default_rng(split == "train")
+        n = 36 if split == "train" else 21
+        self.targets = np.arange(n) % 3
+        self.events = []
+        for label in self.targets:
+            x = np.where(rng.random(50) < 0.8, label, rng.integers(0, 3, 50))
+            t = np.sort(rng.integers(0, 30_000, 50))
+            both = rng.integers(0, 2, (2, 50))
+            self.events.append(make_events(x, both[0], t, both[1]))
+
+    def __len__(self):
+        return len(self.targets)
+
+    def read_events(self, index):
+        return self.events[index]
+
+
+@pytest.fixture
+def small(monkeypatch):
+    setting = dataclasses.replace(
+        SETTINGS["eskin"],
+        dataset="small",
+        layout=SpikeLayout((3, 2, 2), 1000, 30),
+        network="2x3x2-8-3o",
+        window=8,
+        counts=(10, 1),
+        recipe=Recipe(epochs=3, batch_size=6, learning_rate=0.2),
+        pixels=1,
+        jitter=2,
+    )
+    monkeypatch.setitem(spikemax_plan.SETTINGS, "small", setting)
+    monkeypatch.setattr(
+        spikemax_cells, "open_dataset", lambda name, split, place: Recordings(split)
+    )
+    return setting
+
+
+def test_a_run_goes_on_and_is_kept(small, tmp_path, monkeypatch):
+    plan = Plan(("small",), n_trials=2, seed=4)
+    data = spikemax_cells.read_data(plan, "small", tmp_path, progress=False)
+    assert (len(data.train), len(data.test), data.classes) == (36, 21, ("a", "b", "c"))
+    from nengo_tactile.slayer import training
+
+    saved, stops = training.save_checkpoint, []
+
+    def stop(*args):
+        saved(*args)
+        stops.append(args[-1])
+        if len(stops) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "save_checkpoint", stop)
+    run = ("small", "spikemax_s", 1, data, tmp_path, False)
+    with pytest.raises(KeyboardInterrupt):
+        spikemax_cells.run_cell(plan, *run)
+    state = spikemax_cells.run_cell(plan, *run)
+    assert stops == [1, 2, 3]
+    assert not list((tmp_path / "checkpoints").glob("*.npz"))
+    assert (state["seed"], state["trial"], state["epochs"]) == (5, 1, 3)
+    assert state["parameters"] == 12 * 8 + 8 * 3
+    assert state["delays"] == 8
+    assert state["n_steps"] == len(state["hits_over_time"]) == 30
+    assert state["hits_over_time"][-1] == round(state["accuracy"] * 21)
+    assert len(state["seconds"]["epochs"]) == len(state["accuracy_over_epochs"]) == 3
+    assert state["input_spikes"] == data.test[:].sum() / 21
+    # the saved network is the one that was tested
+    network = nt.load(tmp_path / "networks" / "small-spikemax_s-1")
+    recording = nt.run(network, data.test, engine="event", progress=False)
+    hits = (recording.predictions() == data.test.labels[:, None]).sum(0)
+    np.testing.assert_array_equal(hits, state["hits_over_time"])
+    for name, count in state["spikes"].items():
+        assert count == pytest.approx(recording.spikes_over_time[name].sum() / 21)
+    # again: nothing is trained
+    monkeypatch.setattr(training, "train", None)
+    assert spikemax_cells.run_cell(plan, *run) == state
+    other = dataclasses.replace(plan, epochs=4)
+    with pytest.raises(ModelFileError, match="other settings"):
+        spikemax_cells.run_cell(other, *run)
+    path = tmp_path / "cells" / "small-spikemax_s-1.json"
+    assert json.loads(path.read_text()) == state
+
+
+def test_parts_of_the_data(small, tmp_path):
+    plan = Plan(("small",), n_samples=10, n_test=5)
+    data = spikemax_cells.read_data(plan, "small", tmp_path, progress=False)
+    assert (len(data.train), len(data.test)) == (10, 5)
+    again = spikemax_cells.read_data(plan, "small", tmp_path, progress=False)
+    np.testing.assert_array_equal(again.train[:], data.train[:])
+    other = spikemax_cells.read_data(
+        dataclasses.replace(plan, seed=1), "small", tmp_path, progress=False
+    )
+    assert not np.array_equal(other.train[:], data.train[:])
+
+
+def test_minibatches_of_training(small, tmp_path):
+    data = spikemax_cells.read_data(Plan(("small",)), "small", tmp_path, progress=False)
+    samples, rng = data.train, np.random.default_rng(0)
+    plain = dataclasses.replace(small, pixels=0, jitter=0)
+    np.testing.assert_array_equal(
+        spikemax_cells.loader(plain, samples)(np.arange(4), rng), samples[:4]
+    )
+    moved = spikemax_cells.loader(small, samples)(np.arange(4), np.random.default_rng(0))
+    again = spikemax_cells.loader(small, samples)(np.arange(4), np.random.default_rng(0))
+    assert moved.shape == (4, 30, 2, 3, 2)
+    np.testing.assert_array_equal(moved, again)
+    assert not np.array_equal(moved, samples[:4])
+    stretch = dataclasses.replace(plain, stretch=10)
+    found = spikemax_cells.loader(stretch, samples)(np.arange(4), rng)
+    assert found.shape == (4, 10, 2, 3, 2)
+    for part, whole in zip(found, samples[:4]):
+        assert any(np.array_equal(part, whole[start : start + 10]) for start in range(21))
+
+
+def test_simulated_digits_leave_out_the_recorded_ones(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    images = {
+        "x_train": rng.integers(0, 255, (12, 28, 28), dtype=np.uint8),
+        "y_train": np.arange(12) % 10,
+        "x_test": np.zeros((1, 28, 28), np.uint8),
+        "y_test": np.zeros(1, int),
+    }
+    np.savez(tmp_path / "mnist.npz", **images)
+    recorded = SimulatedNMNIST(tmp_path, "train", 4, seed=8)
+    numbers = np.array([0, 2, 5, 7])
+    monkeypatch.setattr(
+        spikemax_cells, "recorded_digits", lambda place, split: (recorded, np.arange(4), numbers)
+    )
+    plan = Plan(("nmnist-simulated",))
+    read = spikemax_cells.read_data
+    data = read(plan, "nmnist-simulated", tmp_path / "out", tmp_path, progress=False)
+    others = np.setdiff1d(np.arange(12), numbers)
+    np.testing.assert_array_equal(data.train.labels, images["y_train"][others])
+    np.testing.assert_array_equal(data.test.labels, recorded.targets)
+    assert data.train.n_steps == data.test.n_steps == 300
+    # the second time they are read
+    monkeypatch.setattr(SimulatedNMNIST, "recordings", None)
+    monkeypatch.setattr(recorded.__class__, "recordings", None)
+    place = next((tmp_path / "out" / "samples").iterdir())
+    kept = spikemax_cells.load_spike_samples(place)
+    np.testing.assert_array_equal(kept[:], data.train[:])
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_make_networks_and_losses(name):
+    """Every setting's network takes its layout, and its losses fit its steps."""
+    from nengo_tactile.ann.notation import parse
+
+    setting = SETTINGS[name]
+    shape, _ = parse(setting.network)
+    assert shape == setting.layout.shape
+    steps = setting.stretch or setting.layout.n_steps
+    for loss in LOSSES:
+        assert make_loss(loss, setting).get_config()
+    assert setting.window <= steps
+    assert max(setting.counts) <= steps
+
+
+def test_plans():
+    plan = make_plan("eskin, ev-objects", "spikemax", n_trials=2, epochs=3, n_samples=9, seed=1)
+    assert plan.data == ("eskin", "ev-objects")
+    words = "--sets eskin,ev-objects --losses spikemax --trials 2 --epochs 3 --samples 9 --seed 1"
+    assert words in plan.command()
+    assert plan.recipe("eskin").epochs == 3
+    assert make_plan().losses == LOSSES
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"data": "eskin,cifar"}, "'cifar' is unknown"),
+        ({"losses": "mse"}, "loss 'mse' is unknown"),
+        ({"n_trials": 0}, "n_trials is 0"),
+        ({"epochs": -1}, "epochs is -1"),
+    ],
+)
+def test_bad_plans(options, words):
+    with pytest.raises(DataError, match=words):
+        make_plan(**options)
