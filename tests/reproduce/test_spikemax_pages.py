@@ -1,16 +1,22 @@
 """Pages of the Spikemax reproduction, from states made by hand."""
 
+import dataclasses
 import io
 import json
 
+import numpy as np
 import pytest
 from rich.console import Console
 from spikemax_states import HITS, state, states
 
+from nengo_tactile.events.arrays import make_events
 from nengo_tactile.report.report import render_report
-from nengo_tactile.reproduce import spikemax_pages
+from nengo_tactile.reproduce import spikemax, spikemax_cells, spikemax_pages
 from nengo_tactile.reproduce.spikemax_parts import parts
+from nengo_tactile.reproduce.spikemax_plan import SETTINGS, Plan
 from nengo_tactile.reproduce.spikemax_tables import summarise
+from nengo_tactile.slayer.classifier import SpikeLayout
+from nengo_tactile.slayer.training import Recipe
 
 
 def summary(found):
@@ -115,3 +121,56 @@ def test_pages_of_what_there_is(found):
     page = render_report(spikemax_pages.report(results, pictures))
     assert "Table I" in page
     assert "Table I" in shown(results)
+
+
+class Recordings:
+    """Six recordings of three classes."""
+
+    sensor_size, classes, targets = (3, 2, 2), ("a", "b", "c"), np.arange(6) % 3
+
+    def __init__(self, events):
+        self.events = events
+
+    def __len__(self):
+        return len(self.events)
+
+    def read_events(self, index):
+        return self.events[index]
+
+
+def test_from_runs_to_a_report(tmp_path, monkeypatch, rng):
+    """Networks of two losses, trained for an epoch on the fewest samples."""
+    setting = dataclasses.replace(
+        SETTINGS["eskin"],
+        layout=SpikeLayout((3, 2, 2), 1000, 20),
+        network="2x3x2-3o",
+        counts=(10, 1),
+        window=8,
+        recipe=Recipe(epochs=1, batch_size=6, learning_rate=0.1),
+    )
+    monkeypatch.setitem(SETTINGS, "eskin", setting)
+    events = [
+        make_events(*(rng.integers(0, n, 50) for n in (3, 2)), np.sort(rng.integers(0, 20_000, 50)),
+                    rng.integers(0, 2, 50))
+        for _ in range(6)
+    ]  # fmt: skip
+    samples = setting.layout.samples(Recordings(events), progress=False)
+    data = spikemax_cells.Data(samples, samples, ("a", "b", "c"))
+    plan = Plan(("eskin",), ("spike-rate", "spikemax"), n_trials=1, seed=3)
+    found = [
+        spikemax_cells.run_cell(plan, "eskin", loss, 0, data, tmp_path, progress=False)
+        for loss in plan.losses
+    ]
+    said = []
+    results = spikemax.finish(plan, found, tmp_path, said.append)
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    assert results["command"] == plan.command() and results["seed"] == 3
+    (pair,) = results["comparisons"]
+    assert (pair["data"], pair["loss"], pair["n_pairs"]) == ("eskin", "spikemax", 1)
+    row = next(row for row in results["rows"] if row["loss"] == "spikemax" and row["n_test"])
+    assert (row["parameters"], row["seeds"], row["data"]) == (36, [3], setting.about)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "2x3x2-3o" in page and "driven by the recorded pen trajectories" in page
+    assert (tmp_path / "spikes-eskin.png").read_bytes().startswith(b"\x89PNG")
+    assert said == [f"wrote {tmp_path / 'results.json'}, pictures and report.html"]
+    assert spikemax.line(found[0]).startswith("eskin, spike-rate, trial 1: 0.")
