@@ -151,9 +151,9 @@ def spikes_by_layer(spikes, title=None):
     top = max([mean + (sd or 0) for found in spikes.values() for mean, sd in found.values()]) or 1
     if wide:
         axes.set_xscale("log")
-        axes.set_xlim(start, start * (top / start) ** 1.3)
+        axes.set_xlim(start, start * (top / start) ** 1.17)
     else:
-        axes.set_xlim(0, 1.3 * top)
+        axes.set_xlim(0, 1.17 * top)
     axes.xaxis.set_major_formatter(lambda value, _: compact(value))
     axes.set_yticks(range(len(layers[0])), layers[0])
     axes.set_ylim(len(layers[0]) - 0.5, -0.5)

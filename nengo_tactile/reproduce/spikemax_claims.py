@@ -178,7 +178,10 @@ def _faster(pairs, losses, what, claim):
 
 def _count_text(on):
     names = [TITLES[data] for data, verdict in on.items() if verdict]
-    return f"on {len(names)} of {len(on)}" + (f" ({', '.join(names)})" if names else "")
+    unclear = [TITLES[data] for data, verdict in on.items() if verdict is None]
+    texts = [", ".join(names)] if names else []
+    texts += [f"undecided: {', '.join(unclear)}"] if unclear else []
+    return f"on {len(names)} of {len(on)}" + (f" ({'; '.join(texts)})" if texts else "")
 
 
 def _time_text(pair, loss, what):

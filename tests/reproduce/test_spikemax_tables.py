@@ -181,6 +181,8 @@ def test_what_is_missing_decides_nothing():
     partial = summary(states("nmnist", some), states("eskin", some))
     assert claim_of(partial, together)["on"] == {"nmnist": None, "eskin": None}
     assert claim_of(partial, together)["holds"] is None
+    text = claim_of(partial, together)["ours"]
+    assert text.startswith("on 0 of 2 (undecided: N-MNIST, e-skin); N-MNIST: spikemax 40 of 100")
     assert claim_of(partial, "spikemax reaches")["holds"] is True
     assert not [c for c in partial["claims"] if c["claim"].startswith("spikemax_s reaches")]
 
