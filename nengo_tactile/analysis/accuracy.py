@@ -206,3 +206,8 @@ def mean_and_sd(values):
         raise DataError(f"split {bad} has the value {values[bad]}: run it again or leave it out")
     sd = float(values.std(ddof=1)) if values.size > 1 else None
     return SplitSummary(mean=float(values.mean()), sd=sd, n_splits=int(values.size))
+
+
+def standard_error(accuracy, n_test):
+    """Of one network's accuracy, because its test samples are few: binomial."""
+    return (accuracy * (1 - accuracy) / n_test) ** 0.5

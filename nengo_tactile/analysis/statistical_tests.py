@@ -14,6 +14,7 @@ LILLIEFORS_SAMPLES = 9999
 FEWEST_FOR_NORMALITY = 4
 #: Spread, over the largest value, up to which values count as equal: rounding errors of shares.
 _EQUAL = 1e-12
+_PAIR = ("first values", "second values")
 
 
 def _checked(values, name, fewest, varied=True):
@@ -135,7 +136,7 @@ def lilliefors(values, seed=0, n_samples=LILLIEFORS_SAMPLES, name="values"):
     return _outcome(result, len(values))
 
 
-def t_test(first, second, names=("first values", "second values")):
+def t_test(first, second, names=_PAIR):
     """Student's t test of two independent samples of one variance, two-sided.
 
     Parameters
@@ -167,7 +168,7 @@ def t_test(first, second, names=("first values", "second values")):
     )
 
 
-def paired_t_test(first, second, names=("first values", "second values")):
+def paired_t_test(first, second, names=_PAIR):
     """Student's paired t test, two-sided: is the mean of the differences zero?
 
     Parameters
@@ -205,3 +206,37 @@ def paired_t_test(first, second, names=("first values", "second values")):
     return _outcome(
         stats.ttest_rel(first, second), len(first), difference=float(differences.mean())
     )
+
+
+def compared(first, second):
+    """What a paired t test says of two lists of values, also where there is nothing to test.
+
+    Parameters
+    ----------
+    first, second : (n,) array_like of float
+        One for each trial, in the same order; at least one.
+
+    Returns
+    -------
+    dict
+        ``difference``, mean of first less second; ``p`` (None where there is nothing to test: a
+        single trial, or differences that are all the same) and ``equal``, whether all pairs are.
+
+    Raises
+    ------
+    DataError
+        For no values, different numbers of them, and values that are not finite.
+    """
+    first, second = (_checked(v, n, 1, False) for v, n in zip((first, second), _PAIR))
+    if len(first) != len(second):
+        raise DataError(
+            f"there are {len(first)} {_PAIR[0]} and {len(second)} {_PAIR[1]}: a comparison needs "
+            "one of each for every trial"
+        )
+    found = {"difference": float(np.mean(first - second)), "p": None}
+    found["equal"] = bool((first == second).all())
+    try:
+        found["p"] = paired_t_test(first, second)["p"]
+    except DataError:  # why p may be None is said above
+        return found
+    return found

@@ -6,6 +6,7 @@ from nengo_tactile import __version__
 from nengo_tactile.analysis import plots_skim
 from nengo_tactile.report import KeyNumber, Note, Picture, Report, Section, Table
 from nengo_tactile.reproduce import skim_paper as paper
+from nengo_tactile.reproduce.parts import rich_tables
 from nengo_tactile.reproduce.skim_parts import parts
 from nengo_tactile.reproduce.skim_plan import GAUSSIAN_LENGTH, LAYERS
 from nengo_tactile.reproduce.skim_statistics import TITLES
@@ -24,20 +25,7 @@ def terminal_tables(results):
     -------
     list of rich.table.Table
     """
-    from rich.table import Table as RichTable
-
-    tables = []
-    for part in parts(results).values():
-        if not part.short:
-            continue
-        table = RichTable(title=part.title, title_justify="left")
-        for column, cells in zip(part.columns, zip(*part.rows)):
-            words = any(cell[0].isalpha() for cell in cells)
-            table.add_column(column, justify="left" if words else "right")
-        for row in part.rows:
-            table.add_row(*row)
-        tables.append(table)
-    return tables
+    return rich_tables(parts(results).values())
 
 
 def figures(results):

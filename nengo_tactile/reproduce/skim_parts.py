@@ -1,35 +1,9 @@
 """The SKIM reproduction's tables in words, for the terminal and the report alike."""
 
-import dataclasses
-
-from nengo_tactile.reproduce.skim_statistics import TITLES, p_text, points_text
-from nengo_tactile.reproduce.skim_tables import standard_error
+from nengo_tactile.analysis.accuracy import standard_error
+from nengo_tactile.reproduce.parts import Part, p_text, percent, points_text
+from nengo_tactile.reproduce.skim_statistics import TITLES
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """A table with its heading.
-
-    Attributes
-    ----------
-    title : str
-    columns : tuple of str
-    rows : list of list of str
-    caption : str
-    short : bool
-        Whether the terminal shows it as well.
-    """
-
-    title: str
-    columns: tuple
-    rows: list
-    caption: str = ""
-    short: bool = True
-
-
-def _percent(share):
-    return "-" if share is None else f"{100 * share:.2f}"
 
 
 def _sizes_part(results):
@@ -40,9 +14,9 @@ def _sizes_part(results):
             f"{row['n_train']:,}",
             row["data"],
             f"{row['n_test']:,}",
-            _percent(row["paper"]),
-            _percent(row["ours_mean"]),
-            _percent(standard_error(row["ours_mean"], row["n_test"])),
+            percent(row["paper"]),
+            percent(row["ours_mean"]),
+            percent(standard_error(row["ours_mean"], row["n_test"])),
         ]
         for row in shown
     ]
@@ -62,8 +36,8 @@ def _methods_part(results):
              if row["table"] == "table3"}  # fmt: skip
 
     def cell(row):
-        sd = "" if row["ours_sd"] is None else f" ({_percent(row['ours_sd'])})"
-        return _percent(row["ours_mean"]) + sd
+        sd = "" if row["ours_sd"] is None else f" ({percent(row['ours_sd'])})"
+        return percent(row["ours_mean"]) + sd
 
     rows = [[p.capitalize(), *(cell(cells[p, m]) for m in METHODS)] for p in PATTERNS if cells]
     return Part(
@@ -83,7 +57,7 @@ def _recommended_part(results):
             row["pattern"].capitalize(),
             TITLES.get(row["paper"], "-"),
             TITLES[row["method"]],
-            _percent(row["accuracy"]),
+            percent(row["accuracy"]),
             names(row["equal"]),
             names(row["undecided"]),
         ]
@@ -162,8 +136,8 @@ def _crossing_part(results):
             row["test"],
             f"{row['n_train']:,}",
             f"{row['n_test']:,}",
-            _percent(row["accuracy"]),
-            _percent(standard_error(row["accuracy"], row["n_test"])),
+            percent(row["accuracy"]),
+            percent(standard_error(row["accuracy"], row["n_test"])),
         ]
         for row in results["crossing"]
     ]
@@ -189,8 +163,8 @@ def _tactile_part(results):
             f"{row['n_train']:,}",
             f"{row['n_test']:,}",
             f"{row['n_steps']:,}",
-            _percent(row["accuracy"]),
-            _percent(row["chance"]),
+            percent(row["accuracy"]),
+            percent(row["chance"]),
         ]
         for row in results["tactile"]
     ]

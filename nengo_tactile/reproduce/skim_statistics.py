@@ -5,13 +5,10 @@ import itertools
 import numpy as np
 
 from nengo_tactile.analysis.accuracy import mean_and_sd
-from nengo_tactile.analysis.statistical_tests import (
-    kolmogorov_smirnov,
-    lilliefors,
-    paired_t_test,
-)
+from nengo_tactile.analysis.statistical_tests import compared, kolmogorov_smirnov, lilliefors
 from nengo_tactile.errors import DataError
 from nengo_tactile.reproduce import skim_paper as paper
+from nengo_tactile.reproduce.parts import p_text, points_text
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
 #: Method -> how tables call it.
@@ -69,25 +66,6 @@ def accuracies(state):
 
 def _complete(hits):
     return all(method in hits.get(pattern, {}) for pattern in PATTERNS for method in METHODS)
-
-
-def compared(first, second):
-    """Paired t test of two lists of accuracies.
-
-    Returns
-    -------
-    dict
-        ``difference`` of the means, ``p`` (None where there is nothing to test: a single trial,
-        or differences that are all the same) and ``equal``, whether all pairs are.
-    """
-    first, second = np.asarray(first), np.asarray(second)
-    found = {"difference": float(np.mean(first - second)), "p": None}
-    found["equal"] = bool((first == second).all())
-    try:
-        found["p"] = paired_t_test(first, second)["p"]
-    except DataError:  # why p may be None is said above
-        return found
-    return found
 
 
 def statistics(trials, seed=0):
@@ -214,18 +192,6 @@ def _all_above(found):
     return all(
         not each["equal"] and each["difference"] > 0 and each["p"] < paper.BEST_P for each in found
     )
-
-
-def p_text(p):
-    """Write a p value: three digits after the point, "-" for None."""
-    if p is None:
-        return "-"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def points_text(difference):
-    """Write a difference of accuracies in points, with its sign."""
-    return f"{round(100 * difference, 2) + 0.0:+.2f}"  # + 0.0: no minus before zero
 
 
 def _points(found):

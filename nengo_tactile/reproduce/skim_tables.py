@@ -90,11 +90,6 @@ def share(counts, name):
     return hits / n
 
 
-def standard_error(accuracy, n_test):
-    """Of an accuracy, because test samples are few: binomial, for one network."""
-    return (accuracy * (1 - accuracy) / n_test) ** 0.5
-
-
 def all_rows(data, growth, trials, crossing, tactile):
     """Rows of Tables 1 to 3 and of our own.
 

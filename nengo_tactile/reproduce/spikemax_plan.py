@@ -5,15 +5,11 @@ import dataclasses
 from nengo_tactile.datasets.evtouch import ASSUMED_BIN_US as EVTOUCH_BIN_US
 from nengo_tactile.datasets.stemnist import BIN_US as STEMNIST_BIN_US
 from nengo_tactile.errors import DataError
+from nengo_tactile.reproduce.spikemax_paper import LOSSES, N_TRIALS
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.neurons import SpikeResponseModel
 from nengo_tactile.slayer.surrogates import Surrogate
 from nengo_tactile.slayer.training import Recipe
-
-#: The paper's losses in its order, and SLAYER's of spike counts (ST-MNIST paper, section 3.2.3).
-LOSSES = ("spike-rate", "spikemax", "spikemax_g", "spikemax_s", "spike-count")
-#: The paper averages over 5 trials.
-N_TRIALS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,7 +177,7 @@ class Plan:
     data : tuple of str
         Of `SETTINGS`.
     losses : tuple of str
-        Of `LOSSES`.
+        Of `spikemax_paper.LOSSES`.
     n_trials : int
         Networks of each, with seeds of their own.
     epochs : int or None
@@ -227,7 +223,7 @@ def make_plan(data=None, losses=None, **options):
     Parameters
     ----------
     data, losses : str, optional
-        Separated by commas; by default `AT_HAND` and all of `LOSSES`.
+        Separated by commas; by default `AT_HAND` and all of `spikemax_paper.LOSSES`.
     **options
         See `Plan`.
 
@@ -268,7 +264,7 @@ def make_loss(name, setting):
     Parameters
     ----------
     name : str
-        Of `LOSSES`.
+        Of `spikemax_paper.LOSSES`.
     setting : Setting
 
     Returns

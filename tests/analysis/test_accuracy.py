@@ -122,3 +122,8 @@ def test_mean_and_sd_refuse():
         acc.mean_and_sd([])
     with pytest.raises(DataError, match="split 1 has the value nan"):
         acc.mean_and_sd([0.5, np.nan])
+
+
+def test_standard_error_of_a_share():
+    """100 digits, half of them right: the SD of 0 and 1 is 0.5, over the root of 100."""
+    assert acc.standard_error(0.5, 100) == pytest.approx(0.05)

@@ -95,6 +95,19 @@ def test_paired_t_test_in_closed_form(rng):
     assert found["p"] == pytest.approx(special.betainc(3 / 2, 1 / 2, 3 / (3 + t**2)))
 
 
+def test_a_comparison_is_the_paired_t_test():
+    """Differences of 1, 2 and 3 points: t is 2 over 1 / sqrt(3), with 2 degrees of freedom."""
+    found = tests.compared([0.71, 0.82, 0.93], [0.70, 0.80, 0.90])
+    t = 2 * np.sqrt(3)
+    assert found["difference"] == pytest.approx(0.02)
+    assert found["p"] == pytest.approx(special.betainc(1, 0.5, 2 / (2 + t**2)))
+    assert not found["equal"]
+    assert tests.compared([0.5, 0.6], [0.5, 0.6]) == {"difference": 0.0, "p": None, "equal": True}
+    assert tests.compared([0.5], [0.4])["p"] is None
+    shifted = tests.compared([0.85, 0.81], [0.84, 0.80])
+    assert shifted["p"] is None and not shifted["equal"]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -109,6 +122,8 @@ def test_paired_t_test_in_closed_form(rng):
         (lambda: tests.t_test([1, 2], [2, 2]), "all 2 second values are 2, so"),
         (lambda: tests.t_test([1, np.inf], [2, 3]), r"first values\[1\] is inf"),
         (lambda: tests.paired_t_test([1, 2], [1, 2, 3]), "2 first values and 3 second values"),
+        (lambda: tests.compared([], []), r"first values have shape \(0,\)"),
+        (lambda: tests.compared([1], [1, 2]), "1 first values and 2 second values"),
         (lambda: tests.paired_t_test([0.85, 0.81], [0.84, 0.8]), "all 2 differences .* are 0.01"),
     ],
 )

@@ -1,7 +1,5 @@
 """Tests and recommendation from repeated trials, on trials made by hand."""
 
-import math
-
 import numpy as np
 import pytest
 from scipy import special
@@ -9,7 +7,7 @@ from skim_states import AS_PAPER, METHODS, trials
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.reproduce import skim_statistics
-from nengo_tactile.reproduce.skim_statistics import accuracies, compared, recommendation
+from nengo_tactile.reproduce.skim_statistics import accuracies, recommendation
 
 PATTERNS = ("flat", "gaussian", "exponential")
 
@@ -37,19 +35,6 @@ def test_trials_that_lack_a_part_are_left_out():
         assert accuracies(nothing) is None
     assert skim_statistics.statistics(None) == {}
     assert recommendation(None) == []
-
-
-def test_a_comparison_is_the_paired_t_test():
-    """Differences of 1, 2 and 3 points: t is 2 over 1 / sqrt(3), with 2 degrees of freedom."""
-    found = compared([0.71, 0.82, 0.93], [0.70, 0.80, 0.90])
-    t = 2 * math.sqrt(3)
-    assert found["difference"] == pytest.approx(0.02)
-    assert found["p"] == pytest.approx(special.betainc(1, 0.5, 2 / (2 + t**2)))
-    assert not found["equal"]
-    assert compared([0.5, 0.6], [0.5, 0.6]) == {"difference": 0.0, "p": None, "equal": True}
-    assert compared([0.5], [0.4])["p"] is None
-    shifted = compared([0.85, 0.81], [0.84, 0.80])
-    assert shifted["p"] is None and not shifted["equal"]
 
 
 def test_what_the_paper_finds_is_found_in_trials_made_so():
@@ -119,12 +104,6 @@ def test_recommendation_is_the_best_mean_and_who_is_not_worse():
     (_, once, _) = recommendation(accuracies(trials([[80] * 4 + [70, 71, 70, 71] + [80] * 4])))
     assert once["method"] == "area" and once["sd"] is None
     assert once["equal"] == ["weighted-area"] and once["undecided"] == ["max", "weighted-max"]
-
-
-def test_p_values_in_words():
-    assert [skim_statistics.p_text(p) for p in (None, 1e-9, 0.0912, 0.9991)] == [
-        *("-", "< 0.001", "0.091", "0.999")
-    ]
 
 
 def test_bad_trials():

@@ -10,7 +10,7 @@ from skim_states import CROSSING, GROWTH, STATES, TACTILE, growth, point, trials
 from nengo_tactile.errors import DataError
 from nengo_tactile.report.report import render_report
 from nengo_tactile.reproduce import skim_pages
-from nengo_tactile.reproduce.skim_tables import growth_curve, standard_error, summarise
+from nengo_tactile.reproduce.skim_tables import growth_curve, summarise
 from nengo_tactile.reproduce.tasks import TASKS
 
 DATA = "N-MNIST simulated from MNIST"
@@ -90,11 +90,6 @@ def test_curves_that_are_not_finished():
     assert growth_curve(growth(10, points))["n_train"] == [10_000]
     recorded = growth_curve(growth(10, [point(59_000, 8, 10, "recordings")]))
     assert recorded["n_train"] == [] and recorded["final"] is None
-
-
-def test_standard_error_of_a_share():
-    """100 digits, half of them right: the SD of 0 and 1 is 0.5, over the root of 100."""
-    assert standard_error(0.5, 100) == pytest.approx(0.05)
 
 
 PARTIAL = [

@@ -1,0 +1,68 @@
+"""From what the Spikemax runs keep to results.json, pictures and the report."""
+
+from pathlib import Path
+
+from nengo_tactile import files
+from nengo_tactile.reproduce import pages, spikemax_pages, spikemax_tables
+from nengo_tactile.reproduce.spikemax_plan import SETTINGS
+
+
+def summarise(plan, states):
+    """All numbers; see `spikemax_tables.summarise`.
+
+    Parameters
+    ----------
+    plan : spikemax_plan.Plan
+    states : iterable of dict
+        What `spikemax_cells.run_cell` returned, in any order.
+
+    Returns
+    -------
+    dict
+        As in results.json.
+    """
+    about = {name: setting.about for name, setting in SETTINGS.items()}
+    return spikemax_tables.summarise(plan.command(), plan.seed, about, states)
+
+
+def finish(plan, states, out, say=print):
+    """Write results.json, pictures and report.html.
+
+    Parameters
+    ----------
+    plan : spikemax_plan.Plan
+    states : iterable of dict
+        See `summarise`.
+    out : path
+        The folder.
+    say : callable
+
+    Returns
+    -------
+    dict
+        As in results.json.
+    """
+    out, results = Path(out), summarise(plan, states)
+    files.write_json(out / "results.json", results)
+    pictures = spikemax_pages.figures(results)
+    pages.write(out, pictures, spikemax_pages.report(results, pictures))
+    say(f"wrote {out / 'results.json'}, pictures and report.html")
+    return results
+
+
+def line(state):
+    """A run in a line, for the terminal.
+
+    Parameters
+    ----------
+    state : dict
+        What `spikemax_cells.run_cell` returned.
+
+    Returns
+    -------
+    str
+    """
+    return (
+        f"{state['data']}, {state['loss']}, trial {state['trial'] + 1}: {state['accuracy']:.4f} of "
+        f"{state['n_test']:,} test samples, {sum(state['spikes'].values()):,.0f} spikes each"
+    )
