@@ -135,3 +135,44 @@ def reproduce_skim(
     results = skim.run(plan, out, data_dir, say=say)
     for table in skim_pages.terminal_tables(results):
         show(table)
+
+
+@app.command("spikemax")
+def reproduce_spikemax(
+    sets: Annotated[
+        str | None,
+        typer.Option(help="Data sets: eskin,ev-objects,... (default: those at hand)."),
+    ] = None,
+    losses: Annotated[
+        str | None,
+        typer.Option(help="spike-rate,spikemax,spikemax_g,spikemax_s,spike-count (default: all)."),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Networks of each, with own seeds.")] = 5,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs (default: the data set's).")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Random training samples (default: all).")
+    ] = None,
+    test_samples: Annotated[
+        int | None, typer.Option(min=1, help="Random test samples (default: all).")
+    ] = None,
+    out: Out = Path("nengo-tactile-out/spikemax"),
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Table I and Figures 2 to 7 of the Spikemax paper; an interrupted run goes on."""
+    from nengo_tactile.reproduce import spikemax, spikemax_pages, spikemax_plan
+
+    plan = spikemax_plan.make_plan(
+        sets,
+        losses,
+        n_trials=trials,
+        epochs=epochs,
+        n_samples=samples,
+        n_test=test_samples,
+        seed=seed,
+    )
+    results = spikemax.run(plan, out, data_dir, say=say)
+    for table in spikemax_pages.terminal_tables(results):
+        show(table)

@@ -1,10 +1,43 @@
-"""From what the Spikemax runs keep to results.json, pictures and the report."""
+"""The command behind ``nengo-tactile reproduce spikemax``: runs, results and report."""
 
 from pathlib import Path
 
 from nengo_tactile import files
-from nengo_tactile.reproduce import pages, spikemax_pages, spikemax_tables
+from nengo_tactile.reproduce import pages, spikemax_cells, spikemax_pages, spikemax_tables
 from nengo_tactile.reproduce.spikemax_plan import SETTINGS
+
+
+def run(plan, out="nengo-tactile-out/spikemax", data_dir=None, progress=None, say=print):
+    """Reproduce the Spikemax paper's Table I and Figures 2 to 7, or go on with it.
+
+    Parameters
+    ----------
+    plan : spikemax_plan.Plan
+    out : path
+        Gets cells/ (after every run), checkpoints/ (after every epoch), networks/, samples/ (of
+        simulated digits), results.json (anew after each run), pictures and report.html (in the
+        end).
+    data_dir : path, optional
+    progress : bool, optional
+    say : callable
+
+    Returns
+    -------
+    dict
+        As in results.json.
+    """
+    out, states = Path(out), []
+    files.check_writable(out)
+    for name in plan.data:
+        data = spikemax_cells.read_data(plan, name, out, data_dir, progress)
+        # a trial of each loss before the next: what was stopped has all losses
+        for trial in range(plan.n_trials):
+            for loss in plan.losses:
+                state = spikemax_cells.run_cell(plan, name, loss, trial, data, out, progress)
+                states.append(state)
+                say(line(state))
+                files.write_json(out / "results.json", summarise(plan, states))
+    return finish(plan, states, out, say)
 
 
 def summarise(plan, states):

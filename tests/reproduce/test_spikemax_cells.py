@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nengo_tactile as nt
+from nengo_tactile import cli
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.arrays import make_events
@@ -102,6 +103,24 @@ def test_a_run_goes_on_and_is_kept(small, tmp_path, monkeypatch):
         spikemax_cells.run_cell(other, *run)
     path = tmp_path / "cells" / "small-spikemax_s-1.json"
     assert json.loads(path.read_text()) == state
+
+
+def test_the_command_line(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(spikemax_plan.SETTINGS, "eskin", small)
+    arguments = ["reproduce", "spikemax", "--sets", "eskin", "--trials", "2", "--epochs", "1"]
+    arguments += ["--losses", "spike-rate,spikemax_g", "--out", str(tmp_path)]
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "eskin, spikemax_g, trial 2:" in shown
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert {row["n_splits"] for row in results["rows"] if row["n_splits"]} == {2}
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    assert len(list((tmp_path / "cells").iterdir())) == 4
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
+    assert cli.main(arguments) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    assert cli.main([*arguments[:2], "--sets", "mnist"]) == 2
 
 
 def test_parts_of_the_data(small, tmp_path):
