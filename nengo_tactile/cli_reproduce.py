@@ -27,14 +27,33 @@ def reproduce_st_mnist(
         str, typer.Option(help="random (the paper's) or given (by writer for the e-skin).")
     ] = "random",
     emulator_samples: Annotated[int, typer.Option(min=1)] = 200,
+    slayer: Annotated[
+        bool, typer.Option("--slayer", help="Train on the events as well (a quarter of an hour).")
+    ] = False,
+    slayer_epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of that (default: its recipe's).")
+    ] = None,
     out: Out = Path("nengo-tactile-out/st-mnist"),
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
-    """Table 2 of the ST-MNIST paper: CNN, converted, converted on the Loihi emulator."""
+    """Table 2 of the ST-MNIST paper: CNN, converted, on the Loihi emulator, SLAYER."""
     from nengo_tactile.reproduce import table2
 
-    show(table2.run(task, splits, emulator_samples, protocol, out, data_dir, seed, say=say))
+    show(
+        table2.run(
+            task,
+            splits,
+            emulator_samples,
+            protocol,
+            out,
+            data_dir,
+            seed,
+            say=say,
+            slayer=slayer,
+            slayer_epochs=slayer_epochs,
+        )
+    )
 
 
 @app.command("spiking-resnet")

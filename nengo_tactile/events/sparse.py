@@ -245,6 +245,40 @@ class SpikeSamples:
         return counts
 
 
+def joined(parts):
+    """Samples of several sets behind each other.
+
+    Parameters
+    ----------
+    parts : sequence of SpikeSamples
+        Of the same shape and steps, all with labels or all without, counted or not.
+
+    Returns
+    -------
+    SpikeSamples
+
+    Raises
+    ------
+    DataError
+        If they differ.
+    """
+    first = parts[0]
+    for name in ("shape", "bin_us", "n_steps"):
+        found = [getattr(part, name) for part in parts]
+        if len(set(found)) > 1:
+            raise DataError(f"samples to be joined differ in {name}, {found}: bin them alike")
+    arrays = {}
+    for name in ("steps", "addresses", "lengths", "counts", "labels"):
+        found = [getattr(part, name) for part in parts]
+        missing = [values is None for values in found]
+        if any(missing) and not all(missing):
+            raise DataError(f"only some of the samples to be joined have {name}: bin them alike")
+        arrays[name] = None if all(missing) else np.concatenate(found)
+    begins = np.cumsum([0, *(part.offsets[-1] for part in parts)])
+    offsets = [part.offsets[:-1] + begin for part, begin in zip(parts, begins)]
+    return dataclasses.replace(first, offsets=np.concatenate([*offsets, begins[-1:]]), **arrays)
+
+
 def random_shifts(n_samples, pixels, rng):
     """Draw shifts by up to ``pixels`` along y and x.
 

@@ -23,6 +23,8 @@ def run(
     progress=None,
     say=print,
     plan=None,
+    slayer=False,
+    slayer_epochs=None,
 ):
     """Reproduce Table 2 of the ST-MNIST paper; write results.json and report.html.
 
@@ -39,6 +41,8 @@ def run(
     say : callable
     plan : Plan, optional
         Instead of the one made from the arguments.
+    slayer, slayer_epochs
+        See `nengo_tactile.reproduce.st_mnist.Plan`.
 
     Returns
     -------
@@ -46,7 +50,15 @@ def run(
     """
     out = Path(out)
     task = task_named(task_name or _best_task(data_dir, say), tactile=True)
-    plan = plan or st_mnist.Plan(task, n_splits, protocol, n_emulator, seed=seed)
+    plan = plan or st_mnist.Plan(
+        task,
+        n_splits,
+        protocol,
+        n_emulator,
+        seed=seed,
+        slayer=slayer,
+        slayer_epochs=slayer_epochs,
+    )
     results, last = st_mnist.reproduce(plan, out, data_dir, progress, say)
     with files.atomic_write(out / "table2.png", "wb") as file:
         file.write(plots.png(plots.beside_paper(results["rows"])))

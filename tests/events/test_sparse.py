@@ -18,6 +18,7 @@ from nengo_tactile.events import (
     spike_samples_of,
     spike_tensor,
 )
+from nengo_tactile.events.sparse import joined
 
 SENSOR = (4, 3, 2)  # width and height differ, so that swapped axes show
 BIN_US, N_STEPS = 100, 12
@@ -402,3 +403,23 @@ def test_nmnist_and_stemnist_of_the_project(data_dir):
         for row, index in enumerate(indices):
             wanted = spike_tensor(data.read_events(index), data.sensor_size, bin_us, n_steps)
             np.testing.assert_array_equal(dense[row], wanted[..., -data.sensor_size[2] :])
+
+
+def test_joined_samples_stand_behind_each_other(recordings):
+    options = {"sensor_size": SENSOR, "bin_us": BIN_US, "n_steps": N_STEPS}
+    for extra in ({}, {"binary": False}):
+        parts = [
+            spike_samples(part, labels=range(len(part)), **options, **extra)
+            for part in (recordings[:2], recordings[1:1], recordings[1:])
+        ]
+        found = joined(parts)
+        np.testing.assert_array_equal(found[:], np.concatenate([part[:] for part in parts]))
+        np.testing.assert_array_equal(found.labels, [0, 1, 0, 1])
+        np.testing.assert_array_equal(found.lengths, [N_STEPS] * 4)
+        again = joined([found])
+        np.testing.assert_array_equal(again.offsets, found.offsets)
+    plain = spike_samples(recordings, **options)
+    with pytest.raises(DataError, match="only some of the samples to be joined have labels"):
+        joined([plain, dataclasses.replace(plain, labels=np.arange(3))])
+    with pytest.raises(DataError, match=r"differ in n_steps, \[12, 13\]"):
+        joined([plain, spike_samples(recordings, SENSOR, BIN_US, 13)])

@@ -12,7 +12,7 @@ from nengo_tactile.ann import training
 from nengo_tactile.conversion.lif_training import LIFRecipe
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.reproduce import paths, st_mnist, table2
+from nengo_tactile.reproduce import paths, spikemax_plan, st_mnist, st_mnist_slayer, table2
 from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
 
 QUICK = training.Recipe("adam", 2, 32, 3e-3, "constant", 0.0, 0.0)
@@ -90,6 +90,54 @@ def test_runs_on_stmnist_files_and_resumes(folder, plan, tmp_path):
     assert (out / "splits" / "00.json").read_text() == kept
     for new, old in zip(again["splits"], results["splits"]):
         assert new["accuracy"] == old["accuracy"]
+
+
+def test_slayer_on_the_same_splits(folder, plan, tmp_path, monkeypatch):
+    """The row is added to splits on disk; the network is trained on what the split says."""
+    monkeypatch.setattr(st_mnist, "run_split", fake_split)
+    both = dataclasses.replace(plan, slayer=True, slayer_epochs=1)
+    before, _ = st_mnist.reproduce(plan, tmp_path, folder, False, str)
+    after, _ = st_mnist.reproduce(both, tmp_path, folder, False, str)
+    rows = {row["name"]: row for row in after["rows"]}
+    assert (rows["SNN-SLAYER"]["n_splits"], rows["SNN-SLAYER"]["paper"]) == (2, 0.81)
+    assert rows["CNN"]["n_splits"] == 2
+    assert "--slayer --slayer-epochs 1 " in after["command"]
+    assert "--slayer" not in before["command"]
+    found = json.loads((tmp_path / "splits" / "01-slayer.json").read_text())
+    assert after["splits"][1]["accuracy"]["SNN-SLAYER"] == found["accuracy"]
+    assert (found["network"], found["epochs"]) == ("10x10x2-6c2-24c3-10o", 1)
+    # by hand
+    from nengo_tactile.slayer import Recipe, build, evaluate
+    from nengo_tactile.slayer import train as train_on_spikes
+
+    setting = spikemax_plan.SETTINGS["eskin"]
+    data = open_task(TASKS["stmnist"], "all", folder)
+    samples = setting.layout.samples(data, progress=False)
+    train, test = st_mnist.indices(plan, np.asarray(data.targets), None, 1)
+    model = build(setting.network, setting.neuron, setting.surrogate, seed=1)
+    recipe = dataclasses.replace(setting.recipe, epochs=1)
+    assert isinstance(recipe, Recipe)
+    loss = spikemax_plan.make_loss("spike-count", setting)
+    train_on_spikes(model, samples.take(train), loss, recipe, 1)
+    assert evaluate(model, samples.take(test))["accuracy"] == found["accuracy"]
+    # nothing is trained again
+    monkeypatch.setattr(st_mnist_slayer, "loader", None)
+    assert st_mnist.reproduce(both, tmp_path, folder, False, str)[0] == after
+
+
+def fake_split(plan, x, y, n_train, classes, split, progress=None):
+    """Numbers of a split without its networks."""
+    names = ("CNN", "ANN-SNN (NengoDL)", "ANN-SNN (Loihi emulator)")
+    accuracy = dict.fromkeys([*names, "CNN on the emulator's samples"], 0.5)
+    return {"split": split, "n_test": 14, "n_emulator": 4, "accuracy": accuracy}, None, None
+
+
+def test_slayer_needs_a_sensor_that_it_knows():
+    image = dataclasses.replace(TASKS["stmnist"].image, sensor_size=(8, 8, 2))
+    task = dataclasses.replace(TASKS["stmnist"], image=image)
+    with pytest.raises(DataError, match=r"\(8, 8\): leave --slayer out"):
+        st_mnist_slayer.setting_of(task)
+    assert st_mnist_slayer.setting_of(TASKS["stemnist"]).layout.shape == (16, 16, 1)
 
 
 def test_a_data_set_without_a_split_takes_random_ones_only(folder, plan, tmp_path):
