@@ -113,33 +113,17 @@ def run_cell(plan, name, loss_name, trial, data, folder, progress=None):
     state = stored(path, mark)
     if state is not None:
         return state
-    from nengo_tactile.slayer import training
-    from nengo_tactile.slayer.models import build, stages_of
-
-    model = build(
-        setting.network,
-        setting.neuron,
-        setting.surrogate,
-        padding=setting.padding,
-        dropout=setting.dropout,
-        gains=setting.gains,
-        seed=seed,
-    )
     checkpoint = Path(folder) / "checkpoints" / f"{stem}.npz"
-    history = training.train(
-        model,
-        data.train,
-        make_loss(loss_name, setting),
+    stages, history, found = train_and_test(
+        setting,
+        (data.train, data.test),
+        loss_name,
         recipe,
         seed,
-        loader(setting, data.train),
-        checkpoint=checkpoint,
-        progress=progress,
-        description=f"{name}, {loss_name}, trial {trial + 1}",
+        checkpoint,
+        progress,
+        f"{name}, {loss_name}, trial {trial + 1}",
     )
-    began = time.monotonic()
-    found = training.evaluate(model, data.test, recipe.batch_size, progress)
-    stages = stages_of(model)
     state = {
         "fingerprint": mark,
         "data": name,
@@ -162,7 +146,7 @@ def run_cell(plan, name, loss_name, trial, data, folder, progress=None):
         "input_spikes": len(data.test.steps) / len(data.test),
         "seconds": {
             "training": sum(history.seconds),
-            "testing": time.monotonic() - began,
+            "testing": found["seconds"],
             "epochs": history.seconds,
         },
         "loss_over_epochs": history.loss,
@@ -173,6 +157,60 @@ def run_cell(plan, name, loss_name, trial, data, folder, progress=None):
     files.write_json(path, state)
     checkpoint.unlink(missing_ok=True)
     return state
+
+
+def train_and_test(
+    setting, parts, loss_name, recipe, seed, checkpoint, progress=None, description="training"
+):
+    """Train a network as a setting says, and test it.
+
+    Parameters
+    ----------
+    setting : spikemax_plan.Setting
+    parts : (SpikeSamples, SpikeSamples)
+        To train and to test on.
+    loss_name : str
+    recipe : nengo_tactile.slayer.training.Recipe
+    seed : int
+    checkpoint : path
+        Rewritten after each epoch; when it exists training goes on from it.
+    progress : bool, optional
+    description : str
+        For the progress bar.
+
+    Returns
+    -------
+    stages : list of Stage
+    history : nengo_tactile.slayer.training.History
+    found : dict
+        As `nengo_tactile.slayer.training.evaluate`, and the ``seconds`` that it took.
+    """
+    from nengo_tactile.slayer import training
+    from nengo_tactile.slayer.models import build, stages_of
+
+    model = build(
+        setting.network,
+        setting.neuron,
+        setting.surrogate,
+        padding=setting.padding,
+        dropout=setting.dropout,
+        gains=setting.gains,
+        seed=seed,
+    )
+    history = training.train(
+        model,
+        parts[0],
+        make_loss(loss_name, setting),
+        recipe,
+        seed,
+        loader(setting, parts[0]),
+        checkpoint=checkpoint,
+        progress=progress,
+        description=description,
+    )
+    began = time.monotonic()
+    found = training.evaluate(model, parts[1], recipe.batch_size, progress)
+    return stages_of(model), history, found | {"seconds": time.monotonic() - began}
 
 
 def loader(setting, samples):

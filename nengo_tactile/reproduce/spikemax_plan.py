@@ -33,7 +33,7 @@ class Setting:
         Spikes a step of the right output and of the others, for spike-rate.
     counts : (float, float)
         The same as spikes of a sample, for spike-count.
-    recipe : Recipe
+    recipe : nengo_tactile.slayer.training.Recipe
     padding : {"valid", "same"}
     gains : dict
         Of the initial weights: see `nengo_tactile.slayer.build`.

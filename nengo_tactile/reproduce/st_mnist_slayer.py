@@ -14,8 +14,8 @@ from nengo_tactile import files
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.sparse import joined
 from nengo_tactile.reproduce.cells import stored
-from nengo_tactile.reproduce.spikemax_cells import loader
-from nengo_tactile.reproduce.spikemax_plan import SETTINGS, make_loss
+from nengo_tactile.reproduce.spikemax_cells import train_and_test
+from nengo_tactile.reproduce.spikemax_plan import SETTINGS
 from nengo_tactile.reproduce.tasks import open_task
 
 #: Table 2.
@@ -90,30 +90,10 @@ def run_split(task, samples, train, test, seed, path, epochs=None, progress=None
     state = stored(path, mark)
     if state is not None:
         return state
-    from nengo_tactile.slayer import training
-    from nengo_tactile.slayer.models import build
-
-    model = build(
-        setting.network,
-        setting.neuron,
-        setting.surrogate,
-        padding=setting.padding,
-        gains=setting.gains,
-        seed=seed,
-    )
     checkpoint = path.with_suffix(".checkpoint.npz")
-    history = training.train(
-        model,
-        parts[0],
-        make_loss(LOSS, setting),
-        recipe,
-        seed,
-        loader(setting, parts[0]),
-        checkpoint=checkpoint,
-        progress=progress,
-        description="SLAYER",
+    _, history, found = train_and_test(
+        setting, parts, LOSS, recipe, seed, checkpoint, progress, "SLAYER"
     )
-    found = training.evaluate(model, parts[1], progress=progress)
     state = {
         "fingerprint": mark,
         "network": setting.network,

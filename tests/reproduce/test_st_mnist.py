@@ -121,7 +121,7 @@ def test_slayer_on_the_same_splits(folder, plan, tmp_path, monkeypatch):
     train_on_spikes(model, samples.take(train), loss, recipe, 1)
     assert evaluate(model, samples.take(test))["accuracy"] == found["accuracy"]
     # nothing is trained again
-    monkeypatch.setattr(st_mnist_slayer, "loader", None)
+    monkeypatch.setattr(st_mnist_slayer, "train_and_test", None)
     assert st_mnist.reproduce(both, tmp_path, folder, False, str)[0] == after
 
 
