@@ -1,0 +1,82 @@
+"""SLAYER models: trained in small, their cards, and what the command line makes of them."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import nengo_tactile as nt
+from nengo_tactile.datasets.eskin import ESkin
+from nengo_tactile.reproduce import slayer_model, spikemax_cells, spikemax_plan
+from nengo_tactile.reproduce.running import run_network
+from nengo_tactile.slayer.classifier import SpikeLayout
+from nengo_tactile.slayer.training import Recipe
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The e-skin with invented writers in steps of 50 ms, a small network."""
+    setting = dataclasses.replace(
+        spikemax_plan.SETTINGS["eskin"],
+        dataset="eskin",
+        layout=SpikeLayout((10, 10, 2), 50_000, 40, late="drop"),
+        network="10x10x2-3c4s2-10o",
+        counts=(15, 2),
+        recipe=Recipe(epochs=2, batch_size=10, learning_rate=0.1),
+    )
+    monkeypatch.setitem(spikemax_plan.SETTINGS, "eskin", setting)
+    monkeypatch.setattr(
+        spikemax_cells,
+        "open_dataset",
+        lambda name, split, place: ESkin(split=split, n_samples=40 if split == "train" else 12),
+    )
+
+
+def test_a_model_and_its_card(small, tmp_path, monkeypatch):
+    lines = []
+    arguments = {"n_engine": 3, "progress": False, "say": lines.append}
+    made = slayer_model.make("eskin-slayer", tmp_path / "m", tmp_path / "work", **arguments)
+    network = nt.load(tmp_path / "m")
+    card = network.card
+    assert card == json.loads(json.dumps(made.card))
+    assert (card["training samples"], card["test samples"], card["epochs"]) == (40, 12, 2)
+    state = json.loads((tmp_path / "work/cells/eskin-spike-count-0.json").read_text())
+    assert card["accuracy"] == state["accuracy"] == card["event engine"]["accuracy"]
+    for title in ("Nengo", "NengoDL"):
+        assert card[title]["samples with the event engine's spikes"] == 3
+    x = network.layout.samples(ESkin(split="test", n_samples=12), progress=False)
+    outputs = network.keras_model()(x[:]).numpy().sum(1)
+    assert card["accuracy"] == (outputs.argmax(1) == x.labels).mean()
+    assert f"{card['accuracy']:.4f} of 12" in lines[-1]
+    assert card["event engine"]["spikes per sample"] == pytest.approx(
+        state["input_spikes"] + sum(state["spikes"].values())
+    )
+    # a network that is there is not trained again
+    monkeypatch.setattr(spikemax_cells, "train_and_test", None)
+    again = slayer_model.make("eskin-slayer", tmp_path / "m", tmp_path / "work", **arguments)
+    np.testing.assert_array_equal(again.stages[0].weights, network.stages[0].weights)
+    run_network(tmp_path / "m", tmp_path / "run", engine="event", n_samples=4, progress=False)
+    assert json.loads((tmp_path / "run/results.json").read_text())["task"] == "eskin"
+
+
+def test_every_model_has_a_setting_and_a_task():
+    from nengo_tactile.reproduce.tasks import event_task_named
+
+    for key, loss in slayer_model.MODELS.values():
+        setting = spikemax_plan.SETTINGS[key]
+        assert loss in spikemax_plan.LOSSES
+        task = event_task_named(slayer_model._TASKS.get(key, setting.dataset))
+        assert task.about
+
+
+def test_the_command_line(small, tmp_path, capsys):
+    options = ["--epochs", "1", "--engine-samples", "1", "--seed", "3"]
+    places = ["--out", str(tmp_path / "m"), "--work", str(tmp_path / "work")]
+    slayer_model.main(["eskin-slayer", *options, *places])
+    card = nt.load(tmp_path / "m").card
+    assert "eskin-slayer --epochs 1 --engine-samples 1 --seed 3 " in card["command"]
+    assert (card["epochs"], card["seed"]) == (1, 3)
+    with pytest.raises(SystemExit):
+        slayer_model.main(["eskin"])
+    assert "invalid choice" in capsys.readouterr().err
