@@ -214,7 +214,7 @@ def train_and_test(
 
 
 def loader(setting, samples):
-    """How minibatches of training are made: ``(indices, rng) -> array``.
+    """How minibatches of training are made: ``(indices, rng) -> (x, lengths)``.
 
     Parameters
     ----------
@@ -234,7 +234,9 @@ def loader(setting, samples):
         elif setting.jitter:
             starts = rng.integers(-setting.jitter, setting.jitter + 1, len(indices))
         shifts = random_shifts(len(indices), setting.pixels, rng) if setting.pixels else None
-        return samples.dense(indices, starts, n_steps, shifts)
+        x = samples.dense(indices, starts, n_steps, shifts)
+        # moved samples are as long as before, with silence where they end
+        return x, np.minimum(samples.lengths[indices], n_steps)
 
     return load
 

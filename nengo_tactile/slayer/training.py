@@ -57,7 +57,10 @@ class History:
 
 
 class _Minibatches(tf.keras.utils.Sequence):
-    """Samples in an order, made dense when their minibatch comes."""
+    """Samples in an order, made dense when their minibatch comes.
+
+    The targets are label and length, which `_masked` makes a mask of.
+    """
 
     def __init__(self, load, labels, order, batch_size, seed):
         self.load, self.labels, self.order = load, np.asarray(labels, np.int32), order
@@ -69,7 +72,25 @@ class _Minibatches(tf.keras.utils.Sequence):
     def __getitem__(self, number):
         chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
         rng = np.random.default_rng((*self.seed, number))
-        return self.load(chosen, rng).astype(np.float32), self.labels[chosen]
+        x, lengths = self.load(chosen, rng)
+        return x.astype(np.float32), np.stack([self.labels[chosen], lengths], 1).astype(np.int32)
+
+
+def _masked(function):
+    """A loss's call or a metric's update, of which steps behind the end of samples are no part.
+
+    Parameters
+    ----------
+    function : callable
+        ``(labels, spikes, sample_weight)``; honours the Keras mask of the spikes.
+    """
+
+    def call(y_true, y_pred, sample_weight=None):
+        y_pred = tf.identity(y_pred)
+        y_pred._keras_mask = tf.sequence_mask(y_true[:, 1], tf.shape(y_pred)[1])
+        return function(y_true[:, 0], y_pred, sample_weight)
+
+    return call
 
 
 def train(
@@ -98,8 +119,9 @@ def train(
     seed : int
         Seed of the order of the samples and of ``load``.
     load : callable, optional
-        ``(indices, rng) -> (n, n_steps, ...) array``, for augmentation or random stretches; by
-        default ``samples.dense(indices)``.
+        ``(indices, rng) -> (x, lengths)``, for augmentation or random stretches: (n, n_steps, ...)
+        array, and the steps of each that are no padding. By default ``samples.dense(indices)`` and
+        ``samples.lengths[indices]``. What padded steps hold is no part of loss and accuracy.
     validation : SpikeSamples, optional
         Scored after each epoch.
     checkpoint : path, optional
@@ -121,9 +143,9 @@ def train(
         then that of the last epoch with a finite one.
     """
     labels = check_samples(model, samples, description)
-    load = load or (lambda indices, rng: samples.dense(indices))
+    load = load or (lambda indices, rng: (samples.dense(indices), samples.lengths[indices]))
     optimizer = tf.keras.optimizers.Adam(recipe.learning_rate)
-    model.compile(optimizer, loss, metrics=[SpikeAccuracy(name="accuracy")])
+    model.compile(optimizer, _MaskedLoss(loss), metrics=[_MaskedAccuracy(name="accuracy")])
     optimizer.build(model.trainable_variables)
     history = History()
     mark = _fingerprint(model, loss, recipe, seed, samples, labels) if checkpoint else None
@@ -165,7 +187,7 @@ def evaluate(model, samples, batch_size=32, progress=None):
     -------
     dict
         ``accuracy``, ``spikes`` (by layer), ``hits_over_time`` (n_steps,): samples that are right
-        if one stops reading after each step.
+        if one stops reading after each step, or at their end.
     """
     labels = check_samples(model, samples, "test data")
     names, spikes = spiking_names(model), {}
@@ -178,7 +200,8 @@ def evaluate(model, samples, batch_size=32, progress=None):
         found = dict(zip(names, found if len(names) > 1 else [found]))
         for name, fired in found.items():
             spikes[name] = spikes.get(name, 0) + float(tf.reduce_sum(fired))
-        counts = found[names[-1]].numpy().cumsum(1)
+        there = np.arange(samples.n_steps) < samples.lengths[chosen][:, None]
+        counts = (found[names[-1]].numpy() * there[..., None]).cumsum(1)
         hits = hits + (counts.argmax(2) == labels[chosen][:, None]).sum(0)
     return {
         "accuracy": float(hits[-1] / len(samples)),
@@ -217,6 +240,20 @@ def check_samples(model, samples, description):
             f"{n_classes} outputs: labels must be from 0 to {n_classes - 1}"
         )
     return labels
+
+
+class _MaskedLoss(tf.keras.losses.Loss):
+    def __init__(self, loss):
+        super().__init__(name=loss.name)
+        self.loss = loss
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return _masked(self.loss)(y_true, y_pred, sample_weight)
+
+
+class _MaskedAccuracy(SpikeAccuracy):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return _masked(super().update_state)(y_true, y_pred, sample_weight)
 
 
 class _Watch(tf.keras.callbacks.Callback):

@@ -139,17 +139,18 @@ def test_minibatches_of_training(small, tmp_path):
     data = spikemax_cells.read_data(Plan(("small",)), "small", tmp_path, progress=False)
     samples, rng = data.train, np.random.default_rng(0)
     plain = dataclasses.replace(small, pixels=0, jitter=0)
-    np.testing.assert_array_equal(
-        spikemax_cells.loader(plain, samples)(np.arange(4), rng), samples[:4]
-    )
-    moved = spikemax_cells.loader(small, samples)(np.arange(4), np.random.default_rng(0))
-    again = spikemax_cells.loader(small, samples)(np.arange(4), np.random.default_rng(0))
+    x, lengths = spikemax_cells.loader(plain, samples)(np.arange(4), rng)
+    np.testing.assert_array_equal(x, samples[:4])
+    np.testing.assert_array_equal(lengths, [30] * 4)
+    moved, _ = spikemax_cells.loader(small, samples)(np.arange(4), np.random.default_rng(0))
+    again, _ = spikemax_cells.loader(small, samples)(np.arange(4), np.random.default_rng(0))
     assert moved.shape == (4, 30, 2, 3, 2)
     np.testing.assert_array_equal(moved, again)
     assert not np.array_equal(moved, samples[:4])
     stretch = dataclasses.replace(plain, stretch=10)
-    found = spikemax_cells.loader(stretch, samples)(np.arange(4), rng)
+    found, lengths = spikemax_cells.loader(stretch, samples)(np.arange(4), rng)
     assert found.shape == (4, 10, 2, 3, 2)
+    np.testing.assert_array_equal(lengths, [10] * 4)
     for part, whole in zip(found, samples[:4]):
         assert any(np.array_equal(part, whole[start : start + 10]) for start in range(21))
 

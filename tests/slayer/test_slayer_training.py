@@ -111,6 +111,40 @@ def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
         train(network(), samples(seed=5), SpikemaxSoftmax(), RECIPE, 1, checkpoint=path)
 
 
+def test_padding_is_no_part_of_loss_and_accuracy():
+    """Samples of different lengths train as those cut to their length, one by one."""
+    tf = training.tf
+    data = samples(6)
+    lengths = np.array([30, 17, 22, 30, 9, 25])
+    mixed = dataclasses.replace(data, lengths=lengths)
+    model, loss = network(), SpikeRate(0.4, 0.05)
+    start = model.get_weights()
+    gradients, losses, hits = [0] * len(start), [], 0
+    for index, length in enumerate(lengths):
+        x = tf.constant(data.dense([index])[:, :length])
+        with tf.GradientTape() as tape:
+            spikes = model(x)
+            losses.append(loss([index % 3], spikes))
+        found = tape.gradient(losses[-1], model.trainable_variables)
+        gradients = [so_far + each / 6 for so_far, each in zip(gradients, found)]
+        hits += int(tf.argmax(tf.reduce_sum(spikes, 1), 1)[0]) == index % 3
+        losses[-1] = float(losses[-1])
+    # events of the neighbouring sample's place stand in the padding
+    history = train(model, mixed, loss, Recipe(1, 6, 0.1, "constant"))
+    assert history.loss[0] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert history.accuracy[0] == pytest.approx(hits / 6)
+    # Adam's first step is the rate times the sign of the gradient
+    for before, variable, gradient in zip(start, model.trainable_variables, gradients):
+        moved = variable.numpy() - before
+        clear = np.abs(gradient) > 1e-3 * np.abs(gradient).max()
+        signs = -np.sign(np.asarray(gradient))[clear]
+        if before.ndim > 1:  # delays are kept in their range
+            np.testing.assert_array_equal(np.sign(moved[clear]), signs)
+            assert clear.any()
+    model.set_weights(start)
+    assert evaluate(model, mixed)["accuracy"] == pytest.approx(hits / 6)
+
+
 def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(tmp_path):
     tf, path = training.tf, tmp_path / "state.npz"
     calls = tf.Variable(0)
@@ -132,7 +166,8 @@ def test_augmented_samples_depend_on_seed_and_epoch_alone():
 
     def load(indices, rng):
         seen.append((tuple(indices), int(rng.integers(1 << 30))))
-        return data.dense(indices, starts=rng.integers(-2, 3, len(indices)))
+        x = data.dense(indices, starts=rng.integers(-2, 3, len(indices)))
+        return x, data.lengths[indices]
 
     short = Recipe(epochs=2, batch_size=16)
     train(network(), data, SpikeRate(0.4, 0.05), short, 5, load=load)
