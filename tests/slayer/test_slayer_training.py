@@ -117,7 +117,8 @@ def test_padding_is_no_part_of_loss_and_accuracy():
     data = samples(6)
     lengths = np.array([30, 17, 22, 30, 9, 25])
     mixed = dataclasses.replace(data, lengths=lengths)
-    model, loss = network(), SpikeRate(0.4, 0.05)
+    model = network(gains={"dense": 60.0, "output": 60.0})
+    loss = SpikeRate(0.4, 0.05)
     start = model.get_weights()
     gradients, losses, hits = [0] * len(start), [], 0
     for index, length in enumerate(lengths):
