@@ -215,3 +215,12 @@ def test_streams_hold_what_was_written_so_far():
     assert x.shape == (1, 4, 4, 3, 1) and y.tolist() == [7]
     assert x[0, :, 2, 1, 0].tolist() == [0.25, 0.5, 0.5, 0.5]
     assert x[0, :, 0, 0, 0].tolist() == [0, 0, 0, 0.25] and x.sum() == 2
+
+
+def test_train_on_spikes(capsys):
+    script = load_script("train_on_spikes")
+    script.main(["--train", "60", "--test", "20", "--epochs", "1"])
+    text = capsys.readouterr().out
+    assert "CNN, converted" in text
+    assert "trained on spikes, spikemax_s" in text
+    assert text.count(" ms") == 2
