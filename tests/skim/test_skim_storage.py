@@ -109,7 +109,10 @@ def set_drawn(**values):
     ("edit", "message"),
     [
         (lambda d: d.update(format=99), "format 99, this version reads 1"),
-        (lambda d: d.update(kind="slayer"), "kind 'slayer', this version reads converted, skim"),
+        (
+            lambda d: d.update(kind="other"),
+            "kind 'other', this version reads converted, skim, slayer",
+        ),
         (lambda d: d.update(kind="converted"), "wanted finite float32"),
         (set_layer(fingerprint="0" * 64), r"trained with has 00000000.*numpy .* train anew"),
         (set_layer(fingerprint="0" * 64, numpy="3.5"), r"drawn with numpy 3\.5, here is"),
