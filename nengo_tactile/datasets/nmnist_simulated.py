@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -99,7 +100,7 @@ class SimulatedNMNIST(EventDataset):
         rng = np.random.default_rng([self.seed, self.split == "test", index])
         return simulate(self.images[index], self.parameters, rng)
 
-    def recordings(self, indices=None, progress=None, workers=1):
+    def recordings(self, indices=None, progress=None, workers=None):
         """Iterate over events without transforms, with a progress bar.
 
         Only a few samples are held at a time.
@@ -110,14 +111,16 @@ class SimulatedNMNIST(EventDataset):
             By default all samples in order.
         progress : bool, optional
             Show the bar; by default only on a terminal.
-        workers : int
-            Threads that simulate; the samples are the same for any number, and in order.
+        workers : int, optional
+            Threads that simulate, by default one for each processor core; the samples are the same
+            for any number, and in order.
 
         Yields
         ------
         (n_events,) structured array
         """
         indices = range(len(self)) if indices is None else list(indices)
+        workers = workers or os.cpu_count() or 1
         with ThreadPoolExecutor(workers) as pool:
             ahead = collections.deque()
             for index in track(indices, "simulating saccades", progress=progress):

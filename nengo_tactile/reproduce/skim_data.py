@@ -5,7 +5,6 @@ folder beside the results: 0.8 GB, mapped into memory and not read at once.
 """
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +125,7 @@ def pattern_set(dataset, layout, folder=None, description="patterns", progress=N
 def _recordings(dataset, indices):
     """Recordings in their order; simulated ones on all processors."""
     if hasattr(dataset, "recordings"):
-        return dataset.recordings(indices, progress=False, workers=os.cpu_count() or 1)
+        return dataset.recordings(indices, progress=False)
     return (dataset.read_events(index) for index in indices)
 
 

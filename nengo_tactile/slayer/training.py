@@ -14,6 +14,7 @@ from nengo_tactile import stack
 from nengo_tactile.ann.training import learning_rate_at, resume, save_checkpoint
 from nengo_tactile.errors import DataError
 from nengo_tactile.progress import track
+from nengo_tactile.slayer.losses import SpikeLoss
 from nengo_tactile.slayer.metrics import SpikeAccuracy
 from nengo_tactile.slayer.models import spiking_layers
 
@@ -114,7 +115,8 @@ def train(
     samples : SpikeSamples
         With labels.
     loss : tf.keras.losses.Loss
-        Of `nengo_tactile.slayer.losses`, or another over spikes and labels.
+        Of `nengo_tactile.slayer.losses`, or another over labels and spikes; to those others no
+        neuron fires behind a sample's end.
     recipe : Recipe
     seed : int
         Seed of the order of the samples and of ``load``.
@@ -248,7 +250,11 @@ class _MaskedLoss(tf.keras.losses.Loss):
         self.loss = loss
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        return _masked(self.loss)(y_true, y_pred, sample_weight)
+        if isinstance(self.loss, SpikeLoss):
+            return _masked(self.loss)(y_true, y_pred, sample_weight)
+        # other losses know no mask of steps: to them no neuron fires behind a sample's end
+        valid = tf.sequence_mask(y_true[:, 1], tf.shape(y_pred)[1], y_pred.dtype)
+        return self.loss(y_true[:, 0], y_pred * valid[..., None], sample_weight)
 
 
 class _MaskedAccuracy(SpikeAccuracy):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nengo_tactile import cli, skim
+from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.arrays import make_events
@@ -210,6 +211,18 @@ def test_crossing_over(folder, tmp_path, monkeypatch):
         hits += (skim.determine(outputs, "area", taught) == labels).sum()
     assert state["rows"][pairs.index(("simulated", "recordings"))]["hits"] == hits
     assert skim_transfer.cross(plan, digits, tmp_path, progress=False) == state
+
+
+def test_patterns_of_the_simulated_skin():
+    skin, layout = ESkin(n_samples=3), skim_plan.TACTILE["eskin-pendigits"]
+    patterns = pattern_set(skin, layout, progress=False)
+    for index, (listed, label) in enumerate(patterns):
+        assert label == skin.targets[index]
+        sums = np.zeros(layout.n_channels)
+        np.add.at(sums, listed.channels, listed.values)
+        pattern = event_pattern(skin.read_events(index), layout)
+        np.testing.assert_array_equal(sums, pattern.sum(0))
+        assert np.abs(sums).sum() > 0
 
 
 def test_without_recordings(folder, small, tmp_path):

@@ -162,6 +162,25 @@ def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(tmp_path):
     assert np.isfinite(state["history"]["loss"]).all()
 
 
+def test_any_loss_over_spikes_trains_and_sees_no_padding():
+    tf, data = training.tf, samples(6)
+    lengths = np.array([30, 17, 22, 30, 9, 25])
+
+    class MeanSpikes(tf.keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return tf.reduce_sum(y_pred, (1, 2)) + tf.cast(y_true, y_pred.dtype)
+
+    model = network(gains={"dense": 60.0, "output": 60.0})
+    spikes = [
+        float(tf.reduce_sum(model(data.dense([index])[:, :length])))
+        for index, length in enumerate(lengths)
+    ]
+    assert sum(spikes) > 0
+    padded = dataclasses.replace(data, lengths=lengths)
+    history = train(model, padded, MeanSpikes(), Recipe(1, 6, 0.1, "constant"))
+    assert history.loss[0] == pytest.approx(np.mean(spikes) + np.mean(data.labels), rel=1e-6)
+
+
 def test_augmented_samples_depend_on_seed_and_epoch_alone():
     data, seen = samples(), []
 
