@@ -6,13 +6,13 @@ exactly the steps it is given, also by none.
 
 import numpy as np
 from nengo.base import Process
-from nengo.builder import Builder
-from nengo.builder.processes import SimProcess, build_process
+from nengo.builder.processes import SimProcess
 from nengo.params import NdarrayParam
 from nengo.rc import rc
 
 from nengo_tactile import stack
 from nengo_tactile.errors import EngineError
+from nengo_tactile.neurons.processes import register
 
 nengo_dl = stack.nengo_dl()
 tf = stack.tensorflow()
@@ -88,22 +88,7 @@ class SimAxonalDelay(SimProcess):
     """The operator of an `AxonalDelay`; its own type, for which NengoDL has a builder."""
 
 
-@Builder.register(AxonalDelay)
-def build_delay(model, process, sig_in=None, sig_out=None, mode="set"):
-    """Build an `AxonalDelay` into a model, as Nengo builds any process.
-
-    Returns
-    -------
-    nengo.builder.Signal
-        The output.
-    """
-    sig_out = build_process(model, process, sig_in, sig_out, mode=mode)
-    built = model.operators.pop()
-    state = {name: built.state[name] for name in built.state}
-    model.add_op(
-        SimAxonalDelay(process, sig_in, sig_out, model.time, mode, state=state, tag=str(process))
-    )
-    return sig_out
+register(AxonalDelay, SimAxonalDelay)
 
 
 @nengo_dl.builder.Builder.register(SimAxonalDelay)

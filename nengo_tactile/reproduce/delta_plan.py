@@ -9,6 +9,7 @@ import dataclasses
 from nengo_tactile.ann.digits import NAME
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.coding import DelayCoding
+from nengo_tactile.reproduce.choices import names_of
 from nengo_tactile.reproduce.networks import train_command, weights_file
 
 #: Name of the trained weights.
@@ -142,11 +143,7 @@ def make_plan(settings=None, **options):
     DataError
         For settings that are not known, and without trained weights.
     """
-    keys = tuple(SETTINGS) if settings is None else tuple(settings.replace(" ", "").split(","))
-    for key in keys:
-        if key not in SETTINGS:
-            raise DataError(f"setting {key!r} is unknown: choose from {', '.join(SETTINGS)}")
-    plan = Plan(keys, **options)
+    plan = Plan(names_of(settings, SETTINGS, "setting"), **options)
     if not weights_file(WEIGHTS, plan.weights):
         raise DataError(
             f"the network is not trained: train it with\n  "

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nengo_tactile import engines
-from nengo_tactile.errors import DataError
+from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.progress import track
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.tasks import TASKS, event_task_named
@@ -58,8 +58,19 @@ KINDS = (
 )  # fmt: skip
 
 
-def check(network, n_steps, engine):
-    """Refuse a run of a SKIM network that cannot be, before recordings are read."""
+def check(network, n_steps, engine, options):
+    """Refuse a run that cannot be, before recordings are read.
+
+    Raises
+    ------
+    EngineError
+        For options of converted networks, and engines and steps that SKIM networks do not have.
+    """
+    if options:
+        raise EngineError(
+            f"{type(network).__name__} takes no {', '.join(options)}: these are options of "
+            "converted networks, leave them out"
+        )
     if isinstance(network, SkimNetwork):
         from nengo_tactile.engines.skim import check_run
 

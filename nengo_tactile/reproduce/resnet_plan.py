@@ -8,8 +8,8 @@ because there is less to compensate for otherwise.
 import dataclasses
 
 from nengo_tactile.errors import DataError
+from nengo_tactile.reproduce.choices import names_of
 from nengo_tactile.reproduce.networks import train_command, weights_file
-from nengo_tactile.reproduce.tasks import TASKS
 
 #: Table 1: task -> (depth, accuracy of the ANN, of the SNN). The SNN is that of Table 3.
 PAPER_TABLE1 = {"mnist": (8, 0.9959, 0.9959), "cifar10": (44, 0.9285, 0.9237)}
@@ -215,10 +215,7 @@ def make_plan(parts=None, networks=None, **options):
         For parts and networks that are not known, and networks that are not trained.
     """
     folder = options.get("weights")
-    parts = tuple(PARTS) if parts is None else tuple(parts.replace(" ", "").split(","))
-    for part in parts:
-        if part not in PARTS:
-            raise DataError(f"part {part!r} is unknown: choose from {', '.join(PARTS)}")
+    parts = names_of(parts, PARTS, "part")
     if networks is None:
         names = tuple(name for name in NETWORKS if weights_file(name, folder))
         if not names:
@@ -228,10 +225,8 @@ def make_plan(parts=None, networks=None, **options):
                 "and give its folder (--weights)"
             )
     else:
-        names = tuple(networks.replace(" ", "").split(","))
+        names = names_of(networks, NETWORKS, "network")
     for name in names:
-        if name.split("-")[0] not in TASKS or name not in NETWORKS:
-            raise DataError(f"network {name!r} is unknown: choose from {', '.join(NETWORKS)}")
         if not weights_file(name, folder):
             raise DataError(
                 f"network {name!r} is not trained: train it with\n"

@@ -54,7 +54,7 @@ def run_network(
     network = load(name)
     events = not isinstance(network, SpikingNetwork)  # read as they are
     if events:
-        event_runs.check(network, n_steps, engine)
+        event_runs.check(network, n_steps, engine, options)
     out = Path(out)
     files.check_writable(out)
     task_name, task = (event_runs.task_for if events else _task_for)(network, task_name)

@@ -4,6 +4,7 @@ import dataclasses
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.patterns import PatternLayout
+from nengo_tactile.reproduce.choices import check_counts, names_of
 from nengo_tactile.skim.layer import draw_layer
 from nengo_tactile.skim.supervision import Supervision, training_pattern
 
@@ -121,10 +122,7 @@ def make_plan(parts=None, hidden=None, **options):
     DataError
         For parts that are not known and hidden sizes that are no numbers above zero.
     """
-    parts = PARTS if parts is None else tuple(parts.replace(" ", "").split(","))
-    for part in parts:
-        if part not in PARTS:
-            raise DataError(f"part {part!r} is unknown: choose from {', '.join(PARTS)}")
+    parts = names_of(parts, PARTS, "part")
     sizes = HIDDEN
     if hidden is not None:
         words = hidden.replace(" ", "").split(",")
@@ -137,8 +135,5 @@ def make_plan(parts=None, hidden=None, **options):
     plan = Plan(parts, sizes, **options)
     if plan.kernels not in LAYERS:
         raise DataError(f"kernels {plan.kernels!r} are unknown: choose from {', '.join(LAYERS)}")
-    for name in ("n_samples", "n_test", "trial_samples", "n_trials", "trial_hidden"):
-        value = getattr(plan, name)
-        if value is not None and value < 1:
-            raise DataError(f"{name} is {value}: give a number from 1")
+    check_counts(plan, "n_samples", "n_test", "trial_samples", "n_trials", "trial_hidden")
     return plan

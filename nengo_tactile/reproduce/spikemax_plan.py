@@ -4,7 +4,7 @@ import dataclasses
 
 from nengo_tactile.datasets.evtouch import ASSUMED_BIN_US as EVTOUCH_BIN_US
 from nengo_tactile.datasets.stemnist import BIN_US as STEMNIST_BIN_US
-from nengo_tactile.errors import DataError
+from nengo_tactile.reproduce.choices import check_counts, names_of
 from nengo_tactile.reproduce.spikemax_paper import LOSSES, N_TRIALS
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.neurons import SpikeResponseModel
@@ -238,25 +238,12 @@ def make_plan(data=None, losses=None, **options):
         For names that are not known and numbers below one.
     """
     plan = Plan(
-        _known(data, AT_HAND, tuple(SETTINGS), "data set"),
-        _known(losses, LOSSES, LOSSES, "loss"),
+        names_of(data, SETTINGS, "data set", AT_HAND),
+        names_of(losses, LOSSES, "loss"),
         **options,
     )
-    for name in ("n_trials", "epochs", "n_samples", "n_test"):
-        value = getattr(plan, name)
-        if value is not None and value < 1:
-            raise DataError(f"{name} is {value}: give a number from 1")
+    check_counts(plan, "n_trials", "epochs", "n_samples", "n_test")
     return plan
-
-
-def _known(text, default, names, what):
-    if text is None:
-        return default
-    chosen = tuple(text.replace(" ", "").split(","))
-    for name in chosen:
-        if name not in names:
-            raise DataError(f"{what} {name!r} is unknown: choose from {', '.join(names)}")
-    return chosen
 
 
 def make_loss(name, setting):

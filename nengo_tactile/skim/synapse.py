@@ -1,14 +1,14 @@
 """Kernels that differ from neuron to neuron as a Nengo synapse, for Nengo and NengoDL."""
 
 import numpy as np
-from nengo.builder import Builder
-from nengo.builder.processes import SimProcess, build_process
+from nengo.builder.processes import SimProcess
 from nengo.params import EnumParam, NdarrayParam
 from nengo.rc import rc
 from nengo.synapses import Synapse
 
 from nengo_tactile import stack
 from nengo_tactile.errors import EngineError
+from nengo_tactile.neurons.processes import register
 from nengo_tactile.skim.kernels import KINDS, Kernels, recursion
 
 nengo_dl = stack.nengo_dl()
@@ -106,22 +106,7 @@ class SimKernels(SimProcess):
     """The operator of a `KernelSynapse`; its own type, for which NengoDL has a builder."""
 
 
-@Builder.register(KernelSynapse)
-def build_kernels(model, synapse, sig_in, sig_out=None, mode="set"):
-    """Build a `KernelSynapse` into a model, as Nengo builds any process.
-
-    Returns
-    -------
-    nengo.builder.Signal
-        The output.
-    """
-    sig_out = build_process(model, synapse, sig_in, sig_out, mode=mode)
-    built = model.operators.pop()
-    state = {name: built.state[name] for name in built.state}
-    model.add_op(
-        SimKernels(synapse, sig_in, sig_out, model.time, mode, state=state, tag=str(synapse))
-    )
-    return sig_out
+register(KernelSynapse, SimKernels)
 
 
 @nengo_dl.builder.Builder.register(SimKernels)
