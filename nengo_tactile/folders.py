@@ -91,6 +91,7 @@ def write(folder, description, arrays, card, page):
     folder = check_folder(folder)
     description = {"format": FORMAT, **description}
     description = json.loads(json.dumps(description, default=files.plain))
+    description["arrays"] = sorted(arrays)
     description["sha256"] = digest(description, arrays)
     with files.atomic_folder(folder) as temporary:
         files.write_json(temporary / "network.json", description)
@@ -141,6 +142,12 @@ def load(source):
         raise ModelFileError(
             f"{folder}: network.json and weights.npz do not have the digest that was saved with "
             "them: one is damaged or was changed; restore the folder from its source"
+        )
+    wanted = description.get("arrays", sorted(arrays))  # not in older folders of converted ones
+    if sorted(arrays) != wanted:
+        raise ModelFileError(
+            f"{folder / 'weights.npz'}: holds the arrays {', '.join(sorted(arrays))}, the network "
+            f"wants {', '.join(wanted)}: the two files belong to different networks"
         )
     card = read_json(folder / "card.json")
     try:

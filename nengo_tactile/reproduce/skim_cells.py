@@ -147,7 +147,8 @@ def grow(plan, n_hidden, digits, folder, progress=None):
     }
     if state["points"]:
         return state
-    learnt = _learn(layer, taught, digits, path, state, progress)
+    times = sorted({n_train for _, _, times in _tests(digits) for n_train in times})
+    learnt = learn(layer, taught, digits, times, path, state, progress)
     began = time.monotonic()
     for data, chosen, times in _tests(digits):
         weights = [learnt[n_train] for n_train in times]
@@ -167,12 +168,30 @@ def _kept(path):
     return path.with_suffix(".sums.npz"), path.with_suffix(".weights.npz")
 
 
-def _learn(layer, taught, digits, path, state, progress):
-    """Output weights by training digits; goes on behind those that are on disk."""
+def learn(layer, taught, digits, times, path, state, progress=None):
+    """Output weights after so many training digits each; goes on behind those that are on disk.
+
+    Parameters
+    ----------
+    layer : HiddenLayer
+    taught : Supervision
+    digits : Digits
+    times : list of int
+        Sorted.
+    path : Path
+        A JSON file that gets ``state`` after each of them; sums and weights are kept beside it.
+    state : dict
+        What ``path`` holds. Its ``seconds`` of ``training`` and ``peak_bytes`` grow.
+    progress : bool, optional
+
+    Returns
+    -------
+    dict of int to array
+    """
     sums, place = _kept(path)
     # without the cell's file, which has agreed with this network, weights may be of another
     learnt = _weights_in(place) if path.exists() and place.exists() else {}
-    for n_train in sorted({n for _, _, times in _tests(digits) for n in times} - set(learnt)):
+    for n_train in (n_train for n_train in times if n_train not in learnt):
         began = time.monotonic()
         samples = Chosen(digits.train.patterns, digits.train.indices[:n_train])
         learnt[n_train], _ = skim.train(

@@ -7,7 +7,6 @@ Training goes on where it was stopped.
 """
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,8 @@ from nengo_tactile import engines, files, skim, stack
 from nengo_tactile.datasets.nmnist import NMNIST
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.folders import check_folder
-from nengo_tactile.progress import track
 from nengo_tactile.reproduce.cells import stored
-from nengo_tactile.reproduce.skim_cells import read_digits
-from nengo_tactile.reproduce.skim_data import Chosen
+from nengo_tactile.reproduce.skim_cells import learn, mark_of, read_digits
 from nengo_tactile.reproduce.skim_plan import LAYERS, METHOD, PATTERN, make_plan, supervision
 from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.skim import trainer
@@ -129,28 +126,15 @@ def _check_fits(n_hidden, layout, taught):
 
 def _train(layer, taught, digits, work, progress):
     """Output weights, and the seconds that all training took, of earlier runs too."""
-    n_train, n_classes = len(digits.train), len(NMNIST.classes)
+    n_train = len(digits.train)
     stem = f"model-{layer.kernels.kind}-{layer.n_hidden}-{n_train}"
     path = Path(work) / "cells" / f"{stem}.json"
-    mark = f"{trainer.fingerprint(layer, taught, n_classes)[:16]} {digits.train.indices[:9]}"
-    state = stored(path, mark) or {"fingerprint": mark, "n_done": 0, "seconds": 0.0}
-    ends = [end for end in range(_EVERY, n_train, _EVERY) if end > state["n_done"]]
-    for end in track([*ends, n_train], f"training SKIM, by {_EVERY} digits", progress=progress):
-        began = time.monotonic()
-        weights, _ = skim.train(
-            layer,
-            Chosen(digits.train.patterns, digits.train.indices[:end]),
-            taught,
-            n_classes,
-            state_path=path.with_suffix(".sums.npz"),
-            save_every=_EVERY,
-            progress=False,
-        )
-        if end > state["n_done"]:
-            state["seconds"] += time.monotonic() - began
-            state["n_done"] = end
-            files.write_json(path, state)
-    return weights, state["seconds"]
+    mark = mark_of(layer, taught, digits)
+    fresh = {"fingerprint": mark, "seconds": {"training": 0.0}, "peak_bytes": 0}
+    state = stored(path, mark) or fresh
+    times = [*range(_EVERY, n_train, _EVERY), n_train]
+    weights = learn(layer, taught, digits, times, path, state, progress)[n_train]
+    return weights, state["seconds"]["training"]
 
 
 def _card(network, plan, digits, found, n_engine, progress):

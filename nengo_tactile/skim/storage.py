@@ -52,7 +52,6 @@ def save(network, folder):
         arrays |= {name: values for name, values in kernels.items() if values is not None}
     description = {
         "kind": "skim",
-        "arrays": sorted(arrays),
         "layer": {**about, "fingerprint": layer.fingerprint()},
         "supervision": {
             name: getattr(supervision, name) for name in ("n_steps", "window", "onset")
@@ -105,13 +104,8 @@ def restore(folder, description, arrays, card):
     Raises
     ------
     ModelFileError
-        If the files belong to different networks, or another hidden layer is drawn than was saved.
+        If another hidden layer is drawn than was saved.
     """
-    if sorted(arrays) != description["arrays"]:
-        raise ModelFileError(
-            f"{folder / 'weights.npz'}: holds the arrays {', '.join(sorted(arrays))}, the network "
-            f"wants {', '.join(description['arrays'])}: the two files belong to different networks"
-        )
     weights, layout = arrays["output_weights"], PatternLayout(**description["layout"])
     return SkimNetwork(
         _layer(folder, description["layer"], arrays, weights.shape[-1], layout.n_channels),

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile import folders
-from nengo_tactile.errors import ModelFileError
 from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
 from nengo_tactile.slayer.neurons import from_config, to_config
 from nengo_tactile.slayer.stages import Stage
@@ -37,7 +36,6 @@ def save(network, folder):
     }
     description = {
         "kind": "slayer",
-        "arrays": sorted(arrays),
         "stages": [_told(stage) for stage in network.stages],
         "layout": dataclasses.asdict(network.layout),
         "classes": network.classes,
@@ -93,17 +91,7 @@ def restore(folder, description, arrays, card):
     Returns
     -------
     SlayerNetwork
-
-    Raises
-    ------
-    ModelFileError
-        If the files belong to different networks.
     """
-    if sorted(arrays) != description["arrays"]:
-        raise ModelFileError(
-            f"{folder / 'weights.npz'}: holds the arrays {', '.join(sorted(arrays))}, the network "
-            f"wants {', '.join(description['arrays'])}: the two files belong to different networks"
-        )
     stages = [_stage(told, arrays) for told in description["stages"]]
     layout = SpikeLayout(**description["layout"])
     return SlayerNetwork(stages, layout, tuple(description["classes"]), card)
