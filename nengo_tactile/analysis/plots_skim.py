@@ -273,7 +273,7 @@ def spread_by_method(accuracies, title=None):
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
-    axes.xaxis.get_major_locator().set_params(nbins=5)
+    axes.xaxis.get_major_locator().set_params(nbins=5, steps=[1, 2, 5, 10])
     axes.set_xlabel("accuracy")
     figure_title(axes.figure, title)
     return axes.figure

@@ -41,6 +41,9 @@ class PatternLayout:
     tail_steps : int
         Steps after them, in which a network is trained and read. An event may still fall into
         them: some of N-MNIST's recordings last 0.1 ms longer than 315 ms.
+    separate_polarities : bool
+        Give OFF events channels of their own, behind those of ON events, where they count 1 like
+        these. By default both share a channel and take each other away (equation 4).
 
     Raises
     ------
@@ -53,6 +56,7 @@ class PatternLayout:
     step_us: int = STEP_US
     recording_steps: int = RECORDING_STEPS
     tail_steps: int = TAIL_STEPS
+    separate_polarities: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "sensor_size", tuple(self.sensor_size))
@@ -80,8 +84,8 @@ class PatternLayout:
 
     @property
     def n_channels(self):
-        """Number of channels: rows times columns."""
-        return self.rows * self.columns
+        """Number of channels: rows times columns, twice that with separate polarities."""
+        return self.rows * self.columns * (1 + self.separate_polarities)
 
     @property
     def n_steps(self):
@@ -130,7 +134,7 @@ def pattern_entries(events, layout=None, source="events"):
     Parameters
     ----------
     events : (n_events,) structured array
-        Fields x, y, t (microseconds), p; an ON event counts 1, an OFF event -1.
+        Fields x, y, t (microseconds), p; an ON event counts 1, an OFF event -1 (see the layout).
     layout : PatternLayout, optional
         By default the paper's for N-MNIST.
     source : str
@@ -165,7 +169,12 @@ def pattern_entries(events, layout=None, source="events"):
             "recording first"
         )
     place = steps * layout.n_channels + channels_of(events["x"], events["y"], layout)
-    polarity = np.where(events["p"] > 0, 1, -1)
+    off = events["p"] <= 0
+    if layout.separate_polarities:
+        place += off * (layout.rows * layout.columns)
+        polarity = np.ones(len(events), np.int64)
+    else:
+        polarity = np.where(off, -1, 1)
     places, inverse = np.unique(place, return_inverse=True)
     values = np.zeros(len(places), np.int64)
     np.add.at(values, inverse, polarity)

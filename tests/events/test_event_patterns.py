@@ -32,7 +32,10 @@ def by_the_equations(events, layout):
         column, row = int(x / layout.down_sampling), int(y / layout.down_sampling)
         channel = row * layout.columns + column  # equation 2
         step = int(t / layout.step_us)  # equation 3
-        pattern[step, channel] += 1 if p else -1  # equation 4
+        if layout.separate_polarities:
+            pattern[step, channel if p else channel + layout.n_channels // 2] += 1
+        else:
+            pattern[step, channel] += 1 if p else -1  # equation 4
     return pattern
 
 
@@ -42,9 +45,10 @@ def by_the_equations(events, layout):
     down_sampling=st.integers(1, 5),
     step_us=st.sampled_from([1, 7, 1000]),
     lengths=st.tuples(st.integers(1, 20), st.integers(0, 5)),
+    apart=st.booleans(),
 )
-def test_patterns_are_those_of_a_loop(seed, size, down_sampling, step_us, lengths):
-    layout = PatternLayout((*size, 2), down_sampling, step_us, *lengths)
+def test_patterns_are_those_of_a_loop(seed, size, down_sampling, step_us, lengths, apart):
+    layout = PatternLayout((*size, 2), down_sampling, step_us, *lengths, apart)
     events = random_events(np.random.default_rng(seed), layout)
     wanted = by_the_equations(events, layout)
     np.testing.assert_array_equal(event_pattern(events, layout), wanted)

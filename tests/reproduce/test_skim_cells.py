@@ -249,11 +249,13 @@ def test_tactile_digits(tmp_path, monkeypatch):
 
     monkeypatch.setattr(skim_transfer, "open_dataset", sets)
     monkeypatch.setattr(skim_transfer, "TACTILE_HIDDEN", 50)
+    monkeypatch.setattr(skim_transfer, "FEW_HIDDEN", 40)
     rows = skim_transfer.feel(skim_plan.Plan(), tmp_path, progress=False)["rows"]
-    assert [(row["data"], row["n_classes"], row["n_test"]) for row in rows] == [
-        ("eskin-pendigits", 4, 20),
-        ("stemnist", 4, 20),
-        ("stemnist", 9, 10),  # labels 26 and 27 are digits
+    found = [(row["data"], row["n_hidden"], row["n_classes"], row["n_test"]) for row in rows]
+    assert found == [
+        ("eskin-pendigits", 50, 4, 20),
+        ("stemnist", 50, 4, 20),
+        ("stemnist", 40, 9, 10),  # labels 26 and 27 are digits
     ]
     assert rows[0]["hits"] >= 15
     assert rows[2]["hits"] >= 6
