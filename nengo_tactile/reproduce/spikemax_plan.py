@@ -92,7 +92,7 @@ SETTINGS = {
         window=40,
         rates=(0.3, 0.05),
         counts=(60, 10),
-        recipe=Recipe(epochs=20, batch_size=32, learning_rate=0.02),
+        recipe=Recipe(epochs=20, batch_size=32, learning_rate=0.01),
     ),
     "ev-objects": Setting(
         "ev-objects",
@@ -104,7 +104,7 @@ SETTINGS = {
         window=40,
         rates=(0.3, 0.03),
         counts=(75, 8),
-        recipe=Recipe(epochs=60, batch_size=16, learning_rate=0.02),
+        recipe=Recipe(epochs=60, batch_size=16, learning_rate=0.005),
     ),
     "ev-containers": Setting(
         "ev-containers",
@@ -116,7 +116,7 @@ SETTINGS = {
         window=40,
         rates=(0.3, 0.03),
         counts=(100, 10),
-        recipe=Recipe(epochs=60, batch_size=16, learning_rate=0.02),
+        recipe=Recipe(epochs=60, batch_size=16, learning_rate=0.005),
     ),
     "stemnist": Setting(
         "stemnist",
