@@ -65,7 +65,8 @@ class Setting:
 #: By name. Architectures, time constants, windows and rates of N-MNIST, DVS Gesture and
 #: N-TIDIGITS18 are the paper's (section IV), counts slayerPytorch's (its N-MNIST and DVS Gesture
 #: examples); the e-skin's network and counts are the ST-MNIST paper's (section 3.2.3). What those
-#: leave out, and all for Ev-Touch and STEMNIST, was chosen on held-out training samples.
+#: leave out, and all for Ev-Touch and STEMNIST, was chosen on held-out training samples, but
+#: for the e-skin's learning rate, which was tried on none.
 SETTINGS = {
     "nmnist": Setting(
         "nmnist",
