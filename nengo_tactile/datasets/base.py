@@ -7,6 +7,7 @@ import numpy as np
 
 from nengo_tactile.datasets.sources import data_root, require_split
 from nengo_tactile.events.arrays import EVENT_DTYPE
+from nengo_tactile.progress import track
 
 with warnings.catch_warnings():
     # tonic asks for tqdm's notebook bar; without ipywidgets tqdm warns and uses text
@@ -38,6 +39,7 @@ class EventDataset(Dataset):
     dtype = EVENT_DTYPE
     ordering = EVENT_DTYPE.names
     writers = None
+    _reading = "reading recordings"  # what the progress bar says
 
     def __init__(self, save_to, transform=None, target_transform=None, transforms=None):
         super().__init__(
@@ -66,6 +68,24 @@ class EventDataset(Dataset):
         if self.transforms is not None:
             sample, target = self.transforms(sample, target)
         return sample, target
+
+    def recordings(self, indices=None, progress=None):
+        """Iterate over recordings without transforms, with a progress bar.
+
+        Parameters
+        ----------
+        indices : iterable of int, optional
+            By default all samples in order.
+        progress : bool, optional
+            Show the bar; by default only on a terminal.
+
+        Yields
+        ------
+        (n_events,) structured array
+        """
+        indices = range(len(self)) if indices is None else list(indices)
+        for index in track(indices, self._reading, progress=progress):
+            yield self.read_events(index)
 
 
 class ImageDataset(EventDataset):

@@ -22,7 +22,6 @@ from nengo_tactile.events.eskin import SENSOR_SIZE
 from nengo_tactile.events.handwriting import handwriting, write_on_skin
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.files import atomic_write, write_json
-from nengo_tactile.progress import track
 
 
 class ESkin(EventDataset):
@@ -55,6 +54,7 @@ class ESkin(EventDataset):
 
     sensor_size = SENSOR_SIZE
     classes = tuple(str(digit) for digit in range(10))
+    _reading = "writing on the e-skin"
 
     def __init__(
         self,
@@ -77,24 +77,6 @@ class ESkin(EventDataset):
     def read_events(self, index):
         """Simulate one sample; return its events, without transforms."""
         return write_on_skin(self.writing, index, self.parameters, self.seed)
-
-    def recordings(self, indices=None, progress=None):
-        """Iterate over events without transforms, with a progress bar.
-
-        Parameters
-        ----------
-        indices : iterable of int, optional
-            By default all samples in order.
-        progress : bool, optional
-            Show the bar; by default only on a terminal.
-
-        Yields
-        ------
-        (n_events,) structured array
-        """
-        indices = range(len(self)) if indices is None else list(indices)
-        for index in track(indices, "writing on the e-skin", progress=progress):
-            yield self.read_events(index)
 
 
 def compare_with_paper(data, recording=None, n_compared=300, progress=None):

@@ -5,7 +5,6 @@ import numpy as np
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.sparse import MAX_STEPS, SpikeSamples, positive
-from nengo_tactile.progress import track
 
 LATE = ("error", "drop")
 
@@ -143,13 +142,8 @@ def spike_samples_of(dataset, bin_us, n_steps=None, indices=None, progress=None,
     indices = np.arange(len(dataset)) if indices is None else np.asarray(indices)
     if options.get("durations_us") is not None:
         options["durations_us"] = np.asarray(options["durations_us"])[indices]
-    if hasattr(dataset, "recordings"):  # simulated sets show a bar of their own
-        recordings = dataset.recordings(indices.tolist(), progress=progress)
-    else:
-        steps = track(indices.tolist(), "binning events", progress=progress)
-        recordings = (dataset.read_events(index) for index in steps)
     return spike_samples(
-        recordings,
+        dataset.recordings(indices.tolist(), progress),
         dataset.sensor_size,
         bin_us,
         n_steps,

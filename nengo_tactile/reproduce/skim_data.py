@@ -111,7 +111,7 @@ def pattern_set(dataset, layout, folder=None, description="patterns", progress=N
         if place is not None and place.is_dir():
             parts.append(_read(place, len(indices), mark))
             continue
-        part = _part(_recordings(dataset, indices), layout, start)
+        part = _part(dataset.recordings(indices, progress=False), layout, start)
         if place is not None:
             with files.atomic_folder(place) as temporary:
                 for name, array in part.items():
@@ -120,13 +120,6 @@ def pattern_set(dataset, layout, folder=None, description="patterns", progress=N
             part = _read(place, len(indices), mark)
         parts.append(part)
     return PatternSet(parts, dataset.targets, layout.n_channels)
-
-
-def _recordings(dataset, indices):
-    """Recordings in their order; simulated ones on all processors."""
-    if hasattr(dataset, "recordings"):
-        return dataset.recordings(indices, progress=False)
-    return (dataset.read_events(index) for index in indices)
 
 
 def _part(recordings, layout, start):

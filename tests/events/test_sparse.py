@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nengo_tactile.datasets import NMNIST, STEMNIST, ESkin, EvTouch
+from nengo_tactile.datasets import NMNIST, STEMNIST, ESkin, EvTouch, base
+from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.errors import DataError
 from nengo_tactile.events import (
     load_spike_samples,
     make_events,
     random_shifts,
-    sparse_build,
     spike_samples,
     spike_samples_of,
     spike_tensor,
@@ -331,16 +331,12 @@ def test_memory_is_four_bytes_per_spike(rng):
     assert samples.nbytes - 4 * len(samples.steps) == 3 * 8  # offsets and the length
 
 
-class FewRecordings:
-    """A data set without a bar of its own."""
-
-    sensor_size, targets = SENSOR, [8, 9, 8]
+class FewRecordings(EventDataset):
+    sensor_size, classes = SENSOR, tuple("0123456789")
 
     def __init__(self, events):
-        self.events = events
-
-    def __len__(self):
-        return len(self.events)
+        super().__init__("few")
+        self.events, self.targets = events, [8, 9, 8]
 
     def __repr__(self):
         return "Few"
@@ -357,10 +353,10 @@ def test_a_data_set_is_read_one_recording_at_a_time_under_a_bar(recordings, monk
             bars.append((index, description, progress))
             yield index
 
-    monkeypatch.setattr(sparse_build, "track", track)
+    monkeypatch.setattr(base, "track", track)
     data = FewRecordings(recordings)
     samples = spike_samples_of(data, BIN_US, progress=True)
-    assert bars == [(index, "binning events", True) for index in range(3)]
+    assert bars == [(index, "reading recordings", True) for index in range(3)]
     assert samples.labels.tolist() == [8, 9, 8]
     np.testing.assert_array_equal(
         samples.dense([0, 1, 2]), spike_samples(recordings, SENSOR, BIN_US).dense([0, 1, 2])
