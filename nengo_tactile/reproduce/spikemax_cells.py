@@ -194,6 +194,7 @@ def train_and_test(
         setting.surrogate,
         padding=setting.padding,
         dropout=setting.dropout,
+        max_delay=setting.max_delay,
         gains=setting.gains,
         seed=seed,
     )

@@ -7,6 +7,7 @@ from nengo_tactile.datasets.stemnist import BIN_US as STEMNIST_BIN_US
 from nengo_tactile.reproduce.choices import check_counts, names_of
 from nengo_tactile.reproduce.spikemax_paper import LOSSES, N_TRIALS
 from nengo_tactile.slayer.classifier import SpikeLayout
+from nengo_tactile.slayer.layers import MAX_DELAY
 from nengo_tactile.slayer.neurons import SpikeResponseModel
 from nengo_tactile.slayer.surrogates import Surrogate
 from nengo_tactile.slayer.training import Recipe
@@ -38,6 +39,8 @@ class Setting:
     gains : dict
         Of the initial weights: see `nengo_tactile.slayer.build`.
     dropout : float
+    max_delay : int
+        Of axons, in steps.
     pixels, jitter : int
         Random shifts of each training sample, in pixels and steps, at most.
     stretch : int or None
@@ -57,6 +60,7 @@ class Setting:
     padding: str = "valid"
     gains: dict = dataclasses.field(default_factory=dict)
     dropout: float = 0.0
+    max_delay: int = MAX_DELAY
     pixels: int = 0
     jitter: int = 0
     stretch: int | None = None
@@ -71,6 +75,21 @@ SETTINGS = {
     "nmnist": Setting(
         "nmnist",
         "N-MNIST, 1,000 and 100 recordings",
+        SpikeLayout((34, 34, 2), 10_000, 30, late="drop"),
+        "34x34x2-12c5s2-32c3s2-128-10",
+        SpikeResponseModel(2.0, 2.0),
+        Surrogate(),
+        window=3,
+        rates=(0.3, 0.04),
+        counts=(10, 1),
+        recipe=Recipe(epochs=40, batch_size=16, learning_rate=0.03),
+        padding="same",
+        max_delay=8,
+        pixels=2,
+    ),
+    "nmnist-paper": Setting(
+        "nmnist",
+        "N-MNIST, the paper's network and steps of 1 ms",
         SpikeLayout((34, 34, 2), 1000, 300, late="drop"),
         "34x34x2-16c5-2a-32c3-2a-64c3-512-10",
         SpikeResponseModel(1.0, 1.0),
@@ -163,8 +182,8 @@ SETTINGS["nmnist-simulated"] = dataclasses.replace(
     dataset="nmnist-simulated",
     about="simulated N-MNIST; tested on the 1,000 recorded training digits, whose images are left "
     "out of training",
-    recipe=Recipe(epochs=3, batch_size=12, learning_rate=0.01),
-    pixels=0,
+    recipe=Recipe(epochs=4, batch_size=16, learning_rate=0.03),
+    pixels=1,
 )
 #: Those whose recordings the package finds in its data folder.
 AT_HAND = ("eskin", "ev-objects", "ev-containers", "nmnist")

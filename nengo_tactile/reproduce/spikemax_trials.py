@@ -14,6 +14,7 @@ from nengo_tactile.reproduce.spikemax_paper import LOSSES
 TITLES = {
     "nmnist": "N-MNIST",
     "nmnist-simulated": "N-MNIST, simulated",
+    "nmnist-paper": "N-MNIST, the paper's network",
     "eskin": "e-skin",
     "ev-objects": "Ev-Objects",
     "ev-containers": "Ev-Containers",
