@@ -97,8 +97,9 @@ _WEIGHTS = (
     "The paper does not say what its numbers of parameters count. That of 64-256-256-11 is the "
     "weights alone, as ours are; those of convolutional networks depend on the padding as well."
 )
-#: Training samples of the paper's N-MNIST (section IV-A).
-_RECORDED, _ALL_NMNIST = ("nmnist", "nmnist-paper"), 60_000
+#: Training samples of the paper's N-MNIST (section IV-A), and the runs on recordings of it.
+_ALL_NMNIST = 60_000
+_RECORDED = ("nmnist", "nmnist-paper")
 _SMALLER = (
     "The paper trains on 60,000 recordings of N-MNIST and tests on 10,000; all of them were not at "
     "hand."

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nengo_tactile import cli, skim
+from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
@@ -16,14 +17,12 @@ from nengo_tactile.reproduce.skim_data import Chosen, pattern_set
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
 
-class Recordings:
+class Recordings(EventDataset):
     """Some recordings in memory."""
 
     def __init__(self, recordings, targets):
+        super().__init__("memory")
         self.list, self.targets, self.classes = recordings, np.asarray(targets), range(10)
-
-    def __len__(self):
-        return len(self.list)
 
     def read_events(self, index):
         return self.list[index]

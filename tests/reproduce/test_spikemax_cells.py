@@ -8,6 +8,7 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile import cli
+from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.arrays import make_events
@@ -17,12 +18,13 @@ from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.training import Recipe
 
 
-class Recordings:
+class Recordings(EventDataset):
     """Three classes: which column of a 3 x 2 sensor is active."""
 
     sensor_size, classes = (3, 2, 2), ("a", "b", "c")
 
     def __init__(self, split):
+        super().__init__("memory")
         rng = np.random.default_rng(split == "train")
         n = 36 if split == "train" else 21
         self.targets = np.arange(n) % 3
@@ -32,9 +34,6 @@ class Recordings:
             t = np.sort(rng.integers(0, 30_000, 50))
             both = rng.integers(0, 2, (2, 50))
             self.events.append(make_events(x, both[0], t, both[1]))
-
-    def __len__(self):
-        return len(self.targets)
 
     def read_events(self, index):
         return self.events[index]

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 from spikemax_states import HITS, state, states
 
+from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.events.arrays import make_events
 from nengo_tactile.report.report import render_report
 from nengo_tactile.reproduce import spikemax, spikemax_cells, spikemax_pages
@@ -123,16 +124,14 @@ def test_pages_of_what_there_is(found):
     assert "Table I" in shown(results)
 
 
-class Recordings:
+class Recordings(EventDataset):
     """Six recordings of three classes."""
 
     sensor_size, classes, targets = (3, 2, 2), ("a", "b", "c"), np.arange(6) % 3
 
     def __init__(self, events):
+        super().__init__("memory")
         self.events = events
-
-    def __len__(self):
-        return len(self.events)
 
     def read_events(self, index):
         return self.events[index]

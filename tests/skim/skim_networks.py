@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.events.arrays import EVENT_DTYPE
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.skim import SkimNetwork, Supervision, draw_layer, train, training_pattern
@@ -11,20 +12,15 @@ LAYOUT = PatternLayout((4, 3, 2), step_us=2000, recording_steps=40, tail_steps=1
 N_HIDDEN = 30
 
 
-class Recordings:
+class Recordings(EventDataset):
     """Events on the left half first, or on the right half first."""
 
     sensor_size = LAYOUT.sensor_size
     classes = ("left", "right")
 
     def __init__(self, n_samples=12, seed=0):
+        super().__init__("memory")
         self.targets, self.seed, self.asked = np.arange(n_samples) % 2, seed, []
-
-    def __len__(self):
-        return len(self.targets)
-
-    def __getitem__(self, index):
-        return self.read_events(index), int(self.targets[index])
 
     def read_events(self, index):
         self.asked.append(index)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nengo_tactile as nt
+from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.errors import ConversionError, DataError, EngineError, ModelFileError
 from nengo_tactile.events.arrays import make_events
 from nengo_tactile.events.binning import spike_tensor
@@ -29,12 +30,13 @@ def make(notation="5x6x2-3c2-2a-4-3o", layout=LAYOUT, **options):
     return model, SlayerNetwork(stages_of(model), layout, ("a", "b", "c"), {"seed": 0})
 
 
-class Set:
+class Set(EventDataset):
     """Recordings in memory."""
 
     sensor_size, classes = (6, 5, 2), ("a", "b", "c")
 
     def __init__(self, n=5):
+        super().__init__("memory")
         rng = np.random.default_rng(0)
         self.targets = np.arange(n) % 3
         self.events = [
@@ -44,9 +46,6 @@ class Set:
             )
             for _ in range(n)
         ]  # fmt: skip
-
-    def __len__(self):
-        return len(self.targets)
 
     def read_events(self, index):
         return self.events[index]
@@ -164,6 +163,29 @@ def test_damaged_folders(tmp_path):
 def test_bad_layouts(values, words):
     with pytest.raises(DataError, match=words):
         dataclasses.replace(LAYOUT, **values)
+
+
+def test_events_of_one_step_count_once_or_as_many():
+    t = np.array([100, 300, 900, 1500, 5000])
+    events = make_events(np.full(5, 2), np.full(5, 1), t, np.full(5, 1))
+    for binary, wanted in ((True, [1, 1]), (False, [4, 1])):
+        dense = dataclasses.replace(LAYOUT, binary=binary).samples(events).dense([0])
+        assert dense[0, [0, 2], 1, 2, 1].tolist() == wanted and dense.sum() == sum(wanted)
+
+
+def test_a_network_of_counted_events_is_the_same_when_loaded(tmp_path):
+    model, network = make()
+    counted = dataclasses.replace(network, layout=dataclasses.replace(LAYOUT, binary=False))
+    counted.save(tmp_path / "net")
+    again = nt.load(tmp_path / "net")
+    assert not again.layout.binary
+    assert "20 steps of 2 ms, counted" in (tmp_path / "net" / "card.md").read_text("utf-8")
+    x = np.random.default_rng(0).poisson(0.3, (4, 20, 5, 6, 2)).astype(np.float32)
+    wanted = model.predict(x, verbose=0)
+    assert wanted.any()
+    for engine in ("event", "nengo-dl", "nengo"):
+        outputs = nt.run(again, x, engine=engine, progress=False).outputs
+        np.testing.assert_array_equal(outputs, wanted.cumsum(1))
 
 
 def test_what_does_not_fit():
