@@ -174,7 +174,7 @@ def test_simulated_digits_leave_out_the_recorded_ones(tmp_path, monkeypatch):
     others = np.setdiff1d(np.arange(12), numbers)
     np.testing.assert_array_equal(data.train.labels, images["y_train"][others])
     np.testing.assert_array_equal(data.test.labels, recorded.targets)
-    assert data.train.n_steps == data.test.n_steps == 300
+    assert data.train.n_steps == data.test.n_steps == 30
     # the second time they are read
     monkeypatch.setattr(SimulatedNMNIST, "recordings", None)
     monkeypatch.setattr(recorded.__class__, "recordings", None)

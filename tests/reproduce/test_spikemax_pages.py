@@ -127,11 +127,11 @@ def test_pages_of_what_there_is(found):
 class Recordings(EventDataset):
     """Six recordings of three classes."""
 
-    sensor_size, classes, targets = (3, 2, 2), ("a", "b", "c"), np.arange(6) % 3
+    sensor_size, classes = (3, 2, 2), ("a", "b", "c")
 
     def __init__(self, events):
         super().__init__("memory")
-        self.events = events
+        self.events, self.targets = events, np.arange(6) % 3
 
     def read_events(self, index):
         return self.events[index]
