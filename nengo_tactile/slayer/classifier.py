@@ -27,9 +27,6 @@ class SpikeLayout:
         polarities).
     late : {"error", "drop"}
         What happens to events after the last step.
-    binary : bool
-        Several events of one address in one step are one spike; otherwise a graded spike, as
-        large as their number.
 
     Raises
     ------
@@ -42,7 +39,6 @@ class SpikeLayout:
     n_steps: int
     shape: tuple | None = None
     late: str = "error"
-    binary: bool = True
 
     def __post_init__(self):
         size = tuple(positive(n, "sensor_size") for n in self.sensor_size)
@@ -87,7 +83,7 @@ class SpikeLayout:
         DataError
             As `nengo_tactile.events.spike_samples`.
         """
-        options = {"shape": self.shape, "late": self.late, "binary": self.binary}
+        options = {"shape": self.shape, "late": self.late}
         if isinstance(data, np.ndarray):
             return spike_samples([data], self.sensor_size, self.bin_us, self.n_steps, **options)
         if tuple(data.sensor_size) != self.sensor_size:

@@ -46,8 +46,8 @@ def build(
         Highest axonal delay of neurons of hidden convolutions and dense layers (Spikemax paper,
         section IV), in steps; 0 for none.
     dropout : float
-        Share of the spikes of hidden dense layers' inputs that are dropped in training; the same
-        inputs at all steps of a sample.
+        Share of the spiking neurons before dense and output layers that are left out in training;
+        the same at all steps of a sample. Of the network's inputs none is.
     recurrent : bool
         Whether hidden dense layers are recurrent; those have no delays.
     gains : dict of str to float, optional
@@ -86,7 +86,7 @@ def build(
             layer = AggregatePooling2D(spec.size, name=name("pool"), **shared)
         elif spec.kind in ("dense", "output"):
             hidden = spec.kind == "dense"
-            if dropout and hidden:
+            if dropout and number > 0:
                 held = (None, 1, *(None,) * (len(x.shape) - 2))
                 x = tf.keras.layers.Dropout(
                     dropout, held, seed=drawn["seed"], name=name("dropout")

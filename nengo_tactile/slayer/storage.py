@@ -62,8 +62,7 @@ def _rows(network):
     return {
         "kind": "SLAYER: spiking neurons, trained on spikes",
         "input": f"events of {' x '.join(map(str, layout.sensor_size))}, "
-        f"{layout.n_steps} steps of {layout.bin_us / 1000:g} ms"
-        f"{'' if layout.binary else ', counted'}",
+        f"{layout.n_steps} steps of {layout.bin_us / 1000:g} ms",
         "layers": ", ".join(parts),
         "neurons": "; ".join(neurons),
         "parameters": f"{n_parameters(network.stages):,}",

@@ -165,29 +165,6 @@ def test_bad_layouts(values, words):
         dataclasses.replace(LAYOUT, **values)
 
 
-def test_events_of_one_step_count_once_or_as_many():
-    t = np.array([100, 300, 900, 1500, 5000])
-    events = make_events(np.full(5, 2), np.full(5, 1), t, np.full(5, 1))
-    for binary, wanted in ((True, [1, 1]), (False, [4, 1])):
-        dense = dataclasses.replace(LAYOUT, binary=binary).samples(events).dense([0])
-        assert dense[0, [0, 2], 1, 2, 1].tolist() == wanted and dense.sum() == sum(wanted)
-
-
-def test_a_network_of_counted_events_is_the_same_when_loaded(tmp_path):
-    model, network = make()
-    counted = dataclasses.replace(network, layout=dataclasses.replace(LAYOUT, binary=False))
-    counted.save(tmp_path / "net")
-    again = nt.load(tmp_path / "net")
-    assert not again.layout.binary
-    assert "20 steps of 2 ms, counted" in (tmp_path / "net" / "card.md").read_text("utf-8")
-    x = np.random.default_rng(0).poisson(0.3, (4, 20, 5, 6, 2)).astype(np.float32)
-    wanted = model.predict(x, verbose=0)
-    assert wanted.any()
-    for engine in ("event", "nengo-dl", "nengo"):
-        outputs = nt.run(again, x, engine=engine, progress=False).outputs
-        np.testing.assert_array_equal(outputs, wanted.cumsum(1))
-
-
 def test_what_does_not_fit():
     _, network = make()
     with pytest.raises(DataError, match="2 class names for a network with 3"):

@@ -110,13 +110,19 @@ def test_any_number_of_steps_and_samples():
 
 
 def test_dropout_is_held_over_time():
-    model = build("30-20-3", neuron=SHORT, dropout=0.5, seed=1)
-    dropout = next(layer for layer in model.layers if isinstance(layer, tf.keras.layers.Dropout))
+    model = build("30-30-3", neuron=SHORT, dropout=0.5, seed=1)
+    dropout = model.get_layer("dropout1")
     found = dropout(tf.ones((4, 9, 30)), training=True).numpy()
     np.testing.assert_array_equal(found, np.repeat(found[:, :1], 9, axis=1))
     assert 0.3 < (found == 0).mean() < 0.7
     assert not np.array_equal(found[0], found[1])
     np.testing.assert_array_equal(dropout(tf.ones((4, 9, 30))), 1)
+
+
+def test_dropout_is_before_dense_and_output_layers_not_at_the_input():
+    names = [layer.name for layer in build("6x6x1-2c3-2a-5-3o", dropout=0.5).layers]
+    assert names[1:] == ["conv1", "pool1", "dropout1", "dense1", "dropout2", "output"]
+    assert [layer.name for layer in build("7-3o", dropout=0.5).layers][1:] == ["output"]
 
 
 def test_seeds_and_gains():
