@@ -10,8 +10,7 @@ from nengo_tactile.skim.supervision import Supervision, training_pattern
 
 #: Hidden layers by their kernels, for `nengo_tactile.skim.draw_layer`. The paper has alpha
 #: functions (section 3.4), but gives neither time constants nor the size of its random weights.
-#: Those of the resonance were chosen on simulated training digits: 600 hidden neurons, trained on
-#: 3,000, had 0.858 of 1,000 others, with the alpha kernels' default ranges about 0.80.
+#: Those of the resonance were chosen on held-out simulated training digits.
 LAYERS = {
     "resonance": {"kind": "resonance", "tau": (100, 300), "period": (150, 300), "scale": 2.0},
     "alpha": {"kind": "alpha"},
@@ -33,9 +32,8 @@ TACTILE = {
     "eskin-pendigits": PatternLayout((10, 10, 2), step_us=6400, separate_polarities=True),
     "stemnist": PatternLayout((16, 16, 1), step_us=6400),
 }
-#: Their kernels, of `LAYERS`. With 1,000 hidden neurons, trained on four fifths of the training
-#: samples, alpha functions had 0.91 (e-skin) and 0.48 (STEMNIST) of the others, resonances 0.36 and
-#: 0.38; where a press and a release take each other away, the e-skin's had 0.69 and 0.29.
+#: Their kernels, of `LAYERS`, chosen on held-out training samples, as were separate polarities: a
+#: press and a release would take each other away.
 TACTILE_KERNELS = "alpha"
 
 
