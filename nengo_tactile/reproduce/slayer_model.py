@@ -105,7 +105,7 @@ def _card(name, plan, state, data, network, n_engine, progress):
         "training samples": state["n_train"],
         "test samples": state["n_test"],
         "accuracy": state["accuracy"],
-        "accuracy on training samples": state["train_accuracy"],
+        "accuracy in the last epoch of training": state["train_accuracy"],
         "epochs": state["epochs"],
         "seconds of training": round(state["seconds"]["training"]),
         **_on_engines(network, data.test, n_engine, progress),

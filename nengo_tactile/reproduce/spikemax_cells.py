@@ -15,10 +15,12 @@ import numpy as np
 from nengo_tactile import files
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST, recorded_digits
 from nengo_tactile.datasets.registry import open_dataset
+from nengo_tactile.errors import DataError
 from nengo_tactile.events.sparse import load_spike_samples, random_shifts
+from nengo_tactile.events.sparse_build import spike_samples_of
 from nengo_tactile.reproduce.cells import stored
 from nengo_tactile.reproduce.spikemax_plan import SETTINGS, make_loss
-from nengo_tactile.slayer.classifier import SlayerNetwork
+from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
 from nengo_tactile.slayer.neurons import to_config
 from nengo_tactile.slayer.storage import n_parameters
 
@@ -67,8 +69,17 @@ def read_data(plan, name, folder, data_dir=None, progress=None):
     parts = []
     for dataset, n in zip(sets, (plan.n_samples, plan.n_test)):
         chosen = None if n is None else np.sort(rng.permutation(len(dataset))[:n])
-        parts.append(setting.layout.samples(dataset, chosen, progress))
+        whole = setting.stretch is not None and dataset is sets[0]
+        read = _whole_recordings if whole else SpikeLayout.samples
+        parts.append(read(setting.layout, dataset, chosen, progress))
     return Data(*parts, tuple(sets[0].classes))
+
+
+def _whole_recordings(layout, dataset, chosen, progress):
+    """Training samples as long as their recordings, for random stretches."""
+    durations_us = getattr(dataset, "durations_us", None)
+    options = {"shape": layout.shape, "durations_us": durations_us}
+    return spike_samples_of(dataset, layout.bin_us, None, chosen, progress, **options)
 
 
 def _simulated(plan, setting, rng, folder, data_dir, progress):
@@ -76,9 +87,17 @@ def _simulated(plan, setting, rng, folder, data_dir, progress):
     recordings, order, numbers = recorded_digits(data_dir, "train")
     digits = SimulatedNMNIST(data_dir, "train", seed=plan.seed)
     chosen = np.setdiff1d(np.arange(len(digits)), numbers)
+    if not len(chosen):
+        raise DataError(
+            f"{recordings.path}: holds recordings of all {len(digits):,} training digits, which "
+            "leaves none to simulate: train on the set 'nmnist'"
+        )
     if plan.n_samples is not None:
         chosen = np.sort(rng.permutation(chosen)[: plan.n_samples])
-    place = Path(folder) / "samples" / f"{setting.dataset}-{plan.seed}-{len(chosen)}.npz"
+    about = [dataclasses.asdict(setting.layout), digits.parameters.to_dict(), plan.seed]
+    digest = hashlib.sha256(json.dumps(about).encode())
+    digest.update(chosen.astype(np.int64).data)
+    place = Path(folder) / "samples" / f"{setting.dataset}-{digest.hexdigest()[:16]}.npz"
     if place.exists():
         train = load_spike_samples(place)
     else:
@@ -113,7 +132,8 @@ def run_cell(plan, name, loss_name, trial, data, folder, progress=None):
     state = stored(path, mark)
     if state is not None:
         return state
-    checkpoint = Path(folder) / "checkpoints" / f"{stem}.npz"
+    # one of other settings is not gone on from
+    checkpoint = Path(folder) / "checkpoints" / f"{stem}-{mark}.npz"
     stages, history, found = train_and_test(
         setting,
         (data.train, data.test),
@@ -134,6 +154,8 @@ def run_cell(plan, name, loss_name, trial, data, folder, progress=None):
         "parameters": n_parameters(stages),
         "delays": sum(stage.n_neurons for stage in stages if stage.delays is not None),
         "neuron": to_config(setting.neuron),
+        "rates": list(setting.rates),
+        "window": setting.window,
         "n_train": len(data.train),
         "n_test": len(data.test),
         "n_steps": data.test.n_steps,
@@ -195,7 +217,6 @@ def train_and_test(
         padding=setting.padding,
         dropout=setting.dropout,
         max_delay=setting.max_delay,
-        gains=setting.gains,
         seed=seed,
     )
     history = training.train(
@@ -231,12 +252,9 @@ def loader(setting, samples):
     def load(indices, rng):
         starts = 0
         if setting.stretch is not None:
-            starts = samples.random_starts(indices, n_steps, rng, setting.jitter)
-        elif setting.jitter:
-            starts = rng.integers(-setting.jitter, setting.jitter + 1, len(indices))
+            starts = samples.random_starts(indices, n_steps, rng)
         shifts = random_shifts(len(indices), setting.pixels, rng) if setting.pixels else None
         x = samples.dense(indices, starts, n_steps, shifts)
-        # moved samples are as long as before, with silence where they end
         return x, np.minimum(samples.lengths[indices], n_steps)
 
     return load

@@ -216,17 +216,17 @@ def _settings_part(results):
                 row["data"],
                 row["network"],
                 "-" if benchmark is None else _published_settings(benchmark),
-                ", ".join(f"{key} {value}" for key, value in row["neuron"].items()),
+                _our_settings(row),
                 _whole(row["delays"]),
                 f"{row['n_steps']:,} of {row['step_ms']:g} ms",
             ]
         )
     return Part(
         "Settings",
-        ("data", "what they are", "network", "paper", "neurons", "delays", "steps"),
+        ("data", "what they are", "network", "paper", "neurons and losses", "delays", "steps"),
         rows,
-        "Neurons: of ours. Rates: wanted spikes a step of the right output and of the others, for "
-        "spike-rate; W: steps of spikemax's window.",
+        "Neurons and losses: of ours. Rates: wanted spikes a step of the right output and of the "
+        "others, for spike-rate; W: spikemax's window. The paper's steps are of 1 ms.",
         short=False,
     )
 
@@ -235,8 +235,18 @@ def _published_settings(benchmark):
     true, false = benchmark.rates
     return (
         f"{benchmark.network}, tau_s {benchmark.tau_s:g} ms, tau_r {benchmark.tau_r:g} ms, rates "
-        f"{true:g} and {false:g}, W {benchmark.window}"
+        f"{true:g} and {false:g}, W {benchmark.window} ms"
     )
+
+
+def _our_settings(row):
+    """Neurons, rates and window, with times in milliseconds."""
+    ms, (true, false) = row["step_ms"], row["rates"]
+    neuron = [
+        f"{key} {value * ms:g} ms" if key.startswith("tau") else f"{key} {value}"
+        for key, value in row["neuron"].items()
+    ]
+    return f"{', '.join(neuron)}, rates {true:g} and {false:g}, W {row['window'] * ms:g} ms"
 
 
 def _cost_part(results):

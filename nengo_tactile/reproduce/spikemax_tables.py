@@ -68,9 +68,10 @@ def all_rows(trials, about):
         ``ours_mean``, ``ours_sd``, ``n_splits``, ``n_test``, ``data``), and ``table`` ("table1",
         "others" for rows of other methods), ``task`` (data's key), ``loss`` (None in
         "others"), ``paper_either`` (mean and SD of the rows of Table I one of which is this
-        loss's), ``network``, ``neuron``, ``parameters``, ``paper_parameters``, ``delays``,
-        ``train_accuracy``, ``n_train``, ``n_steps``, ``step_ms``, ``epochs`` and ``seeds``. Those
-        of the paper that were not run have no ``ours_mean`` and an ``n_test`` of zero.
+        loss's), ``network``, ``neuron``, ``rates``, ``window``, ``parameters``,
+        ``paper_parameters``, ``delays``, ``train_accuracy``, ``n_train``, ``n_steps``,
+        ``step_ms``, ``epochs`` and ``seeds``. Those of the paper that were not run have no
+        ``ours_mean`` and an ``n_test`` of zero.
     """
     shown = [data for data in TITLES if data in trials or data in paper.BENCHMARKS]
     # the paper's row stands beside runs on whichever data are there
@@ -130,6 +131,8 @@ def _blank(**more):
         "paper_either": [],
         "network": None,
         "neuron": None,
+        "rates": None,
+        "window": None,
         "parameters": None,
         "paper_parameters": None,
         "delays": None,
@@ -159,7 +162,10 @@ def _row(data, loss, source, found):
     if found is None:
         return row
     ours, first = mean_and_sd([s["accuracy"] for s in found.states]), found.states[0]
-    taken = ("network", "neuron", "parameters", "delays", "n_train", "n_test", "n_steps", "epochs")
+    taken = (
+        *("network", "neuron", "rates", "window", "parameters", "delays"),
+        *("n_train", "n_test", "n_steps", "epochs"),
+    )
     return {
         **row,
         **{key: first[key] for key in taken},

@@ -24,7 +24,8 @@ TITLES = {
 }
 #: What all runs on the same data have in common, and all trials of a loss besides.
 _OF_DATA = (
-    *("network", "neuron", "parameters", "delays", "n_train", "n_test", "n_steps", "bin_us"),
+    *("network", "neuron", "rates", "window", "parameters", "delays"),
+    *("n_train", "n_test", "n_steps", "bin_us"),
 )
 _OF_LOSS = ("epochs",)
 _ALL = (

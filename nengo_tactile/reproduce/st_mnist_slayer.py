@@ -90,7 +90,7 @@ def run_split(task, samples, train, test, seed, path, epochs=None, progress=None
     state = stored(path, mark)
     if state is not None:
         return state
-    checkpoint = path.with_suffix(".checkpoint.npz")
+    checkpoint = path.with_suffix(f".{mark}.npz")
     _, history, found = train_and_test(
         setting, parts, LOSS, recipe, seed, checkpoint, progress, "SLAYER"
     )

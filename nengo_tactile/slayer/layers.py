@@ -70,16 +70,32 @@ class _Spiking(_layers.Layer):
                 constraint=_Between(0, self.max_delay),
             )
 
+    def call(self, spikes):
+        """What the neurons send, (n_samples, n_steps, ...features), after their delays."""
+        fired = self.fire(spikes)
+        count = tf.reduce_sum(fired, tuple(range(1, len(fired.shape))))
+        self.add_metric(tf.reduce_mean(count), name=f"{self.name}_spikes")
+        return self.send(fired)
+
+    def fire(self, spikes):
+        """When the neurons fire under spikes of the inputs, (n_samples, n_steps, ...features)."""
+        raise NotImplementedError
+
+    def send(self, fired):
+        """What arrives behind the axons of neurons that fired."""
+        if self.delays is None:
+            return fired
+        flat = tf.reshape(fired, (-1, tf.shape(fired)[1], self.delays.shape[0]))
+        flat = tf.ensure_shape(flat, (None, fired.shape[1], self.delays.shape[0]))
+        return tf.reshape(delayed(flat, self.delays), tf.shape(fired))
+
     def _answer(self, current, shape, recurrent=None):
-        """Spikes of neurons of a shape under currents, after their delays; counted."""
+        """Spikes of neurons of a shape under currents."""
         n_steps, n_neurons = tf.shape(current)[1], math.prod(shape)
         flat = tf.reshape(current, (-1, n_steps, n_neurons))
         flat = tf.ensure_shape(flat, (None, current.shape[1], n_neurons))
         spikes = spikes_of(flat, self.neuron, self.surrogate, recurrent)
-        self.add_metric(tf.reduce_mean(tf.reduce_sum(spikes, (1, 2))), name=f"{self.name}_spikes")
-        if self.delays is not None:
-            spikes = delayed(spikes, self.delays)
-        return tf.reshape(spikes, (-1, n_steps, *shape))
+        return _over_time(spikes, n_steps, current.shape[1], shape)
 
     def compute_output_shape(self, input_shape):
         """(samples, steps, ...features) of the neurons."""
@@ -149,8 +165,8 @@ class SpikingDense(_Spiking):
         self._add_delays(input_shape)
         super().build(input_shape)
 
-    def call(self, spikes):
-        """Answer spikes, (n_samples, n_steps, ...features)."""
+    def fire(self, spikes):
+        """When the neurons fire, (n_samples, n_steps, units)."""
         n_inputs = self.kernel.shape[0]
         flat = tf.reshape(spikes, (-1, tf.shape(spikes)[1], n_inputs))
         flat = tf.ensure_shape(flat, (None, spikes.shape[1], n_inputs))
@@ -207,12 +223,12 @@ class SpikingConv2D(_Spiking):
         self._add_delays(input_shape)
         super().build(input_shape)
 
-    def call(self, spikes):
-        """Answer spikes, (n_samples, n_steps, height, width, channels)."""
+    def fire(self, spikes):
+        """When the neurons fire, (n_samples, n_steps, height, width, channels)."""
         images, n_steps = _images(spikes, self._inputs)
         maps = tf.nn.conv2d(images, self.kernel, self.stride, self.padding.upper())
         shape = self._shape(self._inputs)
-        return self._answer(_over_time(maps, n_steps, spikes.shape[1]), shape)
+        return self._answer(_over_time(maps, n_steps, spikes.shape[1], shape), shape)
 
     def _shape(self, shape):
         _check_image(self, shape)
@@ -265,12 +281,12 @@ class AggregatePooling2D(_Spiking):
         self._add_delays(input_shape)
         super().build(input_shape)
 
-    def call(self, spikes):
-        """Answer spikes, (n_samples, n_steps, height, width, channels)."""
+    def fire(self, spikes):
+        """When the neurons fire, (n_samples, n_steps, height, width, channels)."""
         images, n_steps = _images(spikes, self._inputs)
         sums = tf.nn.avg_pool2d(images, self.size, self.size, "VALID") * self.size**2
         shape = self._shape(self._inputs)
-        return self._answer(_over_time(sums * self.weight, n_steps, spikes.shape[1]), shape)
+        return self._answer(_over_time(sums * self.weight, n_steps, spikes.shape[1], shape), shape)
 
     def _shape(self, shape):
         _check_image(self, shape)
@@ -287,13 +303,63 @@ class AggregatePooling2D(_Spiking):
         return super().get_config() | {"size": self.size}
 
 
+@tf.keras.utils.register_keras_serializable("nengo_tactile")
+class HeldDropout(_layers.Layer):
+    """Leaves out some of its inputs in training, the same at all steps of a sample.
+
+    What it leaves out depends on the seed and on how often it was called in training. That number
+    is one of its variables, so training that goes on from a checkpoint leaves out the same.
+
+    Parameters
+    ----------
+    rate : float
+        Share of the inputs, at least 0, below 1.
+    seed : int
+
+    Raises
+    ------
+    ConversionError
+        If the rate is out of its range.
+    """
+
+    def __init__(self, rate, seed=0, **options):
+        super().__init__(**options)
+        if not 0 <= rate < 1:
+            raise ConversionError(
+                f"layer {self.name!r}: rate is {rate}: give a share of at least 0, below 1"
+            )
+        self.rate, self.seed = float(rate), int(seed)
+        self.calls = None
+
+    def build(self, input_shape):
+        """Make the number of calls."""
+        self.calls = self.add_weight(
+            "calls", (), tf.int32, tf.keras.initializers.Zeros(), trainable=False
+        )
+        super().build(input_shape)
+
+    def call(self, spikes, training=False):
+        """Spikes without those left out; the others grow, so that their mean stays."""
+        if not training:
+            return spikes
+        shape = tf.shape(spikes)
+        held = tf.concat([shape[:1], [1], shape[2:]], 0)
+        drawn = tf.random.stateless_uniform(held, (self.seed, self.calls))
+        self.calls.assign_add(1)
+        return spikes * tf.cast(drawn >= self.rate, spikes.dtype) / (1 - self.rate)
+
+    def get_config(self):
+        """Arguments of the layer as plain values."""
+        return super().get_config() | {"rate": self.rate, "seed": self.seed}
+
+
 def _images(spikes, shape):
     return tf.reshape(spikes, (-1, *shape)), tf.shape(spikes)[1]
 
 
-def _over_time(images, n_steps, known_steps):
-    found = tf.reshape(images, (-1, n_steps, *images.shape[1:]))
-    return tf.ensure_shape(found, (None, known_steps, *images.shape[1:]))
+def _over_time(values, n_steps, known_steps, shape):
+    found = tf.reshape(values, (-1, n_steps, *shape))
+    return tf.ensure_shape(found, (None, known_steps, *shape))
 
 
 def _check_image(layer, shape):

@@ -8,6 +8,7 @@ from nengo_tactile.errors import ConversionError, NotationError
 from nengo_tactile.slayer.layers import (
     MAX_DELAY,
     AggregatePooling2D,
+    HeldDropout,
     SpikingConv2D,
     SpikingDense,
 )
@@ -16,6 +17,7 @@ from nengo_tactile.slayer.stages import Stage
 tf = stack.tensorflow()
 
 _SPIKING = (SpikingDense, SpikingConv2D, AggregatePooling2D)
+_SILENT = (tf.keras.layers.InputLayer, tf.keras.layers.Dropout, HeldDropout)
 
 
 def build(
@@ -87,10 +89,7 @@ def build(
         elif spec.kind in ("dense", "output"):
             hidden = spec.kind == "dense"
             if dropout and number > 0:
-                held = (None, 1, *(None,) * (len(x.shape) - 2))
-                x = tf.keras.layers.Dropout(
-                    dropout, held, seed=drawn["seed"], name=name("dropout")
-                )(x)
+                x = HeldDropout(dropout, drawn["seed"], name=name("dropout"))(x)
             layer = SpikingDense(
                 spec.units, recurrent=recurrent and hidden,
                 max_delay=max_delay if hidden and not recurrent else 0,
@@ -117,10 +116,10 @@ def spiking_layers(model):
     for layer in model.layers:
         if isinstance(layer, _SPIKING):
             found.append(layer)
-        elif not isinstance(layer, (tf.keras.layers.InputLayer, tf.keras.layers.Dropout)):
+        elif not isinstance(layer, _SILENT):
             raise ConversionError(
                 f"layer {layer.name!r} ({type(layer).__name__}) is no spiking layer: use those of "
-                "nengo_tactile.slayer, and Dropout"
+                "nengo_tactile.slayer, and dropout"
             )
         if len(layer.inbound_nodes) != 1 or len(tf.nest.flatten(layer.input)) != 1:
             raise ConversionError(
@@ -178,6 +177,11 @@ def model_of(stages, surrogate=None):
     -------
     tf.keras.Model
         For any number of steps. Axonal delays of whole steps begin at their middle.
+
+    Raises
+    ------
+    ConversionError
+        If a pooling has another weight than Keras layers have.
     """
     x = inputs = tf.keras.Input((None, *stages[0].input_shape), name="events")
     layers = []
@@ -192,6 +196,11 @@ def model_of(stages, surrogate=None):
             layer = SpikingConv2D(filters, side, stage.stride, stage.padding, **options)
         else:
             layer = AggregatePooling2D(stage.stride, **options)
+            if not np.allclose(stage.weights, layer.weight):
+                raise ConversionError(
+                    f"stage {stage.name!r} pools with the weight {stage.weights}, Keras layers "
+                    f"have {layer.weight:g}: train another network, or run the stages themselves"
+                )
         x = layer(x)
         layers.append(layer)
     for stage, layer in zip(stages, layers):

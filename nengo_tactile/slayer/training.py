@@ -14,7 +14,7 @@ from nengo_tactile import stack
 from nengo_tactile.ann.training import learning_rate_at, resume, save_checkpoint
 from nengo_tactile.errors import DataError
 from nengo_tactile.progress import track
-from nengo_tactile.slayer.losses import SpikeLoss
+from nengo_tactile.slayer.losses import SpikeLoss, Spikemax
 from nengo_tactile.slayer.metrics import SpikeAccuracy
 from nengo_tactile.slayer.models import spiking_layers
 
@@ -141,13 +141,14 @@ def train(
     ModelFileError
         If the checkpoint belongs to another network, loss, recipe, seed or data.
     DataError
-        For labels that are no classes, and when the loss is no longer finite; the checkpoint is
-        then that of the last epoch with a finite one.
+        For labels that are no classes, a window longer than a sample, and when the loss or a
+        weight is no longer finite; the checkpoint is then that of the epoch before.
     """
     labels = check_samples(model, samples, description)
     load = load or (lambda indices, rng: (samples.dense(indices), samples.lengths[indices]))
     optimizer = tf.keras.optimizers.Adam(recipe.learning_rate)
-    model.compile(optimizer, _MaskedLoss(loss), metrics=[_MaskedAccuracy(name="accuracy")])
+    n_steps = _check_steps(samples, load, loss, description)
+    model.compile(optimizer, _MaskedLoss(loss, n_steps), metrics=[_MaskedAccuracy(name="accuracy")])
     optimizer.build(model.trainable_variables)
     history = History()
     mark = _fingerprint(model, loss, recipe, seed, samples, labels) if checkpoint else None
@@ -161,6 +162,7 @@ def train(
         with _bar(len(batches), what, progress) as bar:
             watch = _Watch(recipe, epoch, len(batches), spiking_names(model), what, bar)
             model.fit(batches, callbacks=[watch], verbose=0, shuffle=False)
+        _check_weights(model, what, recipe)
         _note(history, watch.logs, time.monotonic() - began, spiking_names(model))
         if validation is not None:
             found = evaluate(model, validation, recipe.batch_size, progress=False)
@@ -188,22 +190,28 @@ def evaluate(model, samples, batch_size=32, progress=None):
     Returns
     -------
     dict
-        ``accuracy``, ``spikes`` (by layer), ``hits_over_time`` (n_steps,): samples that are right
-        if one stops reading after each step, or at their end.
+        ``accuracy``, ``spikes`` (by layer, when neurons fire), ``hits_over_time`` (n_steps,):
+        samples that are right if one stops reading after each step, or at their end.
     """
     labels = check_samples(model, samples, "test data")
-    names, spikes = spiking_names(model), {}
-    outputs = tf.keras.Model(model.inputs, [model.get_layer(name).output for name in names])
-    predict = tf.function(outputs, reduce_retracing=True)
+    layers, spikes = spiking_layers(model), {}
+
+    @tf.function(reduce_retracing=True)
+    def predict(x):
+        fired = {}
+        for layer in layers:
+            fired[layer.name] = tf.reduce_sum(answer := layer.fire(x))
+            x = layer.send(answer)
+        return fired, x
+
     hits, starts = 0, range(0, len(samples), batch_size)
     for start in track(starts, "testing", progress=progress):
         chosen = np.arange(start, min(start + batch_size, len(samples)))
-        found = predict(tf.constant(samples.dense(chosen)), training=False)
-        found = dict(zip(names, found if len(names) > 1 else [found]))
-        for name, fired in found.items():
-            spikes[name] = spikes.get(name, 0) + float(tf.reduce_sum(fired))
+        fired, outputs = predict(tf.constant(samples.dense(chosen)))
+        for name, count in fired.items():
+            spikes[name] = spikes.get(name, 0) + float(count)
         there = np.arange(samples.n_steps) < samples.lengths[chosen][:, None]
-        counts = (found[names[-1]].numpy() * there[..., None]).cumsum(1)
+        counts = (outputs.numpy() * there[..., None]).cumsum(1)
         hits = hits + (counts.argmax(2) == labels[chosen][:, None]).sum(0)
     return {
         "accuracy": float(hits[-1] / len(samples)),
@@ -245,11 +253,13 @@ def check_samples(model, samples, description):
 
 
 class _MaskedLoss(tf.keras.losses.Loss):
-    def __init__(self, loss):
+    def __init__(self, loss, n_steps):
         super().__init__(name=loss.name)
-        self.loss = loss
+        self.loss, self.n_steps = loss, n_steps
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        # losses hold their windows and regions against a number that is known
+        y_pred = tf.ensure_shape(y_pred, (None, self.n_steps, None))
         if isinstance(self.loss, SpikeLoss):
             return _masked(self.loss)(y_true, y_pred, sample_weight)
         # other losses know no mask of steps: to them no neuron fires behind a sample's end
@@ -287,6 +297,29 @@ class _Watch(tf.keras.callbacks.Callback):
         if self.bar is not None:
             counts = ", ".join(f"{name} {self.logs[f'{name}_spikes']:,.0f}" for name in self.names)
             self.bar(f"{self.what}: accuracy {self.logs['accuracy']:.3f}; spikes {counts}")
+
+
+def _check_steps(samples, load, loss, description):
+    """Steps of training samples; raises a DataError where a loss's window is longer than one."""
+    x, _ = load(np.zeros(1, np.int64), np.random.default_rng(0))
+    shortest = int(np.minimum(samples.lengths, x.shape[1]).min())
+    if isinstance(loss, Spikemax) and loss.window > shortest:
+        raise DataError(
+            f"{description}: the loss's window has {loss.window} steps, sample "
+            f"{int(np.argmin(samples.lengths))} has {shortest}: shorten the window, or leave "
+            "such samples out"
+        )
+    return x.shape[1]
+
+
+def _check_weights(model, what, recipe):
+    """Raise unless all weights are finite; those that are not may leave a network silent."""
+    for variable in model.trainable_variables:
+        if not np.isfinite(variable.numpy()).all():
+            raise DataError(
+                f"{what}: {variable.name} is no longer finite: lower the learning rate (now "
+                f"{recipe.learning_rate}); an earlier checkpoint stays"
+            )
 
 
 def _note(history, logs, seconds, names):

@@ -42,6 +42,8 @@ def state(data, loss, trial, hits, hidden=100.0, **more):
         "parameters": 750,
         "delays": 35,
         "neuron": {"tau_s": 5.0, "tau_r": 2.0},
+        "rates": [0.3, 0.05],
+        "window": 4,
         "n_train": 400,
         "n_test": 100,
         "n_steps": len(hits),

@@ -50,7 +50,6 @@ def small(monkeypatch):
         counts=(10, 1),
         recipe=Recipe(epochs=3, batch_size=6, learning_rate=0.2),
         pixels=1,
-        jitter=2,
     )
     monkeypatch.setitem(spikemax_plan.SETTINGS, "small", setting)
     monkeypatch.setattr(
@@ -137,7 +136,7 @@ def test_parts_of_the_data(small, tmp_path):
 def test_minibatches_of_training(small, tmp_path):
     data = spikemax_cells.read_data(Plan(("small",)), "small", tmp_path, progress=False)
     samples, rng = data.train, np.random.default_rng(0)
-    plain = dataclasses.replace(small, pixels=0, jitter=0)
+    plain = dataclasses.replace(small, pixels=0)
     x, lengths = spikemax_cells.loader(plain, samples)(np.arange(4), rng)
     np.testing.assert_array_equal(x, samples[:4])
     np.testing.assert_array_equal(lengths, [30] * 4)
@@ -181,6 +180,58 @@ def test_simulated_digits_leave_out_the_recorded_ones(tmp_path, monkeypatch):
     place = next((tmp_path / "out" / "samples").iterdir())
     kept = spikemax_cells.load_spike_samples(place)
     np.testing.assert_array_equal(kept[:], data.train[:])
+
+
+@pytest.mark.parametrize("change", ["steps", "digits"])
+def test_simulated_digits_of_other_settings_are_not_taken(tmp_path, monkeypatch, change):
+    images = np.random.default_rng(0).integers(0, 255, (6, 28, 28), dtype=np.uint8)
+    labels = {"y_train": np.arange(6), "y_test": np.zeros(1, int)}
+    np.savez(tmp_path / "mnist.npz", x_train=images, x_test=images[:1], **labels)
+    recorded = SimulatedNMNIST(tmp_path, "train", 2, seed=8)
+    found, name = [], "nmnist-simulated"
+    for numbers, n_steps in (([0, 3], 30), ([0, 3], 20) if change == "steps" else ([1, 3], 30)):
+        monkeypatch.setattr(
+            spikemax_cells, "recorded_digits", lambda *_, n=numbers: (recorded, np.arange(2), n)
+        )
+        layout = dataclasses.replace(SETTINGS[name].layout, n_steps=n_steps)
+        setting = dataclasses.replace(SETTINGS[name], layout=layout)
+        monkeypatch.setitem(spikemax_plan.SETTINGS, name, setting)
+        data = spikemax_cells.read_data(Plan((name,)), name, tmp_path, tmp_path, progress=False)
+        assert data.train.n_steps == n_steps
+        found.append(data.train)
+    assert len(list((tmp_path / "samples").iterdir())) == 2
+    assert found[0].labels.tolist() == [1, 2, 4, 5]
+    assert found[1].labels.tolist() == ([1, 2, 4, 5] if change == "steps" else [0, 2, 4, 5])
+
+
+def test_no_digit_is_left_to_simulate(tmp_path, monkeypatch):
+    images = np.zeros((2, 28, 28), np.uint8)
+    labels = {"y_train": np.arange(2), "y_test": np.arange(2)}
+    np.savez(tmp_path / "mnist.npz", x_train=images, x_test=images, **labels)
+    recorded = SimulatedNMNIST(tmp_path, "train")
+    monkeypatch.setattr(
+        spikemax_cells, "recorded_digits", lambda *_: (recorded, np.arange(2), np.arange(2))
+    )
+    with pytest.raises(DataError, match="recordings of all 2 training digits"):
+        spikemax_cells.read_data(Plan(), "nmnist-simulated", tmp_path, tmp_path)
+
+
+def test_stretches_come_from_whole_recordings(small, monkeypatch):
+    """Training samples are as long as their recordings, test samples as the layout says."""
+    layout = dataclasses.replace(small.layout, n_steps=12, late="drop")
+    monkeypatch.setitem(
+        spikemax_plan.SETTINGS, "small", dataclasses.replace(small, layout=layout, stretch=6)
+    )
+    data = spikemax_cells.read_data(Plan(("small",)), "small", "unused", progress=False)
+    ends = [int(events["t"][-1] // 1000) + 1 for events in Recordings("train").events]
+    assert data.train.lengths.tolist() == ends and max(ends) > 20
+    assert data.test.n_steps == 12
+    x, lengths = spikemax_cells.loader(spikemax_plan.SETTINGS["small"], data.train)(
+        np.zeros(200, int), np.random.default_rng(0)
+    )
+    assert x.shape[1] == 6 and set(lengths) == {6}
+    late = data.train[0][14:].reshape(-1, 12)
+    assert any(np.array_equal(late[k : k + 6], part.reshape(6, 12)) for part in x for k in range(9))
 
 
 @pytest.mark.parametrize("name", SETTINGS)

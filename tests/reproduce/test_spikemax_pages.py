@@ -62,8 +62,9 @@ def test_tables_in_words():
     row = cells(found["times-nmnist"], "spikemax")
     assert row["40 ms"] == "92.00 (1.41)" and row["100 ms"] == "93.00 (1.41)"
     row = cells(found["settings"], "N-MNIST")
-    assert row["paper"].endswith("tau_s 1 ms, tau_r 1 ms, rates 0.2 and 0.04, W 30")
-    assert (row["neurons"], row["steps"]) == ("tau_s 5.0, tau_r 2.0", "10 of 10 ms")
+    assert row["paper"].endswith("tau_s 1 ms, tau_r 1 ms, rates 0.2 and 0.04, W 30 ms")
+    ours = "tau_s 50 ms, tau_r 20 ms, rates 0.3 and 0.05, W 40 ms"
+    assert (row["neurons and losses"], row["steps"]) == (ours, "10 of 10 ms")
     assert list(cells(found["cost"], "N-MNIST", "spikemax").values())[2:] == ["3", "61.0", "1.5"]
 
 

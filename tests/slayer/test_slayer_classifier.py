@@ -126,6 +126,15 @@ def test_saved_and_loaded(tmp_path, options):
     network.save(tmp_path / "net")  # its own folder may be replaced
 
 
+def test_a_pooling_of_another_weight_is_no_keras_layer():
+    _, network = make()
+    stages = list(network.stages)
+    number = [stage.kind for stage in stages].index("pool")
+    stages[number] = dataclasses.replace(stages[number], weights=np.array(3.0, np.float32))
+    with pytest.raises(ConversionError, match=r"'pool1' pools with the weight 3.0, Keras .* 11"):
+        model_of(stages)
+
+
 def test_a_keras_model_of_stages_has_the_same_stages():
     _, network = make()
     for before, after in zip(network.stages, stages_of(model_of(network.stages))):

@@ -8,7 +8,12 @@ import pytest
 from nengo_tactile.errors import ConversionError, NotationError
 from nengo_tactile.slayer import reference
 from nengo_tactile.slayer.dynamics import tf
-from nengo_tactile.slayer.layers import AggregatePooling2D, SpikingConv2D, SpikingDense
+from nengo_tactile.slayer.layers import (
+    AggregatePooling2D,
+    HeldDropout,
+    SpikingConv2D,
+    SpikingDense,
+)
 from nengo_tactile.slayer.models import build, spiking_layers, stages_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 from nengo_tactile.slayer.surrogates import Surrogate
@@ -125,6 +130,19 @@ def test_dropout_is_before_dense_and_output_layers_not_at_the_input():
     assert [layer.name for layer in build("7-3o", dropout=0.5).layers][1:] == ["output"]
 
 
+def test_dropout_goes_on_where_it_was():
+    first, second = HeldDropout(0.5, seed=3), HeldDropout(0.5, seed=3)
+    x = tf.ones((5, 4, 6))
+    drawn = [first(x, training=True).numpy() for _ in range(3)]
+    assert not np.array_equal(drawn[0], drawn[1])
+    assert set(np.unique(drawn)) == {0.0, 2.0}
+    second(x)  # not in training: no call is counted
+    second.set_weights([np.array(2)])
+    np.testing.assert_array_equal(second(x, training=True), drawn[2])
+    with pytest.raises(ConversionError, match=r"rate is 1\.0"):
+        HeldDropout(1.0)
+
+
 def test_seeds_and_gains():
     models = [build("10x10x2-6c2-24c3-10o", seed=seed) for seed in (0, 0, 1)]
     weights = [model.get_weights() for model in models]
@@ -193,6 +211,18 @@ def test_the_notation(padding):
     assert shapes == wanted
     if padding == "same":
         assert model.count_params() == 800 + 4608 + 18_432 + 4096 * 512 + 5120
+
+
+def test_the_papers_other_networks():
+    """DVS Gesture's, aggregated four to one before its first convolution, and N-TIDIGITS18's."""
+    gesture = build("128x128x2-4a-16c5-2a-32c3-2a-512-11", padding="same", max_delay=0)
+    shapes = [layer.output_shape[2:] for layer in spiking_layers(gesture)]
+    sides = [(32, 2), (32, 16), (16, 16), (16, 32), (8, 32)]
+    assert shapes == [(side, side, n) for side, n in sides] + [(512,), (11,)]
+    assert gesture.count_params() == 800 + 4608 + 2048 * 512 + 512 * 11
+    speech = build("64-256-256-11", max_delay=0)
+    assert [layer.units for layer in spiking_layers(speech)] == [256, 256, 11]
+    assert speech.count_params() == 84_736  # the paper's Table I
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from nengo_tactile import progress
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.sparse import SpikeSamples
 from nengo_tactile.files import read_npz
-from nengo_tactile.slayer import training
-from nengo_tactile.slayer.losses import SpikemaxSoftmax, SpikeRate
-from nengo_tactile.slayer.models import build
+from nengo_tactile.slayer import reference, training
+from nengo_tactile.slayer.losses import SpikeCount, Spikemax, SpikemaxSoftmax, SpikeRate
+from nengo_tactile.slayer.models import build, stages_of
 from nengo_tactile.slayer.neurons import SpikeResponseModel
 from nengo_tactile.slayer.training import Recipe, evaluate, train
 
@@ -39,6 +39,9 @@ def samples(n=48, n_steps=30, seed=0):
 def network(seed=0, **options):
     options = {"neuron": SpikeResponseModel(2.0, 2.0), "max_delay": 4, **options}
     return build("12-10-3", seed=seed, **options)
+
+
+small_network = network
 
 
 def test_it_learns_and_repeats():
@@ -82,8 +85,24 @@ def test_evaluation_is_that_of_the_spikes():
     assert found["spikes"]["dense1"] > 0
 
 
-def test_an_interrupted_training_goes_on(tmp_path, monkeypatch):
+def test_spikes_count_when_neurons_fire():
+    """Those too that are on an axon at the end; as the slow reference has them."""
+    model, data = network(gains={"dense": 60.0, "output": 60.0}, max_delay=20), samples(8)
+    model.get_layer("dense1").delays.assign(np.full(10, 15.0))
+    fired, sent = reference.run(stages_of(model), data.dense(np.arange(8)))
+    assert fired.sent.sum() < 0.8 * fired.spikes.sum()
+    spikes = evaluate(model, data)["spikes"]
+    assert spikes["dense1"] == pytest.approx(fired.spikes.sum() / 8)
+    assert spikes["output"] == pytest.approx(sent.spikes.sum() / 8)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_an_interrupted_training_goes_on(tmp_path, monkeypatch, dropout):
     data, path = samples(), tmp_path / "state.npz"
+
+    def network(seed=0):
+        return small_network(seed, dropout=dropout)
+
     whole = train(network(), data, SpikemaxSoftmax(), RECIPE, 1)
     saved, stops = training.save_checkpoint, []
 
@@ -162,6 +181,39 @@ def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(tmp_path):
     assert np.isfinite(state["history"]["loss"]).all()
 
 
+def test_weights_that_are_no_numbers_keep_the_last_checkpoint(tmp_path):
+    """A network of such weights may be silent, its loss a number."""
+    path, data = tmp_path / "state.npz", samples(8)
+    train(network(), data, SpikemaxSoftmax(), Recipe(epochs=1, batch_size=8), checkpoint=path)
+    before = path.read_bytes()
+    model = network()
+
+    class Fatal(SpikemaxSoftmax):
+        def value_and_gradient(self, target, spikes, valid):
+            value, slope = super().value_and_gradient(target, spikes, valid)
+            return value, slope * np.nan
+
+    with pytest.raises(DataError, match=r"epoch 1 of 2: dense1/.* is no longer finite: lower"):
+        train(model, data, Fatal(), Recipe(epochs=2, batch_size=8), checkpoint=tmp_path / "b.npz")
+    assert not (tmp_path / "b.npz").exists()
+    assert path.read_bytes() == before
+
+
+def test_windows_and_regions_that_do_not_fit_are_refused():
+    """Also by networks for any number of steps, and for samples shorter than others."""
+    data, recipe = samples(8), Recipe(epochs=1, batch_size=8)
+    with pytest.raises(DataError, match="window has 31 steps, sample 0 has 30"):
+        train(network(), data, Spikemax(31), recipe)
+    lengths = np.where(np.arange(8) == 5, 11, 30)
+    with pytest.raises(DataError, match="window has 12 steps, sample 5 has 11"):
+        train(network(), dataclasses.replace(data, lengths=lengths), Spikemax(12), recipe)
+    train(network(), dataclasses.replace(data, lengths=lengths), Spikemax(11), recipe)
+    with pytest.raises(DataError, match=r"region \(20, 40\) ends after the sequences' 30 steps"):
+        train(network(), data, SpikeCount(4, 1, 2.0, region=(20, 40)), recipe)
+    with pytest.raises(DataError, match="true_count 31 is more than one spike"):
+        train(network(), data, SpikeCount(31, 1, 2.0), recipe)
+
+
 def test_any_loss_over_spikes_trains_and_sees_no_padding():
     tf, data = training.tf, samples(6)
     lengths = np.array([30, 17, 22, 30, 9, 25])
@@ -194,7 +246,8 @@ def test_augmented_samples_depend_on_seed_and_epoch_alone():
     first, seen = sorted(seen), []
     train(network(), data, SpikeRate(0.4, 0.05), short, 5, load=load)
     assert sorted(seen) == first
-    assert len({number for _, number in first}) == 6
+    # three minibatches in each epoch, and one sample that is looked at for its steps
+    assert len({number for indices, number in first if len(indices) > 1}) == 6
 
 
 class Bar:
