@@ -1,4 +1,4 @@
-"""Neuron models of SLAYER networks: what they are, as numbers. Time is in steps of 1 ms.
+"""Neuron models of SLAYER networks: what they are, as numbers. Time is in steps.
 
 `dynamics` runs them in TensorFlow, `nengo_tactile.neurons` in Nengo.
 """
