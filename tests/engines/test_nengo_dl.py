@@ -62,20 +62,22 @@ def test_equals_the_reference_simulator_spike_by_spike(name, reference):
     recording = run(network, x[:3], N_STEPS)
     potentials, spikes = reference(network, x[:3], N_STEPS)
 
-    scale = np.abs(potentials).max()
     difference = np.abs(recording.outputs - brute_force_read_out(potentials))
-    # float32 against float64: now and then a spike falls into the next step
-    assert np.quantile(difference, 0.9) < 1e-4 * scale
+    # float32 against float64: now and then a spike falls into the next step, and which does so
+    # depends on the processor; up to there a sample is the same
+    moved = [recording.spikes_over_time[layer] != spikes[layer].sum(2) for layer in spikes]
+    before = ~np.maximum.accumulate(np.any(moved, axis=0), axis=1)
+    same = before.all(axis=1)
+    assert same.sum() >= 2
+    assert difference[before].max() < 1e-5 * np.abs(potentials).max()
     for index, layer in enumerate(network.spiking_layers):
         fired = spikes[layer]
         assert fired.sum() > 20, "a silent layer would prove nothing"
-        wrong = np.abs(recording.spike_counts[layer] - fired.sum(axis=1)).sum()
-        assert wrong <= 1e-3 * fired.sum()
-        over_time = recording.spikes_over_time[layer]
-        assert np.abs(over_time - fired.sum(axis=2)).sum() <= 2e-2 * fired.sum()
+        counts = recording.spike_counts[layer]
+        np.testing.assert_array_equal(counts[same], fired[same].sum(axis=1))
+        assert np.abs(counts - fired.sum(axis=1)).sum() <= 2e-2 * fired.sum()
         synops = fired @ brute_force_fan_out(network.stages[index + 1])
-        moved = np.abs(recording.synops_over_time[layer] - synops).sum()
-        assert moved <= 2e-2 * synops.sum()
+        np.testing.assert_array_equal(recording.synops_over_time[layer][before], synops[before])
         assert (recording.synops[layer] == recording.synops_over_time[layer].sum(axis=1)).all()
 
 
