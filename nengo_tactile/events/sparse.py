@@ -135,7 +135,7 @@ class SpikeSamples:
         n_steps = self.n_steps if n_steps is None else positive(n_steps, "n_steps")
         return np.clip(self.lengths[indices] - starts, 0, n_steps)
 
-    def random_starts(self, indices, n_steps, rng, jitter=0):
+    def random_starts(self, indices, n_steps, rng):
         """Draw where a stretch of each sample begins.
 
         Parameters
@@ -144,19 +144,15 @@ class SpikeSamples:
         n_steps : int
             Steps of the stretch. Samples that are no longer begin at step 0.
         rng : numpy.random.Generator
-        jitter : int
-            Moves each start by up to so many steps, earlier or later, after that. Stretches may
-            then reach over either end of the recording.
 
         Returns
         -------
         (n,) int64 array
-            For `dense`; without jitter each start that keeps the stretch inside is as likely.
+            For `dense`; each start that keeps the stretch inside is as likely.
         """
         indices, _ = self._windows(indices, 0)
         spare = np.maximum(self.lengths[indices] - positive(n_steps, "n_steps"), 0)
-        starts = rng.integers(0, spare + 1)
-        return starts + rng.integers(-jitter, jitter + 1, len(indices)) if jitter else starts
+        return rng.integers(0, spare + 1)
 
     def take(self, indices):
         """Return these samples, in this order, as `SpikeSamples` of the same ``n_steps``."""

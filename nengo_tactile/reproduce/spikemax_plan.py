@@ -126,20 +126,6 @@ SETTINGS = {
         dropout=0.5,
         max_delay=20,
     ),
-    "ev-containers": Setting(
-        "ev-containers",
-        "Ev-Containers, recordings of a fingertip that holds 20 containers",
-        SpikeLayout((39, 1, 2), 3 * EVTOUCH_BIN_US, 109, shape=(78,)),
-        "78-512-20",
-        SpikeResponseModel(4.0, 4.0),
-        Surrogate(),
-        window=13,
-        rates=(0.3, 0.03),
-        counts=(32, 3),
-        recipe=Recipe(epochs=120, batch_size=16, learning_rate=0.02),
-        dropout=0.5,
-        max_delay=20,
-    ),
     "stemnist": Setting(
         "stemnist",
         "STEMNIST finger writing, spikes derived by a third party",
@@ -179,6 +165,15 @@ SETTINGS = {
         recipe=Recipe(epochs=60, batch_size=16, learning_rate=0.01),
     ),
 }
+SETTINGS["ev-containers"] = dataclasses.replace(
+    SETTINGS["ev-objects"],
+    dataset="ev-containers",
+    about="Ev-Containers, recordings of a fingertip that holds 20 containers",
+    layout=SpikeLayout((39, 1, 2), 3 * EVTOUCH_BIN_US, 109, shape=(78,)),
+    network="78-512-20",
+    counts=(32, 3),
+    recipe=Recipe(epochs=120, batch_size=16, learning_rate=0.02),
+)
 SETTINGS["nmnist-simulated"] = dataclasses.replace(
     SETTINGS["nmnist"],
     dataset="nmnist-simulated",

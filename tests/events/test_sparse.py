@@ -163,9 +163,6 @@ def test_stretches_lie_inside_and_each_start_is_as_likely(recordings, rng):
     counts = np.bincount(starts[2], minlength=5)
     assert len(counts) == 5
     assert abs(counts - 600).max() < 5 * np.sqrt(600 * 0.8)  # five standard deviations
-    moved = samples.random_starts(indices, 8, rng, jitter=2).reshape(3, 3000)
-    assert set(moved[0]) == set(range(-2, 3))
-    assert set(moved[2]) == set(range(-2, 7))
     again = [samples.random_starts(indices, 8, np.random.default_rng(3)) for _ in range(2)]
     np.testing.assert_array_equal(*again)
 
