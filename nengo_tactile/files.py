@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -114,6 +115,28 @@ def plain(value):
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"cannot write {type(value).__name__} {value!r} as JSON")
+
+
+def fingerprint(about, *arrays):
+    """What a kept result must agree with, as a digest.
+
+    Parameters
+    ----------
+    about : object
+        Of JSON; what is not counts as its text.
+    *arrays : array
+        In this order, whatever their layout in memory.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    digest = hashlib.sha256(json.dumps(about, default=str, sort_keys=True).encode())
+    for array in map(np.asarray, arrays):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
 
 
 def write_json(path, data):

@@ -129,3 +129,17 @@ def test_npz_is_read_back_without_pickles(tmp_path, rng):
     files.write_npz(tmp_path / "a.npz", values=values, name=np.array("x"))
     with np.load(tmp_path / "a.npz", allow_pickle=False) as stored:
         assert (stored["values"] == values).all() and str(stored["name"]) == "x"
+
+
+def test_a_fingerprint_changes_with_values_types_shapes_and_order(rng):
+    x = rng.integers(0, 9, (4, 6))
+    about = {"a": 1, "b": [2, Path("c")]}
+    mark = files.fingerprint(about, x, x[0])
+    assert mark == files.fingerprint(dict(reversed(about.items())), np.asfortranarray(x), x[0])
+    x_other = x.copy()
+    x_other[3, 5] += 1
+    changed = [
+        *((about, x[0], x), (about, x_other, x[0]), (about, x.astype(np.int32), x[0])),
+        *((about, x.reshape(6, 4), x[0]), ({**about, "a": 2}, x, x[0])),
+    ]
+    assert len({mark, *(files.fingerprint(*given) for given in changed)}) == 6

@@ -1,12 +1,10 @@
 """Runs over many images whose sums are kept in a file, so that an interrupted one goes on."""
 
 import dataclasses
-import hashlib
 import json
 import time
 
-import numpy as np
-
+from nengo_tactile import files
 from nengo_tactile.conversion import load
 from nengo_tactile.engines.event import stream
 from nengo_tactile.errors import ModelFileError
@@ -27,11 +25,7 @@ def fingerprint(model, data, settings):
     -------
     str
     """
-    digest = hashlib.sha256(json.dumps([model.to_json(), settings]).encode())
-    for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight).data)
-    digest.update(data.mark.encode())
-    return digest.hexdigest()[:16]
+    return files.fingerprint([model.to_json(), settings, data.mark], *model.get_weights())
 
 
 def stored(path, mark, key="fingerprint"):

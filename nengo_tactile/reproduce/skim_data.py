@@ -4,7 +4,6 @@
 folder beside the results: 0.8 GB, mapped into memory and not read at once.
 """
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -149,9 +148,7 @@ def _mark(dataset, layout):
     """What decides the patterns, as a digest: the set, its seed and parameters, the layout."""
     about = [type(dataset).__name__, getattr(dataset, "split", None), getattr(dataset, "seed", 0)]
     about += [repr(getattr(dataset, "parameters", None)), repr(layout)]
-    digest = hashlib.sha256(repr(about).encode())
-    digest.update(np.asarray(dataset.targets, np.int64).tobytes())
-    return digest.hexdigest()[:16]
+    return files.fingerprint(about, np.asarray(dataset.targets, np.int64))
 
 
 def _read(place, n_samples, mark):

@@ -1,5 +1,5 @@
-"""Networks trained on spikes as the models ``eskin-slayer``, ``ev-objects-spikemax`` and
-``nmnist-slayer``.
+"""Networks trained on spikes as models: ``eskin-slayer``, ``ev-objects-spikemax``,
+``ev-objects-loihi`` and ``nmnist-slayer``.
 
 ``python -m nengo_tactile.reproduce.slayer_model NAME`` trains one as ``nengo-tactile reproduce
 spikemax`` does, tests it on the engines, and writes models/NAME with its card. With that command's
@@ -13,15 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import engines, stack
+from nengo_tactile.engines import slayer_chip
 from nengo_tactile.folders import check_folder, load
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.spikemax_cells import read_data, run_cell
 from nengo_tactile.reproduce.spikemax_plan import SETTINGS, make_plan
+from nengo_tactile.slayer.neurons import CurrentBasedLIF
 
 #: Name -> data and loss.
 MODELS = {
     "eskin-slayer": ("eskin", "spike-count"),
     "ev-objects-spikemax": ("ev-objects", "spikemax_s"),
+    "ev-objects-loihi": ("ev-objects-loihi", "spikemax_s"),
     "nmnist-slayer": ("nmnist-simulated", "spikemax_s"),
 }
 #: Task whose recordings `nengo-tactile run` shows the network.
@@ -114,7 +117,10 @@ def _card(name, plan, state, data, network, n_engine, progress):
 
 
 def _on_engines(network, test, n_engine, progress):
-    """The event engine on all test samples, Nengo and NengoDL beside it on some."""
+    """The event engine on all test samples, Nengo and NengoDL beside it on some.
+
+    And the Loihi emulator on all of them, if the neurons are its.
+    """
     whole = engines.run(network, test, engine="event", progress=progress)
     numbers = paths.Measured(whole, test.labels).numbers()
     parts = {
@@ -135,7 +141,23 @@ def _on_engines(network, test, n_engine, progress):
             "accuracy": float(recording.accuracy(some.labels)[-1]),
             "samples with the event engine's spikes": int(same.all((1, 2)).sum()),
         }
+    if all(isinstance(stage.neuron, CurrentBasedLIF) for stage in network.stages):
+        parts["Loihi emulator"] = _on_chip(network, test, progress)
     return parts
+
+
+def _on_chip(network, test, progress):
+    """What is left of the accuracy in the chip's integers, and the cores that it takes."""
+    recording = engines.run(network, test, engine="loihi", progress=progress)
+    numbers = paths.Measured(recording, test.labels).numbers()
+    report = slayer_chip.chip_report(network)
+    return {
+        "test samples": len(test),
+        "accuracy": numbers["accuracy"],
+        "spikes per sample": numbers["spikes"],
+        "cores": len(report.cores),
+        "8-bit weight error": report.weight_error,
+    }
 
 
 def main(arguments=None):

@@ -5,8 +5,6 @@ each epoch a checkpoint, which goes when it is finished, and the network is save
 """
 
 import dataclasses
-import hashlib
-import json
 import time
 from pathlib import Path
 
@@ -95,9 +93,8 @@ def _simulated(plan, setting, rng, folder, data_dir, progress):
     if plan.n_samples is not None:
         chosen = np.sort(rng.permutation(chosen)[: plan.n_samples])
     about = [dataclasses.asdict(setting.layout), digits.parameters.to_dict(), plan.seed]
-    digest = hashlib.sha256(json.dumps(about).encode())
-    digest.update(chosen.astype(np.int64).data)
-    place = Path(folder) / "samples" / f"{setting.dataset}-{digest.hexdigest()[:16]}.npz"
+    mark = files.fingerprint(about, chosen.astype(np.int64))
+    place = Path(folder) / "samples" / f"{setting.dataset}-{mark}.npz"
     if place.exists():
         train = load_spike_samples(place)
     else:
@@ -264,8 +261,5 @@ def _mark(plan, name, loss_name, seed, data):
     """What a run's file must agree with, as a digest."""
     setting = dataclasses.asdict(SETTINGS[name])
     about = [setting, dataclasses.asdict(plan.recipe(name)), loss_name, seed]
-    digest = hashlib.sha256(json.dumps(about, default=str, sort_keys=True).encode())
-    for samples in (data.train, data.test):
-        for array in (samples.offsets, samples.labels):
-            digest.update(np.ascontiguousarray(array, np.int64).data)
-    return digest.hexdigest()[:16]
+    parts = data.train, data.test
+    return files.fingerprint(about, *(a for part in parts for a in (part.offsets, part.labels)))

@@ -150,12 +150,13 @@ BENCHMARKS = {
     ),
 }
 
-#: Our data -> the paper's that it stands for: networks trained on simulated N-MNIST are tested on
-#: recordings of it.
+#: Our data -> the recordings that it is tested on, the paper's or our own, under which findings
+#: count it: those of simulated N-MNIST are N-MNIST's.
 STANDS_FOR = {
     **{name: name for name in BENCHMARKS},
     "nmnist-simulated": "nmnist",
     "nmnist-paper": "nmnist",
+    "ev-objects-loihi": "ev-objects",
 }
 
 #: Points of accuracy between the best and the worst loss of a data set in Table I, at most: DVS

@@ -8,7 +8,7 @@ from nengo_tactile.reproduce.choices import check_counts, names_of
 from nengo_tactile.reproduce.spikemax_paper import LOSSES, N_TRIALS
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.layers import MAX_DELAY
-from nengo_tactile.slayer.neurons import SpikeResponseModel
+from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 from nengo_tactile.slayer.surrogates import Surrogate
 from nengo_tactile.slayer.training import Recipe
 
@@ -26,7 +26,7 @@ class Setting:
     layout : SpikeLayout
     network : str
         In the papers' notation.
-    neuron : SpikeResponseModel
+    neuron : SpikeResponseModel or CurrentBasedLIF
     surrogate : Surrogate
     window : int
         Steps of spikemax's sliding window.
@@ -173,6 +173,12 @@ SETTINGS["ev-containers"] = dataclasses.replace(
     network="78-512-20",
     counts=(32, 3),
     recipe=Recipe(epochs=120, batch_size=16, learning_rate=0.02),
+)
+SETTINGS["ev-objects-loihi"] = dataclasses.replace(
+    SETTINGS["ev-objects"],
+    about="Ev-Objects, with neurons that Loihi has and without delays",
+    neuron=CurrentBasedLIF(0.5, 0.125),
+    max_delay=0,
 )
 SETTINGS["nmnist-simulated"] = dataclasses.replace(
     SETTINGS["nmnist"],

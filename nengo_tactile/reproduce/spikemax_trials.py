@@ -17,6 +17,7 @@ TITLES = {
     "nmnist-paper": "N-MNIST, the paper's network",
     "eskin": "e-skin",
     "ev-objects": "Ev-Objects",
+    "ev-objects-loihi": "Ev-Objects, Loihi's neurons",
     "ev-containers": "Ev-Containers",
     "stemnist": "STEMNIST",
     "dvs-gesture": "DVS Gesture",

@@ -5,8 +5,6 @@ takes their place, and every row says so.
 """
 
 import dataclasses
-import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +75,7 @@ class Plan:
         """Identifies plan and data, so that a resumed run does not mix two."""
         # more splits, and SLAYER, are added to what is there
         plan = dataclasses.replace(self, n_splits=0, slayer=False, slayer_epochs=None)
-        text = json.dumps(dataclasses.asdict(plan), default=str)
-        digest = hashlib.sha256(text.encode())
-        for array in (x, y):
-            digest.update(np.ascontiguousarray(array))
-        return digest.hexdigest()[:16]
+        return files.fingerprint(dataclasses.asdict(plan), x, y)
 
 
 def command(plan):

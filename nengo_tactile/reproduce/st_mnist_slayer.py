@@ -5,10 +5,7 @@ of 60 and 10, 100 epochs. What it leaves out is `spikemax_plan.SETTINGS`'s, and 
 """
 
 import dataclasses
-import hashlib
 from pathlib import Path
-
-import numpy as np
 
 from nengo_tactile import files
 from nengo_tactile.errors import DataError
@@ -110,9 +107,5 @@ def run_split(task, samples, train, test, seed, path, epochs=None, progress=None
 
 
 def _mark(setting, recipe, seed, parts):
-    about = f"{dataclasses.asdict(setting)} {recipe} {seed}"
-    digest = hashlib.sha256(about.encode())
-    for samples in parts:
-        digest.update(np.ascontiguousarray(samples.offsets).data)
-        digest.update(np.ascontiguousarray(samples.labels).data)
-    return digest.hexdigest()[:16]
+    about = [dataclasses.asdict(setting), dataclasses.asdict(recipe), seed]
+    return files.fingerprint(about, *(a for part in parts for a in (part.offsets, part.labels)))

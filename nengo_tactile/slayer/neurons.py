@@ -102,6 +102,16 @@ class CurrentBasedLIF:
         voltage = (1 - self.voltage_decay) ** steps
         return np.convolve(current, voltage)[:n_steps]
 
+    @property
+    def tau_s(self):
+        """Time constant of the alpha function that lags as much on average, in steps.
+
+        With equal decays that alpha function is the response, a step earlier.
+        """
+        decays = np.array([self.current_decay, self.voltage_decay])
+        with np.errstate(divide="ignore"):  # a decay of one forgets at once
+            return float(-1 / np.log1p(-decays) @ [0.5, 0.5])
+
 
 MODELS = {model.kind: model for model in (SpikeResponseModel, CurrentBasedLIF)}
 

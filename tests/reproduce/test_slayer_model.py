@@ -11,6 +11,7 @@ from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.reproduce import slayer_model, spikemax_cells, spikemax_plan
 from nengo_tactile.reproduce.running import run_network
 from nengo_tactile.slayer.classifier import SpikeLayout
+from nengo_tactile.slayer.neurons import CurrentBasedLIF
 from nengo_tactile.slayer.training import Recipe
 
 
@@ -60,6 +61,23 @@ def test_a_model_and_its_card(small, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "run/results.json").read_text())["task"] == "eskin"
 
 
+def test_the_card_of_loihis_neurons_says_what_its_integers_cost(small, tmp_path, monkeypatch):
+    setting = dataclasses.replace(
+        spikemax_plan.SETTINGS["eskin"], neuron=CurrentBasedLIF(0.25, 0.25), max_delay=0
+    )
+    monkeypatch.setitem(spikemax_plan.SETTINGS, "ev-objects-loihi", setting)
+    made = slayer_model.make(
+        "ev-objects-loihi", tmp_path / "m", tmp_path / "work", 1, progress=False, say=str
+    )
+    found = made.card["Loihi emulator"]
+    x = made.layout.samples(ESkin(split="test", n_samples=12), progress=False)
+    recording = nt.run(made, x, engine="loihi", progress=False)
+    assert found["accuracy"] == recording.accuracy(x.labels)[-1]
+    assert (found["test samples"], found["cores"]) == (12, 2)
+    assert set(found["8-bit weight error"]) == {"conv1", "output"}
+    assert all(0 < error < 0.02 for error in found["8-bit weight error"].values())
+
+
 def test_every_model_has_a_setting_and_a_task():
     from nengo_tactile.reproduce.tasks import event_task_named
 
@@ -75,6 +93,7 @@ def test_the_command_line(small, tmp_path, capsys):
     places = ["--out", str(tmp_path / "m"), "--work", str(tmp_path / "work")]
     slayer_model.main(["eskin-slayer", *options, *places])
     card = nt.load(tmp_path / "m").card
+    assert "Loihi emulator" not in card
     assert "eskin-slayer --epochs 1 --engine-samples 1 --seed 3 " in card["command"]
     assert (card["epochs"], card["seed"]) == (1, 3)
     with pytest.raises(SystemExit):

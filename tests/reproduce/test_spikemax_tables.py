@@ -295,7 +295,7 @@ def test_a_state_that_lacks_something():
 
 def test_runs_have_the_papers_settings_where_it_has_them():
     assert list(TITLES) == sorted(SETTINGS, key=list(TITLES).index)
-    assert set(paper.STANDS_FOR.values()) == set(paper.BENCHMARKS)
+    assert set(paper.BENCHMARKS) < set(paper.STANDS_FOR.values()) < set(SETTINGS)
     exact = {"nmnist-paper": "nmnist", "dvs-gesture": "dvs-gesture", "ntidigits": "ntidigits"}
     for data, name in exact.items():
         assert paper.STANDS_FOR[data] == name

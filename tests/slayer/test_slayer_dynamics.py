@@ -211,6 +211,18 @@ def test_models_as_values(model):
     assert from_config(model) is model
 
 
+def test_time_constant_of_current_based_neurons():
+    # equal decays: the response is an alpha function, a step earlier
+    equal = CurrentBasedLIF(0.3, 0.3)
+    ratio = equal.response(40) / alpha(equal.tau_s, 41)[1:]
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
+    # others: the alpha function lags as much on average; both decays are slow against a step
+    other, steps = CurrentBasedLIF(0.02, 0.01), np.arange(4000)
+    lags = [w @ steps / w.sum() for w in (other.response(4000), alpha(other.tau_s, 4000))]
+    assert lags[0] == pytest.approx(lags[1], rel=0.01)
+    assert CurrentBasedLIF(1.0, 1.0).tau_s == 0
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
