@@ -20,6 +20,7 @@ def spike_samples(
     durations_us=None,
     labels=None,
     source="sample",
+    phases=1,
 ):
     """Bin recordings into sparse spikes, one recording at a time.
 
@@ -36,9 +37,9 @@ def spike_samples(
         Steps of every sample. Without it, each sample is as long as its recording: up to
         ``durations_us``, or else up to the step of its last event (one step if it has none).
     shape : tuple of int, optional
-        Of one step: any shape of as many places as (height, width, polarities), which is the
-        default, in the same order. 64 channels of sensor size (64, 1, 1) can be ``(64,)``, 39
-        taxels of (39, 1, 2) ``(39, 2)`` or ``(78,)``.
+        Of one step: any shape of as many places as (height, width, phases * polarities), which
+        is the default, in the same order. 64 channels of sensor size (64, 1, 1) can be ``(64,)``,
+        39 taxels of (39, 1, 2) ``(39, 2)`` or ``(78,)``.
     binary : bool
         Several events of one address in one step count as one spike. Otherwise they are counted.
     late : {"error", "drop"}
@@ -50,6 +51,9 @@ def spike_samples(
         Kept beside the samples.
     source : str
         What errors call a recording, before its number.
+    phases : int
+        Into how many parts of equal length the ``n_steps`` are cut. Events come on channels of
+        their own in each: what a contact's beginning and its end say are then different inputs.
 
     Returns
     -------
@@ -60,7 +64,8 @@ def spike_samples(
     DataError
         For malformed, unsorted or negative-time events, addresses outside the sensor, events
         after the last step (unless dropped), more than 65,536 steps, more than 65,535 events of
-        one address in one step, or labels or durations of another number than recordings.
+        one address in one step, labels or durations of another number than recordings, or phases
+        without ``n_steps`` or more than these.
     """
     if not bin_us > 0 or not np.isfinite(bin_us):
         raise DataError(f"bin_us is {bin_us}: give microseconds above 0")
@@ -69,8 +74,9 @@ def spike_samples(
     limit = MAX_STEPS if n_steps is None else positive(n_steps, "n_steps")
     if limit > MAX_STEPS:
         raise DataError(f"n_steps is {n_steps}, at most {MAX_STEPS} can be stored: use wider bins")
+    phases = _phases(phases, n_steps)
     width, height, n_polarities = sensor_size
-    shape = _step_shape(shape, (height, width, n_polarities))
+    shape = _step_shape(shape, (height, width, n_polarities), phases)
     n_places = int(np.prod(shape))
     address_type = np.dtype(np.uint16 if n_places <= 2**16 else np.uint32)
     # byte arrays grow in place; lists of arrays would take twice the memory at the end
@@ -83,7 +89,8 @@ def spike_samples(
         duration = None if durations_us is None else _item(durations_us, index, "durations_us")
         length = _length(step, bin_us, n_steps, duration, limit, name)
         end = _first_late(events, step, length, bin_us, late, name)
-        keys, times = _occupied(events[:end], step[:end], width, n_polarities, n_places)
+        step = step[:end].astype(np.int64)
+        keys, times = _occupied(events[:end], step, step * phases // limit, phases, sensor_size)
         if not binary and times.max(initial=0) > np.iinfo(np.uint16).max:
             raise DataError(
                 f"{name}: one address has {times.max()} events in one step: use narrower bins"
@@ -126,8 +133,8 @@ def spike_samples_of(dataset, bin_us, n_steps=None, indices=None, progress=None,
     progress : bool, optional
         Show the bar; by default only on a terminal.
     **options
-        Passed to `spike_samples`: ``shape``, ``binary``, ``late``, ``durations_us`` (of all
-        samples of the data set).
+        Passed to `spike_samples`: ``shape``, ``binary``, ``late``, ``phases``, ``durations_us``
+        (of all samples of the data set).
 
     Returns
     -------
@@ -153,16 +160,28 @@ def spike_samples_of(dataset, bin_us, n_steps=None, indices=None, progress=None,
     )
 
 
-def _step_shape(shape, grid):
-    """Return the shape of one step, which must have as many places as the sensor."""
+def _phases(phases, n_steps):
+    """Return the number of phases, which steps of a known number are cut into."""
+    phases = positive(phases, "phases")
+    if phases > 1 and (n_steps is None or phases > n_steps):
+        raise DataError(
+            f"phases is {phases}, n_steps {n_steps}: give at least as many steps, alike for all "
+            "samples"
+        )
+    return phases
+
+
+def _step_shape(shape, grid, phases):
+    """Return the shape of one step, which must have as many places as the sensor and phases."""
+    if grid[2] > 2:
+        raise DataError(f"the sensor has {grid[2]} polarities, wanted 1 or 2")
+    grid = (*grid[:2], phases * grid[2])
     shape = grid if shape is None else tuple(shape)
     if any(size < 1 for size in (*shape, *grid)) or np.prod(shape) != np.prod(grid):
         raise DataError(
-            f"shape is {shape}: give one of as many places as (height, width, polarities) "
-            f"{grid}, {np.prod(grid)}"
+            f"shape is {shape}: give one of as many places as (height, width, "
+            f"{'phases * ' if phases > 1 else ''}polarities) {grid}, {np.prod(grid)}"
         )
-    if grid[2] > 2:
-        raise DataError(f"the sensor has {grid[2]} polarities, wanted 1 or 2")
     return tuple(int(size) for size in shape)
 
 
@@ -177,11 +196,12 @@ def _check(events, sensor_size, name):
         )
 
 
-def _occupied(events, step, width, n_polarities, n_places):
+def _occupied(events, step, phase, phases, sensor_size):
     """Return the occupied places as step * n_places + address, rising, and their events."""
+    width, height, n_polarities = sensor_size
     polarity = events["p"].astype(np.int64) if n_polarities == 2 else 0
-    pixel = events["y"].astype(np.int64) * width + events["x"]
-    key = step.astype(np.int64) * n_places + pixel * n_polarities + polarity
+    pixel = (step * height + events["y"]) * width + events["x"]
+    key = (pixel * phases + phase) * n_polarities + polarity
     return np.unique(key, return_counts=True)
 
 

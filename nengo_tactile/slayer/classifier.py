@@ -24,9 +24,11 @@ class SpikeLayout:
         Steps of a sample.
     shape : tuple of int, optional
         Of one step, as `nengo_tactile.events.spike_samples` takes it; by default (height, width,
-        polarities).
+        phases * polarities).
     late : {"error", "drop"}
         What happens to events after the last step.
+    phases : int
+        Into how many parts a sample's time is cut that have inputs of their own.
 
     Raises
     ------
@@ -39,18 +41,23 @@ class SpikeLayout:
     n_steps: int
     shape: tuple | None = None
     late: str = "error"
+    phases: int = 1
 
     def __post_init__(self):
         size = tuple(positive(n, "sensor_size") for n in self.sensor_size)
         if len(size) != 3:
             raise DataError(f"sensor_size is {size}: give (width, height, polarities)")
-        shape = (size[1], size[0], size[2])
+        phases = positive(self.phases, "phases")
+        if phases > positive(self.n_steps, "n_steps"):
+            raise DataError(f"phases is {phases}, n_steps {self.n_steps}: give as many steps")
+        shape = (size[1], size[0], phases * size[2])
         if self.shape is not None:
             shape = tuple(positive(n, "shape") for n in self.shape)
-        if np.prod(shape) != np.prod(size):
+        if np.prod(shape) != phases * np.prod(size):
             raise DataError(
                 f"shape {shape} has {np.prod(shape)} places, the sensor {size} has "
-                f"{np.prod(size)}: give as many"
+                f"{phases * np.prod(size)}{f' in {phases} phases' if phases > 1 else ''}: give as "
+                "many"
             )
         if not (np.isfinite(self.bin_us) and self.bin_us > 0):
             raise DataError(f"bin_us is {self.bin_us}: give microseconds above 0")
@@ -59,7 +66,8 @@ class SpikeLayout:
         for name, value in (
             ("sensor_size", size),
             ("shape", shape),
-            ("n_steps", positive(self.n_steps, "n_steps")),
+            ("n_steps", int(self.n_steps)),
+            ("phases", phases),
         ):
             object.__setattr__(self, name, value)
 
@@ -83,7 +91,7 @@ class SpikeLayout:
         DataError
             As `nengo_tactile.events.spike_samples`.
         """
-        options = {"shape": self.shape, "late": self.late}
+        options = {"shape": self.shape, "late": self.late, "phases": self.phases}
         if isinstance(data, np.ndarray):
             return spike_samples([data], self.sensor_size, self.bin_us, self.n_steps, **options)
         if tuple(data.sensor_size) != self.sensor_size:

@@ -62,7 +62,8 @@ def _rows(network):
     return {
         "kind": "SLAYER: spiking neurons, trained on spikes",
         "input": f"events of {' x '.join(map(str, layout.sensor_size))}, "
-        f"{layout.n_steps} steps of {layout.bin_us / 1000:g} ms",
+        f"{layout.n_steps} steps of {layout.bin_us / 1000:g} ms"
+        f"{f', {layout.phases} phases' if layout.phases > 1 else ''}",
         "layers": ", ".join(parts),
         "neurons": "; ".join(neurons),
         "parameters": f"{n_parameters(network.stages):,}",

@@ -133,6 +133,38 @@ def test_late_events_are_an_error_unless_dropped(recordings):
     np.testing.assert_array_equal(samples.dense([2])[0], looped(recordings[2], 0, 9))
 
 
+@pytest.mark.parametrize(("phases", "n_steps"), [(3, 12), (5, 12), (12, 12)])
+def test_phases_have_channels_of_their_own(recordings, phases, n_steps):
+    samples = spike_samples(recordings, SENSOR, BIN_US, n_steps, late="drop", phases=phases)
+    width, height, polarities = SENSOR
+    wanted = np.zeros((3, n_steps, height, width, phases * polarities))
+    for index, events in enumerate(recordings):
+        for x, y, t, p in zip(*(events[name].tolist() for name in "xytp")):
+            step = t // BIN_US
+            if step < n_steps:
+                phase = max(k for k in range(phases) if step >= k * n_steps / phases)
+                wanted[index, step, y, x, phase * polarities + p] = 1
+    assert wanted.reshape(-1, phases, polarities).any((0, 2)).sum() > phases / 2
+    np.testing.assert_array_equal(samples.dense([0, 1, 2]), wanted)
+    places = (phases * int(np.prod(SENSOR)),)
+    flat = spike_samples(
+        recordings, SENSOR, BIN_US, n_steps, places, late="drop", phases=phases, binary=False
+    )
+    assert flat.shape == places
+    np.testing.assert_array_equal(flat.addresses, samples.addresses)
+
+
+def test_phases_that_cannot_be(recordings):
+    for options, words in (
+        ({"phases": 2}, "phases is 2, n_steps None: give at least as many steps"),
+        ({"phases": 6, "n_steps": 5}, "phases is 6, n_steps 5"),
+        ({"phases": 0, "n_steps": 5}, "phases is 0"),
+        ({"phases": 2, "n_steps": 5, "shape": (7,)}, r"shape is \(7,\): .* phases \* polarities"),
+    ):
+        with pytest.raises(DataError, match=words):
+            spike_samples(recordings, SENSOR, BIN_US, late="drop", **options)
+
+
 @pytest.mark.parametrize(
     ("sensor", "shape"),
     [

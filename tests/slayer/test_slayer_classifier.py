@@ -74,6 +74,18 @@ def test_recordings_become_spikes():
         x[5]
 
 
+def test_phases_are_read_again(tmp_path):
+    _, network = make("5x6x4-3o", SpikeLayout((6, 5, 2), 2000, 20, phases=2))
+    network.save(tmp_path / "net")
+    assert "20 steps of 2 ms, 2 phases" in (tmp_path / "net/card.md").read_text()
+    again = nt.load(tmp_path / "net")
+    assert again.layout == network.layout
+    x, first = again.encode(Set())[0][:], np.arange(20) < 10
+    wanted = np.stack([spike_tensor(events, (6, 5, 2), 2000, 20) for events in Set().events])
+    np.testing.assert_array_equal(x[..., :2], wanted * first[:, None, None, None])
+    np.testing.assert_array_equal(x[..., 2:], wanted * ~first[:, None, None, None])
+
+
 @pytest.mark.parametrize("engine", ["event", "nengo", "nengo-dl"])
 def test_it_runs(engine):
     model, network = make()
@@ -167,6 +179,9 @@ def test_damaged_folders(tmp_path):
         ({"n_steps": 0}, "n_steps is 0"),
         ({"shape": (7,)}, r"shape \(7,\) has 7 places, the sensor .* has 60"),
         ({"late": "cut"}, "late is 'cut'"),
+        ({"phases": 0}, "phases is 0"),
+        ({"phases": 21}, "phases is 21, n_steps 20"),
+        ({"phases": 2, "shape": (60,)}, "60 places, the sensor .* has 120 in 2 phases"),
     ],
 )
 def test_bad_layouts(values, words):
