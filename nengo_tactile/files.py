@@ -132,11 +132,16 @@ def fingerprint(about, *arrays):
     str
         16 hexadecimal digits.
     """
-    digest = hashlib.sha256(json.dumps(about, default=str, sort_keys=True).encode())
+    return digest(about, *arrays)[:16]
+
+
+def digest(about, *arrays):
+    """All 64 hexadecimal digits of what `fingerprint` begins with."""
+    found = hashlib.sha256(json.dumps(about, default=str, sort_keys=True).encode())
     for array in map(np.asarray, arrays):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()[:16]
+        found.update(f"{array.dtype.str}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 def write_json(path, data):

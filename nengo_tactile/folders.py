@@ -5,7 +5,6 @@ comes from. A digest in network.json covers all that decides what the network co
 """
 
 import contextlib
-import hashlib
 import importlib
 import importlib.resources
 import json
@@ -104,11 +103,7 @@ def write(folder, description, arrays, card, page):
 def digest(description, arrays):
     """Digest of all that decides what a network computes; arrays count in the order of names."""
     told = {key: value for key, value in description.items() if key != "sha256"}
-    found = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    for _, array in sorted(arrays.items()):
-        found.update(f"{array.dtype.str}{array.shape}".encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
+    return files.digest(told, *(array for _, array in sorted(arrays.items())))
 
 
 def load(source):

@@ -74,7 +74,7 @@ def spike_samples(
     limit = MAX_STEPS if n_steps is None else positive(n_steps, "n_steps")
     if limit > MAX_STEPS:
         raise DataError(f"n_steps is {n_steps}, at most {MAX_STEPS} can be stored: use wider bins")
-    phases = _phases(phases, n_steps)
+    phases = check_phases(phases, n_steps)
     width, height, n_polarities = sensor_size
     shape = _step_shape(shape, (height, width, n_polarities), phases)
     n_places = int(np.prod(shape))
@@ -160,7 +160,7 @@ def spike_samples_of(dataset, bin_us, n_steps=None, indices=None, progress=None,
     )
 
 
-def _phases(phases, n_steps):
+def check_phases(phases, n_steps):
     """Return the number of phases, which steps of a known number are cut into."""
     phases = positive(phases, "phases")
     if phases > 1 and (n_steps is None or phases > n_steps):

@@ -125,7 +125,7 @@ def run_cell(plan, name, loss_name, trial, data, folder, progress=None):
     setting, recipe, seed = SETTINGS[name], plan.recipe(name), plan.seed + trial
     stem = f"{name}-{loss_name}-{trial}"
     path = Path(folder) / "cells" / f"{stem}.json"
-    mark = _mark(plan, name, loss_name, seed, data)
+    mark = mark_of(setting, recipe, loss_name, seed, (data.train, data.test))
     state = stored(path, mark)
     if state is not None:
         return state
@@ -257,9 +257,7 @@ def loader(setting, samples):
     return load
 
 
-def _mark(plan, name, loss_name, seed, data):
-    """What a run's file must agree with, as a digest."""
-    setting = dataclasses.asdict(SETTINGS[name])
-    about = [setting, dataclasses.asdict(plan.recipe(name)), loss_name, seed]
-    parts = data.train, data.test
+def mark_of(setting, recipe, loss_name, seed, parts):
+    """What a run's file must agree with, as a digest; parameters as for `train_and_test`."""
+    about = [dataclasses.asdict(setting), dataclasses.asdict(recipe), loss_name, seed]
     return files.fingerprint(about, *(a for part in parts for a in (part.offsets, part.labels)))

@@ -11,7 +11,7 @@ from nengo_tactile import files
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.sparse import joined
 from nengo_tactile.reproduce.cells import stored
-from nengo_tactile.reproduce.spikemax_cells import train_and_test
+from nengo_tactile.reproduce.spikemax_cells import mark_of, train_and_test
 from nengo_tactile.reproduce.spikemax_plan import SETTINGS
 from nengo_tactile.reproduce.tasks import open_task
 
@@ -83,7 +83,7 @@ def run_split(task, samples, train, test, seed, path, epochs=None, progress=None
     if epochs is not None:
         recipe = dataclasses.replace(recipe, epochs=epochs)
     parts = samples.take(train), samples.take(test)
-    mark = _mark(setting, recipe, seed, parts)
+    mark = mark_of(setting, recipe, LOSS, seed, parts)
     state = stored(path, mark)
     if state is not None:
         return state
@@ -104,8 +104,3 @@ def run_split(task, samples, train, test, seed, path, epochs=None, progress=None
     files.write_json(path, state)
     checkpoint.unlink(missing_ok=True)
     return state
-
-
-def _mark(setting, recipe, seed, parts):
-    about = [dataclasses.asdict(setting), dataclasses.asdict(recipe), seed]
-    return files.fingerprint(about, *(a for part in parts for a in (part.offsets, part.labels)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.sparse import positive
-from nengo_tactile.events.sparse_build import LATE, spike_samples, spike_samples_of
+from nengo_tactile.events.sparse_build import LATE, check_phases, spike_samples, spike_samples_of
 from nengo_tactile.slayer.stages import Stage, check
 
 
@@ -47,9 +47,8 @@ class SpikeLayout:
         size = tuple(positive(n, "sensor_size") for n in self.sensor_size)
         if len(size) != 3:
             raise DataError(f"sensor_size is {size}: give (width, height, polarities)")
-        phases = positive(self.phases, "phases")
-        if phases > positive(self.n_steps, "n_steps"):
-            raise DataError(f"phases is {phases}, n_steps {self.n_steps}: give as many steps")
+        n_steps = positive(self.n_steps, "n_steps")
+        phases = check_phases(self.phases, n_steps)
         shape = (size[1], size[0], phases * size[2])
         if self.shape is not None:
             shape = tuple(positive(n, "shape") for n in self.shape)
@@ -66,7 +65,7 @@ class SpikeLayout:
         for name, value in (
             ("sensor_size", size),
             ("shape", shape),
-            ("n_steps", int(self.n_steps)),
+            ("n_steps", n_steps),
             ("phases", phases),
         ):
             object.__setattr__(self, name, value)
