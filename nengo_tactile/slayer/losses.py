@@ -257,7 +257,10 @@ class Spikemax(SpikemaxGlobal):
         problem = f"window {self.window} is longer than the sequences: shorten it"
         n_steps = spikes.shape[1]
         if n_steps is None:
-            tf.debugging.assert_less_equal(self.window, tf.shape(spikes)[1], message=problem)
+            fits = tf.debugging.assert_less_equal(self.window, tf.shape(spikes)[1], message=problem)
+            # first of all, else an operation further on may fail before it, without a word
+            with tf.control_dependencies([fits]):
+                spikes = tf.identity(spikes)
         elif self.window > n_steps:
             self.refuse(f"{problem} to their {n_steps} steps or less")
         value, slope = self._surprise(target[:, None], windowed_counts(spikes, self.window))
