@@ -11,6 +11,7 @@ from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.calibration import check_calibration
 from nengo_tactile.conversion.input_range import check_against
 from nengo_tactile.conversion.passes import map_neurons
+from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.conversion.stages import fan_outs, stages_of
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage
@@ -57,7 +58,11 @@ class SpikingNetwork:
     image : TactileImage or None
         How recordings become its input.
     classes : tuple of str
-        Names of the outputs.
+        Names of what it decides between: of the outputs (of the last axis of a map), of a single
+        one both classes or one name.
+    read_out : ReadOut or None
+        What the outputs mean in the terms of the model that was converted, whose last softmax or
+        sigmoid ``ann`` has no longer; None for outputs as they are.
     first_layer : {"host", "chip"}
         On the Loihi engine: where the first layer's neurons are (see engines/loihi.py).
     input_range : (float, float) or None
@@ -77,18 +82,13 @@ class SpikingNetwork:
     coding: object = None
     image: TactileImage | None = None
     classes: tuple = ()
+    read_out: ReadOut | None = None
     first_layer: str = "host"
     input_range: tuple | None = None
     card: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        n_outputs = self.ann.output_shape[-1]
-        classes = tuple(self.classes) or tuple(str(i) for i in range(n_outputs))
-        if len(classes) != n_outputs:
-            raise ConversionError(
-                f"{len(classes)} class names for a network with {n_outputs} outputs: give one each"
-            )
-        object.__setattr__(self, "classes", classes)
+        self._check_read_out()
         if int(self.n_steps) != self.n_steps or self.n_steps < 1 or not self.dt > 0:
             raise ConversionError(
                 f"n_steps is {self.n_steps} and dt {self.dt}: give a whole number of steps and a "
@@ -120,6 +120,25 @@ class SpikingNetwork:
                 f"images have shape {self.image.shape}, the network takes {self.input_shape}: "
                 "choose the TactileImage it was trained with"
             )
+
+    def _check_read_out(self):
+        n_outputs = math.prod(self.ann.output_shape[1:])
+        read_out = self.read_out or ReadOut.linear(self.ann.output_shape[1:])
+        if read_out.n_outputs != n_outputs:
+            raise ConversionError(
+                f"read_out is {read_out}, of {read_out.n_outputs} values, and the network has "
+                f"{n_outputs} outputs: give one of the same"
+            )
+        object.__setattr__(self, "read_out", read_out)
+        size = 1 if read_out.is_single else read_out.n_classes
+        n_names = read_out.n_classes if read_out.activation == "sigmoid" else size
+        classes = tuple(self.classes) or tuple(str(i) for i in range(n_names))
+        if len(classes) not in {size, read_out.n_classes}:
+            each = "one each" if size > 1 else "one, or one for each of two classes"
+            raise ConversionError(
+                f"{len(classes)} class names for a network with {size} outputs: give {each}"
+            )
+        object.__setattr__(self, "classes", classes)
 
     def _check_coding(self):
         if self.accumulates != (self.coding is not None):

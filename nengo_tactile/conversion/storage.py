@@ -9,6 +9,7 @@ import json
 from nengo_tactile import folders
 from nengo_tactile.ann.portable import model_from_config
 from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.errors import ConversionError, ModelFileError
 from nengo_tactile.events.coding import coding_from_dict, coding_to_dict
 from nengo_tactile.events.images import TactileImage
@@ -49,6 +50,7 @@ def save(network, folder):
         "settings": {name: getattr(network, name) for name in _SETTINGS},
         "image": None if network.image is None else network.image.to_dict(),
         "coding": coding_to_dict(network.coding),
+        "read_out": network.read_out.to_dict(),
     }
     arrays = {f"{i:03d}": array for i, array in enumerate(network.ann.get_weights())}
     folders.write(folder, description, arrays, network.card, card_text(folder.name, network))
@@ -71,11 +73,12 @@ def restore(folder, description, arrays, card):
     """
     arrays = [array for _, array in sorted(arrays.items())]
     model = _model(folder, description["architecture"], arrays)
-    image = description["image"]
+    image, read_out = description["image"], description.get("read_out")
     return SpikingNetwork(
         model,
         image=None if image is None else TactileImage.from_dict(image),
         coding=coding_from_dict(description.get("coding")),
+        read_out=None if read_out is None else ReadOut.from_dict(read_out),
         card=card,
         **dict(description["settings"]),
     )

@@ -371,7 +371,9 @@ def _recording(network, built, sim, fan_out):
         counts[name] = fired.sum(axis=1, dtype=np.int32)
         over_time[name] = fired.sum(axis=2, dtype=np.int64)
         synops[name] = fired.astype(np.int64) @ fan_out[name]
-    return Recording(outputs, counts, over_time, synops, network.dt, "loihi")
+    return Recording(
+        outputs, counts, over_time, synops, network.dt, "loihi", read_out=network.read_out
+    )
 
 
 __all__ = ["ChipReport", "chip_report", "chip_settings", "core_table", "reset_emulator", "run"]

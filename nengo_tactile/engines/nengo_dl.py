@@ -98,6 +98,7 @@ def _recording(network, built, data, constants, n):
         {name: s[:, :, 1] + BASE * s[:, :, 2] for name, s in sums.items()},
         network.dt,
         "nengo-dl",
+        read_out=network.read_out,
     )
 
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.errors import DataError
 
 
@@ -28,6 +29,9 @@ class Recording:
         Which engine ran the network.
     decisions : (n_samples, n_steps) int array or None
         The class chosen after each time step, of networks that do not choose the largest output.
+    read_out : ReadOut or None
+        What the outputs mean (see `nengo_tactile.conversion.read_out`); None for outputs as they
+        are.
     """
 
     outputs: np.ndarray
@@ -37,6 +41,11 @@ class Recording:
     dt: float
     engine: str
     decisions: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
+    read_out: ReadOut | None = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self):
+        if self.read_out is None:
+            object.__setattr__(self, "read_out", ReadOut.linear(self.outputs.shape[2:]))
 
     @property
     def n_samples(self):
@@ -54,18 +63,104 @@ class Recording:
         return {name: steps.sum(axis=1) for name, steps in self.synops_over_time.items()}
 
     def predictions(self):
-        """Winning class after each step, (n_samples, n_steps) int array."""
-        return self.outputs.argmax(axis=2) if self.decisions is None else self.decisions
+        """Decision after each step: see `ReadOut.decide`.
+
+        Returns
+        -------
+        (n_samples, n_steps, *places) int array
+            The winning class, (n_samples, n_steps), where there is one for a sample; of one
+            output 0 or 1; of several sigmoids 0 or 1 for each; of a map the winner at each place.
+
+        Raises
+        ------
+        DataError
+            If the outputs tell no classes.
+        """
+        return self.read_out.decide(self.outputs) if self.decisions is None else self.decisions
+
+    def predict(self, step=-1):
+        """What the Keras model's ``predict`` gives, as the spiking network reads it.
+
+        Parameters
+        ----------
+        step : int
+            After which step, from 0; by default the last.
+
+        Returns
+        -------
+        (n_samples, *output_shape) float array
+            Probabilities behind a softmax or sigmoid, else values.
+
+        Raises
+        ------
+        DataError
+            If there is no such step.
+        """
+        if not -self.n_steps <= step < self.n_steps:
+            raise DataError(
+                f"step is {step}, the recording has {self.n_steps} steps: give one from "
+                f"{-self.n_steps} to {self.n_steps - 1}"
+            )
+        return self.read_out.apply(self.outputs[:, step])
 
     def accuracy(self, labels):
-        """Accuracy if one stopped reading after each step, (n_steps,) float array."""
-        labels = np.asarray(labels)
-        if labels.shape != (self.n_samples,):
+        """Accuracy if one stopped reading after each step.
+
+        Parameters
+        ----------
+        labels : (n_samples,) int array
+            The classes. Of one output 0 or 1 (a potential above 0, a probability above a half,
+            is class 1); of several sigmoids (n_samples, n_outputs) of 0 and 1, each of which
+            counts, as in Keras's binary accuracy; of a map (n_samples, height, width), each place
+            of which counts.
+
+        Returns
+        -------
+        (n_steps,) float array
+
+        Raises
+        ------
+        DataError
+            For labels that do not fit the outputs.
+        """
+        if self.decisions is None:
+            return self.read_out.accuracy(self.outputs, labels)
+        labels, _ = self.read_out.check_labels(labels, self.n_samples)
+        return (self.decisions == labels[:, None]).mean(axis=0)
+
+    def error(self, values):
+        """Root mean square error if one stopped reading after each step, in the output's units.
+
+        Parameters
+        ----------
+        values : (n_samples, *output_shape) array
+            What `predict` should give; of one output (n_samples,) too.
+
+        Returns
+        -------
+        (n_steps,) float array
+
+        Raises
+        ------
+        DataError
+            For values of another shape, or that are not finite.
+        """
+        values, shape = np.asarray(values, float), (self.n_samples, *self.read_out.output_shape)
+        if self.read_out.is_single and values.shape == shape[:-1]:
+            values = values.reshape(shape)
+        if values.shape != shape:
             raise DataError(
-                f"labels have shape {labels.shape}, the recording holds {self.n_samples} samples: "
-                "give one integer label per sample"
+                f"values have shape {values.shape}, the network gives {shape}: give one for each "
+                "output and sample (accuracy(labels) takes class numbers)"
             )
-        return (self.predictions() == labels[:, None]).mean(axis=0)
+        if not np.isfinite(values).all():
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            raise DataError(
+                f"value {values[index]} at index {index}: errors need finite values; leave that "
+                "sample out"
+            )
+        off = (self.predict(step) - values for step in range(self.n_steps))
+        return np.array([np.sqrt(np.mean(each**2)) for each in off])
 
     def firing_rates(self):
         """Mean firing rate of each neuron in hertz, {layer: (n_samples, n_neurons) array}."""
@@ -93,4 +188,5 @@ class Recording:
             decisions=None
             if recordings[0].decisions is None
             else np.concatenate([recording.decisions for recording in recordings]),
+            read_out=recordings[0].read_out,
         )

@@ -189,9 +189,20 @@ class Asynchronous:
                 values[:, 1:],
                 {name: whole[:, row] for name, row in row_of.items()},
                 {name: whole[:, half + row] for name, row in row_of.items()},
+                self.network.read_out,
             )
         dt = self.network.dt
-        return SpikeRecording(measured.potentials, counts, spikes, synops, dt, "event", sent, trace)
+        return SpikeRecording(
+            measured.potentials,
+            counts,
+            spikes,
+            synops,
+            dt,
+            "event",
+            sent,
+            trace,
+            read_out=self.network.read_out,
+        )
 
     def _restless(self, result, index):
         names = [stage.name for stage in self.network.stages]

@@ -121,7 +121,9 @@ class Clocked:
                 counts[stage.name] = measured.counts[:, begin : begin + stage.n_neurons]
                 spikes[stage.name] = measured.spikes[:, row]
                 synops[stage.name] = measured.synops[:, row]
-        return Recording(outputs, counts, spikes, synops, network.dt, "event")
+        return Recording(
+            outputs, counts, spikes, synops, network.dt, "event", read_out=network.read_out
+        )
 
     def _currents(self, x):
         """What the input drives by itself: of all stages of neurons, and of the read-out."""

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError
 
@@ -22,6 +23,8 @@ class Trace:
     outputs : (n_rows, n_outputs) float array
     spikes, synops : dict of str to (n_rows,) int array
         Spikes of each layer handled so far, and their synaptic operations.
+    read_out : ReadOut
+        How outputs decide.
     """
 
     sample: np.ndarray
@@ -29,6 +32,7 @@ class Trace:
     outputs: np.ndarray
     spikes: dict
     synops: dict
+    read_out: ReadOut
 
     def of(self, sample):
         """The rows of one sample."""
@@ -41,6 +45,7 @@ class Trace:
             self.outputs[rows],
             {name: values[rows] for name, values in self.spikes.items()},
             {name: values[rows] for name, values in self.synops.items()},
+            self.read_out,
         )
 
     def accuracy(self, labels, spent, grid):
@@ -49,6 +54,7 @@ class Trace:
         Parameters
         ----------
         labels : (n_samples,) int array
+            Or as `Recording.accuracy` takes them.
         spent : (n_rows,) array
             What each row had spent, growing within a sample: ``trace.time``, or spikes or synaptic
             operations of some layers, or of all.
@@ -64,15 +70,15 @@ class Trace:
         DataError
             If there is not one label for each sample, or not one number for each row.
         """
-        labels, spent = np.asarray(labels), np.asarray(spent)
+        labels, spent = np.atleast_1d(labels), np.asarray(spent)
         firsts = np.flatnonzero(np.diff(self.sample, prepend=-1))
-        if labels.shape != firsts.shape or spent.shape != self.sample.shape:
+        if len(labels) != len(firsts) or spent.shape != self.sample.shape:
             raise DataError(
                 f"labels have shape {labels.shape} and spent {spent.shape}, the trace has "
                 f"{len(firsts)} samples and {len(self.sample)} rows: give one label for each "
                 "sample and one number for each row"
             )
-        right = (self.outputs.argmax(axis=1) == labels[self.sample]).astype(np.int64)
+        right = self.read_out.right(self.outputs, labels[self.sample])
         gained = np.diff(right, prepend=0)
         gained[firsts] = 0
         order = np.argsort(spent, kind="stable")
@@ -91,6 +97,7 @@ class Trace:
             np.concatenate([one.outputs for one in traces]),
             _joined([one.spikes for one in traces]),
             _joined([one.synops for one in traces]),
+            traces[0].read_out,
         )
 
 
@@ -128,6 +135,7 @@ class SpikeRecording(Recording):
             self.dt,
             self.engine,
             chosen(self.sent),
+            read_out=self.read_out,
         )
 
     @staticmethod
