@@ -230,7 +230,19 @@ def predict(model, x, batch_size=512):
 
 
 def accuracy(model, x, y):
-    """Share of samples whose largest logit is the label."""
+    """Share of samples whose largest logit is the label.
+
+    Raises
+    ------
+    DataError
+        For models of one output, or of maps, for which that says nothing.
+    """
+    shape = tuple(model.output_shape[1:])
+    if len(shape) != 1 or shape[0] < 2:
+        raise DataError(
+            f"model '{model.name}' gives {shape}, no logits of several classes: use "
+            "nengo_tactile.conversion.read_out.ReadOut.accuracy"
+        )
     return float((predict(model, x).argmax(1) == y).mean())
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.graph import copy_layer, functional, rebuild
 from nengo_tactile.conversion.layerwise import Network, simulate
+from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.progress import track
 
@@ -26,10 +27,11 @@ class CompensationTrial:
         The layer whose factor it is; None for all.
     factor : float
     error : float
-        How far the read-out is from the static network's logits after the last step: root mean
-        square over samples and classes, each sample's values brought to mean 0 and SD 1.
+        How far the read-out is from the static network's logits after the last step: see
+        `ReadOut.distance`.
     accuracy : float
-        Share of samples with the right label, or without labels the static network's winner.
+        Share of samples with the right label, or without labels the static network's winner (see
+        `ReadOut.agreement`).
     """
 
     layer: str | None
@@ -96,6 +98,7 @@ def search_compensation(
     labels=None,
     percentile=99.9,
     batch_size=32,
+    read_out=None,
     progress=None,
 ):
     """Choose the compensation factor on calibration samples.
@@ -121,6 +124,8 @@ def search_compensation(
     percentile : float
         See `max_rates`.
     batch_size : int
+    read_out : ReadOut, optional
+        What the model's outputs mean; by default they are as they are.
     progress : bool, optional
 
     Returns
@@ -141,8 +146,8 @@ def search_compensation(
         raise DataError(f"n_candidates is {n_candidates}: try at least one")
     if labels is not None and len(labels) != len(x):
         raise DataError(f"{len(labels)} labels for {len(x)} samples: give one for each")
-    logits = predict(functional(model), x)
-    labels = logits.argmax(1) if labels is None else np.asarray(labels)
+    read_out = read_out or ReadOut.linear(model.output_shape[1:])
+    logits = predict(functional(model), x).reshape(len(x), -1)
     network = Network(model)
     # a constant current is never enlarged
     names = [name for name in network.neurons if network.sources[name][0] not in network.constant]
@@ -150,10 +155,13 @@ def search_compensation(
 
     def run(candidate, layer, factor):
         simulation = simulate(candidate, x, n_steps, batch_size)
-        last = simulation.logits[:, -1]
-        error = float(np.sqrt(np.mean((standardised(last) - standardised(logits)) ** 2)))
-        accuracy = float((last.argmax(1) == labels).mean())
-        trials.append(CompensationTrial(layer, float(factor), error, accuracy))
+        last = simulation.logits[:, -1].reshape(len(x), -1)
+        error = read_out.distance(last, logits)
+        if labels is None:
+            score = read_out.agreement(last, logits)
+        else:
+            score = read_out.accuracy(last, labels)
+        trials.append(CompensationTrial(layer, float(factor), error, score))
         return error, simulation
 
     best = with_compensation(model, 1.0)
@@ -176,9 +184,3 @@ def search_compensation(
             best, least = candidate, error
             chosen[layer] = factor
     return best, trials
-
-
-def standardised(values):
-    """Each row with mean 0 and standard deviation 1."""
-    centred = values - values.mean(axis=1, keepdims=True)
-    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-12)

@@ -264,6 +264,49 @@ class ReadOut:
     def _label_shapes(self, whole, places):
         return map(str, (places, whole) if self.is_single or self.is_multi_label else (places,))
 
+    def agreement(self, outputs, wanted):
+        """How far outputs say the same as others, from 0 or less to 1.
+
+        Where outputs tell classes, the share of equal decisions. Outputs that may be values (one
+        without activation, or behind a tanh or softplus) have to be near: then it is 1 less the
+        root mean square error in standard deviations of ``wanted``.
+
+        Parameters
+        ----------
+        outputs, wanted : (n_samples, n_outputs) array
+
+        Returns
+        -------
+        float
+        """
+        outputs, wanted = self._checked(outputs), self._checked(wanted)
+        if self.activation in ("tanh", "softplus") or (
+            self.is_single and self.activation == "linear"
+        ):
+            spread = float(_rms(wanted - wanted.mean(axis=0)))
+            return 1 - float(_rms(outputs - wanted)) / max(spread, np.finfo(np.float32).tiny)
+        return float((self.decide(outputs) == self.decide(wanted)).mean())
+
+    def distance(self, outputs, wanted):
+        """How far outputs are from others, for settings that are to be compared.
+
+        Root mean square of their differences. Where the largest of several outputs wins, each
+        sample's outputs are first brought to mean 0 and standard deviation 1: a common offset or
+        scale changes no winner. Two outputs, which that would make equal, are left as they are.
+
+        Parameters
+        ----------
+        outputs, wanted : (n_samples, n_outputs) array
+
+        Returns
+        -------
+        float
+        """
+        outputs, wanted = self._checked(outputs), self._checked(wanted)
+        if not self.is_single and self.activation in ("linear", "softmax") and self.n_outputs > 2:
+            outputs, wanted = standardised(outputs), standardised(wanted)
+        return float(_rms(outputs - wanted))
+
     def _checked(self, outputs):
         outputs = np.asarray(outputs)
         if outputs.shape[-1:] != (self.n_outputs,):
@@ -281,3 +324,22 @@ class ReadOut:
     def from_dict(cls, values):
         """Inverse of `to_dict`."""
         return cls(**values)
+
+
+def _rms(values):
+    return np.sqrt(np.mean(np.square(values)))
+
+
+def standardised(values):
+    """Each row with mean 0 and standard deviation 1.
+
+    Parameters
+    ----------
+    values : (n_samples, n_outputs) array
+
+    Returns
+    -------
+    (n_samples, n_outputs) array
+    """
+    centred = values - values.mean(axis=1, keepdims=True)
+    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-12)

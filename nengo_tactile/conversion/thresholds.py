@@ -11,8 +11,9 @@ from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.calibration import activation_scales
 from nengo_tactile.conversion.passes import layers_to_spike
+from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.conversion.sigma_delta import use_sigma_delta
-from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.errors import ConversionError
 
 #: Points that are lost at most when nothing else is asked for.
 MAX_LOSS = 1.0
@@ -34,7 +35,7 @@ class Trial:
         On the thresholds that the search began with.
     loss : float
         Points of accuracy less than the Keras model has; without labels, of samples with another
-        winner.
+        winner (of a single output: its error in per cent of its standard deviation).
     spikes : float
         Spikes per neuron and sample.
     n_steps : int
@@ -56,6 +57,7 @@ def thresholds_for(
     max_loss=None,
     spike_budget=None,
     labels=None,
+    read_out=None,
     progress=None,
 ):
     """Thresholds as `convert` is asked for them.
@@ -69,6 +71,8 @@ def thresholds_for(
     coding : DelayCoding or CurrentCoding
     threshold, threshold_factor, max_loss, spike_budget, labels :
         See `nengo_tactile.conversion.convert.convert`.
+    read_out : ReadOut, optional
+        What the model's outputs mean; by default they are as they are.
     progress : bool, optional
 
     Returns
@@ -102,7 +106,8 @@ def thresholds_for(
         return percentile_thresholds(model, coding.total(x), threshold_factor)
     if not given:
         max_loss = MAX_LOSS
-    return search_thresholds(model, x, coding, max_loss, spike_budget, labels, progress=progress)[0]
+    wishes = (max_loss, spike_budget, labels)
+    return search_thresholds(model, x, coding, *wishes, read_out=read_out, progress=progress)[0]
 
 
 def percentile_thresholds(model, x, factor=1.0):
@@ -133,7 +138,15 @@ def percentile_thresholds(model, x, factor=1.0):
 
 
 def search_thresholds(
-    model, x, coding, max_loss=None, spike_budget=None, labels=None, ratios=None, progress=None
+    model,
+    x,
+    coding,
+    max_loss=None,
+    spike_budget=None,
+    labels=None,
+    ratios=None,
+    read_out=None,
+    progress=None,
 ):
     """Search one factor on all thresholds, on calibration samples.
 
@@ -151,8 +164,11 @@ def search_thresholds(
     spike_budget : float, optional
         Or the finest ones with at most so many spikes per neuron and sample.
     labels : (n_samples,) int array, optional
+        Or as `Recording.accuracy` takes them.
     ratios : dict of str to float, optional
         Thresholds in proportion to which all are chosen; by default `percentile_thresholds`.
+    read_out : ReadOut, optional
+        What the model's outputs mean; by default they are as they are.
     progress : bool, optional
 
     Returns
@@ -175,13 +191,13 @@ def search_thresholds(
     if spike_budget is not None and not spike_budget > 0:
         raise ConversionError(f"spike_budget is {spike_budget}: give a number above zero")
     ratios = percentile_thresholds(model, coding.total(x)) if ratios is None else ratios
-    right, reached = _right_answers(model, x, labels)
+    score, reached = _score(model, x, labels, read_out)
     accumulator = Accumulator(use_sigma_delta(model, ratios))
     n_neurons = sum(accumulator.neurons.values())
     trials = []
 
     def loss(logits):
-        return 100 * (reached - float((logits.argmax(axis=1) == right).mean()))
+        return 100 * (reached - score(logits.reshape(len(x), -1)))
 
     def fine(exponent):
         rest = accumulator.rest(x, coding, factor=2.0**exponent)
@@ -205,18 +221,14 @@ def search_thresholds(
     return {name: 2.0**chosen * ratio for name, ratio in ratios.items()}, trials
 
 
-def _right_answers(model, x, labels):
-    """What samples are to be taken for, and the share of which the Keras model takes for that."""
-    winners = predict(model, x).argmax(axis=1)
-    if labels is None:
-        return winners, 1.0
-    labels = np.asarray(labels)
-    if labels.shape != (len(x),):
-        raise DataError(
-            f"labels have shape {labels.shape} for {len(x)} calibration samples: give one integer "
-            "label for each"
-        )
-    return labels, float((winners == labels).mean())
+def _score(model, x, labels, read_out):
+    """A measure of logits, from 0 to 1, and what the Keras model has by it."""
+    read_out = read_out or ReadOut.linear(model.output_shape[1:])
+    wanted = predict(model, x).reshape(len(x), -1)
+    if labels is not None:
+        labels, _ = read_out.check_labels(labels, len(x))
+        return lambda logits: read_out.accuracy(logits, labels), read_out.accuracy(wanted, labels)
+    return lambda logits: read_out.agreement(logits, wanted), 1.0
 
 
 def _walk(fine, coarser):

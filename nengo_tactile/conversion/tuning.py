@@ -22,11 +22,11 @@ class Trial:
     synapse : float or None
         Low-pass time constant in seconds.
     score : float
-        Share of samples with the Keras model's winner, over the last tenth of the steps.
+        Share of samples with the Keras model's winner, over the last tenth of the steps (see
+        `ReadOut.agreement`).
     error : float
-        How far the read-out is from the Keras model's logits after the last step: root mean
-        square over samples and classes, each sample's values brought to mean 0 and SD 1 (a
-        common offset or scale changes no winner).
+        How far the read-out is from the Keras model's logits after the last step: see
+        `ReadOut.distance`.
     spikes : float
         Spikes per sample over the whole presentation.
     """
@@ -82,7 +82,7 @@ def tune(
         # engines are a floor above conversion; only this choice reaches up, at call time
         from nengo_tactile.engines.nengo_dl import run
     x = x[:max_samples]
-    logits = predict(network.ann, x)
+    logits = predict(network.ann, x).reshape(len(x), -1)
     tail = max(1, network.n_steps // 10)
     trials, candidates = [], []
     settings = [(rate, synapse) for rate in rates for synapse in synapses]
@@ -91,18 +91,12 @@ def tune(
         if rate != 1:
             candidate = candidate.with_rates(rate)
         recording = run(candidate, x, network.n_steps, progress=False)
-        score = float(recording.accuracy(logits.argmax(1))[-tail:].mean())
+        last = (recording.outputs[:, -1 - step] for step in range(tail))
+        score = float(np.mean([network.read_out.agreement(outputs, logits) for outputs in last]))
         spikes = sum(float(s.sum()) for s in recording.spikes_over_time.values()) / len(x)
-        off = _standardised(recording.outputs[:, -1]) - _standardised(logits)
-        error = float(np.sqrt(np.mean(off**2)))
+        error = network.read_out.distance(recording.outputs[:, -1], logits)
         trials.append(Trial(rate, synapse, score, error, spikes))
         candidates.append(candidate)
     least = min(trial.error for trial in trials)
     close = [i for i, trial in enumerate(trials) if trial.error <= error_margin * least]
     return candidates[min(close, key=lambda i: trials[i].spikes)], trials
-
-
-def _standardised(values):
-    """Each row with mean 0 and standard deviation 1."""
-    centred = values - values.mean(axis=1, keepdims=True)
-    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-12)

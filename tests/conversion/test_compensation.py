@@ -8,10 +8,10 @@ from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion.compensation import (
     max_rates,
     search_compensation,
-    standardised,
     with_compensation,
 )
 from nengo_tactile.conversion.layerwise import simulate
+from nengo_tactile.conversion.read_out import standardised
 from nengo_tactile.errors import ConversionError, DataError
 
 

@@ -124,3 +124,25 @@ def test_a_read_out_passes_through_json():
     """Saved networks keep it."""
     read_out = ReadOut("sigmoid", (2, 3), (6,))
     assert ReadOut.from_dict(json.loads(json.dumps(read_out.to_dict()))) == read_out
+
+
+def test_a_single_value_is_compared_by_its_error():
+    """Standardised by itself every single output would be 0, and all of one sign agree."""
+    wanted = np.random.default_rng(5).normal(10, 2, size=(500, 1))
+    off = np.where(np.arange(500) % 2, 1.0, -1.0)[:, None]
+    read_out = ReadOut.linear((1,))
+    assert read_out.distance(wanted + off, wanted) == pytest.approx(1)
+    assert read_out.agreement(wanted + off, wanted) == pytest.approx(1 - 1 / wanted.std())
+    assert read_out.agreement(wanted, wanted) == 1
+
+
+def test_several_outputs_are_compared_by_winners_and_labels():
+    """A common offset changes no winner, but the labels of several sigmoids."""
+    wanted = np.array([[1.0, -1, -2], [-0.5, 0.5, 2]])
+    classes, labels = ReadOut.linear((3,)), ReadOut("sigmoid", (3,), (3,))
+    assert classes.agreement(wanted + 1.5, wanted) == 1
+    assert classes.distance(3 * wanted + 1.5, wanted) == pytest.approx(0)
+    assert labels.agreement(wanted + 1.5, wanted) == pytest.approx(4 / 6)
+    assert labels.distance(wanted + 1.5, wanted) == pytest.approx(1.5)
+    pair = ReadOut.linear((2,))
+    assert pair.distance(wanted[:, :2] + 1.5, wanted[:, :2]) == pytest.approx(1.5)

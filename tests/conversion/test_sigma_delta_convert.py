@@ -242,7 +242,11 @@ def test_without_a_wish_a_point_may_be_lost(model, images):
         ({"spike_budget": 0.0}, ConversionError, r"spike_budget is 0\.0"),
         ({"max_loss": float("nan")}, ConversionError, "the input as it arrives, DelayCoding"),
         ({"threshold": 1.0, "output_threshold": 0.0}, ConversionError, "output_threshold is 0"),
-        ({"labels": [1, 2], "max_loss": 1.0}, DataError, r"labels have shape \(2,\) for 24"),
+        (
+            {"labels": [1, 2], "max_loss": 1.0},
+            DataError,
+            r"shape \(2,\), .* 24 samples takes \(24,\)",
+        ),
         ({"threshold": 1.0, "coding": "rate"}, DataError, "input coding is 'rate'"),
         ({"threshold": 1.0, "percentile": 99.0}, ConversionError, "only neuron='lif' or 'if' has"),
         ({"threshold": 1.0, "max_rate": 9.0}, ConversionError, "only neuron='lif' has"),
