@@ -1,11 +1,14 @@
 """Keras 3 models as tf.keras (Keras 2) models, which NengoDL needs."""
 
+import dataclasses
 import json
+import types
 
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.ann.portable import class_name, layer_configs, layer_name, model_from_config
+from nengo_tactile.ann.configs import describe, layer_configs
+from nengo_tactile.ann.portable import build
 from nengo_tactile.errors import ConversionError
 
 #: Largest difference between the two models, in units of the largest value of a layer: what
@@ -28,7 +31,7 @@ def from_keras3(model, remedy=lambda kind: None):
     model : keras.Model
         Functional or sequential, built, of standard layers; it is not changed.
     remedy : callable, optional
-        See `nengo_tactile.ann.portable.model_from_config`.
+        See `nengo_tactile.ann.portable.build`.
 
     Returns
     -------
@@ -40,60 +43,149 @@ def from_keras3(model, remedy=lambda kind: None):
         For other kinds of models, for layers that cannot be translated and for the first layer
         whose output differs, by name.
     """
+    description = describe_keras3(model)
+    translated = build(description, remedy)
+    compare_keras3(model, translated)
+    return translated
+
+
+def describe_keras3(model):
+    """Read a Keras 3 model as a description.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional or sequential, built; it is not changed.
+
+    Returns
+    -------
+    nengo_tactile.ann.description.Description
+
+    Raises
+    ------
+    ConversionError
+        For other kinds of models, naming the remedy.
+    """
     label = f"model '{getattr(model, 'name', '?')}'"
     if not getattr(model, "built", False):
         raise ConversionError(
             f"{label} has no input shape yet: add a keras.Input in front or call "
             "model.build(input_shape)"
         )
-    shape = getattr(model, "input_shape", None)
-    if isinstance(shape, tuple) and None in shape[1:]:
-        raise ConversionError(
-            f"{label} takes inputs of shape {shape[1:]}: a spiking network has a fixed number of "
-            "neurons; build it with a fixed input shape"
-        )
     try:
         architecture = json.loads(model.to_json())
-        layers = layer_configs(architecture)
+        layer_configs(architecture)
     except (NotImplementedError, TypeError, ConversionError) as error:
+        first = (str(error).strip().splitlines() or [""])[0][:200]
         raise ConversionError(
-            f"{label} ({type(model).__name__}) cannot be described by its layers: write it as a "
-            "functional model, keras.Model(inputs, outputs)"
+            f"{label} ({type(model).__name__}) cannot be described by its layers ({first}): write "
+            "it as a functional model of Keras's layers, keras.Model(inputs, outputs)"
         ) from error
-    for entry in layers:
-        entry["class_name"] = class_name(entry)
-    translated = model_from_config(
-        architecture, lambda index, entry: model.get_layer(layer_name(entry)).get_weights(), remedy
+    description = describe(architecture, lambda path: _weights(_at(model, path)))
+    foreign = dict(_foreign_functions(model))
+    return dataclasses.replace(
+        description, calls=[_with_problem(call, foreign) for call in description.calls]
     )
-    _compare(model, translated)
-    return translated
 
 
-def _compare(model, translated):
-    """Refuse a translation that computes something else, naming the layer that begins it."""
-    shape = translated.input_shape[1:]
-    x = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+def _at(model, path):
+    for name in path:
+        model = model.get_layer(name)
+    return model
+
+
+def _weights(layer):
+    if getattr(layer, "lora_enabled", False):
+        # the kernel with what LoRA adds
+        kernel, bias = layer.kernel, getattr(layer, "bias", None)
+        return [_array(kernel)] + ([] if bias is None else [_array(bias)])
+    return layer.get_weights()
+
+
+def _array(variable):
+    import keras
+
+    return keras.ops.convert_to_numpy(variable)
+
+
+def _foreign_functions(model):
+    """Layers of a model whose activation is a function of the user's: (config's key, told).
+
+    A description names functions by their name alone, even the user's own.
+    """
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _foreign_functions(layer)
+            continue
+        function = getattr(layer, "activation", None)
+        if isinstance(function, types.FunctionType) and not _is_known(function):
+            yield layer.name, f"{function.__module__}.{function.__qualname__}"
+
+
+def _is_known(function):
+    import keras
+
+    if function.__module__.split(".")[0] in ("keras", "tensorflow", "tf_keras"):
+        return True
+    return any(
+        getattr(home, function.__name__, None) is function
+        for home in (keras.activations, keras.ops, stack.tensorflow().nn)
+    )
+
+
+def _with_problem(call, foreign):
+    if call.part.name not in foreign or call.part.role != "layer":
+        return call
+    problem = (
+        f"its activation is a function of its own ({foreign[call.part.name]}), whose code cannot "
+        "be read: use an activation of Keras's, such as 'relu' or a LeakyReLU layer"
+    )
+    return dataclasses.replace(call, part=dataclasses.replace(call.part, problem=problem))
+
+
+def compare_keras3(model, translated):
+    """Refuse a translation that computes something else, naming the layer that begins it.
+
+    Both get two random samples, whole numbers from 0 to 255 where the model takes integers.
+
+    Raises
+    ------
+    ConversionError
+    """
+    x = samples_for(model, translated.input_shape[1:])
     tolerance = max(TOLERANCE.get(layer.compute_dtype, 0) for layer in model.layers)
-    if _difference(_output(model, x), translated(x).numpy()) <= tolerance:
+    if difference(_output(model, x), translated(x).numpy()) <= tolerance:
         return
     import keras
 
     tf = stack.tensorflow()
+    known = {layer.name: layer for layer in model.layers}
     for layer in translated.layers[1:]:
-        original = model.get_layer(layer.name)
+        original = known.get(layer.name)
+        if original is None:  # inside a model, or a function
+            continue
         wanted = _output(keras.Model(model.inputs[0], original.output), x)
         got = tf.keras.Model(translated.inputs, layer.output)(x).numpy()
-        difference = _difference(wanted, got)
-        if not difference <= tolerance:
+        part = difference(wanted, got)
+        if not part <= tolerance:
             raise ConversionError(
                 f"layer '{layer.name}' ({type(original).__name__}): its output in Keras 3 and in "
-                f"Keras 2 differs by {difference:.3g} of the largest value, at most {tolerance:g} "
+                f"Keras 2 differs by {part:.3g} of the largest value, at most {tolerance:g} "
                 "is allowed; write it with other standard layers"
             )
     raise ConversionError(
         f"model '{model.name}' gives another output in Keras 2, though each of its layers gives "
         "the same: give every layer one input and one output"
     )
+
+
+def samples_for(model, shape):
+    """Two random samples of the type that a Keras 2 or 3 model takes."""
+    rng = np.random.default_rng(0)
+    dtype = str(getattr((getattr(model, "inputs", None) or [None])[0], "dtype", "float32"))
+    if "int" in dtype:
+        return rng.integers(0, 256, (2, *shape)).astype(dtype.split("'")[-1] or "uint8")
+    return rng.normal(size=(2, *shape)).astype(np.float32)
 
 
 def _output(model, x):
@@ -106,8 +198,17 @@ def _output(model, x):
     return keras.ops.convert_to_numpy(output).astype(np.float32)
 
 
-def _difference(wanted, got):
-    """Largest difference in units of the largest value; values that are not finite count too."""
+def difference(wanted, got):
+    """Largest difference in units of the largest value; values that are not finite count too.
+
+    Parameters
+    ----------
+    wanted, got : arrays
+
+    Returns
+    -------
+    float
+    """
     if wanted.shape != got.shape:
         return np.inf
     alike = (wanted == got) | (np.isnan(wanted) & np.isnan(got))

@@ -6,10 +6,16 @@ a model file says is imported or executed (`tf.keras.models.load_model` imports 
 a file names).
 """
 
+import contextlib
 import math
 
+import numpy as np
+
 from nengo_tactile import stack
+from nengo_tactile.ann import functions
 from nengo_tactile.ann.clip_floor import clip_floor_layer
+from nengo_tactile.ann.configs import describe, part_of
+from nengo_tactile.ann.description import Names, replaced
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
@@ -85,41 +91,25 @@ SETTINGS = {
     "SigmaDelta": ("threshold", "rectify"),
 }
 
+#: Layers that change images while training, and pass them on at inference.
+AUGMENTATION = (
+    *("RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "RandomContrast"),
+    "RandomBrightness",
+)
+SETTINGS |= dict.fromkeys(AUGMENTATION, ())
+#: Layers that draw at random while training.
+RANDOM = (
+    *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout"),
+    *("GaussianNoise", "GaussianDropout", *AUGMENTATION),
+)
+#: Layers that may be another one's activation.
+ACTIVATION_LAYERS = ("ReLU", "LeakyReLU", "Softmax", "Activation")
+
 #: Layer type -> what Keras 3 calls a setting, and Keras 2.
 _RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}}
 
 
-def layer_configs(architecture):
-    """The layers of a sequential or functional architecture, as a list of dicts.
-
-    Raises
-    ------
-    ConversionError
-        If it is neither.
-    """
-    try:
-        kind, layers = architecture["class_name"], architecture["config"]["layers"]
-        if kind in ("Functional", "Model", "Sequential") and isinstance(layers, list):
-            return layers
-    except (TypeError, KeyError):
-        kind = None
-    raise ConversionError(
-        f"the model is a {kind or 'thing without layers'}: save a functional or sequential model "
-        "of standard layers"
-    )
-
-
-def layer_name(entry):
-    """Name of a layer in `layer_configs`."""
-    return str(entry["config"]["name"])
-
-
-def class_name(entry):
-    """Layer type without the package it was registered under ("nengo_tactile>RateLIF")."""
-    return str(entry["class_name"]).rsplit(">", 1)[-1]
-
-
-def model_from_config(architecture, weights, remedy=lambda kind: None):
+def model_from_config(architecture, weights=lambda path: None, remedy=lambda kind: None):
     """Build a tf.keras model from an architecture and its weights.
 
     Parameters
@@ -127,35 +117,142 @@ def model_from_config(architecture, weights, remedy=lambda kind: None):
     architecture : dict
         What ``json.loads(model.to_json())`` gives, from Keras 2 or Keras 3.
     weights : callable
-        ``weights(index, entry)`` gives the list of arrays of layer number ``index``, in
-        Keras's order (kernel, bias), or None to leave the layer's first weights.
+        See `nengo_tactile.ann.configs.describe`.
+    remedy : callable, optional
+        See `build`.
+
+    Returns
+    -------
+    tf.keras.Model
+        See `build`.
+
+    Raises
+    ------
+    ConversionError
+        See `build`; also for damaged architectures.
+    """
+    return build(describe(architecture, weights), remedy)
+
+
+def refusals(description, remedy=lambda kind: None):
+    """Why parts of a model are not built, before any of it is.
+
+    Parameters
+    ----------
+    description : nengo_tactile.ann.description.Description
     remedy : callable, optional
         ``remedy(kind)`` says for a layer type that is not built why, and what to use instead; None
         where it does not know.
 
     Returns
     -------
-    tf.keras.Model
-        A functional model with the layers' names.
+    dict of str to str
+        Reason and remedy by name of the call, those that can be built left out.
+    """
+    found = {call.name: _refusal(call, remedy) for call in description.calls}
+    return {name: text for name, text in found.items() if text}
+
+
+def _refusal(call, remedy):
+    part = call.part
+    if part.role == "input":
+        return ""
+    if part.problem:
+        return part.problem
+    if part.role == "function":
+        return functions.problem_of(part.kind)
+    if part.kind not in SETTINGS:
+        return remedy(part.kind) or (
+            "is never built from a description, whose code would have to be run: build "
+            f"the model from standard layers that can be converted ({', '.join(SETTINGS)})"
+        )
+    return _call_problem(call) or _setting_problem(part)
+
+
+def _call_problem(call):
+    """Why a layer cannot be built as it is called."""
+    if call.training and call.part.trainable and call.kind == "BatchNormalization":
+        return (
+            "is called with training=True, where it divides by what it measures on each batch; "
+            "call it without, or with training=False"
+        )
+    if call.training and call.kind in RANDOM:
+        return (
+            "is called with training=True, where it draws at random for each sample; call it "
+            "without, or with training=False"
+        )
+    if call.keywords:
+        told = ", ".join(f"{key}={str(value)[:40]}" for key, value in call.keywords.items())
+        return f"is called with {told}, which a spiking network has not; call it on its input alone"
+    return ""
+
+
+def _setting_problem(part):
+    data_format = part.config.get("data_format", "channels_last")
+    if data_format != "channels_last" and "data_format" not in SETTINGS[part.kind]:
+        return (
+            f"data_format is {data_format!r}, which Keras 2 does not have there; bring the "
+            "channels to the last axis"
+        )
+    activation = part.config.get("activation", "linear")
+    if isinstance(activation, str) or activation is None:
+        return ""
+    inner = activation_part(activation)
+    if inner is None or inner.role != "layer" or inner.kind not in ACTIVATION_LAYERS:
+        return (
+            "its activation is code, or no activation of Keras's: use activation='relu' or "
+            "'linear', with a ReLU or LeakyReLU as a layer behind it"
+        )
+    return ""
+
+
+def activation_part(value):
+    """The `Part` of a layer that is another one's activation; None for what is no layer."""
+    if not isinstance(value, dict) or not isinstance(value.get("config"), dict):
+        return None
+    try:
+        return part_of(value)
+    except ConversionError:
+        return None
+
+
+def layer_of(call):
+    """Make the layer of a call, which is not built yet.
+
+    Parameters
+    ----------
+    call : nengo_tactile.ann.description.Call
+        Of a layer on the list.
+
+    Returns
+    -------
+    tf.keras.layers.Layer
 
     Raises
     ------
     ConversionError
-        For layers that are not built from data, layers used twice and models with several
-        inputs, naming the layer, and for damaged architectures.
+        For settings that Keras 2 refuses.
     """
-    entries = layer_configs(architecture)
-    _check_kinds(entries, remedy)
-    for entry in entries:
-        _check_entry(entry)
     try:
-        return _build(architecture, entries, weights)
-    except TactileError:
-        raise
+        with float32():
+            return _made(call.kind, call.part.config, call.name)
     except Exception as error:  # Keras raises whatever its parts raise on odd settings
-        raise ConversionError(
-            f"the model's description is damaged ({_first_line(error)}): save the model again"
-        ) from error
+        raise _damaged_layer(call, error) from error
+
+
+def _made(kind, config, name):
+    tf = stack.tensorflow()
+    if kind in AUGMENTATION:
+        return tf.keras.layers.Identity(name=name)
+    home = _OWN[kind]() if kind in _OWN else getattr(tf.keras.layers, kind)
+    return home(**_settings(kind, config), name=name)
+
+
+def _damaged_layer(call, error):
+    return ConversionError(
+        f"{call.label}: its description is damaged or not one of Keras 2 "
+        f"({_first_line(error)}): save the model again, or use another setting"
+    )
 
 
 def _first_line(error):
@@ -163,122 +260,97 @@ def _first_line(error):
     return f"{type(error).__name__}: {text}"
 
 
-def _parts(entry):
-    """Type, label, configuration and number of uses of a layer."""
-    try:
-        n_uses = len(entry.get("inbound_nodes", ()))
-        return class_name(entry), _label(entry), dict(entry["config"]), n_uses
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise ConversionError(
-            f"a layer is {str(entry)[:80]!r}, wanted a type and a configuration: save the model "
-            "again"
-        ) from error
+def build(description, remedy=lambda kind: None):
+    """Build a description as a tf.keras model, in float32.
 
+    Parameters
+    ----------
+    description : nengo_tactile.ann.description.Description
+    remedy : callable, optional
+        See `refusals`.
 
-def _check_kinds(entries, remedy):
-    """Refuse layers that are never built, with one line for each."""
-    problems = []
-    for entry in entries:
-        kind, label, _, _ = _parts(entry)
-        if kind in SETTINGS:
-            continue
-        known = remedy(kind)
-        problems.append(
-            f"{label} is never built from a description, whose code would have to be run: build "
-            f"the model from standard layers that can be converted ({', '.join(SETTINGS)})"
-            if known is None
-            else f"{label}: {known}"
-        )
+    Returns
+    -------
+    tf.keras.Model
+        A functional model of layers alone, one for each call; functions become layers.
+
+    Raises
+    ------
+    ConversionError
+        For layers and functions that are not built, one line each.
+    """
+    problems = refusals(description, remedy)
     if problems:
-        raise ConversionError("\n".join(problems))
-
-
-def _check_entry(entry):
-    kind, label, config, n_uses = _parts(entry)
-    activation = config.get("activation", "linear")
-    data_format = config.get("data_format", "channels_last")
-    if data_format != "channels_last" and "data_format" not in SETTINGS[kind]:
+        calls = {call.name: call for call in description.calls}
         raise ConversionError(
-            f"{label}: data_format is {data_format!r}, which Keras 2 does not have there; "
-            "bring the channels to the last axis"
+            "\n".join(f"{calls[name].label}: {text}" for name, text in problems.items())
         )
-    if not isinstance(activation, str):
-        raise ConversionError(
-            f"{label}: its activation is code, not a name: use activation='relu' or 'linear', "
-            "with a ReLU or LeakyReLU as a layer behind it"
-        )
-    if n_uses > 1:
-        raise ConversionError(f"{label} is used {n_uses} times: give each use a layer of its own")
-
-
-def _build(architecture, entries, weights):
     tf = stack.tensorflow()
-    made, shape = {}, None
-    config = architecture["config"]
-    sequential = architecture["class_name"] == "Sequential"
-    if sequential and class_name(entries[0]) != "InputLayer":
-        shape = config.get("build_input_shape") or _input_shape(entries[0]["config"])
-        inputs = x = tf.keras.Input(tuple(shape[1:]), name="input")
-    for index, entry in enumerate(entries):
-        name = layer_name(entry)
-        if class_name(entry) == "InputLayer":
-            if shape is not None:
-                raise ConversionError(
-                    f"layer '{name}' (InputLayer) is a second input, one is wanted: cut the part "
-                    "to convert out with a model of one input"
-                )
-            shape = _input_shape(entry["config"])
-            made[name] = inputs = x = tf.keras.Input(tuple(shape[1:]), name=name)
-            continue
-        if not sequential:
-            arguments = [made[source] for source in _sources(entry["inbound_nodes"])]
-            x = arguments[0] if len(arguments) == 1 else arguments
-        made[name] = x = _call(tf, entry, x, weights(index, entry))
-    outputs = [x] if sequential else [made[n] for n in _sources(config["output_layers"])]
-    if len(outputs) != 1:
-        raise ConversionError(
-            f"the model has {len(outputs)} outputs, one is wanted: cut the part to convert out "
-            "with a model of one output"
-        )
-    return tf.keras.Model(inputs, outputs[0], name=config.get("name", "model"))
+    names = Names(call.name for call in description.calls)
+    made = {}
+    with float32():
+        for call in description.calls:
+            if call.part.role == "input":
+                shape = call.part.config["shape"]
+                made[call.name] = inputs = tf.keras.Input(shape, name=call.name, dtype="float32")
+                continue
+            made[call.name] = _output(call, made, names)
+        return tf.keras.Model(inputs, made[description.output], name=description.name)
 
 
-def _input_shape(config):
-    return config.get("batch_input_shape") or config["batch_shape"]
-
-
-def _label(entry):
-    return f"layer '{layer_name(entry)}' ({class_name(entry)})"
-
-
-def _call(tf, entry, x, values):
-    """Make a layer, call it and give it its weights."""
-    kind = class_name(entry)
+def _output(call, made, names):
+    arguments, keywords = replaced((call.arguments, call.keywords), lambda t: made[t.source])
     try:
-        home = _OWN[kind]() if kind in _OWN else getattr(tf.keras.layers, kind)
-        layer = home(**_settings(kind, entry["config"]), name=layer_name(entry))
-        output = layer(x)
+        if call.part.role == "function":
+            return functions.function_output(call, arguments, keywords, names)
+        return _call(call, arguments[0] if len(arguments) == 1 else list(arguments))
+    except TactileError:
+        raise
     except Exception as error:  # Keras raises whatever its parts raise on odd settings
-        raise ConversionError(
-            f"{_label(entry)}: its description is damaged or not one of Keras 2 "
-            f"({_first_line(error)}): save the model again, or use another setting"
-        ) from error
+        raise _damaged_layer(call, error) from error
+
+
+def _call(call, x):
+    """Make a layer, call it and give it its weights."""
+    layer = layer_of(call)
+    output = layer(x)
+    values = None if call.kind in AUGMENTATION else call.part.weights()
     if values is None:
         return output
-    wanted, got = [tuple(w.shape) for w in layer.weights], [tuple(v.shape) for v in values]
+    wanted, got = [tuple(w.shape) for w in layer.weights], [tuple(np.shape(v)) for v in values]
     if wanted != got:
         raise ConversionError(
-            f"{_label(entry)}: its weights have the shapes {got}, its settings want {wanted}: "
+            f"{call.label}: its weights have the shapes {got}, its settings want {wanted}: "
             "architecture and weights belong to different models; save the model again"
         )
-    layer.set_weights(values)
+    layer.set_weights([np.asarray(value, np.float32) for value in values])
     return output
+
+
+@contextlib.contextmanager
+def float32():
+    """Layers that are made meanwhile compute in float32, whatever precision Keras is set to."""
+    tf = stack.tensorflow()
+    policy = tf.keras.mixed_precision.global_policy()
+    floats = tf.keras.backend.floatx()
+    tf.keras.backend.set_floatx("float32")
+    tf.keras.mixed_precision.set_global_policy("float32")
+    try:
+        yield
+    finally:
+        tf.keras.backend.set_floatx(floats)
+        tf.keras.mixed_precision.set_global_policy(policy)
 
 
 def _settings(kind, config):
     names = _RENAMED.get(kind, {})
-    found = {key: _value(config[key]) for key in SETTINGS[kind] if key in config}
+    found = {key: _setting(key, config[key]) for key in SETTINGS[kind] if key in config}
     return {names.get(key, key): value for key, value in found.items()}
+
+
+def _setting(key, value):
+    inner = activation_part(value) if key == "activation" else None
+    return _value(value) if inner is None else _made(inner.kind, inner.config, inner.name)
 
 
 def _value(value):
@@ -286,6 +358,8 @@ def _value(value):
     if isinstance(value, dict) and value.get("class_name") in ("__numpy__", "__tuple__"):
         inner = value.get("config", value.get("items"))  # arrays of Keras 3, tuples of Keras 2
         value = inner["value"] if isinstance(inner, dict) else inner
+    if isinstance(value, (np.generic, np.ndarray)):  # of objects
+        value = value.tolist()
     if isinstance(value, (list, tuple)):
         return [_value(part) for part in value]
     if value is None or isinstance(value, (str, bool, int)):
@@ -293,20 +367,3 @@ def _value(value):
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise ValueError(f"a setting is {str(value)[:80]}, wanted a finite number, a word or a list")
-
-
-def _sources(data):
-    """Names of the layers that a piece of graph description points at, in order.
-
-    Keras 2 writes ``[name, node, tensor, {}]``; Keras 3 writes ``[name, node, tensor]`` for
-    outputs and ``{"class_name": "__keras_tensor__", ...}`` for inputs.
-    """
-    if isinstance(data, dict):
-        if data.get("class_name") == "__keras_tensor__":
-            return [str(data["config"]["keras_history"][0])]
-        return [name for value in data.values() for name in _sources(value)]
-    if isinstance(data, (list, tuple)):
-        if len(data) >= 3 and isinstance(data[0], str) and isinstance(data[1], int):
-            return [data[0]]
-        return [name for value in data for name in _sources(value)]
-    return []

@@ -1,109 +1,19 @@
 """Rebuilding Keras functional models: every pass returns a new model."""
 
-from pathlib import Path
-
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.ann.keras3 import from_keras3, is_keras3
-from nengo_tactile.ann.keras_files import load_keras
-from nengo_tactile.conversion import support
+from nengo_tactile.ann.portable import float32
+from nengo_tactile.conversion.reading import read
 from nengo_tactile.errors import ConversionError
 
 
 def functional(model):
-    """Return ``model`` as a functional tf.keras model with one input and one output.
+    """Return ``model`` as a functional tf.keras model of layers alone, one input and one output.
 
-    Models inside the model are replaced by their layers (in float32), which keep their names
-    where those are free and else get the inner model's name in front.
-
-    Parameters
-    ----------
-    model : tf.keras.Model, keras.Model or path
-        Functional or sequential, built. A Keras 3 model is translated, a .keras or .h5 file read.
-
-    Returns
-    -------
-    tf.keras.Model
-
-    Raises
-    ------
-    ConversionError
-        For other kinds of models, naming the remedy.
-    ModelFileError
-        For files that cannot be read.
+    See `nengo_tactile.conversion.reading.read`.
     """
-    if isinstance(model, str | Path):
-        model = load_keras(model, support.remedy_of)
-    elif is_keras3(model):
-        model = from_keras3(model, support.remedy_of)
-    model = _inline(_graph(model))
-    if None in model.input_shape[1:]:
-        raise ConversionError(
-            f"model '{model.name}' takes inputs of shape {model.input_shape[1:]}: a spiking "
-            "network has a fixed number of neurons; build it with a fixed input shape"
-        )
-    return model
-
-
-def _graph(model):
-    """A tf.keras model of any kind as a functional one."""
-    tf = stack.tensorflow()
-    if not isinstance(model, tf.keras.Model):
-        kind = f"{type(model).__module__}.{type(model).__name__}"
-        raise ConversionError(
-            f"model is a {kind}: give a Keras model or the path of a saved one (.keras or .h5)"
-        )
-    if isinstance(model, tf.keras.Sequential):
-        if not model.built:
-            raise ConversionError(
-                f"model '{model.name}' has no input shape yet: add a tf.keras.Input in front or "
-                "call model.build(input_shape)"
-            )
-        taken = {layer.name for layer in model.layers}
-        name = next(n for n in ("input", "image", "network_input", None) if n not in taken)
-        x = inputs = tf.keras.Input(model.input_shape[1:], name=name)
-        for layer in model.layers:
-            x = layer(x) if isinstance(layer, tf.keras.Model) else copy_layer(layer, [x])
-        model = tf.keras.Model(inputs, x, name=model.name)
-    if not hasattr(model, "_nodes_by_depth"):
-        raise ConversionError(
-            f"model '{model.name}' is a subclass of tf.keras.Model whose layers cannot be traced: "
-            "write it as a functional model, tf.keras.Model(inputs, outputs)"
-        )
-    for kind, tensors in (("inputs", model.inputs), ("outputs", model.outputs)):
-        if len(tensors) != 1:
-            raise ConversionError(
-                f"model '{model.name}' has {len(tensors)} {kind}, one is wanted: "
-                "cut the part to convert out with tf.keras.Model(input, output)"
-            )
-    return model
-
-
-def _inline(model):
-    """Replace the models inside a functional model by their layers."""
-    inner_models = [layer for layer in model.layers if _is_model(layer)]
-    if not inner_models:
-        return model
-    taken = {layer.name for layer in model.layers}
-
-    def replace(layer, inputs):
-        if not _is_model(layer):
-            return None
-        return _run(_graph(layer), inputs[0], lambda inner, x: renamed(layer, inner, x))
-
-    def renamed(outer, inner, inputs):
-        if _is_model(inner):
-            return _run(_graph(inner), inputs[0], lambda part, x: renamed(inner, part, x))
-        name = inner.name if inner.name not in taken else f"{outer.name}_{inner.name}"
-        taken.add(name)
-        return copy_layer(inner, inputs, name=name)
-
-    return rebuild(model, replace)
-
-
-def _is_model(layer):
-    return isinstance(layer, stack.tensorflow().keras.Model)
+    return read(model)
 
 
 def walk(model):
@@ -167,8 +77,9 @@ def rebuild(model, replace):
     tf.keras.Model
     """
     tf = stack.tensorflow()
-    new_input = tf.keras.Input(model.inputs[0].shape[1:], name=model.input_names[0])
-    return tf.keras.Model(new_input, _run(model, new_input, replace), name=model.name)
+    with float32():
+        new_input = tf.keras.Input(model.inputs[0].shape[1:], name=model.input_names[0])
+        return tf.keras.Model(new_input, _run(model, new_input, replace), name=model.name)
 
 
 def _run(model, x, replace):

@@ -86,7 +86,7 @@ def restore(folder, description, arrays, card):
 
 def _model(folder, architecture, arrays):
     try:
-        model = model_from_config(architecture, lambda index, entry: None)
+        model = model_from_config(architecture, lambda path: None)
     except ConversionError as error:
         raise ModelFileError(f"{folder / 'network.json'}: {error}") from error
     wanted = [tuple(w.shape) for w in model.weights]

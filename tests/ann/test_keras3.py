@@ -29,7 +29,7 @@ def test_the_first_layer_that_differs_is_named(keras3, monkeypatch, form, name):
     model = small(keras3)
     if form == "functional":
         model = keras3.Model(model.inputs, model.outputs)
-    original = translation.model_from_config
+    original = translation.build
 
     def wrong(*arguments):
         translated = original(*arguments)
@@ -43,7 +43,7 @@ def test_the_first_layer_that_differs_is_named(keras3, monkeypatch, form, name):
         return translated
 
     from_keras3(model)
-    monkeypatch.setattr(translation, "model_from_config", wrong)
+    monkeypatch.setattr(translation, "build", wrong)
     with pytest.raises(ConversionError, match=rf"layer '{name}' \(.*differs by 0\.0.*at most"):
         from_keras3(model)
 

@@ -74,6 +74,12 @@ LAYERS = {
     "AlphaDropout": (FEATURES, lambda la: la.AlphaDropout(0.4)),
     "ActivityRegularization": (FEATURES, lambda la: la.ActivityRegularization(0.1)),
     "Identity": (FEATURES, lambda la: la.Identity()),
+    "RandomFlip": (IMAGE, lambda la: la.RandomFlip("horizontal")),
+    "RandomRotation": (IMAGE, lambda la: la.RandomRotation(0.1)),
+    "RandomTranslation": (IMAGE, lambda la: la.RandomTranslation(0.1, 0.2)),
+    "RandomZoom": (IMAGE, lambda la: la.RandomZoom(0.1)),
+    "RandomContrast": (IMAGE, lambda la: la.RandomContrast(0.1)),
+    "RandomBrightness": (IMAGE, lambda la: la.RandomBrightness(0.1)),
 }
 OWN = {
     "RateLIF": lambda: rate_lif_layer()(2.0, 0.01, offset=0.3),
@@ -117,8 +123,8 @@ def test_layers_of_keras_3(keras3, kind):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_layers_of_keras_2(kind):
     model = model_of(stack.tensorflow().keras, kind)
-    weights = [layer.get_weights() for layer in model.layers]
-    built = portable.model_from_config(json.loads(model.to_json()), lambda i, entry: weights[i])
+    weights = {(layer.name,): layer.get_weights() for layer in model.layers}
+    built = portable.model_from_config(json.loads(model.to_json()), weights.get)
     check_same(model, built)
 
 
@@ -128,7 +134,7 @@ def test_own_layers(kind):
     model = keras.Sequential([keras.Input(FEATURES), OWN[kind]()])
     rng = np.random.default_rng(0)
     weights = [0.2 + rng.random(w.shape) for w in model.get_weights()]
-    built = portable.model_from_config(json.loads(model.to_json()), lambda i, entry: weights)
+    built = portable.model_from_config(json.loads(model.to_json()), lambda path: weights)
     model.set_weights(weights)
     assert np.array_equal(output(built), output(model))
     for one, other in zip(built.get_weights(), model.get_weights()):
@@ -166,7 +172,7 @@ def description(kind, shape=FEATURES, **config):
 @pytest.mark.parametrize(
     ("architecture", "message"),
     [
-        (description("LSTM", units=2), r"\(LSTM\) is never built.*Conv2D, .*Rescaling"),
+        (description("LSTM", units=2), r"\(LSTM\): is never built.*Conv2D, .*Rescaling"),
         (description("Dense", units=2, activation="celu"), r"\(Dense\).*'celu'"),
         (description("Dense", units={"class_name": "Lambda"}), r"\(Dense\).*Lambda"),
         (description("Rescaling", scale=float("nan")), r"\(Rescaling\).*nan.*finite number"),
@@ -180,7 +186,7 @@ def description(kind, shape=FEATURES, **config):
 )
 def test_the_layer_that_cannot_be_built_is_named(architecture, message):
     with pytest.raises(ConversionError, match=rf"layer 'bad' {message}"):
-        portable.model_from_config(architecture, lambda index, entry: None)
+        portable.model_from_config(architecture, lambda path: None)
 
 
 def test_callers_say_what_to_use_instead():
@@ -190,10 +196,10 @@ def test_callers_say_what_to_use_instead():
     layers += [{"class_name": kind, "config": {"name": kind.lower()}} for kind in ("Own", "Dense")]
     said = {"PReLU": "use a ReLU", "Dense": "not asked for"}
     with pytest.raises(ConversionError) as caught:
-        portable.model_from_config(architecture, lambda index, entry: None, said.get)
+        portable.model_from_config(architecture, lambda path: None, said.get)
     first, second = str(caught.value).splitlines()
     assert first == "layer 'bad' (PReLU): use a ReLU"
-    assert second.startswith("layer 'own' (Own) is never built") and "Conv2D" in second
+    assert second.startswith("layer 'own' (Own): is never built") and "Conv2D" in second
 
 
 @pytest.mark.parametrize("arrays", [[], [np.zeros((6, 2))], [np.zeros((5, 2)), np.zeros(2)]])
@@ -201,7 +207,7 @@ def test_weights_that_do_not_fit_are_named(arrays):
     architecture = description("Dense", units=2)
     message = r"layer 'bad' \(Dense\): its weights have the shapes .*settings want \[\(6, 2\), \(2"
     with pytest.raises(ConversionError, match=message):
-        portable.model_from_config(architecture, lambda index, entry: arrays)
+        portable.model_from_config(architecture, lambda path: arrays)
 
 
 @pytest.mark.parametrize("version", [2, 3])
