@@ -332,5 +332,3 @@ def snake_case(name):
     """Keras's group names: "Conv2D" -> "conv2d", "GlobalAveragePooling2D" -> "global_a...2d"."""
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-
-

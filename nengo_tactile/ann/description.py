@@ -231,7 +231,9 @@ def flat(name, graph):
     """
     for kind, tensors in (("inputs", graph.inputs), ("outputs", graph.outputs)):
         if len(tensors) != 1:
-            names = {tensor.source: part.name for part, *_, given in graph.calls for tensor in given}
+            names = {
+                tensor.source: part.name for part, *_, given in graph.calls for tensor in given
+            }
             told = ", ".join(f"'{names.get(tensor.source, '?')}'" for tensor in tensors)
             raise ConversionError(
                 f"model '{name}' has {len(tensors)} {kind} ({told}), one is wanted: cut the part "

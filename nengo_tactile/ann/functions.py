@@ -1,4 +1,4 @@
-"""Functions that are layers in disguise: ``x + y``, ``x / 255``, ``tf.nn.relu(x)``, ``x[..., ::-1]``.
+"""Functions that are layers in disguise: ``x + y``, ``x / 255``, ``tf.nn.relu(x)``.
 
 A Keras model may call functions on its tensors, TensorFlow's in Keras 2 and ``keras.ops`` in
 Keras 3. Those that a layer computes are built as that layer; others are refused by name.
@@ -312,7 +312,9 @@ def _get_item(use):
         raise _Refused("it cuts pixels or samples out; use Cropping2D, or cut the data")
     whole = len(spec) == len(tensor.shape) or Ellipsis in spec[:-1]
     if not whole or not isinstance(spec[-1], slice):
-        raise _Refused("only a slice of the channels, x[..., a:b], can be converted; use Cropping2D")
+        raise _Refused(
+            "only a slice of the channels, x[..., a:b], can be converted; use Cropping2D"
+        )
     n_channels = tensor.shape[-1]
     chosen = np.arange(n_channels)[spec[-1]]
     if not len(chosen):

@@ -84,7 +84,7 @@ def _graph(model):
 
 
 def _chain(model):
-    """The `Graph` of a sequential model, which has no graph of its own where it was never called."""
+    """The `Graph` of a sequential model, which may have none of its own."""
     if not model.built or getattr(model, "input_shape", None) is None:
         raise ConversionError(
             f"model '{model.name}' has no input shape yet: add a tf.keras.Input in front or "

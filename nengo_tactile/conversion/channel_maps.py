@@ -6,7 +6,6 @@ import numpy as np
 
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.pooling import MAX_POOLING
-from nengo_tactile.conversion.simplify import INACTIVE
 
 _AVERAGING = (
     "AveragePooling1D",
@@ -91,7 +90,7 @@ def commutes(layer, change):
     kind = type(layer).__name__
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         return False
-    if kind in (*INACTIVE, *_AVERAGING):  # Keras leaves padding out of averages
+    if kind in (*support.INACTIVE, *_AVERAGING):  # Keras leaves padding out of averages
         return True
     if kind == "Activation":
         return support.activation_name(layer) == "linear"

@@ -3,12 +3,18 @@
 import dataclasses
 import re
 
+from nengo_tactile.ann import functions
+from nengo_tactile.ann.portable import layer_of
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.activations import NEURONS
+from nengo_tactile.conversion.calibration import check_calibration
+from nengo_tactile.conversion.comparison import compare
 from nengo_tactile.conversion.convert import prepare
-from nengo_tactile.conversion.graph import functional
+from nengo_tactile.conversion.ends import read_out_of
+from nengo_tactile.conversion.graph import check_weights
 from nengo_tactile.conversion.normalise import normalise
-from nengo_tactile.conversion.passes import check_layers, spiking_layers, use_if
+from nengo_tactile.conversion.passes import spiking_layers, use_if
+from nengo_tactile.conversion.reading import describe, end_of, problems, read
 from nengo_tactile.conversion.stages import stages_of
 from nengo_tactile.errors import ConversionError, EngineError
 
@@ -50,10 +56,21 @@ class LayerCheck:
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """The result of `check`; printing it shows a table."""
+    """The result of `check`; printing it shows a table.
+
+    Attributes
+    ----------
+    model : str
+        Its name.
+    layers : tuple of LayerCheck
+    difference : float or None
+        Of the network's outputs, with rectifiers for neurons, from the model's, in units of the
+        largest: measured where samples were given.
+    """
 
     model: str
     layers: tuple
+    difference: float | None = None
 
     @property
     def ok(self):
@@ -101,13 +118,17 @@ class Check:
             apart = [pair for pair in _APART if pair[0] in self.neurons and pair[1] in self.engines]
             if apart:
                 title += f" ({', '.join(f'{neuron} not on {engine}' for neuron, engine in apart)})"
+        if self.difference is not None:
+            title += (
+                f"; on the samples its rates differ by {self.difference:.1g} of the largest output"
+            )
         table = Table(title=f"model '{self.model}' {title}", title_justify="left")
         for column in ("layer", "type", "becomes", "spikes", "engines", "remedy"):
             table.add_column(column, overflow="fold")
-        for layer in self.layers:
+        for names, layer in self._alike():
             notes = [f"{name}: {text}" for name, text in layer.notes.items()]
             table.add_row(
-                layer.name,
+                names,
                 layer.type,
                 layer.becomes or "-",
                 "yes" if layer.spikes else "no",
@@ -115,6 +136,16 @@ class Check:
                 "\n".join([layer.remedy] * bool(layer.remedy) + notes) or "-",
             )
         return table
+
+    def _alike(self):
+        """Rows of the table: layers that are refused for the same reason share one."""
+        groups = {}
+        for number, layer in enumerate(self.layers):
+            key = (layer.type, layer.remedy) if layer.remedy else number
+            groups.setdefault(key, []).append(layer)
+        for layers in groups.values():
+            names = ", ".join(layer.name for layer in layers[:3])
+            yield names + (f" and {len(layers) - 3} more" if len(layers) > 3 else ""), layers[0]
 
     def rows(self):
         """As a list of dicts."""
@@ -129,7 +160,7 @@ class _Nowhere:
         pass
 
 
-def check(model):
+def check(model, x=None):
     """Say what would become of each layer, before converting.
 
     The table of support is asked about each layer, and then the model goes through all passes of
@@ -139,7 +170,10 @@ def check(model):
 
     Parameters
     ----------
-    model : tf.keras.Model or path
+    model : tf.keras.Model, keras.Model or path
+    x : (n_samples, ...) array, optional
+        Samples on which the network's outputs are compared with the model's; see
+        `Check.difference`.
 
     Returns
     -------
@@ -152,44 +186,58 @@ def check(model):
     ConversionError
         For what is no model of one input and one output.
     ModelFileError
-        For files that cannot be read, or have layers that are never built from a file: one line
-        each, with the table's remedy.
+        For files that cannot be read.
     """
-    model = functional(model)
-    rows = [_by_table(layer) for layer in model.layers]
-    if any(row.remedy for row in rows):
-        return Check(model.name, tuple(rows))
+    description = describe(model)
+    found, ends = problems(description), end_of(description)
+    rows = [_by_table(call, found.get(call.name), call.name in ends) for call in description.calls]
+    if found:
+        return Check(description.name, tuple(rows))
+    difference = None
     try:
-        stages = _stages(model)
+        flat = read(model)
+        check_weights(flat)
+        linear = prepare(flat)
+        stages = _stages(flat, linear)
+        if x is not None:
+            x = check_calibration(flat, x, "x")
+            difference = compare(model, flat, linear, read_out_of(flat)[0], x)
     except ConversionError as error:
-        return Check(model.name, tuple(_blame(rows, error)))
-    return Check(model.name, tuple(_off_chip(rows, _chip_problems(stages))))
+        return Check(description.name, tuple(_blame(rows, error)))
+    rows = _off_chip(rows, _chip_problems(stages))
+    return Check(description.name, tuple(rows), difference)
 
 
-def _by_table(layer):
-    """What the table says about a layer."""
-    problem, kind = support.problem(layer), type(layer).__name__
+def _by_table(call, problem, at_end):
+    """What the table says about a layer or function."""
     if problem is not None:
-        return LayerCheck(layer.name, kind, "", False, (), (), _without_label(problem))
-    row = support.support_of(layer)
-    neurons, notes = row.neurons, {}
+        return LayerCheck(call.name, call.kind, "", False, (), (), problem)
+    if call.part.role == "function":
+        return LayerCheck(
+            call.name,
+            call.kind,
+            "the layer that does the same",
+            functions.canonical(call.kind) in ("relu", "relu6", "leaky_relu"),
+            support.NEURONS,
+            support.ENGINES,
+            "",
+        )
+    if call.part.role == "input":
+        row = support.TABLE["InputLayer"]
+        return LayerCheck(call.name, call.kind, row.becomes, False, row.neurons, row.engines, "")
+    layer, row, notes = layer_of(call), support.TABLE[call.kind], {}
+    neurons = row.neurons
     for neuron in ("lif", "sigma-delta"):
         text = support.neuron_problem(layer, neuron)
         if text is not None:
             neurons = tuple(name for name in neurons if name != neuron)
-            notes[neuron] = _without_label(text)
+            notes[neuron] = text.split(": ", 1)[1]
     becomes, spikes = support.becomes(layer), support.spikes(layer)
-    return LayerCheck(layer.name, kind, becomes, spikes, neurons, row.engines, "", notes)
+    return LayerCheck(call.name, call.kind, becomes, spikes, neurons, row.engines, "", notes)
 
 
-def _without_label(text):
-    return text.split(": ", 1)[1]
-
-
-def _stages(model):
+def _stages(model, linear):
     """Stages of the model, as conversion makes them after calibration."""
-    check_layers(model)
-    linear = prepare(model)
     names = spiking_layers(linear)
     if not names:
         last = model.layers[-1]

@@ -5,21 +5,23 @@ import dataclasses
 from nengo_tactile.ann.lif import neuron_parameters
 from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.calibration import activation_scales, check_calibration
+from nengo_tactile.conversion.comparison import compare
 from nengo_tactile.conversion.compensation import search_compensation
+from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
-from nengo_tactile.conversion.graph import functional
+from nengo_tactile.conversion.graph import check_weights
 from nengo_tactile.conversion.input_range import range_of
 from nengo_tactile.conversion.network import SpikingNetwork, check_discard
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.options import OPTIONS, kind_of_neurons, refuse_others
 from nengo_tactile.conversion.passes import (
-    check_layers,
     layers_to_spike,
     use_if,
     use_lif,
     with_smoothing,
 )
 from nengo_tactile.conversion.pooling import merge_average_pooling
+from nengo_tactile.conversion.reading import convertible
 from nengo_tactile.conversion.sigma_delta import use_sigma_delta
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.conversion.spike_calibration import calibrate as calibrate_neurons
@@ -143,18 +145,22 @@ def convert(
     -------
     SpikingNetwork
 
+    The outputs of what was converted, with rectifiers for its neurons, are compared with the
+    model's on up to 32 of the calibration samples.
+
     Raises
     ------
     ConversionError
-        For layers that cannot be converted: one line each, with the remedy.
+        For layers that cannot be converted: one line for each reason, with the remedy; and where
+        the comparison finds more than rounding.
     ModelFileError
         For files that cannot be read, or have such layers.
     DataError
         For calibration data of the wrong shape, empty, NaN or infinite.
     """
     given = {name: value for name, value in locals().items() if name in OPTIONS}
-    model = functional(model)
-    check_layers(model)
+    brought, model = model, convertible(model)
+    check_weights(model)
     if calibration is not None:
         calibration = check_calibration(model, calibration)
     linear = prepare(model)
@@ -173,7 +179,10 @@ def convert(
         "image": image,
         "classes": tuple(classes),
         "input_range": None if calibration is None else range_of(calibration),
+        "read_out": read_out_of(model)[0],
     }
+    if calibration is not None:
+        compare(brought, model, linear, settings["read_out"], calibration)
     if kind == "sigma-delta":
         coding = named_coding("delay" if coding is None else coding, _dtype(calibration))
         wishes = (threshold, threshold_factor, max_loss, spike_budget, labels)
@@ -193,6 +202,8 @@ def convert(
         if "RateIF" not in kinds:
             scales = _scales(linear, calibration, percentile, channelwise, nonzero)
             linear = normalise(linear, scales, shortcut_normalisation)
+            if shortcut_normalisation:  # without it another function is wanted
+                compare(brought, model, linear, settings["read_out"], calibration)
             linear = use_if(linear, start=start, reset=reset)
         ann = _correct(linear, calibration, n_steps, calibrate, compensation, progress)
         settings["discard"] = 0.0 if discard is None else discard

@@ -19,7 +19,14 @@ from nengo_tactile.conversion.channel_maps import (
     scale_outputs,
     with_bias,
 )
-from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild, walk
+from nengo_tactile.conversion.graph import (
+    consumers,
+    copy_layer,
+    free_names,
+    functional,
+    rebuild,
+    walk,
+)
 from nengo_tactile.conversion.pooling import pools_maxima, rectify_before_max_pooling
 from nengo_tactile.conversion.simplify import WEIGHTED
 from nengo_tactile.errors import ConversionError
@@ -114,11 +121,13 @@ def _fold(model, readings):
             del plan.maps[name]
             plan.gone.add(name)
 
+    names = free_names(model)
+
     def replace(layer, inputs):
         if layer.name in plan.gone:
             return inputs[0]
         if layer.name in plan.maps:
-            return _own_layer(layer, plan.maps[layer.name], inputs[0])
+            return _own_layer(layer, plan.maps[layer.name], inputs[0], names)
         if layer.name in plan.weights:
             return _with_weights(layer, plan.weights[layer.name], inputs[0])
         return None
@@ -207,7 +216,7 @@ def _with_weights(layer, weights, x):
     return copy_layer(layer, [x], weights if use_bias else weights[:-1], use_bias=use_bias)
 
 
-def _own_layer(layer, change, x):
+def _own_layer(layer, change, x, names):
     """Call a channel map as a depthwise convolution over one pixel."""
     layers = stack.tensorflow().keras.layers
     rank = len(x.shape) - 1
@@ -218,12 +227,12 @@ def _own_layer(layer, change, x):
         )
     shape = x.shape[1:]
     if rank == 1:  # features are a sequence of one step
-        x = layers.Reshape((1, *shape), name=f"{layer.name}_step")(x)
+        x = layers.Reshape((1, *shape), name=names(f"{layer.name}_step"))(x)
     new = (layers.DepthwiseConv2D if rank == 3 else layers.DepthwiseConv1D)(1, name=layer.name)
     output = new(x)
     new.set_weights([change.scale.reshape(new.depthwise_kernel.shape), change.shift])
     if rank == 1:
-        output = layers.Reshape(shape, name=f"{layer.name}_features")(output)
+        output = layers.Reshape(shape, name=names(f"{layer.name}_features"))(output)
     return output
 
 

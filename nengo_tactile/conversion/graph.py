@@ -3,6 +3,7 @@
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.ann.description import Names
 from nengo_tactile.ann.portable import float32
 from nengo_tactile.conversion.reading import read
 from nengo_tactile.errors import ConversionError
@@ -37,6 +38,17 @@ def walk(model):
                 )
             seen.add(node.layer.name)
             yield node.layer, tf.nest.flatten(node.keras_inputs), node.outputs
+
+
+def free_names(model):
+    """Names for layers that a pass makes beside those of a model.
+
+    Returns
+    -------
+    nengo_tactile.ann.description.Names
+        ``names("conv1_relu")`` gives that, or a name near it where it is taken.
+    """
+    return Names(layer.name for layer in model.layers)
 
 
 def copy_layer(layer, inputs, weights=None, **settings):

@@ -23,7 +23,8 @@ def markdown():
     lines += [
         "",
         "Layers stand between neurons: an activation in a layer (`Conv2D(activation='relu')`) is "
-        "an Activation behind it. The last layer is linear, or a softmax. Channels are the last "
+        "an Activation behind it. The last one may be a "
+        "softmax, sigmoid, tanh or softplus, which becomes the read-out. Channels are the last "
         "axis (`data_format='channels_last'`) everywhere.",
         "",
         "| activation | becomes |",
@@ -47,8 +48,14 @@ def markdown():
     lines += [
         "",
         "Models come from `tf.keras` (Keras 2) or Keras 3, as objects or as .keras and .h5 files,",
-        "with one input of a fixed shape and one output. A layer that is used twice, and a weight",
-        "that is not finite, are refused by name.",
+        "with one input of a fixed shape and one output of any. Models inside models are taken",
+        "apart; a layer that is used twice becomes two. Functions that a layer computes are read",
+        "as that layer: `x + y`, `x - y`, `x / 255`, `x * 2 - 1`, `x[..., ::-1]`, `tf.nn.relu(x)`,",
+        "means over height and width, concatenation, reshaping and the like. Weights that are not",
+        "finite, layers called with `training=True` and classes or activation functions of one's",
+        "own are refused by name, whatever they are called. (Keras's files name activation",
+        "functions, and .h5 files classes, by their name alone: one's own `relu` comes back from a",
+        "file as Keras's, in Keras too. Convert the object, or give it a name of its own.)",
         "",
     ]
     return "\n".join(lines)

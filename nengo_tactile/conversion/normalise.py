@@ -8,6 +8,7 @@ Two walks: against the flow, which unit each tensor is wanted in; with the flow,
 
 import numpy as np
 
+from nengo_tactile.ann.description import Names
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.graph import copy_layer, functional, rebuild, walk
 from nengo_tactile.conversion.rescaling import per_channel, rescale, rescaled_weights
@@ -312,6 +313,7 @@ class _Builder:
     def __init__(self, graph, units, wishes, kept):
         self.graph, self.activations, self.wishes, self.kept = graph, units, wishes, kept
         self.units = {}
+        self.names = Names(graph.layers)
 
     def build(self, model):
         first = next(iter(self.graph.layers))
@@ -360,7 +362,7 @@ class _Builder:
     def _brought_to(self, wanted, inputs, given, name):
         if np.array_equal(given[0], wanted):
             return inputs
-        return [rescale(inputs[0], given[0] / wanted, f"{name}_scale")]
+        return [rescale(inputs[0], given[0] / wanted, f"{name}_scale", self.names)]
 
     def _one_unit(self, name, inputs, given):
         """The branches of a sum, scaled where they need it."""
@@ -370,7 +372,7 @@ class _Builder:
             if (name, index) not in self.kept and not np.array_equal(unit, wanted):
                 number += 1
                 suffix = "" if number == 1 else number
-                x = rescale(x, unit / wanted, f"{name}_shortcut{suffix}")
+                x = rescale(x, unit / wanted, f"{name}_shortcut{suffix}", self.names)
             result.append(x)
         return result
 

@@ -3,9 +3,9 @@
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
-from nengo_tactile.conversion import support
 from nengo_tactile.conversion.activations import NEURONS, RECTIFIERS, Rectifier, rectifier
 from nengo_tactile.conversion.graph import check_weights, copy_layer, functional, rebuild
+from nengo_tactile.conversion.reading import describe, problems, told
 from nengo_tactile.errors import ConversionError
 
 
@@ -17,10 +17,10 @@ def check_layers(model):
     ConversionError
         With one line per layer: its name, type, the offending value and the remedy.
     """
-    model = functional(model)
-    problems = [text for text in map(support.problem, model.layers) if text]
-    if problems:
-        raise ConversionError("\n".join(problems))
+    description = describe(functional(model))
+    found = problems(description)
+    if found:
+        raise ConversionError(told(description, found))
     check_weights(model)
 
 

@@ -4,7 +4,14 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.activations import rectifier
-from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild, walk
+from nengo_tactile.conversion.graph import (
+    consumers,
+    copy_layer,
+    free_names,
+    functional,
+    rebuild,
+    walk,
+)
 
 MAX_POOLING = ("MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D")
 
@@ -92,6 +99,7 @@ def merge_average_pooling(model):
     model = functional(model)
     readers = consumers(model)
     by_name = {layer.name: layer for layer in model.layers}
+    names = free_names(model)
     pooling, merged = {}, set()  # names of the layers that take a pooling in; of the poolings
 
     for layer in model.layers:
@@ -110,7 +118,7 @@ def merge_average_pooling(model):
         kernel, *bias = layer.get_weights()
         if type(layer).__name__ == "Dense":
             if len(inputs[0].shape) == 4:  # global pooling flattened nothing
-                inputs = [tf.keras.layers.Flatten(name=f"{layer.name}_flatten")(inputs[0])]
+                inputs = [tf.keras.layers.Flatten(name=names(f"{layer.name}_flatten"))(inputs[0])]
             return copy_layer(layer, inputs, [_dense_over_pool(kernel, pool), *bias])
         size, step = _pool_geometry(pool)
         kernel = _convolution_over_pool(kernel, size, step)

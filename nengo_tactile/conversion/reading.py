@@ -5,10 +5,17 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.ann import functions
 from nengo_tactile.ann.keras2 import describe_keras2, is_flat
-from nengo_tactile.ann.keras3 import compare_keras3, describe_keras3, difference, is_keras3, samples_for
+from nengo_tactile.ann.keras3 import (
+    compare_keras3,
+    describe_keras3,
+    difference,
+    is_keras3,
+    samples_for,
+)
 from nengo_tactile.ann.keras_files import describe_file
-from nengo_tactile.ann.portable import build
+from nengo_tactile.ann.portable import build, layer_of, refusals
 from nengo_tactile.conversion import support
 from nengo_tactile.errors import ConversionError, ModelFileError
 
@@ -16,6 +23,10 @@ from nengo_tactile.errors import ConversionError, ModelFileError
 TOLERANCE = 1e-4
 #: The same, where the model computes in 16 bits.
 COARSE = 0.1
+#: Functions that pass values on in their order, as layers of `support.PASSING` do.
+_PASSING_FUNCTIONS = ("reshape", "identity", "cast", "squeeze", "expand_dims")
+#: Names that a message lists, of layers that are refused for the same reason.
+_LISTED = 3
 
 
 def describe(model):
@@ -47,6 +58,92 @@ def describe(model):
     raise ConversionError(
         f"model is a {kind}: give a Keras model or the path of a saved one (.keras or .h5)"
     )
+
+
+def problems(description):
+    """Why layers and functions of a model cannot be converted, as far as each one tells by itself.
+
+    Parameters
+    ----------
+    description : nengo_tactile.ann.description.Description
+
+    Returns
+    -------
+    dict of str to str
+        Reason and remedy by name of the call, in the order of computation.
+    """
+    found, ends = refusals(description, support.remedy_of), end_of(description)
+    for call in description.calls:
+        if call.name in found or call.part.role == "input":
+            continue
+        text = _problem(call, call.name in ends)
+        if text is not None:
+            found[call.name] = text
+    return {call.name: found[call.name] for call in description.calls if call.name in found}
+
+
+def _problem(call, at_end):
+    """Reason and remedy for a call that can be built, or None."""
+    if call.part.role == "function":
+        word = functions.canonical(call.kind)
+        refused = word in support.INSTEAD and not at_end
+        return f"activation {word!r} {support.INSTEAD[word]}" if refused else None
+    word = call.part.config.get("activation")
+    if isinstance(word, str) and not support.is_known_activation(word):
+        return support.unknown_activation(word)
+    try:
+        text = support.problem(layer_of(call), at_end)
+    except ConversionError as error:
+        text = str(error)
+    return None if text is None else text.split(": ", 1)[1]
+
+
+def told(description, found):
+    """Problems in words: one line for each reason, which names the layers.
+
+    Parameters
+    ----------
+    description : nengo_tactile.ann.description.Description
+    found : dict of str to str
+        From `problems`.
+
+    Returns
+    -------
+    str
+    """
+    alike = {}
+    for call in description.calls:
+        if call.name in found:
+            alike.setdefault((call.kind, call.part.role, found[call.name]), []).append(call)
+    lines = []
+    for (kind, role, text), calls in alike.items():
+        if len(calls) == 1:
+            lines.append(f"{calls[0].label}: {text}")
+            continue
+        names = ", ".join(f"'{call.name}'" for call in calls[:_LISTED])
+        more = f" and {len(calls) - _LISTED} more" if len(calls) > _LISTED else ""
+        what = "functions" if role == "function" else "layers"
+        lines.append(f"{what} {names}{more} ({kind}): {text}")
+    return "\n".join(lines)
+
+
+def convertible(model):
+    """Read a model that is to be converted: see `read`.
+
+    Raises
+    ------
+    ConversionError
+        Also for layers that no neuron or connection stands for.
+    ModelFileError
+        The same for files.
+    """
+    description = describe(model)
+    found = problems(description)
+    if not found:
+        return read(model)
+    if isinstance(model, str | Path):
+        raise ModelFileError(f"{model}: {told(description, found)}")
+    raise ConversionError(told(description, found))
 
 
 def read(model):
@@ -129,3 +226,30 @@ def _leaves(model):
 def is_keras2(model):
     """Whether an object is a tf.keras model."""
     return isinstance(model, stack.tensorflow().keras.Model)
+
+
+def end_of(description):
+    """Names of the calls behind which nothing but reshaping follows.
+
+    Parameters
+    ----------
+    description : nengo_tactile.ann.description.Description
+
+    Returns
+    -------
+    set of str
+        The last of them may have an activation that becomes the read-out.
+    """
+    calls = {call.name: call for call in description.calls}
+    found, name = set(), description.output
+    while True:
+        call = calls[name]
+        found.add(name)
+        passes = call.kind in support.PASSING or (
+            call.kind == "Activation" and call.part.config.get("activation") == "linear"
+        )
+        if call.part.role == "function":
+            passes = functions.canonical(call.kind) in _PASSING_FUNCTIONS
+        if not passes or not call.sources:
+            return found
+        name = call.sources[0]

@@ -52,7 +52,7 @@ def rescaled_weights(layer, unit_in, unit_out):
     return [weight.astype(np.float32) for weight in (*kernels, *bias)]
 
 
-def rescale(x, factor, name):
+def rescale(x, factor, name, names=str):
     """Multiply a Keras tensor by constants, with a 1 x 1 `DepthwiseConv2D` named ``name``.
 
     Parameters
@@ -60,17 +60,21 @@ def rescale(x, factor, name):
     x : Keras tensor
     factor : array of the shape of a sample
         Where it differs between positions, every value becomes a channel of its own.
+    name : str
+    names : callable, optional
+        Gives free names: see `nengo_tactile.conversion.graph.free_names`.
     """
+    name = names(name)
     layers = stack.tensorflow().keras.layers
     shape = factor.shape
     factors = per_channel(factor)
     factors = factor.ravel() if factors is None else factors
     as_map = shape if len(shape) == 3 and len(factors) == shape[-1] else (-1, 1, len(factors))
     if as_map != shape:
-        x = layers.Reshape(as_map, name=f"{name}_map")(x)
+        x = layers.Reshape(as_map, name=names(f"{name}_map"))(x)
     scaling = layers.DepthwiseConv2D(1, use_bias=False, name=name)
     x = scaling(x)
     scaling.set_weights([np.reshape(factors, (1, 1, -1, 1)).astype(np.float32)])
     if as_map != shape:
-        x = layers.Reshape(shape, name=f"{name}_back")(x)
+        x = layers.Reshape(shape, name=names(f"{name}_back"))(x)
     return x

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from nengo_tactile import stack
 from nengo_tactile.ann.sigma_delta import check_threshold, sigma_delta_layer
 from nengo_tactile.conversion.activations import Rectifier, rectifier
-from nengo_tactile.conversion.graph import functional, rebuild, walk
+from nengo_tactile.conversion.graph import free_names, functional, rebuild, walk
 from nengo_tactile.conversion.passes import layers_to_spike
 from nengo_tactile.errors import ConversionError
 
@@ -58,7 +58,9 @@ def use_sigma_delta(model, threshold, output_threshold=None):
     check_threshold(output_threshold, "output_threshold")
     output = changed.outputs[0]
     last = next(layer.name for layer, _, tensor in walk(changed) if tensor is output)
-    spikes = sigma_delta_layer()(output_threshold, rectify=False, name=f"{last}_spikes")
+    spikes = sigma_delta_layer()(
+        output_threshold, rectify=False, name=free_names(changed)(f"{last}_spikes")
+    )
     return stack.tensorflow().keras.Model(changed.inputs, spikes(output), name=changed.name)
 
 

@@ -3,21 +3,11 @@
 from nengo_tactile import stack
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.activations import rectifier
-from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild
+from nengo_tactile.conversion.ends import read_out_of
+from nengo_tactile.conversion.graph import copy_layer, free_names, functional, rebuild
 from nengo_tactile.conversion.pooling import pools_maxima, rectify_before_max_pooling
 from nengo_tactile.errors import ConversionError
 
-#: Layer types that pass their input on at inference.
-INACTIVE = (
-    "Dropout",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "GaussianNoise",
-    "GaussianDropout",
-    "AlphaDropout",
-    "ActivityRegularization",
-    "Identity",
-)
 _SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
 #: Layer types with weights and a fused activation.
 WEIGHTED = (
@@ -35,8 +25,8 @@ WEIGHTED = (
 def simplify(model):
     """Bring a model to the few kinds of layers that the other passes know.
 
-    - Dropout, noise and linear Activations go, and a softmax at the end (the largest logit
-      wins all the same).
+    - Dropout, noise and linear Activations go, and the activation that the model ends in: see
+      `nengo_tactile.conversion.ends.read_out_of`.
     - Fused activations become layers: ``Conv2D(activation="relu", name="one")`` is a linear
       "one" and an Activation "one_relu".
     - Rectifiers become Activation("relu"), ReLU(max_value) or LeakyReLU(alpha).
@@ -47,7 +37,7 @@ def simplify(model):
     Returns
     -------
     tf.keras.Model
-        Same function, but for a softmax at the end.
+        Same function, but for a softmax, sigmoid, tanh or softplus at the end.
 
     Raises
     ------
@@ -56,22 +46,16 @@ def simplify(model):
     """
     tf = stack.tensorflow()
     model = functional(model)
-    readers = consumers(model)
-
-    def refuse_softmax(layer):
-        if readers[layer.name]:
-            raise ConversionError(
-                f"layer '{layer.name}' ({type(layer).__name__}): a softmax before the end cannot "
-                "be converted; use 'relu'"
-            )
+    _, end = read_out_of(model)
+    names = free_names(model)
 
     def replace(layer, inputs):
         kind = type(layer).__name__
         activation = support.activation_name(layer)
-        if kind in INACTIVE:
+        if kind in support.INACTIVE:
             return inputs[0]
-        if kind == "Softmax" or (kind == "Activation" and activation == "softmax"):
-            refuse_softmax(layer)
+        if kind == "Softmax" or (kind == "Activation" and activation in support.ENDS):
+            _refuse_before_end(layer, end)
             return inputs[0]
         if kind == "Activation" and activation == "linear":
             return inputs[0]
@@ -79,15 +63,14 @@ def simplify(model):
             found = rectifier(layer)
             return None if found is None else found.layer(layer.name)(inputs[0])
         if kind in WEIGHTED:
-            output = _linear_part(tf, layer, inputs[0])
-            if activation == "softmax":
-                refuse_softmax(layer)
-            if activation in ("linear", "softmax"):
+            output = _linear_part(tf, layer, inputs[0], names)
+            if activation == "linear" or layer.name == end:
                 return output
             found = rectifier(layer)
             if found is not None:
-                return found.layer(f"{layer.name}_{found.word}")(output)
-            name = f"{layer.name}_{activation}"
+                return found.layer(names(f"{layer.name}_{found.word}"))(output)
+            _refuse_before_end(layer, end)
+            name = names(f"{layer.name}_{activation.split('.')[-1]}")
             return tf.keras.layers.Activation(layer.activation, name=name)(output)
         return None
 
@@ -95,13 +78,26 @@ def simplify(model):
     return rectify_before_max_pooling(model) if pools_maxima(model) else model
 
 
-def _linear_part(tf, layer, x):
+def _refuse_before_end(layer, end):
+    """Refuse a softmax anywhere but at the end."""
+    is_softmax = type(layer).__name__ == "Softmax" or "softmax" in (
+        support.activation_name(layer),
+        type(getattr(layer, "activation", None)).__name__.lower(),
+    )
+    if is_softmax and layer.name != end:
+        raise ConversionError(
+            f"layer '{layer.name}' ({type(layer).__name__}): a softmax "
+            f"{support.INSTEAD['softmax']}, and over the last axis"
+        )
+
+
+def _linear_part(tf, layer, x, names):
     """Output of a layer with weights before its activation."""
     kind = type(layer).__name__
     settings = {"activation": "linear"}
     if getattr(layer, "padding", None) == "causal":
         before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
-        x = tf.keras.layers.ZeroPadding1D((before, 0), name=f"{layer.name}_padding")(x)
+        x = tf.keras.layers.ZeroPadding1D((before, 0), name=names(f"{layer.name}_padding"))(x)
         settings["padding"] = "valid"
     if kind not in _SEPARABLE:
         return copy_layer(layer, [x], **settings)
@@ -115,7 +111,7 @@ def _linear_part(tf, layer, x):
         **{key: config[key] for key in shared},
         data_format=config["data_format"],
         use_bias=False,
-        name=f"{layer.name}_depthwise",
+        name=names(f"{layer.name}_depthwise"),
     )
     second = pointwise(
         layer.filters,

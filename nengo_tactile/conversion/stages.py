@@ -13,7 +13,14 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.conversion import linear_maps as maps
 from nengo_tactile.conversion.activations import NEURONS, accumulates
-from nengo_tactile.conversion.graph import consumers, copy_layer, functional, rebuild, walk
+from nengo_tactile.conversion.graph import (
+    consumers,
+    copy_layer,
+    free_names,
+    functional,
+    rebuild,
+    walk,
+)
 from nengo_tactile.conversion.mapping import linear_map, routing_indices
 from nengo_tactile.conversion.pooling import MAX_POOLING
 from nengo_tactile.errors import ConversionError
@@ -156,7 +163,7 @@ def silent_model(model):
     tf = stack.tensorflow()
     model = functional(model)
     add_up = accumulates(model)
-    inputs, names = [], []
+    inputs, names, free = [], [], free_names(model)
 
     def replace(layer, arguments):
         kind = type(layer).__name__
@@ -166,7 +173,7 @@ def silent_model(model):
             pooled = copy_layer(layer, arguments)
             if add_up:
                 return pooled
-            return tf.keras.layers.Rescaling(0.0, name=f"{layer.name}_silent")(pooled)
+            return tf.keras.layers.Rescaling(0.0, name=free(f"{layer.name}_silent"))(pooled)
         if kind not in NEURONS:
             return None
         inputs.append(arguments[0])

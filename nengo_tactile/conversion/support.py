@@ -2,7 +2,11 @@
 
 import dataclasses
 
+import numpy as np
+
 from nengo_tactile import stack
+from nengo_tactile.ann.keras2 import known_function
+from nengo_tactile.ann.portable import AUGMENTATION
 
 #: In the order in which tables name them.
 ENGINES = ("nengo-dl", "event", "loihi")
@@ -128,10 +132,22 @@ ACTIVATIONS = {
     "relu": "neurons",
     "relu6": "neurons, whose rate has the ceiling",
     "leaky_relu": "neurons with spikes of both signs",
-    "softmax": "removed at the end (it changes no winner)",
 }
-#: Other activation functions -> why not, and what to do.
+#: Those that a model may end in -> what becomes of them there.
+ENDS = dict.fromkeys(("softmax", "sigmoid", "tanh", "softplus"), "kept as the read-out at the end")
+#: Layer types that pass their input on at inference.
+INACTIVE = (
+    *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianNoise"),
+    *("GaussianDropout", "ActivityRegularization", "Identity"),
+)
+
+#: Those that pass values on in their order: an activation before them may be the model's end.
+PASSING = (*INACTIVE, *AUGMENTATION, "Flatten", "Reshape")
+
+_NO_NEURON = "has no spiking neuron here; use 'relu'"
+#: Other activation functions, and those of `ENDS` elsewhere -> why not, and what to do.
 INSTEAD = {
+    "softmax": "before the end cannot be converted; use 'relu'",
     **dict.fromkeys(
         ("sigmoid", "hard_sigmoid", "tanh", "softsign"),
         "saturates on both sides, which no neuron here does; use 'relu6' and train again",
@@ -206,14 +222,11 @@ TABLE = {
         chip="use a ReLU: the chip's spikes have one sign",
         neurons=("sigma-delta",),
     ),
-    "Softmax": Support("removed at the end (it changes no winner)"),
-    **dict.fromkeys(
-        (
-            *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout"),
-            *("GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity"),
-        ),
-        _INACTIVE,
+    "Softmax": Support(
+        "kept as the read-out at the end",
+        limits={"axis": (("last",), "take it over the last axis, with a Permute before it")},
     ),
+    **dict.fromkeys((*INACTIVE, *AUGMENTATION), _INACTIVE),
     **dict.fromkeys(
         ("LSTM", "GRU", "SimpleRNN", *(f"ConvLSTM{n}D" for n in (1, 2, 3)), "Bidirectional"),
         Support(remedy=_SEQUENCE),
@@ -248,10 +261,7 @@ TABLE = {
         Support(remedy=_SPACE),
     ),
     **dict.fromkeys(
-        (
-            *("Resizing", "CenterCrop", "RandomCrop", "RandomFlip", "RandomRotation"),
-            *("RandomTranslation", "RandomZoom", "RandomContrast", "RandomBrightness"),
-        ),
+        ("Resizing", "CenterCrop", "RandomCrop"),
         Support(remedy=_PREPROCESS),
     ),
     "Lambda": Support(
@@ -266,13 +276,46 @@ def support_of(layer):
 
 
 def activation_name(layer):
-    """Keras name of a layer's activation function, or None without one."""
+    """Keras name of a layer's activation function, or None without one.
+
+    A function of the user's own has its module in front, whatever it is called.
+    """
     activation = getattr(layer, "activation", None)
-    return None if activation is None else getattr(activation, "__name__", str(activation))
+    if activation is None or _is_layer(activation):
+        return None if activation is None else str(activation)
+    known = known_function(activation)
+    if known is not None:
+        return known
+    return f"{getattr(activation, '__module__', '?')}.{getattr(activation, '__name__', '?')}"
 
 
-def problem(layer):
+def end_activation(layer, rank):
+    """The activation that a layer ends a model in, of `ENDS`; None for others.
+
+    Parameters
+    ----------
+    layer : tf.keras.layers.Layer
+    rank : int
+        Axes of its output, the samples' too: a softmax has to go over the last.
+    """
+    function = getattr(layer, "activation", None)
+    softmax = function if _is_layer(function) else layer
+    if type(softmax).__name__ == "Softmax":
+        axis = np.atleast_1d(softmax.axis).tolist()
+        return "softmax" if axis in ([-1], [rank - 1]) else None
+    name = activation_name(layer)
+    return name if name in ENDS else None
+
+
+def problem(layer, at_end=False):
     """Why a layer cannot be converted.
+
+    Parameters
+    ----------
+    layer : tf.keras.layers.Layer
+        It need not be built.
+    at_end : bool
+        Whether nothing but reshaping follows, so that its activation can be the read-out.
 
     Returns
     -------
@@ -284,8 +327,10 @@ def problem(layer):
     if not row.becomes:
         return f"{label}: {_refusal(row)}"
     text = _beyond(row.limits, layer)
+    if text is None and type(layer).__name__ == "Softmax" and not at_end:
+        text = f"a softmax {INSTEAD['softmax']}"
     if text is None and hasattr(layer, "activation"):
-        text = _activation_problem(layer)
+        text = _activation_problem(layer, at_end)
     return None if text is None else f"{label}: {text}"
 
 
@@ -357,7 +402,8 @@ def becomes(layer):
     if function is None:
         return row.becomes
     name = activation_name(layer)
-    words = support_of(function).becomes if _is_layer(function) else ACTIVATIONS.get(name, "")
+    known = {**ACTIVATIONS, **ENDS}
+    words = support_of(function).becomes if _is_layer(function) else known.get(name, "")
     if type(layer).__name__ == "Activation":
         return words
     return f"{row.becomes} into {words}" if spikes(layer) else row.becomes
@@ -382,21 +428,31 @@ def _value(layer, name):
     value = value.item() if hasattr(value, "item") else value
     if name == "axis":
         axes = value if isinstance(value, tuple) else (value,)
-        rank = len(layer.get_input_shape_at(0))
-        return "last" if axes in ((-1,), (rank - 1,)) else value
+        if axes == (-1,) or not layer.built:  # only what is built knows which one is the last
+            return "last"
+        return "last" if axes == (len(layer.get_input_shape_at(0)) - 1,) else value
     return value
 
 
-def _activation_problem(layer):
+def _activation_problem(layer, at_end):
     function = layer.activation
     if _is_layer(function):
-        text = problem(function)
+        text = problem(function, at_end)
         return None if text is None else f"its activation is a {text.replace('layer ', '', 1)}"
     name = activation_name(layer)
-    if name in ACTIVATIONS:
+    if name in ACTIVATIONS or (at_end and name in ENDS):
         return None
-    remedy = INSTEAD.get(name, "has no spiking neuron here; use 'relu'")
-    return f"activation {name!r} {remedy}"
+    return unknown_activation(name)
+
+
+def is_known_activation(name):
+    """Whether the name of an activation function is in this table."""
+    return name in ACTIVATIONS or name in ENDS or name in INSTEAD
+
+
+def unknown_activation(name):
+    """Why an activation function cannot be converted, and what to use instead."""
+    return f"activation {name!r} {INSTEAD.get(name, _NO_NEURON)}"
 
 
 def _is_layer(function):

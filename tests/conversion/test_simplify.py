@@ -7,7 +7,9 @@ from random_models import apply_pass, assert_same, keras, kinds, randomised
 
 from nengo_tactile import stack
 from nengo_tactile.ann.clip_floor import clip_floor_layer
+from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.passes import spiking_layers
+from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
 
@@ -217,11 +219,28 @@ def test_what_does_nothing_at_inference_goes():
         assert kinds(plain) == ["InputLayer", "Dense"]
 
 
-def test_a_sigmoid_at_the_end_stays():
-    model = random_models.chain(keras().layers.Dense(2, activation="sigmoid", name="d"), shape=(4,))
-    plain = simplify(model)
-    assert_same(model, plain)
-    assert plain.layers[-1].name == "d_sigmoid"
+@pytest.mark.parametrize("word", ["softmax", "sigmoid", "tanh", "softplus"])
+def test_the_activation_at_the_end_is_the_read_outs(word):
+    layers = keras().layers
+    fused = [layers.Dense(12, activation=word, name="d"), layers.Reshape((4, 3))]
+    apart = [layers.Dense(12, name="d"), layers.Reshape((4, 3)), layers.Activation(word, name="a")]
+    for last, end in ((fused, "d"), (apart, "a")):
+        model = random_models.chain(*last, layers.Dropout(0.5), layers.Flatten(), shape=(4,))
+        plain, (read_out, name) = simplify(model), read_out_of(model)
+        assert name == end and read_out.activation == word
+        assert kinds(plain) == ["InputLayer", "Dense", "Reshape", "Flatten"]
+        x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+        assert np.allclose(read_out.apply(plain(x).numpy()), model(x).numpy(), atol=1e-6)
+
+
+def test_activations_before_the_end_are_no_read_out():
+    layers = keras().layers
+    for layer in (layers.Softmax(axis=1), layers.Activation("softmax")):
+        more = [] if type(layer).__name__ == "Softmax" else [layers.Permute((2, 1))]
+        model = random_models.chain(layers.Dense(3), layer, *more, shape=(4, 2))
+        assert read_out_of(model) == (ReadOut.linear(model.output_shape[1:]), None)
+        with pytest.raises(ConversionError, match="softmax before the end"):
+            simplify(model)
 
 
 @pytest.mark.parametrize("kind", ["relu", "leaky", "floor"])

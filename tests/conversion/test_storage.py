@@ -134,7 +134,7 @@ def change(folder, edit):
         (lambda d: d.update(format=99), "format 99, this version reads 1"),
         (
             lambda d: d["architecture"]["config"]["layers"][1].update(class_name="Lambda"),
-            r"\(Lambda\) is never built",
+            r"\(Lambda\): is never built",
         ),
         (lambda d: d["settings"].update(n_steps="many"), "damaged"),
         (lambda d: d["settings"].update(n_steps=-1), "n_steps is -1"),

@@ -119,7 +119,6 @@ def test_layers_of_two_inputs_have_remedies(kind):
         (lambda la: la.Conv2D(2, 2, groups=2), "convolution"),
         (lambda la: la.Conv2D(2, 2, activation="relu"), "convolution into neurons"),
         (lambda la: la.Dense(2, activation=la.LeakyReLU(0.1)), "into neurons with spikes of both"),
-        (lambda la: la.Dense(2, activation="softmax"), "dense connection"),
         (lambda la: la.BatchNormalization(), "folded"),
         (lambda la: la.BatchNormalization(axis=3), "folded"),
         (lambda la: la.ReLU(6.0), "ceiling"),
