@@ -80,7 +80,11 @@ def is_model(entry):
 
 def is_function(entry):
     """Whether an entry of `layer_configs` is a function, which Keras 3 does not call a layer."""
-    return str(entry.get("module") or "").startswith(("keras.src.ops", "keras.ops"))
+    if entry.get("module"):
+        return str(entry["module"]).startswith(("keras.src.ops", "keras.ops"))
+    # .h5 files name no module; what is no layer cannot be trainable
+    by_keras3 = any(isinstance(node, dict) for node in entry.get("inbound_nodes") or ())
+    return by_keras3 and "trainable" not in entry["config"] and not is_model(entry)
 
 
 def _graph(architecture, weights, path):
@@ -90,8 +94,8 @@ def _graph(architecture, weights, path):
     if architecture["class_name"] == "Sequential":
         return _chain(architecture["config"], entries, parts)
     config = architecture["config"]
-    uses = _uses(entries, parts)
     outputs = _specs(config.get("output_layers"))
+    uses = _uses(entries, parts, outputs)
     inputs = _specs(config.get("input_layers"))
     if not inputs:
         inputs = [Tensor((part.name, 0, 0)) for part in parts if part.role == "input"]
@@ -204,7 +208,7 @@ def _quantised(config):
     return ""
 
 
-def _uses(entries, parts):
+def _uses(entries, parts, outputs):
     """Every use of every layer: (part, arguments, keywords, tensors it gives)."""
     names = {part.name for part in parts}
     nodes = {}
@@ -218,7 +222,7 @@ def _uses(entries, parts):
         nodes[part.name] = [_arguments(node, names, part) for node in listed]
     # the first node of a model is the one it was made by
     used = {}
-    for name, node, _ in (t.source for t in tensors_in(list(nodes.values()))):
+    for name, node, _ in (t.source for t in tensors_in([nodes, outputs])):
         used[name] = max(used.get(name, 0), node)
     result = []
     for part in parts:

@@ -39,7 +39,7 @@ def is_flat(model):
     tf = stack.tensorflow()
     if isinstance(model, tf.keras.Sequential) or not hasattr(model, "_nodes_by_depth"):
         return False
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    if type(model).call not in _model_calls() or not len(model.inputs) == len(model.outputs) == 1:
         return False
     if model.inputs[0].dtype != "float32" or None in model.inputs[0].shape[1:]:
         return False
@@ -130,7 +130,7 @@ def _part(layer):
         return Part(layer.name, f"tf.{layer.symbol or layer.function.__name__}", "function", {})
     if not is_known(type(layer)):
         return Part(layer.name, kind, "foreign", {}, problem=_foreign(layer))
-    problem, config = "", layer.get_config()
+    problem, config = "", {}
     function = getattr(layer, "activation", None)
     if function is not None and not isinstance(function, tf.keras.layers.Layer):
         word = known_function(function)
@@ -140,9 +140,11 @@ def _part(layer):
                 f"its activation is a function of its own ({home}), whose code cannot be read: use "
                 "an activation of Keras's, such as 'relu' or a LeakyReLU layer"
             )
-        config = {**config, "activation": word}
+        config = {"activation": word}
     elif function is not None and not is_known(type(function)):
         problem = f"its activation {_foreign(function)}"
+    if not problem:  # Keras warns about functions that it cannot describe
+        config = {**layer.get_config(), **config}
     return Part(
         layer.name, kind, "layer", config, layer.get_weights, bool(layer.trainable), problem=problem
     )

@@ -153,7 +153,20 @@ INSTEAD = {
         "saturates on both sides, which no neuron here does; use 'relu6' and train again",
     ),
     **dict.fromkeys(
-        ("elu", "selu", "gelu", "swish", "silu", "softplus", "mish", "exponential"),
+        (
+            *(
+                "elu",
+                "selu",
+                "celu",
+                "gelu",
+                "swish",
+                "silu",
+                "hard_swish",
+                "hard_silu",
+                "softplus",
+            ),
+            *("mish", "exponential", "log_sigmoid", "squareplus"),
+        ),
         "is smooth, a firing rate has corners; use 'relu' and train again",
     ),
 }

@@ -16,7 +16,9 @@ def randomised(model, seed=0):
         values = rng.normal(size=variable.shape)
         if "variance" in variable.name or "ceiling" in variable.name:
             values = 0.3 + np.abs(values)
-        variable.assign(values.astype(variable.dtype.as_numpy_dtype))
+        # Keras 3 has names for types
+        dtype = getattr(variable.dtype, "as_numpy_dtype", variable.dtype)
+        variable.assign(values.astype(dtype))
     return model
 
 
