@@ -82,9 +82,9 @@ def is_function(entry):
     """Whether an entry of `layer_configs` is a function, which Keras 3 does not call a layer."""
     if entry.get("module"):
         return str(entry["module"]).startswith(("keras.src.ops", "keras.ops"))
-    # .h5 files name no module; what is no layer cannot be trainable
+    # .h5 files name no module; only layers have a type to compute in
     by_keras3 = any(isinstance(node, dict) for node in entry.get("inbound_nodes") or ())
-    return by_keras3 and "trainable" not in entry["config"] and not is_model(entry)
+    return by_keras3 and not {"trainable", "dtype"} & set(entry["config"]) and not is_model(entry)
 
 
 def _graph(architecture, weights, path):
