@@ -16,7 +16,11 @@ from nengo_tactile.conversion.graph import functional, walk
 from nengo_tactile.errors import ConversionError
 
 #: Steps that a network may still fire for when all input has arrived.
-LONGEST_REST = 2000
+LONGEST_REST = 10_000
+
+
+class RestlessError(ConversionError):
+    """A network takes too many steps to come to rest."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +143,7 @@ class Accumulator:
 
         Raises
         ------
-        ConversionError
+        RestlessError
             If a layer still fires after ``longest`` steps, naming it.
         """
         logits, spikes, n_steps = [], [], coding.n_steps
@@ -167,7 +171,7 @@ class Accumulator:
 
     def _restless(self, fired, factor, longest):
         index = int(np.argmax(fired.sum(axis=1)))
-        return ConversionError(
+        return RestlessError(
             f"layer '{list(self.neurons)[index]}': still fires {longest} steps after all input has "
             f"arrived; its threshold of {factor * self.thresholds[index]:g} is too fine for at "
             "most one spike a step: choose larger thresholds"

@@ -8,19 +8,22 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion.accumulate import Accumulator
+from nengo_tactile.conversion.accumulate import LONGEST_REST, Accumulator, RestlessError
 from nengo_tactile.conversion.calibration import activation_scales
 from nengo_tactile.conversion.passes import layers_to_spike
 from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.conversion.sigma_delta import use_sigma_delta
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.events.coding import CurrentCoding
 
 #: Points that are lost at most when nothing else is asked for.
 MAX_LOSS = 1.0
 #: Percentile of a layer's activations that its threshold is in proportion to.
 PERCENTILE = 99.9
 #: Factors on these percentiles, as powers of two: from where hardly a neuron fires, in steps.
-COARSEST, FINEST, STEP = 2.0, -6.0, 0.5
+COARSEST, STEP = 2.0, 0.5
+#: From here on whole octaves are tried: each takes twice the steps of the one before.
+OCTAVES_FROM = -6.0
 #: Times that the last step is halved.
 HALVINGS = 3
 
@@ -151,7 +154,9 @@ def search_thresholds(
     """Search one factor on all thresholds, on calibration samples.
 
     From coarse to fine, until the loss is small enough or the spikes are too many; then the last
-    step is halved a few times. Memory does not grow with the samples.
+    step is halved a few times. The search ends before that where the input as it arrives loses
+    more by itself, and where a network takes more than `accumulate.LONGEST_REST` steps to come to
+    rest. Memory does not grow with the samples.
 
     Parameters
     ----------
@@ -188,6 +193,8 @@ def search_thresholds(
         raise ConversionError(
             f"max_loss is {max_loss} and spike_budget {spike_budget}: give one of the two"
         )
+    if max_loss is not None and not np.isfinite(max_loss):
+        raise ConversionError(f"max_loss is {max_loss}: give a number of points, such as 1")
     if spike_budget is not None and not spike_budget > 0:
         raise ConversionError(f"spike_budget is {spike_budget}: give a number above zero")
     ratios = percentile_thresholds(model, coding.total(x)) if ratios is None else ratios
@@ -200,19 +207,20 @@ def search_thresholds(
         return 100 * (reached - score(logits.reshape(len(x), -1)))
 
     def fine(exponent):
-        rest = accumulator.rest(x, coding, factor=2.0**exponent)
+        rest = accumulator.rest(x, coding, factor=2.0**exponent, longest=LONGEST_REST)
         spikes = sum(int(each.sum()) for each in rest.spikes.values()) / n_neurons / len(x)
         trials.append(Trial(2.0**exponent, loss(rest.logits), spikes, rest.n_steps))
         return trials[-1].spikes > spike_budget if max_loss is None else trials[-1].loss <= max_loss
 
-    chosen = _walk(fine, max_loss is None)
+    def own_loss():
+        return loss(predict(model, coding.total(x)))
+
+    def hopeless():
+        return max_loss is not None and own_loss() > max_loss
+
+    chosen = _walk(fine, max_loss is None, hopeless)
     if chosen is None and max_loss is not None:
-        raise ConversionError(
-            f"max_loss is {max_loss}, the least that was found is "
-            f"{min(trial.loss for trial in trials):.3g} points; the input as it arrives, "
-            f"{coding}, loses {loss(predict(model, coding.total(x))):.3g} by itself: give another "
-            "coding, such as 'current', or a larger max_loss"
-        )
+        raise _no_loss_so_small(max_loss, coding, own_loss(), trials)
     if chosen is None:
         raise ConversionError(
             f"spike_budget is {spike_budget}, but with the coarsest thresholds that were tried "
@@ -231,16 +239,46 @@ def _score(model, x, labels, read_out):
     return lambda logits: read_out.agreement(logits, wanted), 1.0
 
 
-def _walk(fine, coarser):
+def _no_loss_so_small(max_loss, coding, own_loss, trials):
+    """The error for a loss that no threshold comes to: why, and what does.
+
+    ``own_loss`` is what the input as it arrives loses without any quantisation after it.
+    """
+    best = min(trials, key=lambda trial: trial.loss)
+    found = (
+        f"max_loss is {max_loss:g} and the input coding {coding}; the least that was found is "
+        f"{best.loss:.3g} points, at {best.factor:.3g} times the {PERCENTILE}th percentiles"
+    )
+    enough = np.ceil(100 * best.loss) / 100
+    if own_loss > max_loss:
+        other = "" if isinstance(coding, CurrentCoding) else "coding='current', or "
+        return ConversionError(
+            f"{found}; the input as it arrives loses {own_loss:.3g} by itself, which no threshold "
+            f"wins back: give {other}max_loss={enough:g}"
+        )
+    return ConversionError(
+        f"{found}; thresholds below {trials[-1].factor:.3g} times them take more than "
+        f"{LONGEST_REST} steps to come to rest: give max_loss={enough:g}, or neuron='if'"
+    )
+
+
+def _walk(fine, coarser, hopeless):
     """The exponent beside the border between coarse and fine, or None if that side was not met.
 
-    ``fine`` tells for an exponent; ``coarser`` whether the coarse side of the border is wanted.
+    ``fine`` tells for an exponent; ``coarser`` whether the coarse side of the border is wanted;
+    ``hopeless``, asked once where the octaves begin, whether going on is in vain. The walk ends
+    with the thresholds that come to rest in time.
     """
     last, exponent = None, COARSEST
-    while not fine(exponent):
-        last, exponent = exponent, exponent - STEP
-        if exponent < FINEST:
-            return last if coarser else None
+    try:
+        while not fine(exponent):
+            if exponent == OCTAVES_FROM and hopeless():
+                return None
+            last, exponent = exponent, exponent - (STEP if exponent > OCTAVES_FROM else 1.0)
+    except RestlessError:
+        if last is None:
+            raise
+        return last if coarser else None
     if last is None:
         return None if coarser else exponent
     for _ in range(HALVINGS):

@@ -94,8 +94,8 @@ class DelayCoding:
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             raise DataError(
                 f"delay coding: value {x[index]} at index {index}, intensities go from 0 to "
-                f"{self.largest:g}: scale the images, give DelayCoding(largest=...), or use "
-                "CurrentCoding for values of both signs"
+                f"{self.largest:g}: scale the images, give DelayCoding(largest=...), or for values "
+                "of both signs coding='current'"
             )
 
     def signal(self, x, n_steps):

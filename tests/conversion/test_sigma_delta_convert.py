@@ -229,6 +229,44 @@ def test_without_a_wish_a_point_may_be_lost(model, images):
     assert (rest.logits.argmax(axis=1) == winners).mean() >= 0.99
 
 
+def half_or_more():
+    """Two outputs, 0 and the input minus a half, of one ReLU."""
+    layers = keras().layers
+    network = random_models.chain(
+        layers.Dense(1, activation="relu", name="hidden"), layers.Dense(2, name="out"), shape=(1,)
+    )
+    network.set_weights([np.ones((1, 1)), np.zeros(1), np.array([[0.0, 1.0]]), np.array([0, -0.5])])
+    return network
+
+
+def test_the_search_goes_on_to_thresholds_as_fine_as_are_needed():
+    """The coarse ones that are halvings of the largest input, 1, divide a half and tell nothing."""
+    x = np.array([[0.497], [0.503], [1.0]], np.float32)
+    linear = prepare(half_or_more())
+    chosen, trials = thresholds.search_thresholds(linear, x, CurrentCoding(2), max_loss=0.0)
+    multiples = np.floor(x[:2, 0] / chosen["hidden_relu"]) * chosen["hidden_relu"]
+    assert multiples[0] < 0.5 < multiples[1] and chosen["hidden_relu"] < 2**thresholds.OCTAVES_FROM
+    assert min(trial.loss for trial in trials if trial.factor > 2**thresholds.OCTAVES_FROM) > 0
+    snn = to_changes(half_or_more(), x, coding="current")
+    assert (nengo_tactile.run(snn, x).outputs[:, -1].argmax(1) == [0, 1, 1]).all()
+
+
+def test_a_refused_loss_names_the_coding_given_and_a_remedy_that_works(monkeypatch):
+    """Below a fifth the delay coding loses everything; what it loses itself nothing wins back."""
+    x = np.array([[0.1], [0.6], [1.0], [0.45]], np.float32)
+    model = half_or_more()
+    message = r"DelayCoding\(.*the input as it arrives loses 25 .*coding='current', or max_loss"
+    with pytest.raises(ConversionError, match=message):
+        to_changes(model, x)
+    assert to_changes(model, x, coding="current") and to_changes(model, x, max_loss=25)
+    monkeypatch.setattr(thresholds, "LONGEST_REST", 300)
+    x = np.array([[0.4999], [0.5001], [1.0]], np.float32)
+    message = r"CurrentCoding\(n_steps=16\); .*take more than 300 steps .*give max_loss=(33.34|66)"
+    with pytest.raises(ConversionError, match=message):
+        to_changes(model, x, coding="current")
+    assert to_changes(model, x, coding="current", max_loss=33.34)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -240,7 +278,7 @@ def test_without_a_wish_a_point_may_be_lost(model, images):
         ({"threshold_factor": 0.0}, ConversionError, r"threshold_factor is 0\.0"),
         ({"threshold": 1.0, "max_loss": 1.0}, ConversionError, "threshold and max_loss are given"),
         ({"spike_budget": 0.0}, ConversionError, r"spike_budget is 0\.0"),
-        ({"max_loss": float("nan")}, ConversionError, "the input as it arrives, DelayCoding"),
+        ({"max_loss": float("nan")}, ConversionError, "max_loss is nan: give a number of points"),
         ({"threshold": 1.0, "output_threshold": 0.0}, ConversionError, "output_threshold is 0"),
         (
             {"labels": [1, 2], "max_loss": 1.0},
