@@ -14,18 +14,8 @@ from nengo_tactile.analysis.style import (
     styled,
 )
 from nengo_tactile.errors import DataError
-
-
-def _check_inside(events, width, height):
-    outside = (
-        (events["x"] < 0) | (events["x"] >= width) | (events["y"] < 0) | (events["y"] >= height)
-    )
-    if outside.any():
-        bad = int(np.flatnonzero(outside)[0])
-        raise DataError(
-            f"event {bad} is at x={events['x'][bad]}, y={events['y'][bad]}, the sensor has "
-            f"{width} x {height} taxels: give its sensor_size"
-        )
+from nengo_tactile.events.arrays import check_events
+from nengo_tactile.events.clocks import late_event
 
 
 @styled
@@ -38,7 +28,7 @@ def event_raster(events, sensor_size=(10, 10), duration_s=2.0, title=None):
     Parameters
     ----------
     events : structured array with fields x, y, t (microseconds) and p
-        Tonic's event format; polarities above zero are ON.
+        As `check_events` takes them.
     sensor_size : (width, height, ...) of int
         Taxels along x and y; further entries, as in tonic's ``sensor_size``, are ignored.
         A taxel's address is ``y * width + x``.
@@ -53,23 +43,21 @@ def event_raster(events, sensor_size=(10, 10), duration_s=2.0, title=None):
     Raises
     ------
     DataError
-        If an event lies outside the sensor or the time axis.
+        For malformed events, or events outside the sensor or the time axis.
     """
     width, height = int(sensor_size[0]), int(sensor_size[1])
+    events = check_events(events, (width, height))
     seconds = events["t"].astype(float) * 1e-6
     address = events["y"].astype(int) * width + events["x"].astype(int)
-    _check_inside(events, width, height)
     if duration_s is None:
         duration_s = float(seconds.max()) if seconds.size else 1.0
-    if seconds.size and not (seconds.min() >= 0 and seconds.max() <= duration_s):
-        bad = int(np.flatnonzero((seconds < 0) | (seconds > duration_s))[0])
-        raise DataError(
-            f"event {bad} is at {seconds[bad]:.6f} s, the time axis ends at {duration_s} s: "
-            "give the recording's duration_s, or None to end with the last event"
-        )
+    if seconds.size and not seconds[-1] <= duration_s:
+        bad = int(np.argmax(~(seconds <= duration_s)))
+        remedy = "give the recording's duration_s, or None to end with the last event"
+        raise late_event(events, bad, "events", f"duration_s = {duration_s}", remedy)
     n_taxels = width * height
     axes = new_axes(4.0)
-    on = events["p"] > 0
+    on = events["p"]
     # a row is 3.1 inches / n_taxels high; a tick fills half of it but stays visible
     size = max(2.0, 0.5 * 3.1 * 72 / n_taxels) * 1.6
     for mask, colour, offset, name in (
@@ -133,10 +121,10 @@ def cumulative_frames(events, times_s, sensor_size=(10, 10)):
     Raises
     ------
     DataError
-        If an event lies outside the sensor.
+        For malformed events, or events outside the sensor.
     """
     width, height = int(sensor_size[0]), int(sensor_size[1])
-    _check_inside(events, width, height)
+    events = check_events(events, (width, height))
     frames = np.zeros((len(times_s), height, width))
     for frame, seconds in zip(frames, times_s):
         seen = events[events["t"] <= round(seconds * 1e6)]

@@ -8,7 +8,7 @@ header of 28 bytes. All numbers are little-endian.
 import numpy as np
 
 from nengo_tactile.errors import DataError
-from nengo_tactile.events.arrays import check_events, make_events
+from nengo_tactile.events.arrays import make_events
 
 _VERSION = b"#!AER-DAT3.1"
 _END = b"#!END-HEADER"
@@ -81,7 +81,7 @@ def read_aedat(content, sensor_size=(128, 128, 2), source="bytes"):
         order = np.argsort(time_us, kind="stable")
         data, time_us = data[order], time_us[order]
     x, y = data >> 17 & _ADDRESS_MASK, data >> 2 & _ADDRESS_MASK
-    return check_events(make_events(x, y, time_us, data >> 1 & 1), sensor_size, source)
+    return make_events(x, y, time_us, data >> 1 & 1, sensor_size=sensor_size, source=source)
 
 
 def _end_of_header(content, source):

@@ -88,7 +88,14 @@ class EvTouch(EventDataset):
         bits = np.unpackbits(self.data[index], axis=-1)[..., : self.n_bins]
         bins, taxel, channel = np.nonzero(bits.transpose(2, 0, 1))
         time_us = bins.astype(np.int64) * self.bin_us + self.bin_us // 2
-        return make_events(taxel, np.zeros_like(taxel), time_us, channel == 0)
+        return make_events(
+            taxel,
+            np.zeros_like(taxel),
+            time_us,
+            channel == 0,
+            sensor_size=self.sensor_size,
+            source=f"{self.path}: x_{self.split}, row {index}",
+        )
 
 
 def _check(packed, labels, bins, n_classes, n_bins, source):

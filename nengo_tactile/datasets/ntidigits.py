@@ -10,7 +10,7 @@ from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.download import fetch
 from nengo_tactile.datasets.sources import data_root, locate, require_split
 from nengo_tactile.errors import DataError
-from nengo_tactile.events.arrays import check_events, make_events
+from nengo_tactile.events.arrays import make_events
 
 # What TIDIGITS calls the digits in the names of its utterances; "z" is zero, "o" is oh.
 _SPOKEN = "z123456789o"
@@ -189,6 +189,6 @@ def _events(addresses, times_s, source):
     order = np.argsort(time_us, kind="stable")
     channel = addresses.astype(np.int64)[order]
     ones = np.ones_like(channel)
-    return check_events(
-        make_events(channel, ones * 0, time_us[order], ones), NTIDIGITS.sensor_size, source
+    return make_events(
+        channel, ones * 0, time_us[order], ones, sensor_size=NTIDIGITS.sensor_size, source=source
     )

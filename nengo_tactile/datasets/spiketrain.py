@@ -99,7 +99,7 @@ def events_of_spiketrain(spiketrain, layout=None, source="spiketrain"):
         )
     layout = DEFAULT_LAYOUT if layout is None else layout
     x, y = layout[taxel].T
-    return make_events(x, y, np.rint(times[column] * 1e6).astype(np.int64), values > 0)
+    return make_events(x, y, times[column], values, "s", "-1/1", source=source)
 
 
 def _check_times(times, source):

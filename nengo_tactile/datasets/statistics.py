@@ -46,7 +46,8 @@ def sample_statistics(events, address_base=0):
         The entries of `STATISTICS`; the ranges are largest minus smallest address. Without
         events only the two counts are there.
     """
-    on = int(np.count_nonzero(events["p"] > 0))
+    events = check_events(events)
+    on = int(np.count_nonzero(events["p"]))
     result = {"ON events": float(on), "OFF events": float(len(events) - on)}
     if len(events):
         for axis in "xy":
@@ -89,7 +90,7 @@ def compute_statistics(dataset, address_base=0, progress=None):
     total = len(dataset)
     for index in track(range(total), "describing recordings", total, progress):
         events, label = dataset[index]
-        check_events(events, size, f"sample {index}")
+        events = check_events(events, size, f"sample {index}")
         if names is not None and not 0 <= label < len(names):
             raise DataError(f"sample {index} has label {label}, wanted 0 to {len(names) - 1}")
         streams = moments.setdefault(label, {name: _Moments() for name in STATISTICS})

@@ -5,7 +5,7 @@ import numpy as np
 from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.sources import locate, read_npz, require_below, require_split
 from nengo_tactile.errors import DataError
-from nengo_tactile.events.arrays import check_events, make_events
+from nengo_tactile.events.arrays import make_events
 
 # The pressure was sampled at 120 Hz over 2 s (STEMNIST paper, arXiv:2601.01658).
 BIN_US = 1e6 / 120
@@ -70,13 +70,13 @@ class STEMNIST(EventDataset):
         if not rows.size:
             raise DataError(f"{path}: no sample has split code {_SPLIT_CODES[split]} ({split})")
         time_us = np.rint((arrays["t"].astype(float) + 0.5) * BIN_US).astype(np.int64)
-        events = make_events(
-            arrays["x"], arrays["y"], time_us, np.ones(len(time_us), dtype=np.uint8)
-        )
+        columns = arrays["x"], arrays["y"], time_us, np.ones(len(time_us), bool)
         offsets = arrays["offsets"].astype(np.int64)
         self.data = [
-            check_events(
-                events[offsets[row] : offsets[row + 1]], self.sensor_size, f"{path}: {row}"
+            make_events(
+                *(column[offsets[row] : offsets[row + 1]] for column in columns),
+                sensor_size=self.sensor_size,
+                source=f"{path}: {row}",
             )
             for row in rows
         ]

@@ -4,6 +4,7 @@ import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
+from nengo_tactile.events.clocks import late_event
 
 
 def spike_tensor(events, sensor_size, bin_us, n_steps, binary=True, start_us=0, source="events"):
@@ -38,22 +39,24 @@ def spike_tensor(events, sensor_size, bin_us, n_steps, binary=True, start_us=0, 
     DataError
         For malformed events or events outside the bins.
     """
-    check_events(events, sensor_size, source)
+    events = check_events(events, sensor_size, source)
     if bin_us <= 0 or n_steps <= 0:
         raise DataError(f"bin_us is {bin_us} and n_steps {n_steps}: both must be positive")
     step = (events["t"] - start_us) // bin_us
-    outside = (step < 0) | (step >= n_steps)
-    if outside.any():
-        index = int(outside.argmax())
+    bins = f"the bins, which cover {start_us} to {start_us + n_steps * bin_us} us"
+    if len(step) and step[0] < 0:
         raise DataError(
-            f"{source}: event {index} at {events['t'][index]} us lies outside the bins, which "
-            f"cover {start_us} to {start_us + n_steps * bin_us} us: raise n_steps or bin_us, "
-            "or cut the recording first"
+            f"{source}: event 0 at {events['t'][0]} us lies before {bins}: lower start_us, or cut "
+            "the recording first"
         )
+    if len(step) and step[-1] >= n_steps:
+        index = int(np.searchsorted(step, n_steps))
+        remedy = "raise n_steps or bin_us, or cut the recording first"
+        raise late_event(events, index, source, bins, remedy)
     width, height = sensor_size[:2]
     shape = (n_steps, height, width, 2)
     index = np.ravel_multi_index(
-        (step, events["y"], events["x"], (events["p"] > 0).astype(np.int64)), shape
+        (step, events["y"], events["x"], events["p"].astype(np.int64)), shape
     )
     counts = np.bincount(index, minlength=np.prod(shape)).reshape(shape)
     if binary:

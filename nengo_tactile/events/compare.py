@@ -3,6 +3,7 @@
 import numpy as np
 
 from nengo_tactile.errors import DataError
+from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.calibration import STATISTICS, TABLE1_ADDRESS_BASE, table1
 
 # Events of one taxel and polarity at most this far apart are repeats of one message: they lie
@@ -25,6 +26,7 @@ def sample_statistics(events, address_base=TABLE1_ADDRESS_BASE):
     (6,) float array
         In the order of `STATISTICS`; means and ranges are NaN without events.
     """
+    events = check_events(events)
     on = int(np.count_nonzero(events["p"]))
     if len(events) == 0:
         return np.array([0, 0, np.nan, np.nan, np.nan, np.nan])
@@ -128,9 +130,10 @@ def messages(events):
     on : (n_messages,) bool array
     repeats : (n_messages,) int array
     """
+    events = check_events(events)
     taxel = events["y"].astype(np.int64) * 1000 + events["x"]
     order = np.lexsort((events["t"], taxel))
-    taxel, t_us, on = taxel[order], events["t"][order], events["p"][order].astype(bool)
+    taxel, t_us, on = taxel[order], events["t"][order], events["p"][order]
     new = np.ones(len(order), bool)
     new[1:] = (np.diff(taxel) != 0) | (np.diff(t_us) > REPEAT_GAP_US) | (on[1:] != on[:-1])
     first = np.flatnonzero(new)

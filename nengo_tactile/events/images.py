@@ -6,6 +6,7 @@ import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
+from nengo_tactile.events.clocks import late_event
 from nengo_tactile.progress import track
 
 _POLARITIES = ("merge", "split", "difference")
@@ -93,18 +94,18 @@ class TactileImage:
         DataError
             For malformed events or events at or after ``duration_us``.
         """
-        check_events(events, self.sensor_size, source)
+        events = check_events(events, self.sensor_size, source)
         late = events["t"] >= self.duration_us
         if late.any():
-            raise DataError(
-                f"{source}: event {late.argmax()} at {events['t'][late.argmax()]} us lies "
-                f"after duration_us = {self.duration_us}: raise it or cut the recording"
+            end = f"duration_us = {self.duration_us}"
+            raise late_event(
+                events, int(late.argmax()), source, end, "raise it or cut the recording"
             )
         width, height = self.sensor_size[:2]
         shape = (height, width, self.n_bins, 2)
-        on = events["p"] > 0
         step = events["t"] * self.n_bins // self.duration_us
-        index = np.ravel_multi_index((events["y"], events["x"], step, on.astype(int)), shape)
+        on = events["p"].astype(np.int64)
+        index = np.ravel_multi_index((events["y"], events["x"], step, on), shape)
         counts = np.bincount(index, minlength=np.prod(shape)).reshape(shape)
         if self.polarity == "merge":
             counts = counts.sum(axis=-1)

@@ -16,6 +16,7 @@ import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
+from nengo_tactile.events.clocks import late_event
 
 STEP_US = 1000  # alpha of equation 3
 RECORDING_STEPS = 315  # "a pattern length of 315 ms is sufficient", section 2
@@ -154,7 +155,7 @@ def pattern_entries(events, layout=None, source="events"):
         or events after the end of the pattern.
     """
     layout = layout or PatternLayout()
-    check_events(events, layout.sensor_size, source)
+    events = check_events(events, layout.sensor_size, source)
     if len(events) == 0:
         raise DataError(
             f"{source}: the recording holds 0 events, wanted at least 1: leave it out, because "
@@ -163,13 +164,11 @@ def pattern_entries(events, layout=None, source="events"):
     steps = steps_of(events["t"], layout)
     if steps[-1] >= layout.n_steps:
         late = int(np.argmax(steps >= layout.n_steps))
-        raise DataError(
-            f"{source}: event {late} at {events['t'][late]} us lies after the pattern of "
-            f"{layout.n_steps} steps of {layout.step_us} us: raise recording_steps, or cut the "
-            "recording first"
-        )
+        end = f"the pattern of {layout.n_steps} steps of {layout.step_us} us"
+        remedy = "raise recording_steps, or cut the recording first"
+        raise late_event(events, late, source, end, remedy)
     place = steps * layout.n_channels + channels_of(events["x"], events["y"], layout)
-    off = events["p"] <= 0
+    off = ~events["p"]
     if layout.separate_polarities:
         place += off * (layout.rows * layout.columns)
         polarity = np.ones(len(events), np.int64)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from nengo_tactile.errors import DataError
+from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.compare import QUANTILES, ks_distance
 
 # What the sets are compared by: key of `quantities` -> (axis label, grid of the plot's axis)
@@ -44,9 +45,10 @@ def quantities(recordings):
     for index, events in enumerate(recordings):
         if len(events) == 0:
             raise DataError(f"recording {index} holds no events: leave it out of the comparison")
+        events = check_events(events, source=f"recording {index}")
         pixel = events["y"].astype(np.int64) * 1000 + events["x"]
         order = np.lexsort((np.arange(len(events)), pixel))  # in a pixel the order of the file
-        pixel, t_us, on = pixel[order], events["t"][order], events["p"][order] > 0
+        pixel, t_us, on = pixel[order], events["t"][order], events["p"][order]
         same = np.diff(pixel) == 0
         counts = np.diff(np.flatnonzero(np.r_[True, ~same, True]))
         turns = np.flatnonzero(np.r_[True, ~same | (on[1:] != on[:-1]), True])

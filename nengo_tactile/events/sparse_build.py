@@ -4,6 +4,7 @@ import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
+from nengo_tactile.events.clocks import late_event
 from nengo_tactile.events.sparse import MAX_STEPS, SpikeSamples, positive
 
 LATE = ("error", "drop")
@@ -43,7 +44,8 @@ def spike_samples(
     binary : bool
         Several events of one address in one step count as one spike. Otherwise they are counted.
     late : {"error", "drop"}
-        What happens to events after the last step of their sample.
+        What happens to events after the last step of their sample. Recordings of which nothing
+        would be left are an error in any case.
     durations_us : (n_samples,) array, optional
         Length of each recording in microseconds. A sample ends with the step that holds the end,
         or after ``n_steps``, whichever comes first.
@@ -84,10 +86,10 @@ def spike_samples(
     sizes, lengths = [], []
     for index, events in enumerate(recordings):
         name = f"{source} {index}"
-        _check(events, sensor_size, name)
+        events = _checked(events, sensor_size, name)
         step = events["t"] // bin_us
         duration = None if durations_us is None else _item(durations_us, index, "durations_us")
-        length = _length(step, bin_us, n_steps, duration, limit, name)
+        length = _length(events, step, bin_us, n_steps, duration, limit, name)
         end = _first_late(events, step, length, bin_us, late, name)
         step = step[:end].astype(np.int64)
         keys, times = _occupied(events[:end], step, step * phases // limit, phases, sensor_size)
@@ -185,15 +187,16 @@ def _step_shape(shape, grid, phases):
     return tuple(int(size) for size in shape)
 
 
-def _check(events, sensor_size, name):
-    """Raise unless the events are well formed and fit the sensor."""
-    check_events(events, sensor_size, name)
+def _checked(events, sensor_size, name):
+    """Return the events if they are well formed and fit the sensor, else raise."""
+    events = check_events(events, sensor_size, name)
     width, height, n_polarities = sensor_size
     if n_polarities == 1 and not events["p"].all():
         raise DataError(
             f"{name} has OFF events, but sensor_size {tuple(sensor_size)} one polarity: give "
             f"({width}, {height}, 2)"
         )
+    return events
 
 
 def _occupied(events, step, phase, phases, sensor_size):
@@ -214,7 +217,7 @@ def _item(values, index, what):
     return float(values[index])
 
 
-def _length(step, bin_us, n_steps, duration, limit, name):
+def _length(events, step, bin_us, n_steps, duration, limit, name):
     """Steps of a sample."""
     if duration is not None:
         wanted = int(np.ceil(duration / bin_us))
@@ -223,9 +226,12 @@ def _length(step, bin_us, n_steps, duration, limit, name):
     else:
         wanted = int(step[-1]) + 1 if len(step) else 1
     if n_steps is None and wanted > limit:
+        remedy = "use wider bins, or cut it with n_steps and late='drop'"
+        if len(step) and step[0] >= limit:
+            end = f"the {limit} steps of {bin_us} us that can be stored"
+            raise late_event(events, 0, name, end, remedy)
         raise DataError(
-            f"{name} lasts {wanted} steps of {bin_us} us, at most {limit} can be stored: use wider "
-            "bins, or cut it with n_steps and late='drop'"
+            f"{name} lasts {wanted} steps of {bin_us} us, at most {limit} can be stored: {remedy}"
         )
     return min(wanted, limit)
 
@@ -233,10 +239,9 @@ def _length(step, bin_us, n_steps, duration, limit, name):
 def _first_late(events, step, length, bin_us, late, name):
     """Index of the first event after the sample's end."""
     index = int(np.searchsorted(step, length))
-    if index < len(events) and late == "error":
-        raise DataError(
-            f"{name}: event {index} at {events['t'][index]} us lies after the last of {length} "
-            f"steps of {bin_us} us: raise n_steps or bin_us, or pass late='drop' to leave out "
-            f"such events ({len(events) - index} here)"
-        )
+    # where all events are late nothing would be left of the recording, which no one can want
+    if index < len(events) and (late == "error" or index == 0):
+        drop = f"pass late='drop' to leave out such events ({len(events) - index} here)"
+        remedy = f"raise n_steps or bin_us, or {'leave it out' if late == 'drop' else drop}"
+        raise late_event(events, index, name, f"the last of {length} steps of {bin_us} us", remedy)
     return index

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nengo_tactile.errors import DataError
-from nengo_tactile.events.arrays import make_events
+from nengo_tactile.events.arrays import EVENT_DTYPE, make_events
 from nengo_tactile.events.patterns import (
     PatternLayout,
     channels_of,
@@ -100,7 +100,7 @@ def test_opposite_events_of_a_step_cancel():
     ],
 )
 def test_bad_recordings_are_named(columns, message):
-    events = make_events(*(np.array(column, np.int64) for column in columns))
+    events = np.array(list(zip(*columns)), EVENT_DTYPE)
     for function in (pattern_entries, event_pattern):
         with pytest.raises(DataError, match=message):
             function(events, source="rec")

@@ -11,6 +11,7 @@ from nengo_tactile.datasets import NMNIST, STEMNIST, ESkin, EvTouch, base
 from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.errors import DataError
 from nengo_tactile.events import (
+    EVENT_DTYPE,
     load_spike_samples,
     make_events,
     random_shifts,
@@ -273,8 +274,8 @@ def test_a_missing_file_is_named(tmp_path):
         load_spike_samples(tmp_path / "none.npz")
 
 
-def one(**columns):
-    return make_events(*[columns.get(name, [0]) for name in "xyt"], columns.get("p", [1]))
+def one(x=(0,), y=(0,), t=(0,), p=(1,)):
+    return np.array(list(zip(x, y, t, p)), EVENT_DTYPE)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +291,9 @@ def one(**columns):
         (one(), {"n_steps": 0}, "n_steps is 0"),
         (one(), {"n_steps": 2.5}, r"n_steps is 2\.5"),
         (one(), {"n_steps": 65_537}, "n_steps is 65537, at most 65536"),
-        (one(t=[6_553_600]), {}, "rec 0 lasts 65537 steps"),
+        (one([0, 0], [0, 0], [0, 6_553_600], [1, 1]), {}, "rec 0 lasts 65537 steps"),
+        (one(t=[6_553_600]), {}, "event 0 at 6553600 us lies after the 65536 steps .*subtract"),
+        (one(t=[300]), {"n_steps": 3, "late": "drop"}, "the last of 3 steps .*subtract .*leave it"),
         (one(), {"durations_us": [6_553_601]}, "rec 0 lasts 65537 steps"),
         (one(), {"durations_us": [0]}, "durations_us, value 0 is 0"),
         (one(), {"durations_us": []}, "durations_us holds 0 values"),
