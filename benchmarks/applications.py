@@ -92,7 +92,7 @@ def page(results):
         "on beside it).",
         "",
         f"Random weights, the smallest image that each takes, {SAMPLES} random samples, ten "
-        "classes, integrate-and-fire neurons. The error is that of the network's outputs with firing rates "
+        "classes, integrate-and-fire neurons. The error is that of the outputs with firing rates "
         "in its neurons' places, against Keras, in units of the largest output. Memory is the "
         "process's peak, TensorFlow's own half GiB in it.",
         "",

@@ -121,6 +121,8 @@ def _fold(model, readings):
             del plan.maps[name]
             plan.gone.add(name)
 
+    if not plan.maps and not plan.gone:
+        return model
     names = free_names(model)
 
     def replace(layer, inputs):

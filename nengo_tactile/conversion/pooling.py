@@ -35,7 +35,7 @@ def rectify_before_max_pooling(model):
     Returns
     -------
     tf.keras.Model
-        Same function; layers keep their names.
+        Same function; layers keep their names. The same model where nothing changes places.
     """
     model = functional(model)
     readers = consumers(model)
@@ -55,6 +55,9 @@ def rectify_before_max_pooling(model):
         if first is not None:
             before[first.name] = layer
             kept[layer.name] = first
+
+    if not before:
+        return model
 
     def replace(layer, inputs):
         if layer.name in kept:
@@ -108,6 +111,9 @@ def merge_average_pooling(model):
             if targets:
                 pooling.update({target.name: layer for target in targets})
                 merged.add(layer.name)
+
+    if not merged:
+        return model
 
     def replace(layer, inputs):
         if layer.name in merged:

@@ -49,6 +49,6 @@ def apply_pass(function, model, **settings):
     """Run a pass; its argument must not change."""
     weights, description = model.get_weights(), model.to_json()
     result = function(model, **settings)
-    assert result is not model and model.to_json() == description
+    assert model.to_json() == description
     assert all((a == b).all() for a, b in zip(model.get_weights(), weights))
     return result
