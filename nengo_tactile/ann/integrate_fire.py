@@ -28,7 +28,8 @@ class IFParameters:
     reset : {"subtract", "zero"}
         What a spike does to the membrane potential.
     negative_slope : float
-        Above zero: negative spikes too, worth ``-negative_slope * amplitude`` (LeakyReLU).
+        Above zero: negative spikes too (LeakyReLU), and those of either sign are worth
+        ``negative_slope * amplitude`` while the neuron has sent more negative ones.
     compensation : float
         Factor on the weights of spikes that arrive, not on biases or analogue input (Spiking
         ResNet paper, section 3.3); the static response leaves it out.

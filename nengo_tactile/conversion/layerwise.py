@@ -12,6 +12,7 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.graph import functional, walk
+from nengo_tactile.conversion.potentials import SMALL, integrate
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.lazy import compiled
 
@@ -155,6 +156,7 @@ class State:
     constants: dict  # outputs without spikes, (samples, ...) tensors
     potentials: dict = dataclasses.field(default_factory=dict)
     counts: dict = dataclasses.field(default_factory=dict)
+    net: dict = dataclasses.field(default_factory=dict)  # positive less negative spikes
     sums: dict = dataclasses.field(default_factory=dict)  # what max pooling has got so far
     pooled: dict = dataclasses.field(default_factory=dict)  # and put out
 
@@ -289,7 +291,7 @@ class Network:
         if self.kind(name) == "neurons":
             current = given[0] if inputs[0] is None else inputs[0]
             spikes = self.spikes(name, current.numpy(), state, n_steps)
-            return self.worth(name, tf.constant(spikes.reshape(-1, *self.shapes[name])))
+            return self.worth(name, spikes.reshape(-1, *self.shapes[name]))
         inputs = [
             tf.repeat(constant[None], n_steps, 0) if value is None else value
             for value, constant in zip(inputs, given)
@@ -310,17 +312,27 @@ class Network:
         return tf.reshape(out, (-1, *pooled.shape[2:]))
 
     def worth(self, name, spikes):
-        """Output of a layer of neurons for spikes of 1 and -1."""
+        """Output of a layer of neurons, a float32 tensor, for what `spikes` gives."""
         tf = stack.tensorflow()
         neuron = self.layers[name].parameters
         value = tf.cast(spikes, tf.float32)
         if neuron.negative_slope:
-            value = tf.maximum(value, neuron.negative_slope * value)
+            value = tf.where(abs(value) == SMALL, neuron.negative_slope / SMALL * value, value)
         return value if neuron.amplitude == 1 else neuron.amplitude * value
 
-    def spikes(self, name, current, state, n_steps):
-        """Spikes of 1, 0 and -1 in the next steps, (steps, samples, neurons) int8 array.
+    def sent(self, name, state):
+        """What each neuron has sent so far, in units of a whole spike: (samples, ...) array."""
+        slope = self.layers[name].parameters.negative_slope
+        if not slope:
+            return state.counts[name]
+        net = state.net[name]
+        return np.where(net >= 0, net, slope * net)
 
+    def spikes(self, name, current, state, n_steps):
+        """Spikes in the next steps, (steps, samples, neurons) int8 array.
+
+        1 and -1 are worth one; with a negative slope, `SMALL` and ``-SMALL`` the slope: those
+        that move the neuron's net count below zero.
         ``current`` is the layer's input, for each step and sample or for each sample alone. The
         state's potentials and counts are brought up to date.
         """
@@ -336,13 +348,16 @@ class Network:
             # neuron by neuron of a sample in memory, as the loops go
             state.potentials[name] = np.array(start, np.float32, order="C")
             state.counts[name] = np.zeros((n_samples, *self.shapes[name]), np.int32)
+            if neuron.negative_slope:
+                state.net[name] = np.zeros((n_samples, *self.shapes[name]), np.int32)
         current = np.asarray(current).reshape(-1, n_samples, size)
         constant, compensation = np.zeros((1, 1), np.float32), 1.0
         if self._compensates(name):
             constant = state.constants[self.sources[name][0]].numpy().reshape(n_samples, size)
             compensation = neuron.compensation
+        counts = state.counts[name].reshape(n_samples, size)
         spikes = np.empty((n_steps, n_samples, size), np.int8)
-        compiled(_integrate)(
+        compiled(integrate)(
             current,
             constant,
             np.ascontiguousarray(per_neuron(layer.shift)),
@@ -351,7 +366,8 @@ class Network:
             neuron.reset == "zero",
             neuron.negative_slope > 0,
             state.potentials[name],
-            state.counts[name].reshape(n_samples, size),
+            counts,
+            state.net.get(name, counts).reshape(n_samples, size),
             spikes,
         )
         return spikes
@@ -370,35 +386,3 @@ def _check_kind(layer):
             f"layer '{layer.name}' ({kind}): is neither linear nor made of integrate-and-fire "
             "neurons: put RateIF in its place (use_if)"
         )
-
-
-def _integrate(
-    current, constant, shift, gain, compensation, to_zero, negative, potential, count, spikes
-):
-    """Membrane potentials through time; ``potential``, ``count`` and ``spikes`` are filled in.
-
-    Compiled by numba. ``current`` has one step, or as many as ``spikes``.
-    """
-    n_steps, n_samples, n_neurons = spikes.shape
-    one, zero = np.float32(1), np.float32(0)
-    for sample in range(n_samples):
-        v, fired = potential[sample], count[sample]
-        for step in range(n_steps):
-            drive = current[min(step, len(current) - 1), sample]
-            out = spikes[step, sample]
-            if compensation != 1:
-                rest = constant[sample]
-                for i in range(n_neurons):
-                    v[i] += gain * (rest[i] + compensation * (drive[i] - rest[i])) + shift[i]
-            else:
-                for i in range(n_neurons):
-                    v[i] += gain * drive[i] + shift[i]
-            for i in range(n_neurons):
-                up = v[i] >= one
-                down = negative and v[i] <= -one
-                out[i] = np.int8(up) - np.int8(down)
-                fired[i] += np.int32(up) + np.int32(down)
-                if to_zero:
-                    v[i] = zero if up else v[i]
-                else:
-                    v[i] -= np.float32(out[i])

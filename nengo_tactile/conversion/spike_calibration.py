@@ -11,6 +11,7 @@ from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion.graph import functional, rebuild
 from nengo_tactile.conversion.layerwise import STEPS_AT_ONCE, Network, checked
+from nengo_tactile.conversion.potentials import SMALL
 from nengo_tactile.errors import ConversionError
 
 KINDS = ("bias", "potential")
@@ -179,17 +180,11 @@ class _Part:
         self.kept, self.inputs, self.keeps = {}, [], True
 
     def fired(self, name):
-        """Spikes of each neuron over samples and steps, in units of a positive one."""
-        slope, difference = self._slope(name), 0.0
+        """What each neuron sends over samples and steps, in units of a whole spike."""
         state = self.network.start(self.x)
-        for spikes in self._spikes(name, state, remember=True):
-            if slope:
-                difference += spikes.sum((0, 1), dtype=float)
-        both = state.counts[name].sum(0, dtype=float)
-        if not slope:
-            return both
-        negative = (both - difference.reshape(both.shape)) / 2
-        return both - (1 + slope) * negative
+        for _ in self._spikes(name, state, remember=True):
+            pass
+        return self.network.sent(name, state).sum(0, dtype=float)
 
     def finish(self, name, later):
         """Keep a corrected layer's spikes if they are in ``later``, and forget what is not."""
@@ -233,22 +228,24 @@ class _Part:
     def _n_bytes(self, name):
         """Bytes of a layer's packed spikes."""
         n_neurons = int(np.prod(self.network.shapes[name]))
-        planes = 2 if self._slope(name) else 1
+        planes = 3 if self._slope(name) else 1
         return planes * sum(-(-n * self.n_samples * n_neurons // 8) for n in self.stretches)
 
     def _packed(self, name, spikes):
-        """Spikes at a bit each: the positive ones, and if there are any, the negative ones."""
-        signs = (spikes > 0, spikes < 0) if self._slope(name) else (spikes > 0,)
-        return [np.packbits(sign) for sign in signs]
+        """Spikes at a bit each; of layers with negative ones, also which are these, and small."""
+        signed = (spikes < 0, abs(spikes) == SMALL) if self._slope(name) else ()
+        return [np.packbits(bits) for bits in (spikes != 0, *signed)]
 
     def _kept(self, name, number):
         """Output of a layer of neurons in a stretch, (steps * samples, ...) tensor."""
         shape = (self.stretches[number] * self.n_samples, *self.network.shapes[name])
-        positive, *negative = (
+        spikes, *signed = (
             np.unpackbits(packed, count=int(np.prod(shape))).view(np.int8)
             for packed in self.kept[name][number]
         )
-        spikes = positive - negative[0] if negative else positive
+        if signed:
+            negative, small = signed
+            spikes = (spikes - 2 * negative) * np.where(small, np.int8(SMALL), np.int8(1))
         return self.network.worth(name, spikes.reshape(shape))
 
     def _forget(self, name):

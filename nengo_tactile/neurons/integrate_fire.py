@@ -42,7 +42,9 @@ class IntegrateFire(nengo.neurons.NeuronType):
         What a spike does to the potential. "zero" loses what exceeded the threshold.
     negative_slope : float
         Above zero, the neuron of a leaky ReLU: at a potential of minus one or below it fires a
-        negative spike, worth ``-negative_slope * amplitude / dt``, and gains one threshold.
+        negative spike and gains one threshold. A spike of either sign is worth ``amplitude / dt``
+        above a net count (positive spikes less negative ones) of zero, and ``negative_slope``
+        times that below: see the notes.
     initial_state : dict, optional
         ``{"voltage": ...}``: a Nengo distribution, or an array with one number per neuron (also
         as `nengo.dists.Samples`), which both simulators take as it is. Default: 0.5, half a
@@ -52,15 +54,29 @@ class IntegrateFire(nengo.neurons.NeuronType):
     ----------
     state : dict
         ``voltage``: the potential in thresholds; ``spike_count``: spikes since the start, a
-        negative spike counting as one more, because it costs as much to send.
+        negative spike counting as one more, because it costs as much to send;
+        ``negative_count``: the negative ones among them.
 
     Raises
     ------
     EngineError
         If a parameter is out of its range.
+
+    Notes
+    -----
+    What a leaky neuron has sent must be the leaky ReLU of its net count ``n``: ``n`` at or above
+    zero, ``negative_slope * n`` below. So a spike that moves the net count between ``n`` and
+    ``n + 1`` is worth one where ``n >= 0`` and the slope elsewhere, in either direction, and the
+    sum of all spikes is within a threshold of the leaky ReLU of all current. Were negative spikes
+    always worth the slope, every pair of a positive and a negative one, of which fluctuating
+    input makes ever more, would leave ``1 - negative_slope``.
     """
 
-    state: ClassVar = {"voltage": Choice([0.5]), "spike_count": Choice([0])}
+    state: ClassVar = {
+        "voltage": Choice([0.5]),
+        "spike_count": Choice([0]),
+        "negative_count": Choice([0]),
+    }
     spiking = True
 
     max_rate = NumberParam("max_rate", low=0, low_open=True, readonly=True)
@@ -181,7 +197,7 @@ class IntegrateFire(nengo.neurons.NeuronType):
                 return 1 / np.ceil(1 / positive)
         return positive
 
-    def step(self, dt, J, output, voltage, spike_count):
+    def step(self, dt, J, output, voltage, spike_count, negative_count):
         """One step of Nengo's reference simulator; arrays are changed in place."""
         self.check_time_step(dt)
         voltage += J
@@ -191,12 +207,16 @@ class IntegrateFire(nengo.neurons.NeuronType):
             voltage[fired] = 0
         else:
             voltage -= fired
-        spike_count += fired
         if self.negative_slope:
+            net = spike_count - 2 * negative_count
+            small = self.negative_slope * self.amplitude / dt
+            output[fired & (net < 0)] = small
             below = voltage <= -1
-            output -= below * (self.negative_slope * self.amplitude / dt)
+            output -= below * np.where(net > 0, self.amplitude / dt, small)
             voltage += below
             spike_count += below
+            negative_count += below
+        spike_count += fired
 
 
 class IntegrateFireBuilder(nengo_dl.neuron_builders.TFNeuronBuilder):
@@ -220,12 +240,10 @@ class IntegrateFireBuilder(nengo_dl.neuron_builders.TFNeuronBuilder):
         self.to_zero = constant([kind.reset == "zero" for kind in kinds], tf.bool)
         self.signed = any(kind.negative_slope for kind in kinds)
         self.has_negative = constant([kind.negative_slope > 0 for kind in kinds], tf.bool)
-        self.negative_spike = constant(
-            [kind.negative_slope * kind.amplitude / dt for kind in kinds]
-        )
+        self.small_spike = constant([kind.negative_slope * kind.amplitude / dt for kind in kinds])
 
-    def step(self, J, dt, voltage, spike_count):
-        """One step: returns output, potential and spike count."""
+    def step(self, J, dt, voltage, spike_count, negative_count):
+        """One step: returns output, potential and both spike counts."""
         voltage += J
         over = voltage >= 1
         fired = tf.cast(over, J.dtype)
@@ -233,19 +251,21 @@ class IntegrateFireBuilder(nengo_dl.neuron_builders.TFNeuronBuilder):
         voltage -= fired
         if self.any_to_zero:
             voltage = tf.where(over & self.to_zero, tf.zeros_like(voltage), voltage)
-        spike_count += fired
         if self.signed:
+            net = spike_count - 2 * negative_count
             below = tf.cast((voltage <= -1) & self.has_negative, J.dtype)
-            output -= below * self.negative_spike
+            output = fired * tf.where(net >= 0, self.spike, self.small_spike)
+            output -= below * tf.where(net > 0, self.spike, self.small_spike)
             voltage += below
             spike_count += below
-        return output, voltage, spike_count
+            negative_count += below
+        spike_count += fired
+        return output, voltage, spike_count, negative_count
 
     def training_step(self, J, dt, **state):
         """Return the firing rate, for training; with either reset the clipped ramp."""
-        return self.spike * tf.clip_by_value(J, 0, 1) + self.negative_spike * tf.clip_by_value(
-            J, -1, 0
-        )
+        above, below = tf.clip_by_value(J, 0, 1), tf.clip_by_value(J, -1, 0)
+        return self.spike * above + self.small_spike * below
 
 
 def check_state(neuron_type, state, n_neurons):

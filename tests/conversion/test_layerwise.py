@@ -78,6 +78,7 @@ class Loop:
         self.weights = {layer.name: layer.get_weights() for layer in model.layers}
         self.layers = {layer.name: layer for layer in model.layers}
         self.x, self.potential, self.count, self.sums, self.out = x, {}, {}, {}, {}
+        self.net = {}  # positive less negative spikes
         self.rest = self.currents(first=True)
 
     def currents(self, first=False):
@@ -110,17 +111,23 @@ class Loop:
         start, shift = self.weights[name]
         v = self.potential.setdefault(name, np.broadcast_to(start, current.shape).copy())
         count = self.count.setdefault(name, np.zeros(current.shape, int))
+        net = self.net.setdefault(name, np.zeros(current.shape, int))
+
+        def sent(n):
+            return n if n >= 0 else neuron.negative_slope * n
+
         spikes = np.zeros(current.shape)
         for i in np.ndindex(current.shape):
             rest = self.rest[name][i]
             drive = rest + neuron.compensation * (current[i] - rest)
             v[i] += neuron.gain * drive + np.broadcast_to(shift, current.shape[1:])[i[1:]]
+            sign = 0
             if v[i] >= 1:
-                v[i] = 0 if neuron.reset == "zero" else v[i] - 1
-                spikes[i], count[i] = 1, count[i] + 1
+                v[i], sign = 0 if neuron.reset == "zero" else v[i] - 1, 1
             elif neuron.negative_slope and v[i] <= -1:
-                v[i] += 1
-                spikes[i], count[i] = -neuron.negative_slope, count[i] + 1
+                v[i], sign = v[i] + 1, -1
+            spikes[i] = sent(net[i] + sign) - sent(net[i])
+            count[i], net[i] = count[i] + abs(sign), net[i] + sign
         return neuron.amplitude * spikes
 
 

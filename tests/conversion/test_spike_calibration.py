@@ -150,16 +150,17 @@ def test_what_is_not_kept_is_computed_again(monkeypatch, settings, memory):
 def test_spikes_are_kept_at_a_bit_each():
     network = spike_calibration.Network(residual(leaky=True))
     rooms = [spike_calibration._Room(n) for n in (10**6, 10**6)]
-    part = spike_calibration._Part(network, images(0, 3), 17, *rooms)
-    first, *_ = network.neurons
-    wanted = [spikes.copy() for spikes in part._spikes(first, network.start(part.x))]
-    assert {-1, 0, 1} == set(np.unique(np.concatenate(wanted)))
-    part.finish(first, {first})
-    assert rooms[1].free == 10**6 - 2 * 3 * 17 * 8 * 8 * 8 // 8
+    part = spike_calibration._Part(network, images(0, 3), 60, *rooms)
+    _, name, *_ = network.neurons  # behind neurons, so that its input changes sign
+    wanted = [spikes.copy() for spikes in part._spikes(name, network.start(part.x))]
+    # whole and small ones of either sign
+    assert {-2, -1, 0, 1, 2} == set(np.unique(np.concatenate(wanted)))
+    part.finish(name, {name})
+    assert rooms[1].free == 10**6 - 3 * 3 * 60 * 8 * 8 * 8 // 8
     for number, spikes in enumerate(wanted):
-        worth = network.worth(first, spikes.reshape(-1, 8, 8, 8))
-        assert np.array_equal(part._kept(first, number), worth)
-    part.finish(first, set())
+        worth = network.worth(name, spikes.reshape(-1, 8, 8, 8))
+        assert np.array_equal(part._kept(name, number), worth)
+    part.finish(name, set())
     assert (rooms[1].free, part.kept) == (10**6, {})
 
 

@@ -42,7 +42,9 @@ def all_maps(la, x):
     x = neurons(la.Dense(9)(x), start=-0.75, per_neuron=True)
     x = la.Concatenate()([neurons(conv(x, 33, 1, "valid")), x])
     x = la.Concatenate(axis=1)([neurons(conv(x, 5, 2)), neurons(conv(x, 5, 4))])
-    x = la.MaxPooling1D(2)(la.Reshape((20, 10))(neurons(conv(x, 5, 3, "valid"))))
+    x = la.MaxPooling1D(2)(
+        la.Reshape((20, 10))(neurons(conv(x, 5, 3, "valid"), negative_slope=0.25))
+    )
     x = neurons(la.Conv1D(5, 3, padding="same")(x))
     x = neurons(la.DepthwiseConv1D(2)(la.Permute((2, 1))(x)), gain=2.0, amplitude=0.5)
     return neurons(la.Dense(100)(la.Flatten()(x)), reset="zero", compensation=1.5)
@@ -91,13 +93,28 @@ def plain_model():
     first = neurons(conv(inputs, 3, name="first"), name="a", negative_slope=0.5)
     pooled = la.MaxPooling2D(2, name="pool")(first)
     flat = la.Concatenate(name="both")([la.Flatten()(pooled), la.Flatten()(inputs)])
-    second = neurons(la.Dense(5, name="second")(flat), name="b", compensation=1.25)
+    second = neurons(
+        la.Dense(5, name="second")(flat), name="b", compensation=1.25, negative_slope=0.25
+    )
     model = keras().Model(inputs, la.Dense(3, name="out")(second))
-    return graphs.with_dyadic_weights(model, seed=4)
+    graphs.with_dyadic_weights(model, seed=6)
+    kernel, bias = model.get_layer("second").get_weights()
+    kernel[:12] *= 4  # of spikes, so that currents change sign
+    model.get_layer("second").set_weights([kernel, bias])
+    return model
+
+
+def leaky(net, slope):
+    """What neurons have sent by a net count: positive spikes less negative ones."""
+    return np.where(net > 0, net, slope * net)
 
 
 def plain_loop(model, x, n_steps):
-    """One sample neuron by neuron; returns outputs, spike counts, and synaptic operations."""
+    """One sample neuron by neuron.
+
+    Returns outputs, spike counts, synaptic operations, and how many spikes of each neuron of the
+    second layer were followed by one of the other sign.
+    """
     weights = {layer.name: layer.get_weights() for layer in model.layers}
     kernel, bias = weights["first"]
     image = np.zeros((4, 4, 3)) + bias
@@ -109,7 +126,8 @@ def plain_loop(model, x, n_steps):
     dense, dense_bias = weights["second"]
     rest = x.ravel() @ dense[12:] + dense_bias
     v, w = np.full((4, 4, 3), 0.5), np.full(5, 0.5)
-    total, pooled = np.zeros((4, 4, 3)), np.zeros((2, 2, 3))
+    net, pooled = np.zeros((4, 4, 3), int), np.zeros((2, 2, 3))
+    later_net, ups, downs = np.zeros(5, int), np.zeros(5, int), np.zeros(5, int)
     counts = {"first": np.zeros((4, 4, 3), int), "pool": np.zeros((2, 2, 3), int)}
     counts["second"] = np.zeros(5, int)
     reached = {"pool": (dense[:12] != 0).sum(1).reshape(2, 2, 3)}
@@ -119,21 +137,25 @@ def plain_loop(model, x, n_steps):
         v += image
         up, down = v >= 1, v <= -1
         v += down.astype(int) - up.astype(int)
-        total += up - 0.5 * down
+        net += up.astype(int) - down.astype(int)
+        total = leaky(net, 0.5)
         largest = np.maximum.reduce([total[i::2, j::2] for i in (0, 1) for j in (0, 1)])
         rise, pooled = largest - pooled, largest
         w += rest + 1.25 * (rise.ravel() @ dense[:12])
-        fired = w >= 1
-        w -= fired
+        sign = (w >= 1).astype(int) - (w <= -1)
+        w -= sign
+        before, later_net = leaky(later_net, 0.25), later_net + sign
+        value = leaky(later_net, 0.25) - before
+        ups, downs, fired = ups + (sign > 0), downs + (sign < 0), sign != 0
         counts["first"] += up | down
         counts["pool"] += rise != 0
         counts["second"] += fired
         synops["first"].append(((up | down) * synapses).sum())
         synops["pool"].append(((rise != 0) * reached["pool"]).sum())
         synops["second"].append((fired * reached["second"]).sum())
-        outputs.append(fired @ weights["out"][0] + weights["out"][1])
+        outputs.append(value @ weights["out"][0] + weights["out"][1])
     outputs = np.cumsum(outputs, axis=0) / np.arange(1, n_steps + 1)[:, None]
-    return outputs, counts, synops
+    return outputs, counts, synops, np.minimum(ups, downs)
 
 
 def test_equal_to_a_plain_loop():
@@ -142,8 +164,9 @@ def test_equal_to_a_plain_loop():
     got = run(network_of(model), x, n_steps, engine="event")
     stages = dict(zip(("first", "pool", "second"), got.spike_counts))
     for sample in range(2):
-        outputs, counts, synops = plain_loop(model, x[sample], n_steps)
-        np.testing.assert_allclose(got.outputs[sample], outputs, rtol=1e-6)
+        outputs, counts, synops, pairs = plain_loop(model, x[sample], n_steps)
+        assert pairs.sum() > 4
+        np.testing.assert_allclose(got.outputs[sample], outputs, rtol=1e-6, atol=1e-7)
         for name, layer in stages.items():
             assert counts[name].sum() > 5, name
             np.testing.assert_array_equal(got.spike_counts[layer][sample], counts[name].ravel())

@@ -40,16 +40,20 @@ def dyadic_currents(rng, n_steps=N_STEPS, n_neurons=N_NEURONS):
 
 
 def brute_force(currents, start, reset="subtract", negative_slope=0.0, amplitude=1.0):
-    """One neuron, one step after the other: output times dt, potential, spikes so far."""
-    voltage, count, rows = start, 0, []
+    """One neuron, one step after the other: output times dt, potential, spikes so far.
+
+    What it has sent is the leaky ReLU of its net count; an output is what that changes by.
+    """
+    voltage, net, count, sent, rows = start, 0, 0, 0.0, []
     for current in currents:
-        voltage, output = voltage + current, 0.0
+        voltage, sign = voltage + current, 0
         if voltage >= 1:
-            voltage = voltage - 1 if reset == "subtract" else 0.0
-            output, count = amplitude, count + 1
+            voltage, sign = voltage - 1 if reset == "subtract" else 0.0, 1
         elif negative_slope and voltage <= -1:
-            voltage, output, count = voltage + 1, -negative_slope * amplitude, count + 1
-        rows.append((output, voltage, count))
+            voltage, sign = voltage + 1, -1
+        net, count, before = net + sign, count + abs(sign), sent
+        sent = net if net > 0 else negative_slope * net
+        rows.append((amplitude * (sent - before), voltage, count))
     return np.array(rows).T
 
 
@@ -123,8 +127,24 @@ def test_at_most_one_spike_of_either_sign_a_step(engine):
     assert (output[:30] * DT == 1).all()
     # 30 steps gained 150 and spent 30: what exceeded the rate was kept, not dropped
     assert voltage[29] == 120.5
-    assert (output[53:] * DT == -0.5).all()
+    # 24 more positive spikes use it up; then 36 negative ones take back as many of the 54
+    assert (output[54:] * DT == -1).all()
     assert count[-1] == brute_force(currents[:, 0], 0.5, negative_slope=0.5)[2][-1]
+
+
+@pytest.mark.parametrize("engine", ["nengo", "dl"])
+@pytest.mark.parametrize("negative_slope", [0.125, 0.5, 1.0])
+def test_leaky_neurons_have_sent_the_leaky_relu_of_all_current(engine, negative_slope, rng):
+    """However much it fluctuates: potentials are less than a threshold off, and start at half."""
+    means = np.linspace(-0.5, 0.5, N_NEURONS)
+    currents = np.round(256 * np.clip(means + rng.normal(0, 1, (500, N_NEURONS)), -1, 1)) / 256
+    neuron_type = integrate_fire(negative_slope=negative_slope)
+    ((output, count),) = simulate(engine, [neuron_type], currents, ["output", "spike_count"])
+    gained, sent = np.cumsum(currents, axis=0), np.cumsum(output * DT, axis=0)
+    wanted = np.where(gained > 0, gained, negative_slope * gained)
+    assert np.abs(sent - wanted).max() < 1.5
+    # pairs of a positive and a negative spike that leave nothing: many
+    assert (count[-1] > 4 * np.abs(gained[-1]) + 40).any()
 
 
 def test_rates_are_what_long_simulations_count(rng):

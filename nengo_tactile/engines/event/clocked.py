@@ -144,6 +144,7 @@ def scratch_of(plan):
     largest = int(stages.padded.max())
     return Scratch(
         state=aligned(np.zeros(len(plan.start), np.float32)),
+        net=np.zeros(len(plan.start), np.int32),
         current=aligned(np.zeros(largest + LANES, np.float32)),
         marks=np.zeros(largest // WORD, np.uint64),
         events=np.empty(room, np.int32),

@@ -39,9 +39,10 @@ LAST = np.int32(2**31 - 1)
 #: Binary places of the reciprocals that stand for division by the number of channels.
 SHIFT = 40
 
-#: What a thread needs for itself: potentials and sums of all stages; what arrives at a step; marks
-#: of touched windows; events and their values; where those of each stage and step begin.
-Scratch = namedtuple("Scratch", "state current marks events values begins")
+#: What a thread needs for itself: potentials and sums of all stages; positive less negative spikes
+#: of neurons that have both; what arrives at a step; marks of touched windows; events and their
+#: values; where those of each stage and step begin.
+Scratch = namedtuple("Scratch", "state net current marks events values begins")
 
 #: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
 #: neuron, (n_samples, n_state); spikes and synaptic operations of each stage and step,
@@ -138,8 +139,11 @@ def deliver_apart(
 
 
 @compiled
-def integrate(n, state, start, current, rest, begin, to_zero, negative, events, values, e):
+def integrate(n, state, net, start, current, rest, begin, to_zero, slope, events, values, e):
     """Let ``n`` neurons integrate ``current``, which becomes ``rest``; who fires is an event.
+
+    With a ``slope`` a spike is worth that much below a net count of zero, and one above, in
+    either direction: what a neuron has sent is the leaky ReLU of its net count.
 
     Returns
     -------
@@ -152,15 +156,21 @@ def integrate(n, state, start, current, rest, begin, to_zero, negative, events, 
         else:
             fired = fire(state, start + word, current, word, rest, begin + word)
         below = np.uint64(0)
-        if negative != 0:
+        if slope != 0:
             below = fire_below(state, start + word)
             fired |= below
         while fired:
             k = first_bit(fired)
             put(events, e, np.int32(word + k))
             put(values, e, np.float32(1))
-            if (below >> np.uint64(k)) & np.uint64(1):
-                put(values, e, negative)
+            if slope != 0:
+                before = at(net, start + word + k)
+                if (below >> np.uint64(k)) & np.uint64(1):
+                    put(values, e, np.float32(-1) if before > 0 else -slope)
+                    put(net, start + word + k, before - np.int32(1))
+                else:
+                    put(values, e, np.float32(1) if before >= 0 else slope)
+                    put(net, start + word + k, before + np.int32(1))
             fired &= fired - np.uint64(1)
             e += 1
     return e
@@ -229,12 +239,13 @@ def simulate(plan, drives, n_steps, first, last, scratch, measured):
     measured : Measured
     """
     stages, links = plan.stages, plan.links
-    state, current, marks = scratch.state, scratch.current, scratch.marks
+    state, net, current, marks = scratch.state, scratch.net, scratch.current, scratch.marks
     events, values, begins = scratch.events, scratch.values, scratch.begins
     for sample in range(first, last):
         counts = measured.counts[sample]
         for i in range(len(state)):
             state[i] = plan.start[i]
+            net[i] = 0
         for done in range(0, n_steps, BLOCK):
             for k in range(len(stages.kind)):
                 kind, n, start = stages.kind[k], stages.size[k], stages.state[k]
@@ -276,8 +287,8 @@ def simulate(plan, drives, n_steps, first, last, scratch, measured):
                             )  # fmt: skip
                     if kind == NEURONS:
                         e = integrate(
-                            n, state, start, current, rest, begin,
-                            stages.to_zero[k] != 0, stages.negative[k], events, values, e,
+                            n, state, net, start, current, rest, begin,
+                            stages.to_zero[k] != 0, stages.slope[k], events, values, e,
                         )  # fmt: skip
                     elif kind == MAX_POOL:
                         e = pool(n, stages.window[k], state, start, tops, marks, events, values, e)

@@ -18,12 +18,11 @@ _KINDS = {"neurons": NEURONS, "max-pool": MAX_POOL, "relay": RELAY, "read-out": 
 #: Of each stage: what it does; its neurons, and these in whole words; inputs of a window, and
 #: whether constants add to them, of a max pooling; where its state begins, in it its maxima, and
 #: its analogue current (or -1); its first link, and the one after its last; where its events go;
-#: whether it resets to zero; value of a negative spike (0: it has none); row among the stages that
-#: spike (or -1).
+#: whether it resets to zero; what a spike is worth below a net count of zero (0: it has no negative
+#: spikes); row among the stages that spike (or -1).
 Stages = namedtuple(
     "Stages",
-    "kind size padded window biased state tops drive first_link last_link events to_zero negative "
-    "row",
+    "kind size padded window biased state tops drive first_link last_link events to_zero slope row",
 )
 #: Of each link: the stage it comes from; channels, and their reciprocal; weights of a channel;
 #: where its weights, pointers and shifts (or -1) begin. The rest are those of all links (see
@@ -77,7 +76,7 @@ def plan_of(network):
         driven += row["padded"] if own else 0
     for row, place in zip(rows, _places(stages)):
         row["events"] = place
-    types = {"negative": np.float32}
+    types = {"slope": np.float32}
     columns = {
         name: np.array([row[name] for row in rows], types.get(name, np.int64))
         for name in Stages._fields
@@ -149,7 +148,7 @@ def _row(stage, dt, span):
         "last_link": span[1],
         "to_zero": getattr(stage.neuron, "reset", None) == "zero",
         # as Nengo computes it: the slope times the amplitude of one step, by the step
-        "negative": -(slope * dt / dt),
+        "slope": slope * dt / dt,
     }
 
 
