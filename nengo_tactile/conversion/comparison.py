@@ -63,7 +63,7 @@ def compare(model, flat, linear, read_out, x):
         With the difference, and the first layer whose own output is another, where one is found.
     """
     found = differences(model, flat, linear, read_out, x)
-    allowed = COARSE if _is_coarse(model) else TOLERANCE
+    allowed = COARSE if is_coarse(model) else TOLERANCE
     if found <= allowed:
         return found
     where = "" if isinstance(model, str | Path) or is_keras3(model) else _first(model, flat, x)
@@ -86,10 +86,11 @@ def _outputs(model, x):
     return output.numpy().astype(np.float32)
 
 
-def _is_coarse(model):
+def is_coarse(model):
+    """Whether a layer of a model, or of a model inside it, computes in 16 bits."""
     layers = getattr(model, "layers", ())
     return any(
-        _is_coarse(layer) if hasattr(layer, "layers") else "16" in str(layer.compute_dtype)
+        is_coarse(layer) if hasattr(layer, "layers") else "16" in str(layer.compute_dtype)
         for layer in layers
     )
 

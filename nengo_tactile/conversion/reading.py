@@ -17,12 +17,11 @@ from nengo_tactile.ann.keras3 import (
 from nengo_tactile.ann.keras_files import describe_file
 from nengo_tactile.ann.portable import build, layer_of, refusals
 from nengo_tactile.conversion import support
+from nengo_tactile.conversion.comparison import COARSE, is_coarse
 from nengo_tactile.errors import ConversionError, ModelFileError
 
 #: Largest difference of a model's output from that of what was read, in units of the largest.
 TOLERANCE = 1e-4
-#: The same, where the model computes in 16 bits.
-COARSE = 0.1
 #: Functions that pass values on in their order, as layers of `support.PASSING` do.
 _PASSING_FUNCTIONS = ("reshape", "identity", "cast", "squeeze", "expand_dims")
 #: Names that a message lists, of layers that are refused for the same reason.
@@ -205,7 +204,7 @@ def built(model, description):
         return flat
     x = samples_for(model, flat.input_shape[1:])
     found = difference(model(x, training=False).numpy().astype(np.float32), flat(x).numpy())
-    allowed = COARSE if any("16" in str(la.compute_dtype) for la in _leaves(model)) else TOLERANCE
+    allowed = COARSE if is_coarse(model) else TOLERANCE
     if not found <= allowed:
         raise ConversionError(
             f"model '{model.name}': its output differs by {found:.3g} of the largest value from "
@@ -213,14 +212,6 @@ def built(model, description):
             "it computes in a way of its own; build it from Keras's layers"
         )
     return flat
-
-
-def _leaves(model):
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from _leaves(layer)
-        else:
-            yield layer
 
 
 def is_keras2(model):
