@@ -100,6 +100,8 @@ def build_nengo(
                     constant = nengo.Node([1.0], label=f"{stage.name} bias")
                     nengo.Connection(constant, post, transform=stage.bias[:, None], synapse=None)
                 objects[stage.name] = post
+            elif stage.kind == "maximum":
+                post = objects[stage.name] = maximum(stage)
             elif stage.kind == "max-pool":
                 post, objects[stage.name] = max_pool(stage)
                 spike_probes[stage.name] = nengo.Probe(
@@ -152,8 +154,15 @@ def connect(link, pre, post, gain, synapse):
     )
 
 
-def max_pool(stage):
+def max_pool(stage, biased=True):
     """The neurons of a max pooling stage and the Node they send to, inside a Nengo network.
+
+    Parameters
+    ----------
+    stage : Stage
+    biased : bool
+        Whether its constants are in the neurons; False where they come with what the image
+        drives.
 
     Returns
     -------
@@ -172,12 +181,30 @@ def max_pool(stage):
         1,
         neuron_type=MaxPool(window, initial_state=start),
         gain=np.ones(stage.windows.size),
-        bias=stage.bias,
+        bias=stage.bias if biased else np.zeros_like(stage.bias),
         label=stage.name,
     )
     output = nengo.Node(size_in=stage.n_neurons, label=f"{stage.name} maximum")
     nengo.Connection(ensemble.neurons[::window], output, synapse=None)
     return ensemble.neurons, output
+
+
+def maximum(stage):
+    """The Node of a maximum stage, inside a Nengo network: takes the inputs of all windows.
+
+    Returns
+    -------
+    nengo.Node
+        By how much the largest input of each window exceeds that of an image of zeros.
+    """
+    import nengo
+
+    at_zero = stage.bias.reshape(stage.windows.shape).max(axis=1)
+
+    def rise(t, inputs):
+        return (inputs + stage.bias).reshape(stage.windows.shape).max(axis=1) - at_zero
+
+    return nengo.Node(rise, size_in=stage.windows.size, label=stage.name)
 
 
 def neuron_type(stage, dt, spiking, on_chip, min_voltage, start):

@@ -204,7 +204,7 @@ def check(model, x=None):
             difference = compare(model, flat, linear, read_out_of(flat)[0], x)
     except ConversionError as error:
         return Check(description.name, tuple(_blame(rows, error)))
-    rows = _off_chip(rows, _chip_problems(stages))
+    rows = _off_chip(_with_maxima(rows, stages), _chip_problems(stages))
     return Check(description.name, tuple(rows), difference)
 
 
@@ -250,6 +250,17 @@ def _stages(model, linear):
         scales = {name: 1.0 + 0.01 * number for number, name in enumerate(names)}
         linear = use_if(normalise(linear, scales))
     return stages_of(linear)
+
+
+def _with_maxima(rows, stages):
+    """The rows, with what max pooling is where the image alone drives it."""
+    maxima = {stage.layer for stage in stages if stage.kind == "maximum"}
+    as_maximum = {
+        "becomes": "the maximum of what the image drives, taken once",
+        "spikes": False,
+        "engines": support.ENGINES,
+    }
+    return [dataclasses.replace(r, **as_maximum) if r.name in maxima else r for r in rows]
 
 
 def _chip_problems(stages):

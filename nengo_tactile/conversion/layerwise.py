@@ -220,8 +220,9 @@ class Network:
         for name, sources in self.sources.items():
             if compensated or name in self.constant:
                 inputs = [constants[source] for source in sources]
-                if self.kind(name) == "neurons":
-                    constants[name] = tf.zeros_like(inputs[0])
+                spiking = name not in self.constant and self.kind(name) != "linear"
+                if spiking:
+                    constants[name] = tf.zeros((len(x), *self.shapes[name]))
                 else:
                     constants[name] = self.apply(name, inputs)
             for source in sources:

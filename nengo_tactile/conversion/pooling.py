@@ -3,7 +3,7 @@
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.activations import rectifier
+from nengo_tactile.conversion.activations import NEURONS, rectifier
 from nengo_tactile.conversion.graph import (
     consumers,
     copy_layer,
@@ -21,12 +21,35 @@ def pools_maxima(model):
     return any(type(layer).__name__ in MAX_POOLING for layer in model.layers)
 
 
+def analogue_poolings(model):
+    """Names of the max pooling layers that pool what the image alone drives, not spikes.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        Its activations are layers of their own.
+
+    Returns
+    -------
+    set of str
+    """
+    spiking, found = set(), set()  # tensors that neurons reach
+    for layer, inputs, output in walk(functional(model)):
+        reached = any(id(tensor) in spiking for tensor in inputs)
+        if reached or _rectifies(layer) or type(layer).__name__ in NEURONS:
+            spiking.add(id(output))
+        elif type(layer).__name__ in MAX_POOLING:
+            found.add(layer.name)
+    return found
+
+
 def rectify_before_max_pooling(model):
     """Let max pooling and the rectifier behind it change places.
 
     The maximum of a window goes through any function that never falls, so both orders compute
     the same; in the new one the pooling reads the spikes of neurons, not their input currents.
-    Flatten and Reshape may stand between the two.
+    Flatten and Reshape may stand between the two. Where the image alone drives the pooling, both
+    stay: its maximum is constant in time, and fewer neurons are left behind it.
 
     Parameters
     ----------
@@ -38,7 +61,7 @@ def rectify_before_max_pooling(model):
         Same function; layers keep their names. The same model where nothing changes places.
     """
     model = functional(model)
-    readers = consumers(model)
+    readers, analogue = consumers(model), analogue_poolings(model)
     before = {}  # name of the pooling to stand in front of -> rectifier
     source, kept = {}, {}
     made_by = {id(model.inputs[0]): model.layers[0]}
@@ -49,7 +72,7 @@ def rectify_before_max_pooling(model):
             continue
         first, above = None, source[layer.name]
         while len(readers[above.name]) == 1 and _keeps_values(above):
-            if type(above).__name__ in MAX_POOLING:
+            if type(above).__name__ in MAX_POOLING and above.name not in analogue:
                 first = above
             above = source[above.name]
         if first is not None:

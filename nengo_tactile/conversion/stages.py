@@ -3,7 +3,8 @@
 Between two layers of neurons a Keras model is linear (or pools maxima). `stages_of` reads off,
 for any directed acyclic graph, which neurons drive which and with what weights. Constants
 (biases, and what rescaling adds to an image) are found by running the model with all spikes at
-zero, so they are right for every position of a padded map.
+zero, so they are right for every position of a padded map. What the image alone drives is the same
+at every step, through its maxima too: these are taken of the values themselves, not of spikes.
 """
 
 import dataclasses
@@ -22,8 +23,7 @@ from nengo_tactile.conversion.graph import (
     walk,
 )
 from nengo_tactile.conversion.mapping import linear_map, routing_indices
-from nengo_tactile.conversion.pooling import MAX_POOLING
-from nengo_tactile.errors import ConversionError
+from nengo_tactile.conversion.pooling import MAX_POOLING, analogue_poolings
 
 _SAME_ORDER = ("Flatten", "Reshape")
 
@@ -58,14 +58,18 @@ class Stage:
         else of the activation, pooling or other layer.
     layer : str
         Name of the Keras layer whose output it is.
-    kind : {"neurons", "max-pool", "relay", "read-out"}
-        A relay only adds up and passes on (Nengo: a Node).
+    kind : {"neurons", "max-pool", "maximum", "relay", "read-out"}
+        A max-pool sends spikes. A relay only adds up and passes on (Nengo: a Node). A maximum
+        pools what the image alone drives: it passes on by how much the image raises the largest
+        input of each window.
     shape : tuple of int
-        (features,) or (height, width, channels).
+        (features,), (height, width, channels) or of any other rank; of the read-out, the shape
+        of the model's output.
     links : tuple of Link
     bias : (n_neurons,) float32 array
-        Constant input, in the unit of the links; of a max pooling, for each input of a window.
-        With sigma-delta neurons 0, but for the read-out, which starts there.
+        Constant input, in the unit of the links: what is there for an image of zeros without
+        spikes; of a max-pool and a maximum, for each input of a window. With sigma-delta neurons
+        0, but for the read-out, which starts there.
     neuron : LIFParameters, IFParameters, SigmaDeltaParameters or None
     start : (n_neurons,) float32 array or None
         Membrane potential at the start of neurons that bring their own. With sigma-delta neurons
@@ -73,7 +77,7 @@ class Stage:
     shift : (n_neurons,) float32 array or None
         Additional current of integrate-and-fire neurons.
     windows : (n_neurons, window) int array or None
-        Inputs of each window of a max pooling.
+        Inputs of each window of a max-pool or maximum.
     driven : bool
         Whether the analogue input reaches it without passing neurons.
     """
@@ -105,7 +109,8 @@ def analogue_sources(stages):
     """Names of the stages, and "input", that carry only the analogue input and no spikes."""
     found = {"input"}
     for stage in stages:
-        if stage.kind == "relay" and all(link.source in found for link in stage.links):
+        passes_on = stage.kind in ("relay", "maximum")
+        if passes_on and all(link.source in found for link in stage.links):
             found.add(stage.name)
     return found
 
@@ -129,7 +134,7 @@ def fan_outs(stages):
     result = {name: np.zeros(n, np.int64) for name, n in sizes.items()}
     for stage in reversed(stages):
         for link in stage.links:
-            if stage.kind == "max-pool":  # each input of each window
+            if stage.windows is not None:  # each input of each window
                 reached = np.ones(stage.windows.size, np.int64)
             elif stage.kind == "relay":
                 reached = result[stage.name] + int(link.map.weighted)
@@ -154,15 +159,16 @@ def silent_model(model):
     Returns
     -------
     silent : tf.keras.Model
-        From the input to a list of tensors. Max pooling gives nothing, unless what arrives adds
-        up: then it begins with the largest constant of each window.
+        From the input to a list of tensors. Max pooling of spikes gives nothing, unless what
+        arrives adds up: then it begins with the largest constant of each window. Max pooling of
+        what the image alone drives gives its maximum.
     names : list of str
         The layer of neurons (or max pooling) whose input each tensor is; the last, the model's
         own name, is the read-out.
     """
     tf = stack.tensorflow()
     model = functional(model)
-    add_up = accumulates(model)
+    add_up, analogue = accumulates(model), analogue_poolings(model)
     inputs, names, free = [], [], free_names(model)
 
     def replace(layer, arguments):
@@ -171,7 +177,7 @@ def silent_model(model):
             inputs.append(arguments[0])
             names.append(layer.name)
             pooled = copy_layer(layer, arguments)
-            if add_up:
+            if add_up or layer.name in analogue:
                 return pooled
             return tf.keras.layers.Rescaling(0.0, name=free(f"{layer.name}_silent"))(pooled)
         if kind not in NEURONS:
@@ -227,12 +233,6 @@ class _Reader:
                 self._max_pool(layer, inputs[0], output)
         output = self.model.outputs[0]
         name = self.producer[id(output)][0].name
-        if len(output.shape) != 2:
-            raise ConversionError(
-                f"model '{self.model.name}' ends in '{name}' "
-                f"({type(self.producer[id(output)][0]).__name__}) of shape {output.shape[1:]}: end "
-                "it with a Dense layer, or global average pooling"
-            )
         bias = self.constants[self.model.name]
         if name in {stage.name for stage in self.found}:  # it reads neurons as they are
             name = f"{name}_output"
@@ -280,11 +280,9 @@ class _Reader:
         from nengo_tactile.neurons.max_pool import pooling_windows
 
         source = self._source(tensor)
-        if source in self.driven:
-            raise ConversionError(
-                f"layer '{layer.name}' ({type(layer).__name__}): it pools the analogue input, not "
-                "spikes; pool the images before they are given to the network"
-            )
+        # what adds up arrives over time, the image like spikes
+        analogue = not self.add_up and source in analogue_sources(self.found)
+        kind = "maximum" if analogue else "max-pool"
         shape = tuple(output.shape[1:])
         windows = pooling_windows(layer, tuple(tensor.shape[1:]))
         slots = windows.reshape(-1)
@@ -293,9 +291,10 @@ class _Reader:
         if self.add_up:
             bias, start = np.zeros_like(bias), bias
         name = self._free(layer.name)
-        self.found.append(
-            Stage(name, layer.name, "max-pool", shape, (link,), bias, start=start, windows=windows)
-        )
+        more = {"start": start, "windows": windows, "driven": source in self.driven}
+        self.found.append(Stage(name, layer.name, kind, shape, (link,), bias, **more))
+        if analogue:
+            self.driven.add(name)
         self.made[id(output)] = name
 
     def _source(self, tensor):

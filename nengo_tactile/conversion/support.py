@@ -92,9 +92,10 @@ _AVERAGE_1D = Support(
     "a map of its own", _OFF_CHIP, "use strides in the convolution before", limits=_CHANNELS
 )
 _MAXIMUM = Support(
-    "units that pass a spike on when the largest sum of their windows rises",
+    "units that pass a spike on when the largest sum of their windows rises; of what the image "
+    "alone drives, its maximum, taken once",
     _OFF_CHIP,
-    "use average pooling or strides",
+    "only of what the image alone drives; elsewhere use average pooling or strides",
     spikes=True,
     limits=_CHANNELS,
 )

@@ -43,7 +43,7 @@ def chip_stages(stages, first_layer):
     result = []
     for stage in stages:
         check_stage(stage, first_layer)
-        if stage.kind != "relay":
+        if stage.kind not in ("relay", "maximum"):
             links = tuple(_as_convolution(link, shapes.get(link.source)) for link in stage.links)
             stage = dataclasses.replace(stage, links=links)
         if stage.kind == "read-out" or stage.name in off_chip:
@@ -75,8 +75,14 @@ def check_stage(stage, first_layer):
     refuse_changes(stage)
     if stage.kind == "max-pool":
         raise EngineError(
-            f"layer '{stage.name}' (max pooling): the loihi engine has no max pooling; use "
-            "average pooling or strides"
+            f"layer '{stage.name}' (max pooling): the loihi engine has no max pooling of spikes; "
+            "use average pooling or strides"
+        )
+    if stage.kind == "maximum" and first_layer != "host":
+        raise EngineError(
+            f"layer '{stage.name}' (max pooling): with first_layer='chip' pixels come as spikes, "
+            "whose maximum is not the image's; use first_layer='host' (--first-layer host), for "
+            "which there must be a second layer with a ReLU, or pool the images before"
         )
     if stage.kind == "relay" and not (stage.driven and first_layer == "host"):
         raise EngineError(
@@ -88,7 +94,7 @@ def check_stage(stage, first_layer):
         raise EngineError(
             f"layer '{stage.name}' (LeakyReLU): the chip's spikes have one sign; use a ReLU"
         )
-    if stage.kind == "relay":  # on the host, in front of the first layer
+    if stage.kind in ("relay", "maximum"):  # on the host, in front of the first layer
         return
     for link in stage.links:
         if link.target is not None or getattr(link.map, "indices", None) is not None:

@@ -109,6 +109,7 @@ def build_counting(network, batch_size, planner="noop"):
         nengo_dl.configure_settings(keep_history=True)  # lets each probe choose
         drives = node = None
         if coded:
+            graded.add("input")
             node = objects["input"] = nengo.Node(np.zeros(int(np.prod(network.input_shape))))
             worth["input"] = 1.0
         else:
@@ -121,7 +122,7 @@ def build_counting(network, batch_size, planner="noop"):
                 worth[stage.name] = 1.0
                 graded.add(stage.name)
             elif stage.kind == "max-pool":
-                post, objects[stage.name] = max_pool(stage)
+                post, objects[stage.name] = max_pool(stage, biased=not _has_drive(stage, coded))
                 # maxima are taken of ones, unless a relay has made values of them
                 source = stage.links[0].source
                 worth[stage.name] = worth[source]
@@ -140,9 +141,9 @@ def build_counting(network, batch_size, planner="noop"):
                 if stage.name in graded:
                     events = _events(events, stage.n_neurons)
                 sums[stage.name] = event_sums(events, fan_out[stage.name])
-            if stage.driven and stage.kind == "neurons" and not coded:
+            if _has_drive(stage, coded):
                 current = nengo_dl.TensorNode(
-                    drives.layer(stage), shape_out=(stage.n_neurons,), pass_time=True
+                    drives.layer(stage), shape_out=(drive_size(stage),), pass_time=True
                 )
                 nengo.Connection(current, post, synapse=None)
             for link in stage.links:
@@ -156,6 +157,16 @@ def build_counting(network, batch_size, planner="noop"):
                 connect(link, objects[link.source], post, gain, synapse)
         output = nengo.Probe(objects[stages[-1].name], synapse=None)
     return CountingNetwork(net, drives, node, output, counts, sums)
+
+
+def drive_size(stage):
+    """Currents that a stage of neurons, or a max pooling, takes."""
+    return stage.windows.size if stage.kind == "max-pool" else stage.n_neurons
+
+
+def _has_drive(stage, coded):
+    """Whether the image drives a stage by itself, the same at every step."""
+    return stage.driven and stage.kind in ("neurons", "max-pool") and not coded
 
 
 def spike_value(stage, dt):
@@ -253,8 +264,8 @@ class Drives:
         self.layers = {}
 
     def layer(self, stage):
-        """A Keras layer that gives the current of a stage of neurons at every step."""
-        self.layers[stage.name] = _constant_layer(self.batch_size, stage.n_neurons)
+        """A Keras layer that gives the current of a stage at every step."""
+        self.layers[stage.name] = _constant_layer(self.batch_size, drive_size(stage))
         return self.layers[stage.name]
 
     def currents(self, x):
@@ -263,7 +274,8 @@ class Drives:
         Returns
         -------
         currents : dict of str to (n_samples, n_neurons) tensor
-            Of the stages of neurons that the input reaches.
+            Of the stages of neurons that the input reaches; of max poolings that spikes reach
+            too, for each input of a window.
         read_out : (n_samples, n_outputs) array, or None
             The read-out's own part, when the input reaches it.
         """
@@ -274,6 +286,9 @@ class Drives:
             value = tf.reshape(value, (len(x), -1))
             if stage.kind == "read-out":
                 read_out = value.numpy()
+                continue
+            if stage.kind == "max-pool":
+                currents[stage.name] = tf.gather(value, stage.windows.ravel(), axis=1)
                 continue
             neuron = stage.neuron
             more = neuron.offset if isinstance(neuron, LIFParameters) else stage.shift
@@ -294,7 +309,7 @@ class Drives:
 
 
 def _ends(stage):
-    return stage.kind in ("neurons", "read-out")
+    return stage.kind in ("neurons", "max-pool", "read-out")
 
 
 def _constant_layer(batch_size, n_neurons):

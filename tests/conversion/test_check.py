@@ -114,17 +114,6 @@ def test_remedies_stand_beside_their_layers():
             "no neuron has both",
         ),
         (
-            lambda la: [
-                la.MaxPooling2D(2, name="p"),
-                la.Conv2D(2, 2, activation="relu"),
-                la.Flatten(),
-                la.Dense(2),
-            ],
-            "p",
-            "pools the analogue input",
-        ),
-        (lambda la: [la.Conv2D(2, 2, activation="relu"), la.Conv2D(1, 2, name="c")], "c", "Dense"),
-        (
             lambda la: [la.Conv2D(2, 2), la.LeakyReLU(1.5, name="k"), la.Flatten(), la.Dense(2)],
             "k",
             "alpha is 1.5",

@@ -137,10 +137,10 @@ def test_factors_above_zero_pass_max_pooling(position):
     folded = apply_pass(fold_batch_norm, model)
     assert_same(model, folded)
     assert len(folded.layers) == len(model.layers) - 1
-    with_relu = chain(conv, pool, found, layers.ReLU(), shape=IMAGE)
+    with_relu = chain(layers.ReLU(), conv, pool, found, layers.ReLU(), shape=IMAGE)
     found.gamma.assign(np.abs(found.gamma))
     swapped = fold_batch_norm(with_relu)
-    assert kinds(swapped) == ["InputLayer", "Conv2D", "ReLU", "MaxPooling2D"]
+    assert kinds(swapped) == ["InputLayer", "ReLU", "Conv2D", "ReLU", "MaxPooling2D"]
     assert_same(with_relu, swapped)
 
 

@@ -5,7 +5,11 @@ import pytest
 import random_models
 from random_models import apply_pass, assert_same, keras, kinds, randomised
 
-from nengo_tactile.conversion.pooling import merge_average_pooling, rectify_before_max_pooling
+from nengo_tactile.conversion.pooling import (
+    analogue_poolings,
+    merge_average_pooling,
+    rectify_before_max_pooling,
+)
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
 
@@ -110,6 +114,11 @@ def test_pooling_with_incomplete_windows_stays():
     assert_same(model, kept)
 
 
+def spikes_first(*layers):
+    """A chain of layers behind a rectifier."""
+    return chain(keras().layers.ReLU(name="spikes"), *layers)
+
+
 def rectifier(kind):
     layers = keras().layers
     return {
@@ -125,39 +134,56 @@ def test_max_pooling_comes_behind_the_rectifier(kind, padding):
     layers = keras().layers
     for rest in ([], [layers.GlobalMaxPooling2D(name="g")], [layers.Flatten(name="g")]):
         pool = layers.MaxPooling2D(2, padding=padding, name="p")
-        model = chain(conv(3, 2, name="c"), pool, *rest, rectifier(kind), layers.Flatten(name="f"))
+        end = layers.Flatten(name="f")
+        model = spikes_first(conv(3, 2, name="c"), pool, *rest, rectifier(kind), end)
         moved = apply_pass(rectify_before_max_pooling, model)
         assert_same(model, moved)
         names = [layer.name for layer in moved.layers][1:]
-        assert names == ["c", "r", "p", *(layer.name for layer in rest), "f"]
+        assert names == ["spikes", "c", "r", "p", *(layer.name for layer in rest), "f"]
 
 
 def test_max_pooling_of_sequences():
     layers = keras().layers
     model = random_models.chain(
-        layers.Conv1D(3, 2), layers.MaxPooling1D(2), layers.ReLU(), shape=(8, 2)
+        layers.ReLU(), layers.Conv1D(3, 2), layers.MaxPooling1D(2), layers.ReLU(), shape=(8, 2)
     )
     moved = rectify_before_max_pooling(model)
     assert_same(model, moved)
-    assert kinds(moved) == ["InputLayer", "Conv1D", "ReLU", "MaxPooling1D"]
+    assert kinds(moved) == ["InputLayer", "ReLU", "Conv1D", "ReLU", "MaxPooling1D"]
 
 
 def test_two_max_poolings_and_rectifiers():
     layers = keras().layers
-    model = chain(
-        conv(3, 2), layers.MaxPooling2D(2), layers.ReLU(), layers.MaxPooling2D(2), layers.ReLU(0.5)
-    )
+    first, second = layers.MaxPooling2D(2), layers.MaxPooling2D(2)
+    model = spikes_first(conv(3, 2), first, layers.ReLU(), second, layers.ReLU(0.5))
     moved = rectify_before_max_pooling(model)
     assert_same(model, moved)
-    wanted = ["InputLayer", "Conv2D", "ReLU", "MaxPooling2D", "ReLU", "MaxPooling2D"]
+    wanted = ["InputLayer", "ReLU", "Conv2D", "ReLU", "MaxPooling2D", "ReLU", "MaxPooling2D"]
     assert kinds(moved) == wanted
-    assert moved.layers[2].max_value is None and moved.layers[4].max_value == 0.5
+    assert moved.layers[3].max_value is None and moved.layers[5].max_value == 0.5
+
+
+def test_poolings_of_the_image_stay_in_front_of_the_rectifier():
+    """Behind it others would only move in front of it."""
+    layers = keras().layers
+    inputs = keras().Input(SHAPE)
+    image = layers.MaxPooling2D(2, name="image")(layers.Add()([conv(2, 1)(inputs), inputs]))
+    again = layers.MaxPooling2D(2, 1, name="again")(layers.ZeroPadding2D(1)(image))
+    spikes = layers.ReLU()(again)
+    both = layers.Concatenate()([layers.Cropping2D(((1, 0), (1, 0)))(spikes), image])
+    x = layers.ReLU()(layers.MaxPooling2D(2, name="both")(both))
+    model = randomised(keras().Model(inputs, x))
+    assert analogue_poolings(model) == {"image", "again"}
+    moved = rectify_before_max_pooling(model)
+    assert_same(model, moved)
+    assert analogue_poolings(moved) == {"image", "again"}
+    assert kinds(moved)[-2:] == ["ReLU", "MaxPooling2D"]
 
 
 def test_max_pooling_with_another_reader_stays():
     layers = keras().layers
     inputs = keras().Input(SHAPE)
-    pooled = layers.MaxPooling2D(2)(conv(3, 2)(inputs))
+    pooled = layers.MaxPooling2D(2)(conv(3, 2)(layers.ReLU()(inputs)))
     model = randomised(keras().Model(inputs, layers.Add()([layers.ReLU()(pooled), pooled])))
     moved = rectify_before_max_pooling(model)
     assert_same(model, moved)
@@ -166,7 +192,7 @@ def test_max_pooling_with_another_reader_stays():
 
 def test_functions_that_fall_stay_behind_max_pooling():
     layers = keras().layers
-    model = chain(conv(3, 2), layers.MaxPooling2D(2), layers.Activation("gelu"))
+    model = spikes_first(conv(3, 2), layers.MaxPooling2D(2), layers.Activation("gelu"))
     assert kinds(rectify_before_max_pooling(model)) == kinds(model)
     falling = layers.LeakyReLU(0.3)
     falling.alpha = np.float32(-0.3)
@@ -176,7 +202,8 @@ def test_functions_that_fall_stay_behind_max_pooling():
 
 def test_average_pooling_stays_before_the_rectifier():
     layers = keras().layers
-    model = chain(conv(3, 2), layers.MaxPooling2D(2), layers.AveragePooling2D(2), layers.ReLU())
+    pools = layers.MaxPooling2D(2), layers.AveragePooling2D(2)
+    model = spikes_first(conv(3, 2), *pools, layers.ReLU())
     moved = rectify_before_max_pooling(model)
     assert_same(model, moved)
     assert kinds(moved) == kinds(model)

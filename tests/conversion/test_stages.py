@@ -86,6 +86,46 @@ def maxima_of_sums(la, x):
     return neurons(la.Add()([pooled, conv(pooled)]))
 
 
+def maxima_of_the_image(la, x):
+    """Windows that overlap and reach beyond the border, of pixels as they are."""
+    return neurons(conv(la.MaxPooling2D(3, 2, "same")(x)))
+
+
+def stem(la, x):
+    """As in ResNet50V2: two branches read what comes behind convolution, padding and pooling."""
+    pooled = la.MaxPooling2D(3, 2)(la.ZeroPadding2D(1)(conv(x, 3)))
+    first = neurons(la.DepthwiseConv2D(1)(pooled))
+    return neurons(la.Add()([conv(first, 3), pooled]))
+
+
+def maxima_of_maxima(la, x):
+    """Through a sum, a concatenation and a layer between two poolings."""
+    wide = la.Concatenate()([la.Add()([conv(x), x]), la.Rescaling(-0.5, offset=0.25)(x)])
+    once = la.MaxPooling2D(2, 1)(wide)
+    twice = la.GlobalMaxPooling2D(keepdims=True)(conv(once, 2, 2))
+    return neurons(la.Add()([conv(neurons(once), 2, 1), twice]))
+
+
+def maximum_in_the_read_out(la, x):
+    first = la.Flatten()(neurons(conv(x, 1, 2, strides=2)))
+    return la.Concatenate()([first, la.GlobalMaxPooling2D()(conv(x))])
+
+
+def maxima_of_both(la, x):
+    """Windows that hold spikes, pixels, and sums of both."""
+    first = neurons(conv(x))
+    mixed = la.Concatenate()([la.Add()([conv(first), x]), la.Rescaling(0.5)(x), first])
+    pooled = la.MaxPooling2D(2)(mixed)
+    return neurons(la.Add()([conv(pooled, 2), la.MaxPooling2D(2)(conv(x))]))
+
+
+def maxima_compensated(la, x):
+    """What comes out of a pooling of spikes with constants counts as spikes altogether."""
+    first = neurons(conv(x))
+    pooled = la.MaxPooling2D(2)(la.Add()([conv(first), la.MaxPooling2D(2, 1, "same")(x)]))
+    return neurons(conv(pooled), compensation=1.5)
+
+
 def image_added_to_spikes(la, x):
     first = neurons(conv(x))
     mixed = la.Add()([conv(first), x])
@@ -126,7 +166,9 @@ def ends_in_neurons(la, x):
 
 GRAPHS = (
     *(residual, nested_sums, joined, unet, shared_relay, offset_in_front, offset_of_the_image),
-    *(maxima, maxima_of_sums, image_added_to_spikes, compensated, compensated_beside_the_image),
+    *(maxima, maxima_of_sums, maxima_of_the_image, stem, maxima_of_maxima, maxima_of_both),
+    *(maximum_in_the_read_out, maxima_compensated),
+    *(image_added_to_spikes, compensated, compensated_beside_the_image),
     *(image_in_the_read_out, broadcast, ends_in_neurons),
 )
 
@@ -258,17 +300,21 @@ def test_links_reach_the_neurons_that_they_say(graph):
     of_layer = {stage.layer: stage for stage in stages}
     values = {"input": x[0].ravel()}
     for stage in stages:  # with no neuron spiking all but the image's part is the bias
-        total = np.zeros(stage.windows.size if stage.kind == "max-pool" else stage.n_neurons)
+        total = np.zeros(stage.n_neurons if stage.windows is None else stage.windows.size)
         for link in stage.links:
             part = values[link.source]
             target = slice(None) if link.target is None else link.target
             total[target] += applied(link.map, part)
         values[stage.name] = total if stage.kind == "relay" else np.zeros(stage.n_neurons)
+        if stage.kind == "maximum":
+            windows = (total + stage.bias).reshape(stage.windows.shape)
+            at_zero = stage.bias.reshape(stage.windows.shape)
+            values[stage.name] = windows.max(axis=1) - at_zero.max(axis=1)
         if stage.kind in ("neurons", "read-out"):
             wanted = silent(x)[names.index(stage.layer)].numpy().ravel()
             assert np.allclose(total + stage.bias, wanted, atol=1e-5), stage.name
     assert set(names) == {*neuron_layers(model), model.name} | {
-        stage.layer for stage in stages if stage.kind == "max-pool"
+        stage.layer for stage in stages if stage.windows is not None
     }
     assert len(of_layer) == len(stages)
 

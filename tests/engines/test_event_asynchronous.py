@@ -62,6 +62,22 @@ def everything():
     ]  # fmt: skip
 
 
+def pools_the_image():
+    """Max pooling of pixels, of what they drive, and of sums of both with spikes."""
+    la = keras().layers
+    early, late, last, more = (la.Conv2D(2, 3, padding="same") for _ in range(4))
+    return [
+        Node("linear", "relay", ["input"], early),
+        Node("driven", "pool", ["linear"], pool=la.MaxPooling2D(2)),
+        Node("pixels", "pool", ["input"], pool=la.MaxPooling2D(2)),
+        Node("a", "neurons", ["pixels", "driven"], lambda p, d: la.Add()([p, last(d)]), 0.5),
+        Node("sum", "relay", ["a", "driven"], lambda a, d: la.Add()([late(a), more(d)])),
+        Node("both", "pool", ["sum"], pool=la.MaxPooling2D(2, 1)),
+        Node("b", "neurons", ["both"], la.DepthwiseConv2D(2), 0.75),
+        Node("out", "read-out", ["b"], la.Flatten()),
+    ]
+
+
 def groups(coding, x, n_steps):
     """What arrives in each step, as `Loop.run` wants it: (pixel, value) by time, then pixel."""
     x = x.ravel()
@@ -76,8 +92,8 @@ def groups(coding, x, n_steps):
 
 
 @functools.lru_cache
-def built(coding):
-    nodes = everything()
+def built(coding, make=everything):
+    nodes = make()
     network = network_of(SHAPE, nodes, CODINGS[coding], 10, seed=7)
     return network, Loop(SHAPE, nodes)
 
@@ -126,10 +142,11 @@ def assert_equal(recording, network, loop, x, n_steps, settle, frames=None):
             np.testing.assert_array_equal(sum(rows.synops.values()), synops)
 
 
+@pytest.mark.parametrize("make", [everything, pools_the_image])
 @pytest.mark.parametrize("settle", [True, False])
 @pytest.mark.parametrize("coding", CODINGS)
-def test_every_spike_is_algorithm_1s(coding, settle):
-    network, loop = built(coding)
+def test_every_spike_is_algorithm_1s(coding, settle, make):
+    network, loop = built(coding, make)
     x = images()
     for n_steps in (10, 5):
         got = run(network, x, n_steps, engine="event", settle=settle, trace=True)
@@ -192,10 +209,11 @@ def test_random_networks(case, seed, settle):
     assert_equal(got, network, loop, x, 6, settle)
 
 
+@pytest.mark.parametrize("make", [everything, pools_the_image])
 @pytest.mark.parametrize("coding", CODINGS)
-def test_at_rest_by_keras(coding):
+def test_at_rest_by_keras(coding, make):
     """Potentials are what Keras makes of all that was sent, and no neuron is a threshold off."""
-    network, _ = built(coding)
+    network, _ = built(coding, make)
     x = images(8, seed=3)
     got = run(network, x, engine="event")
     accumulator = Accumulator(network.ann)

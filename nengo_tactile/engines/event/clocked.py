@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from nengo_tactile.engines.counting import Drives
+from nengo_tactile.engines.counting import Drives, drive_size
 from nengo_tactile.engines.event.kernel import BLOCK, Measured, Scratch, simulate
 from nengo_tactile.engines.event.plan import aligned, n_driven, plan_of, pool_size
 from nengo_tactile.engines.event.vectors import LANES, WORD
@@ -126,7 +126,7 @@ class Clocked:
         )
 
     def _currents(self, x):
-        """What the input drives by itself: of all stages of neurons, and of the read-out."""
+        """What the input drives by itself: of all stages that fire, and of the read-out."""
         plan = self.plan.stages
         result = aligned(np.zeros((len(x), n_driven(self.plan)), np.float32))
         read_out = None
@@ -134,7 +134,7 @@ class Clocked:
             currents, read_out = self.drives.currents(x)
             for stage, begin in zip(self.stages, plan.drive):
                 if begin >= 0:
-                    result[:, begin : begin + stage.n_neurons] = currents[stage.name]
+                    result[:, begin : begin + drive_size(stage)] = currents[stage.name]
         return result, read_out
 
 

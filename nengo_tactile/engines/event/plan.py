@@ -16,7 +16,7 @@ from nengo_tactile.errors import EngineError
 _KINDS = {"neurons": NEURONS, "max-pool": MAX_POOL, "relay": RELAY, "read-out": READ_OUT}
 
 #: Of each stage: what it does; its neurons, and these in whole words; inputs of a window, and
-#: whether constants add to them, of a max pooling; where its state begins, in it its maxima, and
+#: whether constants or the image add to them, of a max pooling; where its state begins, in it its maxima, and
 #: its analogue current (or -1); its first link, and the one after its last; where its events go;
 #: whether it resets to zero; what a spike is worth below a net count of zero (0: it has no negative
 #: spikes); row among the stages that spike (or -1).
@@ -62,8 +62,9 @@ def plan_of(network):
     rows, start, constant, synapses = [], [], [], []
     begin, driven = 0, 0
     for stage, span in zip(stages, spans):
-        own = stage.driven and stage.kind == "neurons"
+        own = stage.driven and stage.kind in ("neurons", "max-pool")
         row = _row(stage, network.dt, span)
+        currents = row["tops"] if stage.kind == "max-pool" else row["padded"]
         room = row["tops"] + row["padded"] if stage.kind == "max-pool" else row["padded"]
         row["state"], row["tops"] = begin, begin + row["tops"]
         row["drive"] = driven if own else -1
@@ -73,7 +74,7 @@ def plan_of(network):
         constant.append(_filled(room, 0.0 if own else _constant(stage)))
         synapses.append(_filled(room, fan_out.get(stage.name, 0)))
         begin += room
-        driven += row["padded"] if own else 0
+        driven += currents if own else 0
     for row, place in zip(rows, _places(stages)):
         row["events"] = place
     types = {"slope": np.float32}
@@ -121,7 +122,9 @@ def pool_size(plan):
 
 def n_driven(plan):
     """Currents that the input drives by itself, (n_samples, n_driven) in all."""
-    return int(plan.stages.padded[plan.stages.drive >= 0].sum())
+    stages = plan.stages
+    sizes = np.where(stages.kind == MAX_POOL, stages.tops - stages.state, stages.padded)
+    return int(sizes[stages.drive >= 0].sum())
 
 
 def aligned(array):
@@ -142,7 +145,7 @@ def _row(stage, dt, span):
         "size": stage.n_neurons,
         "padded": _whole_words(stage.n_neurons),
         "window": stage.windows.shape[1] if stage.kind == "max-pool" else 0,
-        "biased": stage.kind == "max-pool" and stage.bias.any(),
+        "biased": stage.kind == "max-pool" and (stage.driven or stage.bias.any()),
         "tops": _whole_words(slots),
         "first_link": span[0],
         "last_link": span[1],

@@ -348,10 +348,14 @@ def add_current(plan, memory):
     for place in range(source.first_reached, source.last_reached):
         k = plan.reached[place]
         stage = plan.stages[k]
-        for i in range(stage.state, stage.state + stage.size):
+        n = stage.size * stage.window if stage.kind == MAX_POOL else stage.size
+        for i in range(stage.state, stage.state + n):
             memory.potentials[i] += memory.drive[i]
         if stage.kind == NEURONS:
             mark_crossed(plan, memory, k)
+        elif stage.kind == MAX_POOL:
+            for unit in range(stage.size):
+                mark(memory.marks, memory.low, memory.high, k, stage.marks, unit)
         else:
             memory.low[k], memory.high[k] = 0, 0
 
