@@ -251,9 +251,7 @@ def test_max_pooling_reads_rectifiers(kind):
         "leaky": lambda: layers.LeakyReLU(0.2),
         "floor": lambda: clip_floor_layer()(4),
     }[kind]()
-    model = chain(
-        layers.ReLU(), conv(3, 2), layers.MaxPooling2D(2), layers.Dropout(0.2), layer
-    )
+    model = chain(layers.ReLU(), conv(3, 2), layers.MaxPooling2D(2), layers.Dropout(0.2), layer)
     plain = apply_pass(simplify, model)
     assert_same(model, plain)
     assert kinds(plain)[-1] == "MaxPooling2D" and len(plain.layers) == 5

@@ -433,16 +433,15 @@ def test_fan_out_passes_relays():
     assert counts["second"].tolist() == [2] * 12 and counts["input"].tolist() == [1] * 4
 
 
-def test_max_pooling_of_the_image_is_refused():
-    la = keras().layers
-    for between in ([], [conv]):
-        inputs = x = keras().Input(SHAPE)
-        for layer in between:
-            x = layer(x)
-        x = neurons(conv(la.MaxPooling2D(2, name="early")(x)))
-        model = keras().Model(inputs, la.Dense(2)(la.Flatten()(x)))
-        with pytest.raises(ConversionError, match=r"'early' .*pools the analogue input"):
-            stages_of(model)
+def test_maxima_of_the_image_are_no_spikes():
+    for graph in (maxima_of_the_image, stem, maximum_in_the_read_out):
+        assert kinds(graph).count("maximum") == 1 and "max-pool" not in kinds(graph)
+    assert kinds(maxima_of_maxima).count("maximum") == 2
+    stages = {stage.name: stage for stage in stages_of(model_of(maxima_of_both))}
+    (spikes,) = [stage for stage in stages.values() if stage.kind == "max-pool"]
+    (image,) = [stage for stage in stages.values() if stage.kind == "maximum"]
+    assert spikes.driven and spikes.name not in analogue_sources(stages.values())
+    assert image.driven and image.name in analogue_sources(stages.values())
 
 
 @pytest.mark.parametrize(
@@ -460,8 +459,8 @@ def test_other_activations_are_refused(layer, message):
         stages_of(keras().Model(inputs, la.Dense(2)(neurons(la.Dense(2)(x)))))
 
 
-def test_a_map_is_no_read_out():
+def test_a_map_is_a_read_out():
     inputs = keras().Input(SHAPE)
-    model = keras().Model(inputs, conv(neurons(conv(inputs)), name="map"))
-    with pytest.raises(ConversionError, match=r"ends in 'map' \(Conv2D\) of shape"):
-        stages_of(model)
+    model = keras().Model(inputs, conv(neurons(conv(inputs)), 3, name="map"))
+    read_out = stages_of(model)[-1]
+    assert (read_out.kind, read_out.name, read_out.shape) == ("read-out", "map", (6, 6, 3))

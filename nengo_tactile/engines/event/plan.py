@@ -16,10 +16,10 @@ from nengo_tactile.errors import EngineError
 _KINDS = {"neurons": NEURONS, "max-pool": MAX_POOL, "relay": RELAY, "read-out": READ_OUT}
 
 #: Of each stage: what it does; its neurons, and these in whole words; inputs of a window, and
-#: whether constants or the image add to them, of a max pooling; where its state begins, in it its maxima, and
-#: its analogue current (or -1); its first link, and the one after its last; where its events go;
-#: whether it resets to zero; what a spike is worth below a net count of zero (0: it has no negative
-#: spikes); row among the stages that spike (or -1).
+#: whether constants or the image add to them, of a max pooling; where its state begins, in it its
+#: maxima, and its analogue current (or -1); its first link, and the one after its last; where its
+#: events go; whether it resets to zero; what a spike is worth below a net count of zero (0: it has
+#: no negative spikes); row among the stages that spike (or -1).
 Stages = namedtuple(
     "Stages",
     "kind size padded window biased state tops drive first_link last_link events to_zero slope row",
