@@ -15,7 +15,7 @@ from rich.table import Table
 
 import nengo_tactile
 from nengo_tactile.conversion import convert
-from nengo_tactile.files import atomic_write, write_json
+from nengo_tactile.files import write_json
 
 TESTS = Path(__file__).parents[1] / "tests" / "conversion"
 
@@ -29,9 +29,9 @@ def measure(cases, module, steps, n_samples, seeds):
     found = {name: [] for name in cases}
     for seed in seeds:
         model = module.model_of(cases, seed)
-        wanted = model.predict(x, verbose=0)
+        wanted = model(x).numpy()
         network = convert(model, x, neuron="if", percentile=100)
-        outputs = nengo_tactile.run(network, x, max(steps), progress=False).outputs
+        outputs = nengo_tactile.run(network, x, max(steps), engine="event").outputs
         for number, name in enumerate(cases):
             which = slice(number * module.N_OUTPUTS, (number + 1) * module.N_OUTPUTS)
             top = np.abs(wanted[:, which]).max()
@@ -54,43 +54,14 @@ def slope_of(steps, errors):
     return float(np.polyfit(np.log(steps), np.log(errors), 1)[0])
 
 
-def page(results):
-    """docs/convergence.md from what `main` writes as JSON."""
-    steps = results["steps"]
-    lines = [
-        "# How fast spikes converge",
-        "",
-        "Made by `python benchmarks/layer_convergence.py --out "
-        "docs/results/layer-convergence.json --page docs/convergence.md`.",
-        "",
-        "Each layer that can be converted ([Layers](layers.md)) stands between integrate-and-fire "
-        "neurons in small networks with random weights. The number is the root mean square error "
-        f"of the read-out against Keras over {results['samples']} samples, relative to the "
-        f"largest output: geometric mean over {len(results['seeds'])} sets of weights and over "
-        "the layer's cases (strides, padding, dilation, ...; see "
-        "`tests/conversion/layer_cases.py`). Neurons start at half a threshold, and nothing is "
-        "calibrated. The slope is the exponent p of error ~ steps ** p: a spike more or less is "
-        "1 / steps, so -1 is what integrate-and-fire neurons can reach, and an error that stayed "
-        "would bend it towards 0.",
-        "",
-        f"| layer | {' | '.join(f'{n} steps' for n in steps)} | slope |",
-        f"| --- |{' ---: |' * (len(steps) + 1)}",
-    ]
-    for kind, errors in results["errors"].items():
-        cells = " | ".join(f"{100 * error:.2g} %" for error in errors)
-        lines.append(f"| `{kind}` | {cells} | {results['slopes'][kind]:.2f} |")
-    return "\n".join([*lines, ""])
-
-
 def main():
-    """Measure, print a table, write JSON and the page."""
+    """Measure, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, nargs="+", default=[16, 64, 256, 1024])
     parser.add_argument("--samples", type=int, default=8)
     # with seed 2 a layer is never active
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 3])
     parser.add_argument("--out", help="JSON file")
-    parser.add_argument("--page", help="Markdown file")
     options = parser.parse_args()
     sys.path.insert(0, str(TESTS))
     import layer_cases
@@ -121,9 +92,6 @@ def main():
     Console(width=120).print(table)
     if options.out:
         write_json(options.out, results)
-    if options.page:
-        with atomic_write(options.page) as file:
-            file.write(page(results))
 
 
 if __name__ == "__main__":
