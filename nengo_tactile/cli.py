@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from nengo_tactile import __version__, cli_reproduce
-from nengo_tactile.cli_options import DataDir, Out, Samples, Seed, Split, Task, say, show
+from nengo_tactile.cli_options import (
+    DataDir,
+    Out,
+    Samples,
+    Scale,
+    Seed,
+    Split,
+    Task,
+    X,
+    Y,
+    say,
+    show,
+)
 from nengo_tactile.errors import TactileError
 
 app = typer.Typer(
@@ -135,7 +147,12 @@ def check(
 def convert(
     model: Annotated[str, typer.Argument(help="A .keras, .h5 or .npz file, or trained weights.")],
     out: Annotated[Path, typer.Option(help="Folder for the spiking network.")],
-    task: Task = "eskin",
+    task: Annotated[
+        str | None, typer.Option("--task", help="Training samples: of a task, or give --x.")
+    ] = None,
+    x: X = None,
+    y: Y = None,
+    scale: Scale = None,
     neuron: Annotated[
         str, typer.Option(help="lif; if, for deep networks; sigma-delta, which sends changes.")
     ] = "lif",
@@ -180,7 +197,7 @@ def convert(
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
-    """Convert a Keras model; all choices are made on training samples of a task."""
+    """Convert a Keras model; all choices are made on training samples, of a task or in files."""
     from nengo_tactile.reproduce.commands import convert_model
 
     convert_model(
@@ -190,6 +207,9 @@ def convert(
         data_dir,
         seed,
         say=say,
+        x=x,
+        y=y,
+        scale=scale,
         neuron=neuron,
         percentile=percentile,
         channelwise=channelwise,
@@ -213,6 +233,9 @@ def run(
     task: Annotated[
         str | None, typer.Option("--task", help="Default: the one it was trained for.")
     ] = None,
+    x: X = None,
+    y: Y = None,
+    scale: Scale = None,
     split: Split = "test",
     engine: Annotated[
         str, typer.Option(help="nengo-dl, event or loihi; SKIM networks: nengo-dl or nengo.")
@@ -229,7 +252,7 @@ def run(
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
-    """Run a spiking network on a tactile task; write results.json and recording.npz."""
+    """Run a spiking network on a task or files; write results.json and recording.npz."""
     from nengo_tactile.reproduce.running import run_network
 
     show(
@@ -246,6 +269,9 @@ def run(
             first_layer,
             target,
             say=say,
+            x=x,
+            y=y,
+            scale=scale,
         )
     )
 

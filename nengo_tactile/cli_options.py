@@ -13,6 +13,13 @@ DataDir = Annotated[
     Path | None,
     typer.Option(help="Folder of recordings (default: $NENGO_TACTILE_DATA)."),
 ]
+_FILE = ".npy, or .npz (with the array's name behind a colon)"
+X = Annotated[str | None, typer.Option("--x", help=f"Instead of a task: file of samples, {_FILE}.")]
+Y = Annotated[str | None, typer.Option("--y", help="File of their labels, or values.")]
+Scale = Annotated[
+    str | None,
+    typer.Option(help="What images are multiplied with, such as 1/255; with an offset: 2/255,-1."),
+]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
 Split = Annotated[str, typer.Option(help="train or test.")]

@@ -100,7 +100,21 @@ def test_train_check_convert_run_report(small_model, tmp_path, capsys):
     assert run("check", small_model) == 0
     assert "neurons if or lif" in capsys.readouterr().out
     network = tmp_path / "network"
-    assert run("convert", small_model, "--out", network, "--max-rate", 400, "--steps", 20) == 0
+    assert (
+        run(
+            "convert",
+            small_model,
+            "--out",
+            network,
+            "--task",
+            "eskin",
+            "--max-rate",
+            400,
+            "--steps",
+            20,
+        )
+        == 0
+    )
     for engine, steps in (("nengo-dl", 20), ("loihi", 20)):
         out = tmp_path / engine
         code = run(
@@ -131,7 +145,21 @@ def test_train_check_convert_run_report(small_model, tmp_path, capsys):
 
 def test_run_keeps_what_is_in_its_folder(small_model, tmp_path, capsys):
     network, out = tmp_path / "network", tmp_path / "results"
-    assert run("convert", small_model, "--out", network, "--max-rate", 400, "--steps", 20) == 0
+    assert (
+        run(
+            "convert",
+            small_model,
+            "--out",
+            network,
+            "--task",
+            "eskin",
+            "--max-rate",
+            400,
+            "--steps",
+            20,
+        )
+        == 0
+    )
     out.mkdir()
     (out / "thesis.txt").write_text("years of work")
     common = ["--samples", 2, "--steps", 5]
@@ -147,7 +175,7 @@ def test_run_keeps_what_is_in_its_folder(small_model, tmp_path, capsys):
     capsys.readouterr()
     # neither a file nor a folder of something else is replaced
     assert run("run", network, *common, "--out", out / "thesis.txt") == 2
-    assert run("convert", small_model, "--out", out, "--steps", 5) == 2
+    assert run("convert", small_model, "--out", out, "--task", "eskin", "--steps", 5) == 2
     assert "choose another folder" in capsys.readouterr().err
     assert (out / "thesis.txt").read_text() == "years of work"
     # the sensor of another task

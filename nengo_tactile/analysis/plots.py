@@ -10,7 +10,12 @@ from nengo_tactile.analysis.plots_events import (
     event_raster,
     tactile_evolution,
 )
-from nengo_tactile.analysis.plots_results import accuracy_over_time, beside_paper, confusion
+from nengo_tactile.analysis.plots_results import (
+    accuracy_over_time,
+    beside_paper,
+    confusion,
+    error_over_time,
+)
 from nengo_tactile.analysis.style import png
 
 __all__ = [
@@ -20,6 +25,7 @@ __all__ = [
     "confusion",
     "core_map",
     "cumulative_frames",
+    "error_over_time",
     "event_raster",
     "firing_rates",
     "png",

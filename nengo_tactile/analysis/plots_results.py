@@ -85,6 +85,51 @@ def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title
 
 
 @styled
+def error_over_time(curves, ann_error, spread, dt=None, title=None):
+    """Draw the error of values against the number of steps after which one stops reading.
+
+    Parameters
+    ----------
+    curves : dict of str to (n_steps,) array_like of float
+        Error after each step (:meth:`Recording.error`), one entry per engine or network.
+    ann_error : float
+        Error of the network it came from, drawn as a dashed line.
+    spread : float
+        Standard deviation of the values; a hundredth of it is what latencies allow.
+    dt : float, optional
+        Length of a step in seconds, for the axis label.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If there is no curve.
+    """
+    if not curves:
+        raise DataError("no error curve was given: give {name: Recording.error(values)}")
+    axes = new_axes(3.4 + 0.25 * len(curves), grid="y")
+    axes.axhline(
+        ann_error, color=QUIET, linestyle="--", linewidth=1.5, label=f"ANN {ann_error:.4g}"
+    )
+    for index, (name, error) in enumerate(curves.items()):
+        error = np.asarray(error, dtype=float)
+        settled = latency_step(1 - error / spread)
+        look = line_style(index)
+        label = f"{name} {error[-1]:.4g}, settled at step {settled}"
+        axes.plot(np.arange(1, len(error) + 1), error, **look, label=label)
+        ring = {"marker": "o", "markerfacecolor": "white", "markeredgewidth": 2, "markersize": 9}
+        axes.plot(settled, error[settled - 1], **ring, markeredgecolor=look["color"])
+    axes.set_ylim(0)
+    axes.set_xlim(0)
+    steps = "time steps" if dt is None else f"time steps of {dt * 1e3:g} ms"
+    return finished(axes, steps, "error (RMS)", title)
+
+
+@styled
 def confusion(matrix, names=None, title=None):
     """Draw a confusion matrix; shades are shares of the true class.
 

@@ -9,6 +9,7 @@ import numpy as np
 from nengo_tactile.conversion.activations import accumulates
 from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.calibration import check_calibration
+from nengo_tactile.conversion.image_scale import ImageScale
 from nengo_tactile.conversion.input_range import check_against
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.read_out import ReadOut
@@ -68,6 +69,9 @@ class SpikingNetwork:
     input_range : (float, float) or None
         Least and largest value of the calibration data; `check_input` refuses samples of quite
         another range. None if unknown.
+    scale : ImageScale
+        How images of the data set that it was converted for become its input, on the command
+        line; by default they are it.
     card : dict
         Where it comes from: command, data, seed, counts, accuracies.
     """
@@ -85,6 +89,7 @@ class SpikingNetwork:
     read_out: ReadOut | None = None
     first_layer: str = "host"
     input_range: tuple | None = None
+    scale: ImageScale = ImageScale()  # noqa: RUF009 (frozen)
     card: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):

@@ -204,10 +204,31 @@ class ReadOut:
         DataError
             For labels that do not fit, with the remedy.
         """
+        decisions, labels = self.answers(outputs, labels)
+        hits = decisions == labels
+        return hits.reshape(len(hits), -1).mean(axis=1)
+
+    def answers(self, outputs, labels):
+        """Decisions and what they should be, of the same shape.
+
+        Parameters
+        ----------
+        outputs : (n_samples, n_outputs) array
+        labels : (n_samples, *places) int array
+            See `accuracy`.
+
+        Returns
+        -------
+        decisions, labels : (n_samples, *places) int arrays
+
+        Raises
+        ------
+        DataError
+            For labels that do not fit, with the remedy.
+        """
         outputs = self._checked(outputs)
         labels, each = self.check_labels(labels, len(outputs))
-        hits = self._decide(outputs, each) == labels
-        return hits.reshape(len(hits), -1).mean(axis=1)
+        return self._decide(outputs, each), labels
 
     def check_labels(self, labels, n_samples):
         """Labels as integers, and whether they are for each of several outputs.

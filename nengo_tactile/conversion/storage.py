@@ -4,10 +4,12 @@ What all saved networks share is in `nengo_tactile.folders`. Nothing in such a f
 executed: see `nengo_tactile.ann.portable`.
 """
 
+import dataclasses
 import json
 
 from nengo_tactile import folders
 from nengo_tactile.ann.portable import model_from_config
+from nengo_tactile.conversion.image_scale import ImageScale
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.errors import ConversionError, ModelFileError
@@ -50,6 +52,7 @@ def save(network, folder):
         "settings": {name: getattr(network, name) for name in _SETTINGS},
         "image": None if network.image is None else network.image.to_dict(),
         "coding": coding_to_dict(network.coding),
+        "scale": dataclasses.asdict(network.scale),
         "read_out": network.read_out.to_dict(),
     }
     arrays = {f"{i:03d}": array for i, array in enumerate(network.ann.get_weights())}
@@ -79,6 +82,7 @@ def restore(folder, description, arrays, card):
         image=None if image is None else TactileImage.from_dict(image),
         coding=coding_from_dict(description.get("coding")),
         read_out=None if read_out is None else ReadOut.from_dict(read_out),
+        scale=ImageScale(**description.get("scale", {})),
         card=card,
         **dict(description["settings"]),
     )

@@ -2,20 +2,39 @@
 
 import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from nengo_tactile.conversion import check, convert
+from nengo_tactile.conversion.image_scale import ImageScale
+from nengo_tactile.errors import DataError
 from nengo_tactile.folders import check_folder
-from nengo_tactile.reproduce import paths
+from nengo_tactile.reproduce import held_out, paths
 from nengo_tactile.reproduce.networks import find_model
-from nengo_tactile.reproduce.tasks import images, open_task, task_named
+from nengo_tactile.reproduce.samples import files_of
+from nengo_tactile.reproduce.scales import find_scale
+from nengo_tactile.reproduce.targets import read_out_of, targets_of
+from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
 
 
 def convert_model(
-    model, out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print, **options
+    model,
+    out,
+    task_name=None,
+    data_dir=None,
+    seed=0,
+    progress=None,
+    say=print,
+    x=None,
+    y=None,
+    scale=None,
+    **options,
 ):
-    """Convert a Keras model, with scales and all else chosen on training samples of a task.
+    """Convert a Keras model, with scales and all else chosen on training samples.
+
+    These are of a task, or in files. Some of them are held out of calibration, for the accuracies
+    of model, rates and spikes that are printed and kept on the card.
 
     Parameters
     ----------
@@ -23,12 +42,19 @@ def convert_model(
         A .keras, .h5 or .npz file, or the name of weights that come with the package.
     out : path
         Folder of the spiking network.
-    task_name : str
+    task_name : str, optional
     data_dir : path, optional
     seed : int
         Seed of the choice of training samples.
     progress : bool, optional
     say : callable
+    x, y : str, optional
+        Files of training samples and their labels (or values): see
+        `nengo_tactile.reproduce.samples.Files`.
+    scale : str, optional
+        What images are multiplied with to become the model's input ("1/255"), with an offset
+        ("2/255,-1"); by default found: see `nengo_tactile.reproduce.scales.find_scale`. Kept with
+        the network.
     **options
         ``neuron``, ``percentile``, ``n_steps`` and so on: see
         `nengo_tactile.conversion.convert.convert`.
@@ -36,28 +62,120 @@ def convert_model(
     Returns
     -------
     SpikingNetwork
+
+    Raises
+    ------
+    DataError
+        If no samples are named, or they do not fit the model.
     """
-    task = task_named(task_name)
+    files = files_of(task_name, x, y)
+    if files is None and task_name is None:
+        known = ", ".join(name for name, task in TASKS.items() if task.layers)
+        raise DataError(
+            "training samples decide the network's scales, and none are named: give --task with "
+            f"one of {known}, or --x FILE (and --y FILE) with samples of your own"
+        )
+    task = None if task_name is None else task_named(task_name)
+    scale = None if scale is None else ImageScale.from_text(scale)
     check_folder(out)
     keras = find_model(model)
-    dataset = open_task(task, "train", data_dir)
-    # in random order: tuning takes the first ones, and data sets may be sorted by class
-    chosen = np.random.default_rng(seed).permutation(len(dataset))[: paths.CALIBRATION_SAMPLES]
-    x, y = images(task, dataset, chosen, progress)
-    if options.get("neuron") == "sigma-delta":
-        options["labels"] = y
+    if task is None:
+        samples = _of_files(files, keras, seed)
+    else:
+        samples = _of_task(task, task_name, keras, data_dir, seed, progress)
+    if scale is None:
+        targets = None
+        if samples.y is not None:
+            targets = targets_of(read_out_of(keras), samples.y)
+        scale, told = find_scale(keras, samples.x, targets)
+        if told is not None:
+            say(told)
+    if options.get("neuron") == "sigma-delta" and samples.y is not None:
+        options["labels"] = samples.y
     network = convert(
-        keras, x, image=task.image, classes=dataset.classes, progress=progress, **options
+        keras,
+        scale.apply(samples.x),
+        image=samples.image,
+        classes=samples.classes,
+        progress=progress,
+        **options,
     )
-    card = {"summary": f"Converted from {Path(model).name}.", "task": task_name, "seed": seed}
-    dataclasses.replace(network, card=card).save(out)
+    comparison = None
+    if samples.held_y is not None and len(samples.held_x):
+        targets = targets_of(network.read_out, samples.held_y)
+        held = scale.apply(samples.held_x)
+        comparison = held_out.compare(keras, network, held, targets, progress)
+    card = {"summary": f"Converted from {Path(model).name}.", **samples.source, "seed": seed}
+    if not scale.is_none:
+        card["scale"] = str(scale)
+    if comparison is not None:
+        measured = f"{comparison.what} on {comparison.n_samples} held-out training samples"
+        card[measured] = comparison.measured
+    network = dataclasses.replace(network, card=card, scale=scale)
+    network.save(out)
+    say(_summary(out, network))
+    if comparison is None:
+        missing = "labels (--y)" if samples.held_y is None else "more samples"
+        say(f"model, rates and spikes were not compared on held-out samples: give {missing}")
+    else:
+        for line in (str(comparison), *comparison.warnings):
+            say(line)
+    return network
+
+
+class _Training(NamedTuple):
+    """Training samples for calibration, and others held out of it.
+
+    Attributes
+    ----------
+    x, y, held_x, held_y : arrays
+        Labels are None where there are none.
+    classes : tuple of str
+    image : TactileImage or None
+    source : dict
+        For the card.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None
+    held_x: np.ndarray
+    held_y: np.ndarray | None
+    classes: tuple
+    image: object
+    source: dict
+
+
+def _of_files(files, model, seed):
+    x, y = files.read(tuple(model.input_shape[1:]))
+    chosen, held = held_out.split(len(x), paths.CALIBRATION_SAMPLES, seed)
+    labels = (None, None) if y is None else (y[chosen], y[held])
+    source = {"samples": files.options.strip()}
+    return _Training(x[chosen], labels[0], x[held], labels[1], (), None, source)
+
+
+def _of_task(task, name, model, data_dir, seed, progress):
+    shape = tuple(model.input_shape[1:])
+    if task.shape != shape:
+        raise DataError(
+            f"model '{model.name}' takes samples of shape {shape}, task {name!r} has "
+            f"{task.shape}: choose another --task, or give --x FILE with samples of that shape"
+        )
+    dataset = open_task(task, "train", data_dir)
+    chosen, held = held_out.split(len(dataset), paths.CALIBRATION_SAMPLES, seed)
+    # in random order: tuning takes the first ones, and data sets may be sorted by class
+    x, y = images(task, dataset, np.concatenate([chosen, held]), progress)
+    n = len(chosen)
+    source = {"task": name}
+    return _Training(x[:n], y[:n], x[n:], y[n:], dataset.classes, task.image, source)
+
+
+def _summary(out, network):
     synapse = "none" if network.synapse is None else f"{network.synapse * 1000:g} ms"
     thresholds = ""
     if network.accumulates:
         values = [f"{s.neuron.threshold:.3g}" for s in network.stages if s.neuron is not None]
         thresholds = f", thresholds {', '.join(values)}, {network.n_steps} steps"
-    say(f"wrote {out}: {', '.join(network.spiking_layers)} spike, synapse {synapse}{thresholds}")
-    return network
+    return f"wrote {out}: {', '.join(network.spiking_layers)} spike, synapse {synapse}{thresholds}"
 
 
 def check_model(model):

@@ -19,9 +19,9 @@ class Kind(NamedTuple):
     Attributes
     ----------
     key : str
-        Of the accuracy that the run is compared with, in results.json.
+        Of the accuracy or error that the run is compared with, in results.json.
     reference, measured : str
-        What these accuracies are of, in tables.
+        What these are of, in tables.
     short, where_reference, where_measured : str
         The same on cards of a report.
     read_out : str or None
@@ -44,6 +44,10 @@ KINDS = (
     Kind(
         "ann_accuracy", "rates (Keras)", "spikes",
         "rates", "the Keras model", "of the spikes", None, True,
+    ),
+    Kind(
+        "ann_error", "rates (Keras)", "spikes",
+        "rates", "RMS, the Keras model", "RMS, of the spikes", None, True,
     ),
     Kind(
         "batch_accuracy", "batch code", "network", "batch code", "without Nengo", "in Nengo",

@@ -107,10 +107,68 @@ def activity_section(measured, energy=True):
     )
 
 
+def curve_section(curves, ann, dt=None, read_out=SECOND_HALF, spread=None):
+    """Accuracy, or with their ``spread`` the error of values, after every time step."""
+    if spread is None:
+        return accuracy_section(curves, ann, dt, read_out)
+    return Section(
+        "Error over time",
+        "Root mean square error in the output's units, if one stopped reading after each step. "
+        f"{read_out}",
+        [
+            Picture(
+                plots.error_over_time(curves, ann, spread, dt),
+                "The marker is the latency: from there on the error stays within a hundredth of "
+                "the values' standard deviation of its final value.",
+                "Error of the spiking network falling over time steps towards the Keras model's",
+            )
+        ],
+    )
+
+
+def mistakes_sections(measured, classes):
+    """What a network takes for something else: none for values, labels one by one."""
+    targets = measured.targets
+    if targets.are_values:
+        return []
+    if measured.recording.decisions is not None:
+        return [confusion_section(measured, classes)]
+    found, wanted = targets.read_out.answers(measured.recording.outputs[:, -1], targets.y)
+    several = targets.read_out.is_multi_label and wanted.shape[1:] == targets.read_out.output_shape
+    return [
+        _labels_section(found, wanted, classes) if several else confusion_section(measured, classes)
+    ]
+
+
+def _labels_section(found, wanted, classes):
+    """Right and wrong answers of each of several labels, the last axis."""
+    found, wanted = (array.reshape(-1, array.shape[-1]) == 1 for array in (found, wanted))
+    rows = [
+        {
+            "label": name,
+            "there": int(wanted[:, i].sum()),
+            "found": int((found & wanted)[:, i].sum()),
+            "found where it is not": int((found & ~wanted)[:, i].sum()),
+            "accuracy": f"{(found == wanted)[:, i].mean():.1%}",
+        }
+        for i, name in enumerate(classes)
+    ]
+    return Section(
+        "Labels one by one", "", [Table(list(rows[0]), rows, f"Of {len(wanted):,} answers each.")]
+    )
+
+
 def confusion_section(measured, classes):
-    """Confusion matrix after the last step."""
-    predictions = measured.recording.predictions()[:, -1]
-    matrix = confusion_matrix(measured.labels, predictions, len(classes))
+    """Confusion matrix after the last step, of all places of maps."""
+    recording = measured.recording
+    if recording.decisions is not None:
+        predictions, labels = recording.decisions[:, -1], measured.labels
+    else:
+        found = recording.read_out.answers(recording.outputs[:, -1], measured.labels)
+        predictions, labels = (array.ravel() for array in found)
+    if len(classes) == 1:
+        classes = ("0", "1")  # which a single output tells apart
+    matrix = confusion_matrix(labels, predictions, len(classes))
     pairs = [
         {
             "class": pair["true"],
@@ -123,7 +181,7 @@ def confusion_section(measured, classes):
     items = [
         Picture(
             plots.confusion(matrix, list(classes)),
-            f"{len(measured.labels)} samples, {measured.recording.engine}.",
+            f"{len(measured.labels)} samples, {recording.engine}.",
             "Confusion matrix of true and predicted classes",
         )
     ]

@@ -10,6 +10,7 @@ from nengo_tactile.ann import build, training
 from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.lif_training import LIFRecipe, lif_network, train_in_nengo_dl
 from nengo_tactile.engines.loihi import CHIP_RATE, chip_report, chip_settings
+from nengo_tactile.reproduce.targets import targets_of
 
 #: Test samples shown to the emulator (ST-MNIST paper, section 3.2.2: 200 random ones).
 EMULATOR_SAMPLES = 200
@@ -24,11 +25,17 @@ class Measured:
     Attributes
     ----------
     recording : Recording
-    labels : (n_samples,) int array
+    labels : (n_samples, ...) array
+        Or values, of a regression: see `nengo_tactile.reproduce.targets`.
     """
 
     recording: object
     labels: np.ndarray
+
+    @property
+    def targets(self):
+        """What the network should answer."""
+        return targets_of(self.recording.read_out, self.labels)
 
     @property
     def accuracy(self):
@@ -36,17 +43,18 @@ class Measured:
         return float(self.recording.accuracy(self.labels)[-1])
 
     def numbers(self):
-        """Plain numbers for JSON."""
-        curve = self.recording.accuracy(self.labels)
-        step = latency_step(curve)
+        """Plain numbers for JSON: of accuracy, or for values of the error."""
+        targets = self.targets
+        curve = targets.curve(self.recording)
+        step = latency_step(targets.score(curve))
         cost = cost_until(self.recording, step)
         whole = cost_until(self.recording)
         return {
             "engine": self.recording.engine,
             "n_test": len(self.labels),
             "n_steps": self.recording.n_steps,
-            "accuracy": self.accuracy,
-            "accuracy_over_time": [float(a) for a in curve],
+            targets.what: float(curve[-1]),
+            f"{targets.what}_over_time": [float(value) for value in curve],
             "latency_step": step,
             "spikes_to_latency": cost.spikes,
             "synops_to_latency": cost.synops,

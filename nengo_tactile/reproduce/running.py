@@ -9,7 +9,9 @@ import numpy as np
 
 from nengo_tactile import __version__, engines, files
 from nengo_tactile.ann import training
+from nengo_tactile.conversion.image_scale import ImageScale
 from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.engines.loihi import CHIP_RATE, ChipReport, chip_report, chip_settings
 from nengo_tactile.engines.recording import Recording
@@ -17,6 +19,8 @@ from nengo_tactile.errors import DataError, EngineError, ModelFileError
 from nengo_tactile.folders import load
 from nengo_tactile.report import KeyNumber, Report, write_report
 from nengo_tactile.reproduce import event_runs, pages, paths
+from nengo_tactile.reproduce.samples import files_of
+from nengo_tactile.reproduce.targets import targets_of
 from nengo_tactile.reproduce.tasks import TASKS, data_option, images, task_named
 
 #: Spike counts that a run keeps at most, one of 4 bytes for each neuron and sample.
@@ -37,46 +41,75 @@ def run_network(
     target=None,
     progress=None,
     say=print,
+    x=None,
+    y=None,
+    scale=None,
 ):
-    """Run a saved network on a task's recordings and write what was measured.
+    """Run a saved network on a task's recordings, or on files, and write what was measured.
 
     Writes results.json and recording.npz into ``out``. ``first_layer`` and ``target`` are the
-    Loihi engine's (see `nengo_tactile.engines.loihi.run`).
+    Loihi engine's (see `nengo_tactile.engines.loihi.run`); ``x``, ``y`` and ``scale`` are as for
+    `nengo_tactile.reproduce.commands.convert_model`, by default with the network's own scale.
 
     Returns
     -------
     rich.table.Table
     """
+    given = files_of(task_name, x, y)
+    if given is not None and given.y is None:
+        raise DataError(
+            f"--x {x} without --y: a run measures accuracy or error, so give the file of labels "
+            "(or values) too; nengo_tactile.run gives outputs without"
+        )
+    given_scale = None if scale is None else ImageScale.from_text(scale)
     options = {"first_layer": first_layer, "target": target}
     options = {name: value for name, value in options.items() if value is not None}
     if options and engine != "loihi":
         raise EngineError(f"engine {engine!r} takes no {', '.join(options)}: use engine 'loihi'")
     network = load(name)
     events = not isinstance(network, SpikingNetwork)  # read as they are
+    if events and (given is not None or given_scale is not None):
+        raise DataError(
+            f"{type(network).__name__} takes recordings as events: give --task, without --x, --y "
+            "and --scale"
+        )
     if events:
         event_runs.check(network, n_steps, engine, options)
     out = Path(out)
     files.check_writable(out)
-    task_name, task = (event_runs.task_for if events else _task_for)(network, task_name)
-    dataset = open_dataset(task.dataset, split=split, data_dir=data_dir)
-    chosen = np.arange(len(dataset))
-    if n_samples is not None:
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:n_samples])
+    if given is not None:
+        about, source = given.about, {"samples": given.options.strip(), "split": "given"}
+        options_of_source = given.options
+        samples, labels = given.read(network.input_shape)
+        if n_samples is not None:
+            chosen = _chosen(len(samples), n_samples, seed)
+            samples, labels = samples[chosen], labels[chosen]
+    else:
+        task_name, task = (event_runs.task_for if events else _task_for)(network, task_name)
+        about, source = task.about, {"task": task_name, "split": split}
+        options_of_source = f" --task {task_name} --split {split}{data_option(task)}"
+        dataset = open_dataset(task.dataset, split=split, data_dir=data_dir)
+        chosen = _chosen(len(dataset), n_samples, seed)
     if events:
         measured, own = event_runs.run(network, dataset, chosen, n_steps, engine, progress)
     else:
+        if given is None:
+            _check_memory(network, len(chosen))
+            samples, labels = images(task, dataset, chosen, progress)
+        samples = (given_scale or network.scale).apply(samples)
         measured, own = _run_on_images(
-            network, task, dataset, chosen, n_steps, engine, options, progress, say
+            network, samples, labels, n_steps, engine, options, progress, say
         )
     recording = measured.recording
+    repeated = _settings(engine, n_steps, n_samples, seed, given_scale)
     numbers = {
         "network": str(name),
-        "task": task_name,
-        "command": _run_command(name, task_name, task, split, engine, n_steps, n_samples, seed),
-        "data": task.about,
-        "split": split,
+        **source,
+        "command": f"nengo-tactile run {name}{options_of_source}{repeated}",
+        "data": about,
         "seed": seed,
         "classes": list(network.classes),
+        "read_out": recording.read_out.to_dict(),
         **measured.numbers(),
         **own,
     }
@@ -93,10 +126,9 @@ def run_network(
     return _run_table(numbers)
 
 
-def _run_on_images(network, task, dataset, chosen, n_steps, engine, options, progress, say):
+def _run_on_images(network, x, y, n_steps, engine, options, progress, say):
     """Run a converted network; returns what was measured, and its own numbers."""
-    _check_memory(network, len(chosen))
-    x, y = images(task, dataset, chosen, progress)
+    _check_memory(network, len(x))
     shown = network
     if engine == "loihi" and n_steps is None:
         shown = chip_settings(network)
@@ -104,11 +136,13 @@ def _run_on_images(network, task, dataset, chosen, n_steps, engine, options, pro
             f"emulator: firing rates times {CHIP_RATE}, {shown.n_steps} steps "
             "(give --steps to keep the network's own rates)"
         )
+    targets = targets_of(network.read_out, y)
     recording = engines.run(shown, x, n_steps, engine=engine, progress=progress, **options)
-    own = {"ann_accuracy": training.accuracy(network.ann, network.ann_input(x), y)}
+    rates = training.predict(network.ann, network.ann_input(x)).reshape(len(x), -1)
+    own = {f"ann_{targets.what}": targets.measure(rates)}
     if engine == "loihi":
         own["chip"] = chip_report(shown, options.get("first_layer")).to_dict()
-    return paths.Measured(recording, y), own
+    return paths.Measured(recording, targets.y), own
 
 
 def _task_for(network, task_name):
@@ -119,7 +153,7 @@ def _task_for(network, task_name):
         if task_name is None:
             raise DataError(
                 "the network does not know how recordings become its input: choose a task of "
-                "images with --task, or convert it with a task"
+                "images with --task, give --x FILE and --y FILE, or convert it with a task"
             )
         task = task_named(task_name)
         if task.image is not None or task.shape != network.input_shape:
@@ -158,14 +192,19 @@ def _check_memory(network, n_samples):
         )
 
 
-def _run_command(name, task_name, task, split, engine, n_steps, n_samples, seed):
-    """The command line that repeats a run."""
+def _chosen(n_samples, n_wanted, seed):
+    """Indices of all samples, or of random ones in their order."""
+    if n_wanted is None:
+        return np.arange(n_samples)
+    return np.sort(np.random.default_rng(seed).permutation(n_samples)[:n_wanted])
+
+
+def _settings(engine, n_steps, n_samples, seed, scale):
+    """The options of a command line that repeats a run."""
     steps = "" if n_steps is None else f" --steps {n_steps}"
     samples = "" if n_samples is None else f" --samples {n_samples}"
-    return (
-        f"nengo-tactile run {name} --task {task_name} --split {split} --engine {engine}"
-        f"{steps}{samples} --seed {seed}{data_option(task)}"
-    )
+    scaled = "" if scale is None else f" --scale {scale}"
+    return f" --engine {engine}{steps}{samples}{scaled} --seed {seed}"
 
 
 def _run_table(numbers):
@@ -175,11 +214,11 @@ def _run_table(numbers):
     for column in ("what", "value"):
         table.add_column(column)
     kind = _kind(numbers)
+    what = _what(numbers)
     rows = {
         "data": f"{numbers['data']}, {numbers['split']}, {numbers['n_test']} samples",
-        f"accuracy of the {kind.reference}": f"{numbers[kind.key]:.4f}",
-        f"accuracy of the {kind.measured}": f"{numbers['accuracy']:.4f} "
-        f"after {numbers['n_steps']} steps",
+        f"{what} of the {kind.reference}": f"{numbers[kind.key]:.4f}",
+        f"{what} of the {kind.measured}": f"{numbers[what]:.4f} after {numbers['n_steps']} steps",
         "latency": f"step {numbers['latency_step']}",
         "spikes per sample": f"{numbers['spikes']:,.0f} "
         f"({numbers['spikes_to_latency']:,.0f} to the latency)",
@@ -191,8 +230,8 @@ def _run_table(numbers):
     if kind.on_chip:
         joules = numbers["loihi_joules_rough"]
         rows["Loihi energy, rough"] = f"{joules * 1e6:.2f} microjoules"
-    for what, value in rows.items():
-        table.add_row(what, value)
+    for name, value in rows.items():
+        table.add_row(name, value)
     for row in numbers["layers"]:
         table.add_row(
             f"firing rate of {row['layer']}",
@@ -200,6 +239,11 @@ def _run_table(numbers):
             f"{row['silent_share']:.0%} silent, {row['saturated_share']:.2%} saturated",
         )
     return table
+
+
+def _what(numbers):
+    """Whether a run's numbers are of the accuracy, or of the error of values."""
+    return "error" if "error" in numbers else "accuracy"
 
 
 def _kind(numbers):
@@ -226,15 +270,17 @@ def write_run_report(folder):
     folder = Path(folder)
     numbers, measured, chip = _read_run(folder)
     kind = _kind(numbers)
+    what = _what(numbers)
     sections = [
-        pages.accuracy_section(
-            {numbers["engine"]: measured.recording.accuracy(measured.labels)},
+        pages.curve_section(
+            {numbers["engine"]: np.array(numbers[f"{what}_over_time"])},
             numbers[kind.key],
             measured.recording.dt,
             **({"read_out": kind.read_out} if kind.read_out else {}),
+            **({"spread": measured.targets.spread} if what == "error" else {}),
         ),
         pages.activity_section(measured, energy=kind.on_chip),
-        pages.confusion_section(measured, numbers["classes"]),
+        *pages.mistakes_sections(measured, numbers["classes"]),
     ]
     if chip is not None:
         sections.append(pages.chip_section(chip))
@@ -252,16 +298,8 @@ def write_run_report(folder):
                 "date": datetime.date.today().isoformat(),
             },
             [
-                KeyNumber(
-                    "accuracy",
-                    f"{numbers['accuracy']:.1%}",
-                    kind.where_measured,
-                ),
-                KeyNumber(
-                    kind.short,
-                    f"{numbers[kind.key]:.1%}",
-                    kind.where_reference,
-                ),
+                KeyNumber(what, _told(what, numbers[what]), kind.where_measured),
+                KeyNumber(kind.short, _told(what, numbers[kind.key]), kind.where_reference),
                 KeyNumber("latency", f"{numbers['latency_step']} steps"),
             ],
             sections=sections,
@@ -270,11 +308,15 @@ def write_run_report(folder):
     return path
 
 
+def _told(what, value):
+    return f"{value:.1%}" if what == "accuracy" else f"{value:.4g}"
+
+
 def _read_run(folder):
     """Numbers, run and chip report (or None) of a folder that `run_network` wrote."""
     try:
         numbers = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        missing = {"network", "classes", "data", "split", "seed"} - set(numbers)
+        missing = {"network", "classes", "data", "split", "seed", "read_out"} - set(numbers)
         if missing:
             raise KeyError(*sorted(missing))
         _kind(numbers)
@@ -290,6 +332,7 @@ def _read_run(folder):
             dt=float(stored["dt"]),
             engine=numbers["engine"],
             decisions=stored.get("decisions"),
+            read_out=ReadOut.from_dict(numbers["read_out"]),
         )
         chip = ChipReport(**numbers["chip"]) if "chip" in numbers else None
         return numbers, paths.Measured(recording, stored["labels"]), chip
