@@ -133,11 +133,13 @@ def train(
 @app.command()
 def check(
     model: Annotated[str, typer.Argument(help="A .keras, .h5 or .npz file.")],
+    x: X = None,
+    scale: Scale = None,
 ):
     """Say for each layer whether it spikes, on which engines, and the remedy if not."""
     from nengo_tactile.reproduce.commands import check_model
 
-    result = check_model(model)
+    result = check_model(model, x, scale)
     show(result.table())
     if not result.ok:
         raise TactileError(f"{model}: cannot be converted as it is; the table names the remedies")

@@ -14,7 +14,7 @@ DataDir = Annotated[
     typer.Option(help="Folder of recordings (default: $NENGO_TACTILE_DATA)."),
 ]
 _FILE = ".npy, or .npz (with the array's name behind a colon)"
-X = Annotated[str | None, typer.Option("--x", help=f"Instead of a task: file of samples, {_FILE}.")]
+X = Annotated[str | None, typer.Option("--x", help=f"File of samples, {_FILE}.")]
 Y = Annotated[str | None, typer.Option("--y", help="File of their labels, or values.")]
 Scale = Annotated[
     str | None,

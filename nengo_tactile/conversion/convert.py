@@ -188,7 +188,9 @@ def convert(
         wishes = (threshold, threshold_factor, max_loss, spike_budget, labels)
         ann = linear
         if "SigmaDelta" not in kinds:
-            thresholds = thresholds_for(linear, calibration, coding, *wishes, progress=progress)
+            thresholds = thresholds_for(
+                linear, calibration, coding, *wishes, settings["read_out"], progress
+            )
             ann = use_sigma_delta(linear, thresholds, output_threshold)
         elif any(wish is not None for wish in (*wishes, output_threshold)):
             raise ConversionError(
@@ -205,7 +207,8 @@ def convert(
             if shortcut_normalisation:  # without it another function is wanted
                 compare(brought, model, linear, settings["read_out"], calibration)
             linear = use_if(linear, start=start, reset=reset)
-        ann = _correct(linear, calibration, n_steps, calibrate, compensation, progress)
+        wishes = (calibrate, compensation, settings["read_out"])
+        ann = _correct(linear, calibration, n_steps, *wishes, progress)
         settings["discard"] = 0.0 if discard is None else discard
         return _on_chip_if_alone(SpikingNetwork(ann, synapse=None, **settings))
     if discard is not None:
@@ -272,7 +275,7 @@ def _scales(model, calibration, percentile, channelwise, nonzero):
     )
 
 
-def _correct(model, calibration, n_steps, calibrate, compensation, progress):
+def _correct(model, calibration, n_steps, calibrate, compensation, read_out, progress):
     """Calibrate integrate-and-fire neurons and search compensation, as far as wanted."""
     if compensation not in (None, "network", "layer"):
         raise ConversionError(
@@ -284,6 +287,11 @@ def _correct(model, calibration, n_steps, calibrate, compensation, progress):
         return model
     some = calibration[:: -(-len(calibration) // COMPENSATION_SAMPLES)]
     model, _ = search_compensation(
-        model, some, n_steps, per_layer=compensation == "layer", progress=progress
+        model,
+        some,
+        n_steps,
+        per_layer=compensation == "layer",
+        read_out=read_out,
+        progress=progress,
     )
     return model

@@ -7,14 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from nengo_tactile.conversion import check, convert
+from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.image_scale import ImageScale
+from nengo_tactile.conversion.reading import describe
 from nengo_tactile.errors import DataError
 from nengo_tactile.folders import check_folder
 from nengo_tactile.reproduce import held_out, paths
 from nengo_tactile.reproduce.networks import find_model
-from nengo_tactile.reproduce.samples import files_of
+from nengo_tactile.reproduce.samples import Files, files_of
 from nengo_tactile.reproduce.scales import find_scale
-from nengo_tactile.reproduce.targets import read_out_of, targets_of
+from nengo_tactile.reproduce.targets import targets_of
 from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
 
 
@@ -86,7 +88,7 @@ def convert_model(
     if scale is None:
         targets = None
         if samples.y is not None:
-            targets = targets_of(read_out_of(keras), samples.y)
+            targets = targets_of(read_out_of(keras)[0], samples.y)
         scale, told = find_scale(keras, samples.x, targets)
         if told is not None:
             say(told)
@@ -178,16 +180,30 @@ def _summary(out, network):
     return f"wrote {out}: {', '.join(network.spiking_layers)} spike, synapse {synapse}{thresholds}"
 
 
-def check_model(model):
+def check_model(model, x=None, scale=None):
     """Say for each layer of a model whether it can be converted.
 
     Parameters
     ----------
     model : path or str
         See `convert_model`.
+    x : str, optional
+        File of samples, on which what would be converted is compared with the model.
+    scale : str, optional
+        See `convert_model`; here images are by default taken as they are.
 
     Returns
     -------
     nengo_tactile.conversion.check.Check
     """
-    return check(find_model(model))
+    if scale is not None and x is None:
+        raise DataError(f"--scale {scale} without --x: give the file of samples too")
+    path = Path(model)
+    # a file's table names layers that cannot be read, too
+    source = path if path.is_file() and path.suffix != ".npz" else find_model(model)
+    if x is None:
+        return check(source)
+    samples, _ = Files(x).read(describe(source).input_shape)
+    if scale is not None:
+        samples = ImageScale.from_text(scale).apply(samples)
+    return check(source, samples)

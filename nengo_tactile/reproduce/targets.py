@@ -149,29 +149,3 @@ def _are_values(read_out, y, whole):
         return False  # most likely one of several classes, written as 0 and 1
     least, largest = _RANGES[read_out.activation]
     return bool(np.isfinite(y).all() and y.min() >= least and y.max() <= largest)
-
-
-def read_out_of(model):
-    """What a Keras model's outputs are, by the activation that it ends in.
-
-    Parameters
-    ----------
-    model : tf.keras.Model
-
-    Returns
-    -------
-    ReadOut
-    """
-    shape = tuple(model.output_shape[1:])
-    for layer in reversed(model.layers):
-        kind = type(layer).__name__
-        if kind in ("Softmax", "Reshape", "Flatten", "Dropout"):
-            if kind == "Softmax":
-                return ReadOut("softmax", shape, shape)
-            continue
-        name = getattr(getattr(layer, "activation", None), "__name__", "linear")
-        if name in ("softmax", "sigmoid", "tanh", "softplus"):
-            return ReadOut(name, shape, shape)
-        if kind != "Activation" or name != "linear":
-            break
-    return ReadOut.linear(shape)

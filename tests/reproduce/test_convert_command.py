@@ -33,7 +33,7 @@ def brightness_model(folder, end, scale=1.0, name="model"):
     hidden.set_weights([kernel, np.array([0, 0, 0, 0, 0.3])])
     if end == "softmax":
         last.set_weights([np.eye(5) * 30, np.zeros(5)])
-    elif end == "logit":
+    elif end in ("logit", "sigmoid"):
         last.set_weights([np.array([[30.0], [-30], [0], [0], [0]]), np.zeros(1)])
     else:
         last.set_weights([np.array([[2.0], [-1], [0], [0], [1 / 0.3]]), np.zeros(1)])
@@ -129,9 +129,10 @@ def test_without_labels_ranges_cannot_be_found(folder):
     assert "give labels (--y)" in lines[-1]
 
 
-def test_binary_networks_are_told_by_their_sign(folder):
+@pytest.mark.parametrize("end", ["logit", "sigmoid"])
+def test_binary_networks_are_told_by_their_sign(folder, end):
     """From conversion to report: 0.9 and more, where class 0 has a half."""
-    model = brightness_model(folder, "logit")
+    model = brightness_model(folder, end)
     _, said = converted(folder, model, ":first", scale="1/255")
     assert "Keras 1," in said
     numbers = ran(folder, ":first")
@@ -245,3 +246,13 @@ def test_scales_are_written_as_they_are_read(text, wanted):
 def test_other_scales_are_refused(text):
     with pytest.raises(DataError, match="scale"):
         ImageScale.from_text(text)
+
+
+def test_check_compares_on_samples(folder, capsys):
+    """Of a file, in the range that the model takes."""
+    model = brightness_model(folder, "softmax")
+    x = str(folder / "train.npz")
+    assert cli.main(["check", str(model), "--x", x, "--scale", "1/255"]) == 0
+    assert "on the samples its rates differ by" in capsys.readouterr().out
+    assert cli.main(["check", str(model), "--scale", "1/255"]) == 2
+    assert "without --x" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import pytest
 from nengo_tactile import stack
 from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.errors import DataError
-from nengo_tactile.reproduce.targets import read_out_of, targets_of
+from nengo_tactile.reproduce.targets import targets_of
 
 RNG = np.random.default_rng(0)
 
@@ -79,20 +79,3 @@ def test_the_model_and_its_potentials_are_measured_alike():
     values = targets_of(ReadOut.linear((1,)), np.array([1.0, 3, 6]))
     assert values.measure(np.array([[2.0], [2], [6]])) == pytest.approx(np.sqrt(2 / 3))
     assert values.score(values.spread) == pytest.approx(0)
-
-
-@pytest.mark.parametrize(
-    ("ends", "wanted"),
-    [
-        (lambda k: [k.Dense(1, activation="sigmoid")], "sigmoid"),
-        (lambda k: [k.Dense(4), k.Softmax()], "softmax"),
-        (lambda k: [k.Dense(4, activation="softmax"), k.Reshape((2, 2))], "softmax"),
-        (lambda k: [k.Dense(4, activation="tanh"), k.Activation("linear")], "tanh"),
-        (lambda k: [k.Dense(4, activation="sigmoid"), k.Dense(2)], "linear"),
-        (lambda k: [k.Dense(4, activation="relu")], "linear"),
-    ],
-)
-def test_the_end_of_a_model_is_read(ends, wanted):
-    keras = stack.tensorflow().keras
-    model = keras.Sequential([keras.Input((3,)), *ends(keras.layers)])
-    assert read_out_of(model).activation == wanted
