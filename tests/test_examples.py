@@ -224,3 +224,13 @@ def test_train_on_spikes(capsys):
     assert "CNN, converted" in text
     assert "trained on spikes, spikemax_s" in text
     assert text.count(" ms") == 2
+
+
+def test_predict_a_quantity(capsys):
+    script = load_script("predict_a_quantity")
+    errors = script.main(["--train", "80", "--test", "20", "--epochs", "10", "--steps", "64"])
+    text = capsys.readouterr().out
+    assert "always the mean" in text and "read as" in text
+    keras = float(text.split("Keras: off by ")[1].split(" s")[0])
+    # as near as spikes of 64 steps come, and nearer than they were at the beginning
+    assert errors[-1] < keras + 0.2 and errors[-1] < errors[0]
