@@ -85,15 +85,15 @@ def convert_model(
         samples = _of_files(files, keras, seed)
     else:
         samples = _of_task(task, task_name, keras, data_dir, seed, progress)
-    if scale is None:
-        targets = None
-        if samples.y is not None:
-            targets = targets_of(read_out_of(keras)[0], samples.y)
+    targets = None if samples.y is None else targets_of(read_out_of(keras)[0], samples.y)
+    if scale is None and samples.image is not None:
+        scale = ImageScale()  # the task's images are what its networks take
+    elif scale is None:
         scale, told = find_scale(keras, samples.x, targets)
         if told is not None:
             say(told)
-    if options.get("neuron") == "sigma-delta" and samples.y is not None:
-        options["labels"] = samples.y
+    if options.get("neuron") == "sigma-delta" and targets is not None and not targets.are_values:
+        options["labels"] = targets.y
     network = convert(
         keras,
         scale.apply(samples.x),

@@ -37,10 +37,12 @@ def candidates(x):
 
 
 def find_scale(model, x, targets=None):
-    """The scale with which a model's loss is least, and how that was found.
+    """The scale that a model was most likely trained with, and how that was found.
 
     A model that begins with Rescaling or Normalization takes images as they are. Otherwise usual
-    scales are tried on labelled samples.
+    scales are tried on labelled samples: the best accuracy wins, and where several have it, but
+    for chance, the least loss. ReLU networks are nearly as often right on images that are too
+    bright, but too sure of themselves.
 
     Parameters
     ----------
@@ -82,10 +84,23 @@ def find_scale(model, x, targets=None):
             found[scale] = targets.loss(outputs), targets.measure_model(outputs)
     if not found:
         return ImageScale(), None  # convert says what its first layer wants
-    best = min(found, key=lambda scale: found[scale][0])  # the first of equals
+    best = _best(found, targets)
     rows = "; ".join(f"{scale}: {loss:.3g}, {value:.4g}" for scale, (loss, value) in found.items())
     made = "as they are" if best.is_none else f"times {best}"
     return best, (
         f"{given} go to the model {made}: loss and {targets.what} of the Keras model on "
         f"{len(targets.y)} labelled training samples, by scale, are {rows} (--scale gives another)"
     )
+
+
+def _best(found, targets):
+    """Of the scales whose accuracy may be the best, but for chance, the one with the least loss.
+
+    ``found`` has loss and measure of each scale.
+    """
+    scores = {scale: targets.score(measured) for scale, (_, measured) in found.items()}
+    most = max(scores.values())
+    # two standard errors of a share of so many samples; errors of values are not of chance
+    noise = 0.0 if targets.are_values else 2 * np.sqrt(most * (1 - most) / len(targets.y))
+    good = [scale for scale in found if scores[scale] >= most - noise]
+    return min(good, key=lambda scale: found[scale][0])  # the first of equals

@@ -256,3 +256,24 @@ def test_check_compares_on_samples(folder, capsys):
     assert "on the samples its rates differ by" in capsys.readouterr().out
     assert cli.main(["check", str(model), "--scale", "1/255"]) == 2
     assert "without --x" in capsys.readouterr().err
+
+
+def test_accuracy_decides_before_the_loss():
+    """A model that is never sure of itself has less loss on images that are too bright."""
+    from nengo_tactile.conversion.read_out import ReadOut
+    from nengo_tactile.reproduce.scales import find_scale
+    from nengo_tactile.reproduce.targets import targets_of
+
+    keras = stack.tensorflow().keras
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    # class 1 where the first of two bytes is brighter by a third of white
+    model.layers[0].set_weights([np.array([[0.03], [-0.03]]), np.array([-0.01])])
+    x = np.random.default_rng(0).integers(0, 256, (400, 2)).astype(np.uint8)
+    targets = targets_of(ReadOut.linear((1,)), (x[:, 0] > x[:, 1] + 85.0).astype(int))
+    losses = [
+        targets.loss(model(scale.apply(x).astype(np.float32)).numpy())
+        for scale in (ImageScale(), ImageScale(1 / 255))
+    ]
+    assert losses[0] < losses[1]
+    scale, told = find_scale(model, x, targets)
+    assert scale == ImageScale(1 / 255) and "times 1/255" in told
