@@ -128,7 +128,7 @@ def test_bad_input(folder, model, tmp_path, capsys):
     with pytest.raises(DataError, match=r"reads 34 x 34 pixels, .*10 x 10"):
         run_network(model, tmp_path / "run", "eskin", **{**arguments, "data_dir": None})
     for command in (["check", model], ["convert", model, "--out", tmp_path / "out"]):
-        options = ["--data-dir", folder] if command[0] == "convert" else []
+        options = ["--task", "mnist"] if command[0] == "convert" else []
         assert cli.main([str(word) for word in [*command, *options]]) == 2
         message = capsys.readouterr().err
         assert "a SKIM network, which has no Keras model" in message
