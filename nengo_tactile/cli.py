@@ -20,6 +20,7 @@ from nengo_tactile.cli_options import (
     Task,
     X,
     Y,
+    number_or_word,
     say,
     show,
 )
@@ -175,7 +176,12 @@ def convert(
         str | None, typer.Option(help="if: search a factor per network or per layer.")
     ] = None,
     discard: Annotated[
-        float | None, typer.Option(help="Share of the steps that the read-out leaves out.")
+        str | None,
+        typer.Option(
+            help="Share of the steps that the read-out leaves out, or (if) tune.",
+            parser=number_or_word,
+            metavar="SHARE",
+        ),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="sigma-delta: what a spike is worth, in all layers.")

@@ -39,3 +39,11 @@ def show(table):
     if not console.is_terminal:  # a file or a pipe has no width: leave the columns whole
         console = Console(width=160)
     console.print(table)
+
+
+def number_or_word(text):
+    """A number where it is one; a word is for the command to judge."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -30,3 +30,7 @@ class ModelFileError(TactileError, ValueError):
 
 class EngineError(TactileError, RuntimeError):
     """An engine cannot run this network."""
+
+
+class ConversionWarning(UserWarning):
+    """A conversion did what was asked for, and it harms: the message says how and the remedy."""

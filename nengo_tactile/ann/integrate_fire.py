@@ -33,6 +33,9 @@ class IFParameters:
     compensation : float
         Factor on the weights of spikes that arrive, not on biases or analogue input (Spiking
         ResNet paper, section 3.3); the static response leaves it out.
+    clips : bool
+        Whether the model's own activation ends where the rate does, at one spike a step (a
+        clipped ReLU, ClipFloor): at lower rates the neurons would compute something else.
     """
 
     gain: float = 1.0
@@ -40,6 +43,7 @@ class IFParameters:
     reset: str = "subtract"
     negative_slope: float = 0.0
     compensation: float = 1.0
+    clips: bool = False
 
     def __post_init__(self):
         for name in ("gain", "amplitude", "compensation"):
@@ -59,7 +63,11 @@ class IFParameters:
             )
 
     def faster(self, factor):
-        """The same function of ``x`` at ``factor`` times the firing rates."""
+        """The same function of ``x`` at ``factor`` times the firing rates, but for its ceiling.
+
+        What is above one spike a step is clipped, so the ceiling of ``x`` is ``factor`` times
+        lower.
+        """
         return dataclasses.replace(self, gain=self.gain * factor, amplitude=self.amplitude / factor)
 
 
@@ -77,7 +85,7 @@ def rate_if_layer():
 
         Parameters
         ----------
-        gain, amplitude, reset, negative_slope, compensation :
+        gain, amplitude, reset, negative_slope, compensation, clips :
             See `IFParameters`.
         start : float
             Membrane potential at the start, in thresholds, while `start_potential` is not set.
@@ -99,12 +107,15 @@ def rate_if_layer():
             reset="subtract",
             negative_slope=0.0,
             compensation=1.0,
+            clips=False,
             start=0.5,
             per_neuron=False,
             **kwargs,
         ):
             super().__init__(**kwargs)
-            self.parameters = IFParameters(gain, amplitude, reset, negative_slope, compensation)
+            self.parameters = IFParameters(
+                gain, amplitude, reset, negative_slope, compensation, bool(clips)
+            )
             if not (isinstance(start, (int, float)) and -math.inf < start < 1):
                 raise ConversionError(
                     f"IF start is {start!r}: the membrane potential at the start must be a finite "

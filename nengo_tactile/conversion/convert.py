@@ -11,7 +11,7 @@ from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
 from nengo_tactile.conversion.graph import check_weights
 from nengo_tactile.conversion.input_range import range_of
-from nengo_tactile.conversion.network import SpikingNetwork, check_discard
+from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.options import OPTIONS, kind_of_neurons, refuse_others
 from nengo_tactile.conversion.passes import (
@@ -26,6 +26,7 @@ from nengo_tactile.conversion.sigma_delta import use_sigma_delta
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.conversion.spike_calibration import calibrate as calibrate_neurons
 from nengo_tactile.conversion.thresholds import thresholds_for
+from nengo_tactile.conversion.trial_run import check_discard, settled_discard
 from nengo_tactile.conversion.tuning import tune
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.events.coding import named_coding
@@ -108,10 +109,10 @@ def convert(
     compensation : {None, "network", "layer"}
         "if": search factors on the weights that make up for late spikes (see
         `compensation.search_compensation`).
-    discard : float
+    discard : float or "tune"
         "lif", "if": share of the steps so far that the read-out leaves out, because deep layers
-        have not settled yet; by default 0.5 and 0. With few steps and many layers 0.5 or more is
-        better for "if" too.
+        have not settled yet; by default 0.5 and 0. "tune" ("if") chooses it for ``n_steps``: 0.5
+        is better for deep networks of few steps and harms shallow ones (see `trial_run`).
     threshold : float or dict of str to float
         "sigma-delta": step of the quantisation, of all layers or by the layer's name. This or one
         of the next three decides the thresholds; without them ``max_loss`` is 1.
@@ -157,6 +158,12 @@ def convert(
         For files that cannot be read, or have such layers.
     DataError
         For calibration data of the wrong shape, empty, NaN or infinite.
+
+    Warns
+    -----
+    ConversionWarning
+        "if": for a ``discard`` that harms on the calibration samples, and where ``calibrate`` or
+        ``compensation`` leads to outputs of more than twice the size.
     """
     given = {name: value for name, value in locals().items() if name in OPTIONS}
     brought, model = model, convertible(model)
@@ -167,7 +174,7 @@ def convert(
     kinds = {type(layer).__name__ for layer in linear.layers}
     kind = kind_of_neurons(model, neuron, kinds)
     refuse_others(kind, given)
-    if discard is not None:
+    if discard is not None and (kind, discard) != ("if", "tune"):
         check_discard(discard)
     if calibration is None and kind != "sigma-delta":
         raise ConversionError(
@@ -209,7 +216,10 @@ def convert(
             linear = use_if(linear, start=start, reset=reset)
         wishes = (calibrate, compensation, settings["read_out"])
         ann = _correct(linear, calibration, n_steps, *wishes, progress)
-        settings["discard"] = 0.0 if discard is None else discard
+        corrected = calibrate is not None or compensation is not None
+        settings["discard"] = settled_discard(
+            ann, settings["read_out"], calibration, n_steps, discard, corrected
+        )
         return _on_chip_if_alone(SpikingNetwork(ann, synapse=None, **settings))
     if discard is not None:
         settings["discard"] = discard

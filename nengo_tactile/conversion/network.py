@@ -14,20 +14,30 @@ from nengo_tactile.conversion.input_range import check_against
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.conversion.stages import fan_outs, stages_of
+from nengo_tactile.conversion.trial_run import check_discard
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage
 
+#: Of products of factors that make 1.
+_ROUNDING = 1e-9
 
-def check_discard(value):
-    """Refuse what is no share of the steps that a read-out can leave out.
 
-    Raises
-    ------
-    ConversionError
-        If it is not from 0 to below 1.
-    """
-    if not 0 <= value < 1:
-        raise ConversionError(f"discard is {value}: choose a share from 0 to below 1")
+def _check_rates(layer, factor, rates):
+    """Refuse rates at which a layer of integrate-and-fire neurons computes something else."""
+    if rates > 1:
+        raise ConversionError(
+            f"layer '{layer.name}' (RateIF): factor on the firing rates is {factor:g}, which makes "
+            f"them {rates:g} times those of the conversion, at which the largest activations have "
+            f"one spike a step already; all above {1 / rates:.3g} of these would be clipped: give "
+            "more n_steps for more spikes, or convert with a lower percentile"
+        )
+    if rates < 1 and layer.parameters.clips:
+        raise ConversionError(
+            f"layer '{layer.name}' (RateIF): factor on the firing rates is {factor:g}, and the "
+            "model clips this layer where neurons have one spike a step, which slower ones would "
+            "not: keep the rates (for the chip chip_settings(network, rate=1)), or train with "
+            "plain ReLUs"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +82,8 @@ class SpikingNetwork:
     scale : ImageScale
         How images of the data set that it was converted for become its input, on the command
         line; by default they are it.
+    rate_factor : float
+        Firing rates, relative to those that it was converted with: see `with_rates`.
     card : dict
         Where it comes from: command, data, seed, counts, accuracies.
     """
@@ -90,6 +102,7 @@ class SpikingNetwork:
     first_layer: str = "host"
     input_range: tuple | None = None
     scale: ImageScale = ImageScale()  # noqa: RUF009 (frozen)
+    rate_factor: float = 1.0
     card: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -268,17 +281,36 @@ class SpikingNetwork:
     def with_rates(self, factor):
         """The same function at ``factor`` times the firing rates.
 
-        See `LIFParameters.faster` and `IFParameters.faster`; above 1 integrate-and-fire neurons
-        reach their ceiling of one spike a step earlier.
+        Parameters
+        ----------
+        factor : float
+            Above zero. See `LIFParameters.faster` and `IFParameters.faster`.
+
+        Returns
+        -------
+        SpikingNetwork
+
+        Raises
+        ------
+        ConversionError
+            Where it would be another function: integrate-and-fire neurons beyond the rates that
+            they were converted with, at which the largest activations have one spike a step;
+            below them, where the model itself clips at one spike a step; sigma-delta neurons.
         """
         if self.accumulates:
             raise ConversionError(
                 "sigma-delta neurons have no firing rates: convert the model with other thresholds"
             )
-        if not factor > 0:
+        if not 0 < factor < math.inf:
             raise ConversionError(f"factor on the firing rates is {factor}: choose one above zero")
+        rates = self.rate_factor * factor
+        if abs(rates - 1) < _ROUNDING:  # back where it was
+            rates = 1.0
+        for layer in self.ann.layers:
+            if type(layer).__name__ == "RateIF":
+                _check_rates(layer, factor, rates)
         ann = map_neurons(self.ann, lambda neuron: neuron.faster(factor), shift_factor=factor)
-        return dataclasses.replace(self, ann=ann)
+        return dataclasses.replace(self, ann=ann, rate_factor=rates)
 
     def save(self, folder):
         """Write the network to a folder, whole or not at all."""

@@ -86,7 +86,7 @@ def use_if(model, **settings):
     def replace(layer, inputs):
         if not _is_rectifier(layer):
             return None
-        options = dict(settings)
+        options = {**settings, "clips": _ends_at_one(layer)}
         if type(layer).__name__ == "LeakyReLU":
             slope = options["negative_slope"] = rectifier(layer).slope
             if slope > 1:
@@ -199,6 +199,14 @@ def layers_to_spike(model):
             "give its hidden layers activation='relu'"
         )
     return names
+
+
+def _ends_at_one(layer):
+    """Whether a normalised activation itself lets nothing above 1 through, rounding apart."""
+    if type(layer).__name__ == "ClipFloor":
+        return bool(layer.ceiling.numpy() <= 1.001)
+    ceiling = rectifier(layer).ceiling
+    return ceiling is not None and ceiling <= 1.001
 
 
 def _is_plain(layer):

@@ -26,6 +26,7 @@ _SETTINGS = (
     "classes",
     "first_layer",
     "input_range",
+    "rate_factor",
 )
 
 

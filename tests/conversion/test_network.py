@@ -11,7 +11,7 @@ import nengo_tactile
 from nengo_tactile import engines, stack
 from nengo_tactile.ann.lif import linear_parameters
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import SpikingNetwork, check, convert
+from nengo_tactile.conversion import SpikingNetwork, check, convert, load
 from nengo_tactile.conversion.convert import START_RATE
 from nengo_tactile.conversion.linear_maps import Convolution
 from nengo_tactile.conversion.passes import spiking_layers, use_lif
@@ -378,6 +378,37 @@ def test_with_rates_scales_what_calibration_added(x):
     np.testing.assert_array_equal(slow.start, stage.start)
     with pytest.raises(ConversionError, match="above zero"):
         network.with_rates(0)
+
+
+def test_rates_of_integrate_and_fire_neurons_end_at_those_of_the_conversion(x, tmp_path):
+    """At most one spike a step: a current of half the largest would be clipped at three times."""
+    network = convert(one_hidden_layer(), x, neuron="if", n_steps=4)
+    with pytest.raises(ConversionError, match=r"'\w+' \(RateIF\): factor .* is 3, .* above 0\.333"):
+        network.with_rates(3)
+    slow = network.with_rates(0.1)
+    slow.save(tmp_path / "slow")
+    for again in (slow, load(tmp_path / "slow")):
+        assert again.rate_factor == 0.1
+        back = again.with_rates(10)
+        assert back.rate_factor == 1
+        np.testing.assert_allclose(predict(back.ann, x), predict(network.ann, x), rtol=1e-5)
+        with pytest.raises(ConversionError, match="factor on the firing rates is 11"):
+            again.with_rates(11)
+
+
+@pytest.mark.parametrize(("ceiling", "clips"), [(0.5, True), (1e6, False)])
+def test_neurons_that_end_where_the_model_does_keep_their_rates(x, ceiling, clips):
+    """Slower ones would pass on what a clipped ReLU does not."""
+    layers = keras().layers
+    inputs = keras().Input(x.shape[1:])
+    hidden = layers.Dense(4, name="hidden")(layers.Flatten()(inputs))
+    outputs = layers.Dense(3)(layers.ReLU(ceiling, name="ends")(hidden))
+    network = convert(keras().Model(inputs, outputs), 50 * x, neuron="if", n_steps=4)
+    if clips:
+        with pytest.raises(ConversionError, match=r"layer 'ends' .*is 0\.5, .*keep the rates"):
+            network.with_rates(0.5)
+    else:
+        assert network.with_rates(0.5).rate_factor == 0.5
 
 
 def test_the_read_out_leaves_out_a_share_of_the_steps(model, x):
