@@ -130,20 +130,21 @@ def refuse_changes(stage):
 
 
 def _check_way_back(stage, off_chip):
-    """Refuse spikes that come from the chip to the host through a convolution."""
-    convolutions = (maps.Convolution, maps.TransposedConvolution)
+    """Refuse spikes that come from the chip to the host through a convolution or pooling."""
+    without_matrix = (maps.Convolution, maps.TransposedConvolution, maps.Sparse)
     for link in stage.links:
-        if link.source in off_chip or not isinstance(link.map, convolutions):
+        if link.source in off_chip or not isinstance(link.map, without_matrix):
             continue
         if stage.kind == "read-out":
             raise EngineError(
                 f"layer '{stage.name}': the read-out is on the host and '{link.source}' on the "
-                "chip, and nengo-loihi takes no convolution from the chip to the host; let Flatten "
-                "and a Dense layer follow"
+                "chip, and nengo-loihi takes no convolution and no pooling from the chip to the "
+                "host; let Flatten and a Dense layer follow (and a Reshape, for a map)"
             )
         raise EngineError(
             f"layer '{stage.name}': the image reaches it beside '{link.source}', so it is on the "
-            "host, and nengo-loihi takes no convolution from the chip to the host; use "
+            "host, and nengo-loihi takes no convolution and no pooling from the chip to the host; "
+            "use "
             "first_layer='chip' (--first-layer chip), or lead the image through a layer with a "
             "ReLU first"
         )

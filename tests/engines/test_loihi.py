@@ -329,13 +329,19 @@ def test_an_image_that_joins_spikes_from_the_chip_is_refused():
     assert np.abs(chip - model(x[:1])).max() < 0.5 * model(x).numpy().std()
 
 
-def test_a_read_out_that_is_a_convolution_is_refused():
+@pytest.mark.parametrize("end", ["convolution", "average", "map"])
+def test_a_read_out_that_is_no_matrix_is_refused(end):
     layers = stack.tensorflow().keras.layers
     x = np.random.default_rng(1).random((4, 6, 6, 2), dtype=np.float32)
     start = stack.tensorflow().keras.Input((6, 6, 2))
     found = layers.Conv2D(3, 3, activation="relu")(start)
     found = layers.Conv2D(3, 3, activation="relu", name="spikes")(found)
-    model = stack.tensorflow().keras.Model(start, layers.Flatten()(layers.Conv2D(2, 2)(found)))
+    found = {
+        "convolution": lambda x: layers.Flatten()(layers.Conv2D(2, 2)(x)),
+        "average": layers.GlobalAveragePooling2D(),
+        "map": layers.Conv2D(2, 2),
+    }[end](found)
+    model = stack.tensorflow().keras.Model(start, found)
     network = convert(model, x, neuron="lif", max_rate=200.0, synapse=0.005)
     for first_layer in ("host", "chip"):
         with pytest.raises(EngineError, match=r"read-out is on the host and 'spikes'.*Flatten"):

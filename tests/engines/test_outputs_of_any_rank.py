@@ -161,3 +161,19 @@ def test_converted_maps_come_to_keras(name, neuron, tmp_path):
 def test_check_agrees(name):
     model = graph_of(name, lambda x: keras().layers.ReLU()(x))
     assert check(model).ok and {"nengo-dl", "event"} <= set(check(model).engines)
+
+
+def test_the_emulator_reads_maps_of_dense_layers():
+    """With the Reshape at the end it is the same network."""
+    la, inputs = keras().layers, keras().Input(SHAPE)
+    x = la.Conv2D(3, 3, activation="relu")(la.Conv2D(2, 3, activation="relu")(inputs))
+    flat = la.Dense(12, name="out")(la.Flatten()(x))
+    plain = dyadic(keras().Model(inputs, flat), 9)
+    model = keras().Model(inputs, la.Reshape((3, 4, 1))(flat))
+    assert "loihi" in check(model).engines
+    made = [
+        convert(m, images(), max_rate=200.0, synapse=0.005, progress=False) for m in (model, plain)
+    ]
+    got, wanted = (run(snn, images(1), 40, engine="loihi", progress=False) for snn in made)
+    assert got.predict().shape == (1, 3, 4, 1) and wanted.outputs.any()
+    np.testing.assert_array_equal(got.outputs, wanted.outputs)
