@@ -312,7 +312,7 @@ def judged(graph, seed, as_file=False):
             except Exception:  # Keras cannot write functions with slices
                 brought = graph.model
         try:
-            network = convert(brought, x, neuron="if", percentile=100, n_steps=N_STEPS)
+            network = convert(brought, x, neuron="if", percentile=100, n_steps=N_STEPS, discard=0.0)
         except (ConversionError, ModelFileError) as error:
             return _refusal(graph, brought, str(error))
     if graph.foreign:
