@@ -53,11 +53,21 @@ def model_of(name, seed):
     return model
 
 
+def _warm_up():
+    """Load what the first conversion of a process loads."""
+    import nengo_tactile as nt
+
+    tiny = nt.ann.build("6x6-2c3-3o", seed=0)
+    nt.check(tiny)
+    nt.convert(tiny, np.random.default_rng(0).random((4, 6, 6, 1), np.float32), neuron="if")
+
+
 def measure(name, seed):
     """One architecture: seconds of the check and the conversion, error of rates, or refusal."""
     import nengo_tactile as nt
     from nengo_tactile.errors import ConversionError
 
+    _warm_up()
     model = model_of(name, seed)
     x = np.random.default_rng(seed).random((SAMPLES, SIDES[name], SIDES[name], 3), np.float32)
     wanted = model(x, training=False).numpy()

@@ -1,7 +1,6 @@
 """The pre-flight check and the page of layers are made from the table of support."""
 
 import json
-import runpy
 import warnings
 from pathlib import Path
 
@@ -37,14 +36,11 @@ def test_the_page_is_up_to_date():
     assert page.read_text(encoding="utf-8") == markdown()
 
 
-def test_the_page_of_convergence_is_made_of_its_results():
-    root = Path(__file__).parents[2]
-    results = root / "docs" / "results" / "layer-convergence.json"
+def test_convergence_was_measured_for_every_row():
+    results = Path(__file__).parents[2] / "docs" / "results" / "layer-convergence.json"
     if not results.exists():
         pytest.skip("docs are not beside these tests")
-    code = runpy.run_path(str(root / "benchmarks" / "layer_convergence.py"))
     found = json.loads(results.read_text(encoding="utf-8"))
-    assert (root / "docs" / "convergence.md").read_text(encoding="utf-8") == code["page"](found)
     wanted = {name for name, row in TABLE.items() if row.becomes} - NOT_MEASURED
     assert set(found["errors"]) == wanted
     assert all(-1.2 < slope < -0.8 for slope in found["slopes"].values())

@@ -15,6 +15,7 @@ from layer_cases import GROUPS, N_OUTPUTS, keras, samples
 
 import nengo_tactile
 from nengo_tactile import stack
+from nengo_tactile.ann import portable
 from nengo_tactile.ann.clip_floor import clip_floor_layer
 from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.support import TABLE
@@ -23,7 +24,10 @@ from nengo_tactile.errors import EngineError
 
 CASES = [(group, name) for group, cases in GROUPS.items() for name in cases]
 #: Converted by tests of their own below.
-SOLE = {"InputLayer", "ClipFloor", "RateIF", "RateLIF", "SigmaDelta", "Softmax"}
+SOLE = {
+    *("InputLayer", "ClipFloor", "RateIF", "RateLIF", "SigmaDelta", "Softmax"),
+    *portable.AUGMENTATION,
+}
 STEPS = (16, 256)
 #: Layers' delays in Nengo's reference simulator are steps; the deepest case has fewer.
 SETTLED = 12
