@@ -34,3 +34,21 @@ class EngineError(TactileError, RuntimeError):
 
 class ConversionWarning(UserWarning):
     """A conversion did what was asked for, and it harms: the message says how and the remedy."""
+
+
+class SilenceError(TactileError, RuntimeError):
+    """A network trained on spikes whose outputs never fire.
+
+    Attributes
+    ----------
+    history : nengo_tactile.slayer.training.History or None
+        What the epochs had.
+    """
+
+    def __init__(self, message, history=None):
+        super().__init__(message)
+        self.history = history
+
+
+class SilenceWarning(UserWarning):
+    """Neurons that never fire, or samples without events, in training on spikes."""

@@ -205,6 +205,7 @@ def train_and_test(
         As `nengo_tactile.slayer.training.evaluate`, and the ``seconds`` that it took.
     """
     from nengo_tactile.slayer import training
+    from nengo_tactile.slayer.layers import GAINS
     from nengo_tactile.slayer.models import build, stages_of
 
     model = build(
@@ -214,6 +215,7 @@ def train_and_test(
         padding=setting.padding,
         dropout=setting.dropout,
         max_delay=setting.max_delay,
+        gains=GAINS,  # the papers' networks start as slayerPytorch's do
         seed=seed,
     )
     history = training.train(

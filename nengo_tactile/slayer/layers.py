@@ -20,8 +20,9 @@ MAX_DELAY = 62
 #: slayerPytorch, ``slayer.py``: a pooled spike drives its neuron over the threshold, alone.
 POOL_WEIGHT = 1.1
 #: slayerPytorch, ``slayer.py``: initial weights are PyTorch's, uniform within the inverse root of
-#: the number of inputs, times this, at a threshold of 10.
-GAINS = {"dense": 10.0, "conv": 100.0}
+#: the number of inputs, times this, at a threshold of 10. Whether neurons then fire is up to the
+#: data: see `start`.
+GAINS = {"dense": 10.0, "conv": 100.0, "output": 10.0}
 
 
 class _Spiking(_layers.Layer):
@@ -47,7 +48,8 @@ class _Spiking(_layers.Layer):
                 "for no delays"
             )
         self.max_delay = int(max_delay)
-        self.delays = None
+        self.delays = self.scale = None
+        self._initializers = {}
 
     def get_config(self):
         """Arguments of the layer as plain values."""
@@ -70,6 +72,41 @@ class _Spiking(_layers.Layer):
                 constraint=_Between(0, self.max_delay),
             )
 
+    def _add_weights(self, name, shape, kind, n_inputs):
+        """Draw weights; without a gain they are meant to be scaled once there are data."""
+        initializer = _uniform(self, kind, n_inputs, len(self._initializers))
+        self._initializers[name] = initializer
+        weights = self.add_weight(name, shape, initializer=initializer)
+        if self.gain is None and self.scale is None:
+            self.scale = self.add_weight("scale", (), initializer="ones", trainable=False)
+        return weights
+
+    @property
+    def waits_for_data(self):
+        """Whether the weights are to be scaled: no gain was given, and they are as drawn."""
+        if self.scale is None or float(self.scale) != 1:
+            return False
+        found = ((getattr(self, name), draw) for name, draw in self._initializers.items())
+        return all(bool(tf.reduce_all(each == draw(each.shape))) for each, draw in found)
+
+    def scaled(self, weights):
+        """Weights as spikes meet them.
+
+        What is trained is the weights without their scale, so that a learning rate means as much
+        however strong weights must be for neurons to fire (as "equalized learning rate" does,
+        Karras et al. 2018, section 4.1).
+
+        Parameters
+        ----------
+        weights : tensor
+            ``kernel`` or ``recurrent_kernel``.
+
+        Returns
+        -------
+        tensor
+        """
+        return weights if self.scale is None else weights * self.scale
+
     def call(self, spikes):
         """What the neurons send, (n_samples, n_steps, ...features), after their delays."""
         fired = self.fire(spikes)
@@ -79,6 +116,10 @@ class _Spiking(_layers.Layer):
 
     def fire(self, spikes):
         """When the neurons fire under spikes of the inputs, (n_samples, n_steps, ...features)."""
+        return self.answer(self.currents(spikes))
+
+    def currents(self, spikes):
+        """What spikes of the inputs add to the neurons' currents, (n_samples, n_steps, ...)."""
         raise NotImplementedError
 
     def send(self, fired):
@@ -89,13 +130,24 @@ class _Spiking(_layers.Layer):
         flat = tf.ensure_shape(flat, (None, fired.shape[1], self.delays.shape[0]))
         return tf.reshape(delayed(flat, self.delays), tf.shape(fired))
 
-    def _answer(self, current, shape, recurrent=None):
-        """Spikes of neurons of a shape under currents."""
-        n_steps, n_neurons = tf.shape(current)[1], math.prod(shape)
-        flat = tf.reshape(current, (-1, n_steps, n_neurons))
-        flat = tf.ensure_shape(flat, (None, current.shape[1], n_neurons))
-        spikes = spikes_of(flat, self.neuron, self.surrogate, recurrent)
-        return _over_time(spikes, n_steps, current.shape[1], shape)
+    def answer(self, currents, factor=1.0):
+        """When the neurons fire under currents, (n_samples, n_steps, ...features).
+
+        Parameters
+        ----------
+        currents : (n_samples, n_steps, ...features) tensor
+            From `currents`.
+        factor : float
+            What all weights, recurrent ones too, are multiplied by.
+        """
+        shape, recurrent = self._shape(self._inputs), getattr(self, "recurrent_kernel", None)
+        n_steps, n_neurons = tf.shape(currents)[1], math.prod(shape)
+        flat = tf.reshape(currents, (-1, n_steps, n_neurons))
+        flat = tf.ensure_shape(flat, (None, currents.shape[1], n_neurons))
+        if recurrent is not None:
+            recurrent = factor * self.scaled(recurrent)
+        spikes = spikes_of(factor * flat, self.neuron, self.surrogate, recurrent)
+        return _over_time(spikes, n_steps, currents.shape[1], shape)
 
     def compute_output_shape(self, input_shape):
         """(samples, steps, ...features) of the neurons."""
@@ -123,8 +175,9 @@ class SpikingDense(_Spiking):
     units : int
         Neurons.
     gain : float, optional
-        Initial weights are uniform within ``gain / sqrt(n_inputs)``; by default `GAINS` at the
-        neuron's threshold.
+        Initial weights are uniform within ``gain / sqrt(n_inputs)``. By default they are drawn with
+        `GAINS` at the neuron's threshold, and times a ``scale`` that is one until `start` finds it
+        on data.
     recurrent : bool
         Whether the neurons' spikes reach all of them one step later. Such layers have no delays.
     seed : int
@@ -153,24 +206,21 @@ class SpikingDense(_Spiking):
     def build(self, input_shape):
         """Make the weights."""
         n_inputs = math.prod(tuple(input_shape)[2:])
-        self.kernel = self.add_weight(
-            "kernel", (n_inputs, self.units), initializer=_uniform(self, "dense", n_inputs, 0)
-        )
+        self.kernel = self._add_weights("kernel", (n_inputs, self.units), "dense", n_inputs)
         if self.recurrent:
-            self.recurrent_kernel = self.add_weight(
-                "recurrent_kernel",
-                (self.units, self.units),
-                initializer=_uniform(self, "dense", self.units, 1),
+            square = (self.units, self.units)
+            self.recurrent_kernel = self._add_weights(
+                "recurrent_kernel", square, "dense", self.units
             )
         self._add_delays(input_shape)
         super().build(input_shape)
 
-    def fire(self, spikes):
-        """When the neurons fire, (n_samples, n_steps, units)."""
+    def currents(self, spikes):
+        """What spikes add to the neurons' currents, (n_samples, n_steps, units)."""
         n_inputs = self.kernel.shape[0]
         flat = tf.reshape(spikes, (-1, tf.shape(spikes)[1], n_inputs))
         flat = tf.ensure_shape(flat, (None, spikes.shape[1], n_inputs))
-        return self._answer(tf.matmul(flat, self.kernel), (self.units,), self.recurrent_kernel)
+        return tf.matmul(flat, self.scaled(self.kernel))
 
     def _shape(self, _):
         return (self.units,)
@@ -217,18 +267,15 @@ class SpikingConv2D(_Spiking):
         """Make the weights."""
         channels = tuple(input_shape)[-1]
         shape = (self.size, self.size, channels, self.filters)
-        self.kernel = self.add_weight(
-            "kernel", shape, initializer=_uniform(self, "conv", math.prod(shape[:3]), 0)
-        )
+        self.kernel = self._add_weights("kernel", shape, "conv", math.prod(shape[:3]))
         self._add_delays(input_shape)
         super().build(input_shape)
 
-    def fire(self, spikes):
-        """When the neurons fire, (n_samples, n_steps, height, width, channels)."""
+    def currents(self, spikes):
+        """What spikes add to the currents, (n_samples, n_steps, height, width, channels)."""
         images, n_steps = _images(spikes, self._inputs)
-        maps = tf.nn.conv2d(images, self.kernel, self.stride, self.padding.upper())
-        shape = self._shape(self._inputs)
-        return self._answer(_over_time(maps, n_steps, spikes.shape[1], shape), shape)
+        maps = tf.nn.conv2d(images, self.scaled(self.kernel), self.stride, self.padding.upper())
+        return _over_time(maps, n_steps, spikes.shape[1], self._shape(self._inputs))
 
     def _shape(self, shape):
         _check_image(self, shape)
@@ -281,12 +328,12 @@ class AggregatePooling2D(_Spiking):
         self._add_delays(input_shape)
         super().build(input_shape)
 
-    def fire(self, spikes):
-        """When the neurons fire, (n_samples, n_steps, height, width, channels)."""
+    def currents(self, spikes):
+        """What spikes add to the currents, (n_samples, n_steps, height, width, channels)."""
         images, n_steps = _images(spikes, self._inputs)
         sums = tf.nn.avg_pool2d(images, self.size, self.size, "VALID") * self.size**2
         shape = self._shape(self._inputs)
-        return self._answer(_over_time(sums * self.weight, n_steps, spikes.shape[1], shape), shape)
+        return _over_time(sums * self.weight, n_steps, spikes.shape[1], shape)
 
     def _shape(self, shape):
         _check_image(self, shape)
@@ -301,56 +348,6 @@ class AggregatePooling2D(_Spiking):
     def get_config(self):
         """Arguments of the layer as plain values."""
         return super().get_config() | {"size": self.size}
-
-
-@tf.keras.utils.register_keras_serializable("nengo_tactile")
-class HeldDropout(_layers.Layer):
-    """Leaves out some of its inputs in training, the same at all steps of a sample.
-
-    What it leaves out depends on the seed and on how often it was called in training. That number
-    is one of its variables, so training that goes on from a checkpoint leaves out the same.
-
-    Parameters
-    ----------
-    rate : float
-        Share of the inputs, at least 0, below 1.
-    seed : int
-
-    Raises
-    ------
-    ConversionError
-        If the rate is out of its range.
-    """
-
-    def __init__(self, rate, seed=0, **options):
-        super().__init__(**options)
-        if not 0 <= rate < 1:
-            raise ConversionError(
-                f"layer {self.name!r}: rate is {rate}: give a share of at least 0, below 1"
-            )
-        self.rate, self.seed = float(rate), int(seed)
-        self.calls = None
-
-    def build(self, input_shape):
-        """Make the number of calls."""
-        self.calls = self.add_weight(
-            "calls", (), tf.int32, tf.keras.initializers.Zeros(), trainable=False
-        )
-        super().build(input_shape)
-
-    def call(self, spikes, training=False):
-        """Spikes without those left out; the others grow, so that their mean stays."""
-        if not training:
-            return spikes
-        shape = tf.shape(spikes)
-        held = tf.concat([shape[:1], [1], shape[2:]], 0)
-        drawn = tf.random.stateless_uniform(held, (self.seed, self.calls))
-        self.calls.assign_add(1)
-        return spikes * tf.cast(drawn >= self.rate, spikes.dtype) / (1 - self.rate)
-
-    def get_config(self):
-        """Arguments of the layer as plain values."""
-        return super().get_config() | {"rate": self.rate, "seed": self.seed}
 
 
 def _images(spikes, shape):

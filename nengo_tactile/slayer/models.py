@@ -5,10 +5,10 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import parse
 from nengo_tactile.errors import ConversionError, NotationError
+from nengo_tactile.slayer.dropout import HeldDropout
 from nengo_tactile.slayer.layers import (
     MAX_DELAY,
     AggregatePooling2D,
-    HeldDropout,
     SpikingConv2D,
     SpikingDense,
 )
@@ -53,7 +53,9 @@ def build(
     recurrent : bool
         Whether hidden dense layers are recurrent; those have no delays.
     gains : dict of str to float, optional
-        Of "conv", "dense" and "output" layers' initial weights: see `layers.SpikingDense`.
+        Of "conv", "dense" and "output" layers' initial weights: see `layers.SpikingDense`. Layers
+        without one start from the data: `training.train` scales their weights. slayerPytorch's
+        are `layers.GAINS`.
     seed : int
 
     Returns
@@ -151,12 +153,12 @@ def _stage(layer):
     if layer.delays is not None:
         delays = tf.cast(tf.floor(layer.delays), tf.int32).numpy()
     if isinstance(layer, SpikingDense):
-        kind, options = "dense", {"weights": layer.kernel.numpy()}
+        kind, options = "dense", {"weights": layer.scaled(layer.kernel).numpy()}
         if layer.recurrent:
-            options["recurrent"] = layer.recurrent_kernel.numpy()
+            options["recurrent"] = layer.scaled(layer.recurrent_kernel).numpy()
     elif isinstance(layer, SpikingConv2D):
         kind = "conv"
-        options = {"weights": layer.kernel.numpy(), "stride": layer.stride}
+        options = {"weights": layer.scaled(layer.kernel).numpy(), "stride": layer.stride}
         options["padding"] = layer.padding
     else:
         kind = "pool"

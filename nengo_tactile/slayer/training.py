@@ -12,9 +12,11 @@ from nengo_tactile import files, stack
 from nengo_tactile.ann.training import learning_rate_at, resume, save_checkpoint
 from nengo_tactile.errors import DataError
 from nengo_tactile.progress import track
+from nengo_tactile.slayer import silence
 from nengo_tactile.slayer.losses import SpikeLoss, Spikemax
 from nengo_tactile.slayer.metrics import SpikeAccuracy
 from nengo_tactile.slayer.models import spiking_layers
+from nengo_tactile.slayer.start import fires, look_at, scale_weights
 
 tf = stack.tensorflow()
 
@@ -106,6 +108,9 @@ def train(
 ):
     """Train a spiking network with Keras's ``fit``, in place.
 
+    Weights that were drawn without a gain are first scaled on some of the samples until each
+    layer fires: see `nengo_tactile.slayer.start`.
+
     Parameters
     ----------
     model : tf.keras.Model
@@ -125,7 +130,8 @@ def train(
     validation : SpikeSamples, optional
         Scored after each epoch.
     checkpoint : path, optional
-        An .npz file rewritten after each epoch; when it exists training goes on from it.
+        An .npz file rewritten after each epoch in which the outputs fire; when it exists training
+        goes on from it.
     progress : bool, optional
         Show accuracy and spikes per layer while it runs (default: on a terminal).
     description : str
@@ -141,8 +147,17 @@ def train(
     DataError
         For labels that are no classes, a window longer than a sample, and when the loss or a
         weight is no longer finite; the checkpoint is then that of the epoch before.
+    SilenceError
+        If the outputs of the trained network never fire. It has the history.
+
+    Warns
+    -----
+    SilenceWarning
+        Of samples without events, and once of each layer that does not fire in an epoch.
     """
     labels = check_samples(model, samples, description)
+    if validation is not None:
+        check_samples(model, validation, "validation data")
     load = load or (lambda indices, rng: (samples.dense(indices), samples.lengths[indices]))
     optimizer = tf.keras.optimizers.Adam(recipe.learning_rate)
     n_steps = _check_steps(samples, load, loss, description)
@@ -151,6 +166,9 @@ def train(
     history = History()
     mark = _fingerprint(model, loss, recipe, seed, samples, labels) if checkpoint else None
     first = resume(checkpoint, model, optimizer, history, mark) if checkpoint else 0
+    layers, told = spiking_layers(model), frozenset()
+    if not first:
+        scale_weights(model, look_at(samples, seed, load, recipe.batch_size))
     for epoch in range(first, recipe.epochs):
         # the order depends on seed and epoch alone, so that a resumed run repeats it
         order = np.random.default_rng((seed, epoch)).permutation(len(samples))
@@ -162,11 +180,17 @@ def train(
             model.fit(batches, callbacks=[watch], verbose=0, shuffle=False)
         _check_weights(model, what, recipe)
         _note(history, watch.logs, time.monotonic() - began, spiking_names(model))
+        told = silence.tell(layers, history.spikes[-1], told, samples, what)
         if validation is not None:
-            found = evaluate(model, validation, recipe.batch_size, progress=False)
+            found = _measured(model, validation, recipe.batch_size, progress=False)
             history.validation_accuracy.append(found["accuracy"])
-        if checkpoint:
+        # a silent network is not worth the one before it: training goes on from that one
+        if checkpoint and history.spikes[-1][layers[-1].name]:
             save_checkpoint(checkpoint, model, optimizer, history, mark, epoch + 1)
+    if not fires(model, look_at(samples, seed, load, recipe.batch_size)):
+        spikes = _measured(model, samples, recipe.batch_size, progress=False)["spikes"]
+        if not spikes[layers[-1].name]:
+            silence.refuse(layers, spikes, samples, history, recipe, description)
     return history
 
 
@@ -190,8 +214,21 @@ def evaluate(model, samples, batch_size=32, progress=None):
     dict
         ``accuracy``, ``spikes`` (by layer, when neurons fire), ``hits_over_time`` (n_steps,):
         samples that are right if one stops reading after each step, or at their end.
+
+    Warns
+    -----
+    SilenceWarning
+        Of samples without events, and if the outputs never fire, so that all count as class 0.
     """
-    labels = check_samples(model, samples, "test data")
+    check_samples(model, samples, "test data")
+    found = _measured(model, samples, batch_size, progress)
+    silence.tell(spiking_layers(model)[-1:], found["spikes"], frozenset(), samples, "test data")
+    return found
+
+
+def _measured(model, samples, batch_size, progress):
+    """What `evaluate` returns."""
+    labels = np.asarray(samples.labels)
     layers, spikes = spiking_layers(model), {}
 
     @tf.function(reduce_retracing=True)
@@ -247,6 +284,7 @@ def check_samples(model, samples, description):
             f"{description}: labels go from {labels.min()} to {labels.max()}, the network has "
             f"{n_classes} outputs: labels must be from 0 to {n_classes - 1}"
         )
+    silence.check_events(samples, description)
     return labels
 
 

@@ -15,6 +15,7 @@ from nengo_tactile.events.arrays import make_events
 from nengo_tactile.reproduce import spikemax_cells, spikemax_plan
 from nengo_tactile.reproduce.spikemax_plan import LOSSES, SETTINGS, Plan, make_loss, make_plan
 from nengo_tactile.slayer.classifier import SpikeLayout
+from nengo_tactile.slayer.neurons import SpikeResponseModel
 from nengo_tactile.slayer.training import Recipe
 
 
@@ -46,6 +47,8 @@ def small(monkeypatch):
         dataset="small",
         layout=SpikeLayout((3, 2, 2), 1000, 30),
         network="2x3x2-8-3o",
+        # weights of slayerPytorch's size leave others silent under so few events
+        neuron=SpikeResponseModel(5.0, 5.0, threshold=2.0),
         window=8,
         counts=(10, 1),
         recipe=Recipe(epochs=3, batch_size=6, learning_rate=0.2),

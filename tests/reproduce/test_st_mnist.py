@@ -109,12 +109,13 @@ def test_slayer_on_the_same_splits(folder, plan, tmp_path, monkeypatch):
     # by hand
     from nengo_tactile.slayer import Recipe, build, evaluate
     from nengo_tactile.slayer import train as train_on_spikes
+    from nengo_tactile.slayer.layers import GAINS
 
     setting = spikemax_plan.SETTINGS["eskin"]
     data = open_task(TASKS["stmnist"], "all", folder)
     samples = setting.layout.samples(data, progress=False)
     train, test = st_mnist.indices(plan, np.asarray(data.targets), None, 1)
-    model = build(setting.network, setting.neuron, setting.surrogate, seed=1)
+    model = build(setting.network, setting.neuron, setting.surrogate, gains=GAINS, seed=1)
     recipe = dataclasses.replace(setting.recipe, epochs=1)
     assert isinstance(recipe, Recipe)
     loss = spikemax_plan.make_loss("spike-count", setting)

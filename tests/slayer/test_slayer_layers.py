@@ -7,10 +7,11 @@ import pytest
 
 from nengo_tactile.errors import ConversionError, NotationError
 from nengo_tactile.slayer import reference
+from nengo_tactile.slayer.dropout import HeldDropout
 from nengo_tactile.slayer.dynamics import tf
 from nengo_tactile.slayer.layers import (
+    GAINS,
     AggregatePooling2D,
-    HeldDropout,
     SpikingConv2D,
     SpikingDense,
 )
@@ -144,7 +145,7 @@ def test_dropout_goes_on_where_it_was():
 
 
 def test_seeds_and_gains():
-    models = [build("10x10x2-6c2-24c3-10o", seed=seed) for seed in (0, 0, 1)]
+    models = [build("10x10x2-6c2-24c3-10o", seed=seed, gains=GAINS) for seed in (0, 0, 1)]
     weights = [model.get_weights() for model in models]
     for first, second, third in zip(*weights):
         np.testing.assert_array_equal(first, second)
@@ -158,6 +159,9 @@ def test_seeds_and_gains():
     assert 0.9 < delays.max() < 1
     low = build("5-3", neuron=SpikeResponseModel(threshold=1.0)).get_weights()[0]
     assert 0.5 < abs(low).max() / (1 / np.sqrt(5)) <= 1
+    for given, layer in zip(models[0].layers[1:], build("10x10x2-6c2-24c3-10o").layers[1:]):
+        assert layer.gain is None
+        np.testing.assert_array_equal(layer.kernel, given.kernel)
 
 
 def test_delays_stay_in_their_range():
@@ -204,7 +208,7 @@ def test_layers_as_configuration():
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_the_notation(padding):
     """The papers' networks; with zero padding as large as slayerPytorch's."""
-    model = build("34x34x2-16c5-2a-32c3-2a-64c3-512-10", padding=padding, max_delay=0)
+    model = build("34x34x2-16c5-2a-32c3-2a-64c3-512-10", padding=padding, max_delay=0, gains=GAINS)
     shapes = [layer.output_shape[2:] for layer in spiking_layers(model)]
     sides = {"valid": (30, 15, 13, 6, 4), "same": (34, 17, 17, 8, 8)}[padding]
     wanted = [(n, n, c) for n, c in zip(sides, (16, 16, 32, 32, 64))] + [(512,), (10,)]
@@ -215,12 +219,13 @@ def test_the_notation(padding):
 
 def test_the_papers_other_networks():
     """DVS Gesture's, aggregated four to one before its first convolution, and N-TIDIGITS18's."""
-    gesture = build("128x128x2-4a-16c5-2a-32c3-2a-512-11", padding="same", max_delay=0)
+    options = {"max_delay": 0, "gains": GAINS}
+    gesture = build("128x128x2-4a-16c5-2a-32c3-2a-512-11", padding="same", **options)
     shapes = [layer.output_shape[2:] for layer in spiking_layers(gesture)]
     sides = [(32, 2), (32, 16), (16, 16), (16, 32), (8, 32)]
     assert shapes == [(side, side, n) for side, n in sides] + [(512,), (11,)]
     assert gesture.count_params() == 800 + 4608 + 2048 * 512 + 512 * 11
-    speech = build("64-256-256-11", max_delay=0)
+    speech = build("64-256-256-11", **options)
     assert [layer.units for layer in spiking_layers(speech)] == [256, 256, 11]
     assert speech.count_params() == 84_736  # the paper's Table I
 

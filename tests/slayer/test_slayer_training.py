@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nengo_tactile import progress
-from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.errors import DataError, ModelFileError, SilenceError, SilenceWarning
 from nengo_tactile.events.sparse import SpikeSamples
 from nengo_tactile.files import read_npz
 from nengo_tactile.slayer import reference, training
@@ -42,6 +42,7 @@ def network(seed=0, **options):
 
 
 small_network = network
+LIVELY = {"dense": 60.0, "output": 60.0}
 
 
 def test_it_learns_and_repeats():
@@ -49,7 +50,8 @@ def test_it_learns_and_repeats():
     histories = []
     for _ in range(2):
         model = network()
-        before = evaluate(model, test)["accuracy"]
+        with pytest.warns(SilenceWarning, match="'output' fired"):
+            before = evaluate(model, test)["accuracy"]
         histories.append(train(model, data, SpikeRate(0.4, 0.05), LONGER, 3, validation=test))
         after = evaluate(model, test)
     first, second = histories
@@ -74,7 +76,7 @@ def test_convolutions_learn_too():
 
 
 def test_evaluation_is_that_of_the_spikes():
-    model, data = network(), samples(20)
+    model, data = network(gains=LIVELY), samples(20)
     found = evaluate(model, data, batch_size=7)
     outputs = model(data.dense(np.arange(20)), training=False).numpy()
     winners = outputs.cumsum(1).argmax(2)
@@ -87,7 +89,7 @@ def test_evaluation_is_that_of_the_spikes():
 
 def test_spikes_count_when_neurons_fire():
     """Those too that are on an axon at the end; as the slow reference has them."""
-    model, data = network(gains={"dense": 60.0, "output": 60.0}, max_delay=20), samples(8)
+    model, data = network(gains=LIVELY, max_delay=20), samples(8)
     model.get_layer("dense1").delays.assign(np.full(10, 15.0))
     fired, sent = reference.run(stages_of(model), data.dense(np.arange(8)))
     assert fired.sent.sum() < 0.8 * fired.spikes.sum()
@@ -136,7 +138,7 @@ def test_padding_is_no_part_of_loss_and_accuracy():
     data = samples(6)
     lengths = np.array([30, 17, 22, 30, 9, 25])
     mixed = dataclasses.replace(data, lengths=lengths)
-    model = network(gains={"dense": 60.0, "output": 60.0})
+    model = network(gains=LIVELY)
     loss = SpikeRate(0.4, 0.05)
     start = model.get_weights()
     gradients, losses, hits = [0] * len(start), [], 0
@@ -165,6 +167,72 @@ def test_padding_is_no_part_of_loss_and_accuracy():
     assert evaluate(model, mixed)["accuracy"] == pytest.approx(hits / 6)
 
 
+class Quiet(training.tf.keras.losses.Loss):
+    """Wants no spikes at all."""
+
+    def call(self, y_true, y_pred):
+        return training.tf.reduce_sum(y_pred, (1, 2))
+
+
+def test_outputs_that_die_are_an_error_and_keep_the_last_checkpoint(tmp_path):
+    """It has the history; the checkpoint is that of the last epoch in which they fired."""
+    path, data, model = tmp_path / "state.npz", samples(24), network()
+    recipe = Recipe(6, 8, 0.3, "constant")
+    with pytest.warns(SilenceWarning) as told, pytest.raises(SilenceError) as found:
+        train(model, data, Quiet(), recipe, checkpoint=path)
+    history = found.value.history
+    fired = [spikes["output"] > 0 for spikes in history.spikes]
+    alive = fired.index(False)
+    assert len(fired) == 6
+    assert alive > 0
+    assert not any(fired[alive:])
+    state = json.loads(str(read_npz(path)["state"]))
+    assert state["epoch"] == alive
+    assert state["history"]["spikes"] == history.spikes[:alive]
+    # one warning for the outputs, in the first epoch without their spikes
+    words = [str(warning.message) for warning in told if "'output'" in str(warning.message)]
+    assert len(words) == 1
+    n_events = len(data.steps) / 24
+    assert f"epoch {alive + 1} of 6: no neuron of layer" in words[0]
+    assert f"under {n_events:.3g} events a sample" in words[0]
+    last = str(found.value)
+    assert "outputs (layer 'output') fire under none of the 24 training samples" in last
+    assert "lower the learning rate (now 0.3)" in last
+    # again from the checkpoint, to the same end
+    with pytest.warns(SilenceWarning), pytest.raises(SilenceError) as again:
+        train(network(), data, Quiet(), recipe, checkpoint=path)
+    assert again.value.history.spikes == history.spikes
+
+
+def test_gains_that_leave_a_network_silent_are_named():
+    model = network(gains={"dense": 0.1, "output": 0.2})
+    with (
+        pytest.warns(SilenceWarning, match=r"layers 'dense1', 'output' fired.*without gains \(now"),
+        pytest.raises(SilenceError, match=r"first silent layer is 'dense1'.*output 0\.2\)"),
+    ):
+        train(model, samples(12), SpikemaxSoftmax(), Recipe(2, 8, 1e-4))
+
+
+def test_samples_without_events():
+    data, model = samples(9), network(gains=LIVELY)
+    number = np.repeat(np.arange(9), np.diff(data.offsets))
+    keep = ~np.isin(number, [4, 7])
+    some = dataclasses.replace(
+        data, steps=data.steps[keep], addresses=data.addresses[keep],
+        offsets=np.searchsorted(number[keep], np.arange(10)),
+    )  # fmt: skip
+    words = r"2 of 9 samples have no events \(the first is sample 4\)"
+    with pytest.warns(SilenceWarning, match=f"training: {words}"):
+        train(model, some, SpikeRate(0.4, 0.05), Recipe(1, 8))
+    with pytest.warns(SilenceWarning, match=f"test data: {words}"):
+        evaluate(model, some)
+    nothing = dataclasses.replace(
+        data, steps=data.steps[:0], addresses=data.addresses[:0], offsets=np.zeros(10, int)
+    )
+    with pytest.raises(DataError, match="none of the 9 samples has an event"):
+        train(model, nothing, SpikeRate(0.4, 0.05), Recipe(1, 8))
+
+
 def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(tmp_path):
     tf, path = training.tf, tmp_path / "state.npz"
     calls = tf.Variable(0)
@@ -172,7 +240,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(tmp_path):
     class TurnsBad(tf.keras.losses.Loss):
         def call(self, y_true, y_pred):
             bad = tf.where(calls.assign_add(1) > 2 * 6 + 3, np.nan, 1.0)
-            return tf.reduce_mean(y_pred, (1, 2)) * bad
+            return (1 - tf.reduce_mean(y_pred, (1, 2))) * bad
 
     with pytest.raises(DataError, match=r"epoch 3 of 4: the loss became nan.*lower the learning"):
         train(network(), samples(), TurnsBad(), RECIPE, 0, checkpoint=path)
@@ -222,7 +290,7 @@ def test_any_loss_over_spikes_trains_and_sees_no_padding():
         def call(self, y_true, y_pred):
             return tf.reduce_sum(y_pred, (1, 2)) + tf.cast(y_true, y_pred.dtype)
 
-    model = network(gains={"dense": 60.0, "output": 60.0})
+    model = network(gains=LIVELY)
     spikes = [
         float(tf.reduce_sum(model(data.dense([index])[:, :length])))
         for index, length in enumerate(lengths)
@@ -246,8 +314,9 @@ def test_augmented_samples_depend_on_seed_and_epoch_alone():
     first, seen = sorted(seen), []
     train(network(), data, SpikeRate(0.4, 0.05), short, 5, load=load)
     assert sorted(seen) == first
-    # three minibatches in each epoch, and one sample that is looked at for its steps
-    assert len({number for indices, number in first if len(indices) > 1}) == 6
+    # three minibatches in each epoch, and two to find the rates of the layers on; one sample is
+    # looked at for its steps
+    assert len({number for indices, number in first if len(indices) > 1}) == 8
 
 
 class Bar:
