@@ -24,6 +24,7 @@ from nengo_tactile.conversion.graph import (
 )
 from nengo_tactile.conversion.mapping import linear_map, routing_indices
 from nengo_tactile.conversion.pooling import MAX_POOLING, analogue_poolings
+from nengo_tactile.neurons.windows import pooling_windows
 
 _SAME_ORDER = ("Flatten", "Reshape")
 
@@ -277,8 +278,6 @@ class _Reader:
         self.made[id(output)] = name
 
     def _max_pool(self, layer, tensor, output):
-        from nengo_tactile.neurons.max_pool import pooling_windows
-
         source = self._source(tensor)
         # what adds up arrives over time, the image like spikes
         analogue = not self.add_up and source in analogue_sources(self.found)

@@ -87,7 +87,7 @@ GEOMETRIES = st.fixed_dictionaries(
 @settings(max_examples=60)
 @given(GEOMETRIES)
 def test_windows_pool_like_keras(geometry):
-    from nengo_tactile.neurons.max_pool import pooling_windows
+    from nengo_tactile.neurons.windows import pooling_windows
 
     lengths, padding = geometry["lengths"], geometry["padding"]
     n_axes = len(lengths)
@@ -107,7 +107,7 @@ def test_windows_pool_like_keras(geometry):
 
 @pytest.mark.parametrize("shape", [(5, 3), (4, 3, 2)])
 def test_global_pooling_has_one_window_per_channel(shape, rng):
-    from nengo_tactile.neurons.max_pool import pooling_windows
+    from nengo_tactile.neurons.windows import pooling_windows
 
     layers = stack.tensorflow().keras.layers
     layer = layers.GlobalMaxPooling1D() if len(shape) == 2 else layers.GlobalMaxPooling2D()
@@ -120,7 +120,8 @@ def test_global_pooling_has_one_window_per_channel(shape, rng):
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_counts_after_pooling_are_keras_pooling_of_counts(engine, padding, rng):
     from nengo_tactile.neurons.integrate_fire import IntegrateFire
-    from nengo_tactile.neurons.max_pool import MaxPool, window_indices
+    from nengo_tactile.neurons.max_pool import MaxPool
+    from nengo_tactile.neurons.windows import window_indices
 
     shape = (5, 4, 2)
     n = int(np.prod(shape))
@@ -200,14 +201,14 @@ def test_a_window_that_is_no_size_is_refused(window):
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(arguments, message):
-    from nengo_tactile.neurons.max_pool import window_indices
+    from nengo_tactile.neurons.windows import window_indices
 
     with pytest.raises(ConversionError, match=message):
         window_indices(*arguments)
 
 
 def test_errors_about_a_layer_name_it():
-    from nengo_tactile.neurons.max_pool import pooling_windows
+    from nengo_tactile.neurons.windows import pooling_windows
 
     layers = stack.tensorflow().keras.layers
     with pytest.raises(ConversionError, match=r"'pool' \(MaxPooling2D\): .* does not fit into 4"):
