@@ -63,10 +63,10 @@ def reached(stage, active):
     return found
 
 
-@pytest.mark.parametrize("events", [6, 60, 600])
+@pytest.mark.parametrize("events", [6, 600])
 @pytest.mark.parametrize("neuron", [SRM, CUBA], ids=["srm", "cuba"])
 def test_each_layer_fires_at_the_rate(neuron, events):
-    model, data = build("8x8x2-3c3s2-2a-12-3o", neuron, max_delay=4, seed=1), samples(events, 24)
+    model, data = build("8x8x2-3c3s2-2a-12-3o", neuron, max_delay=4, seed=1), samples(events, 12)
     found = start.scale_weights(model, start.look_at(data))
     by_hand = rates(model, data)
     assert found.keys() == {"conv1", "dense1", "output"}
