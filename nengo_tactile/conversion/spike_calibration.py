@@ -18,6 +18,12 @@ KINDS = ("bias", "potential")
 #: Corrections that are tried one after another; a silent or saturated neuron answers less than
 #: asked, so that one is not enough.
 ROUNDS = 3
+#: Corrections that follow at most while a channel's mean error is more than a share of its layer's
+#: mean rate, and the factor by which they grow each time where half of the error is left. In layers
+#: of hardly any spikes those few answer that fluctuations bring to the threshold; their error is
+#: small in the mean over all, and what they need is not. Left as they are, such spikes add up from
+#: layer to layer.
+MORE_ROUNDS, SHARE, GROWTH = 3, 0.3, 4.0
 #: Bytes that are kept of all samples: inputs of the layer that is being corrected, 4 for each
 #: neuron and step, and spikes that later layers read, an eighth. What of a minibatch does not fit
 #: is computed again each time, from the spikes before it or else from its samples.
@@ -31,8 +37,8 @@ def calibrate(model, x, n_steps, what="bias", per_neuron=False, batch_size=32):
     the inputs that it has in the network without spikes. The error is reference minus spikes over
     steps, averaged over samples (and positions). "bias" adds it to the layer's ``shift``,
     "potential" adds ``n_steps`` times it to ``start_potential``. Of what is tried (`ROUNDS`
-    corrections and none) each channel or neuron keeps the one with the least mean error, so none
-    gets worse; one that nothing moves stays as it is.
+    corrections and none, and up to `MORE_ROUNDS` bolder ones) each channel or neuron keeps the one
+    with the least mean error, so none gets worse; one that nothing moves stays as it is.
 
     The samples pass in minibatches, `STEPS_AT_ONCE` steps at a time. Between the passes stay sums
     for each neuron and at most `INPUT_MEMORY` and `SPIKE_MEMORY` bytes, however many samples and
@@ -135,13 +141,20 @@ def _calibrate_layer(network, name, static, parts, n_steps, what):
     shape = tuple(weight.shape)
     axes = tuple(range(static.ndim - len(shape)))
     n_values = sum(part.n_samples for part in parts) * static.size / np.prod(shape)
-    best, least = weight.numpy(), np.full(shape, np.inf)
-    for _ in range(ROUNDS + 1):
+    enough = SHARE * static.mean() / sum(part.n_samples for part in parts)
+    best, least, before = weight.numpy(), np.full(shape, np.inf), np.zeros(shape)
+    for number in range(ROUNDS + MORE_ROUNDS + 1):
         tried = weight.numpy()
         rates = sum(part.fired(name) for part in parts) / n_steps
         error = (static - rates).sum(axes) / n_values
         best = np.where(np.abs(error) < least, tried, best)
         least = np.minimum(np.abs(error), least)
+        if number >= ROUNDS:
+            if (least <= enough).all():
+                break
+            slow = error * before > before**2 / 2
+            per_error = np.where(slow, GROWTH, 1) * per_error
+        before = error
         weight.assign(tried + per_error * error)
     weight.assign(best)
 
