@@ -5,12 +5,17 @@ third one read from a file. Prints what is wrong, and a table of counts.
 """
 
 import argparse
+import os
 import sys
 from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+# some of the graphs' convolutions are those that TensorFlow's oneDNN kernels get wrong, or give up
+# on (docs/stack.md)
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
 import nengo_tactile
 from nengo_tactile import stack

@@ -16,6 +16,7 @@ from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.passes import spiking_layers, use_if
 from nengo_tactile.conversion.reading import describe, end_of, problems, read
 from nengo_tactile.conversion.stages import stages_of
+from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
 from nengo_tactile.errors import ConversionError, EngineError
 
 #: Kinds of neurons, and the engine that has not got them.
@@ -160,6 +161,7 @@ class _Nowhere:
         pass
 
 
+@tensorflow_errors_named
 def check(model, x=None):
     """Say what would become of each layer, before converting.
 

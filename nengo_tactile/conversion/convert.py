@@ -25,6 +25,7 @@ from nengo_tactile.conversion.reading import convertible
 from nengo_tactile.conversion.sigma_delta import use_sigma_delta
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.conversion.spike_calibration import calibrate as calibrate_neurons
+from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
 from nengo_tactile.conversion.thresholds import thresholds_for
 from nengo_tactile.conversion.trial_run import check_discard, settled_discard
 from nengo_tactile.conversion.tuning import tune
@@ -42,6 +43,7 @@ SETTLING_STEPS = 28
 COMPENSATION_SAMPLES = 128
 
 
+@tensorflow_errors_named
 def convert(
     model,
     calibration=None,

@@ -1,5 +1,6 @@
 """What users bring is read as what it computes, or refused by name: objects and files alike."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -386,3 +387,18 @@ def test_a_wrong_pass_is_found_on_calibration_samples(monkeypatch):
         compare(model, flat, wrong, read_out, X)
     found = check(model, X)
     assert found.difference < 1e-6 and "its rates differ by" in " ".join(str(found).split())
+
+
+def test_failures_of_tensorflow_are_named(monkeypatch):
+    tf = stack.tensorflow()
+    message = "Graph execution error:\n\nStatus: 2, message: could not create a primitive, in file"
+
+    def fail(*arguments, **options):
+        raise tf.errors.AbortedError(None, None, message)
+
+    monkeypatch.setattr(sys.modules[convert.__module__], "tune", fail)
+    la = keras().layers
+    model = keras().Sequential([keras().Input((4,)), la.Dense(3, "relu"), la.Dense(2)])
+    x = np.random.default_rng(0).random((8, 4), np.float32)
+    with pytest.raises(ConversionError, match=r"Aborted.*primitive.*TF_ENABLE_ONEDNN_OPTS=0"):
+        convert(model, x)
