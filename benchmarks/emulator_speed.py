@@ -32,7 +32,7 @@ class Emulation:
         start = time.perf_counter()
         try:
             self.shown = loihi._Input(loihi._n_inputs(network))
-            built, _, self.cores = loihi._placed(network, self.shown, network.first_layer)
+            built, _, self.cores = loihi._placed(loihi._prepare(network), self.shown)
             self.sim = loihi._simulator(stack.nengo_loihi(), built, network, "sim")
         finally:
             loihi.deliver_at_once = kept

@@ -60,7 +60,7 @@ def network_pictures(train, test, epochs, n_emulator, seed):
         "accuracy_over_time": plots.accuracy_over_time(curves, ann_accuracy=cnn, dt=snn.dt),
         "firing_rates": plots.firing_rates(spiking),
         "spikes_and_synops": plots.spikes_and_synops(spiking),
-        "core_map": plots.core_map(chip_report(snn, first_layer="chip").cores),
+        "core_map": plots.core_map(chip_report(snn, on_host=()).cores),
     }
 
 

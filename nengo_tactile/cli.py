@@ -250,8 +250,11 @@ def run(
     ] = "nengo-dl",
     steps: Annotated[int | None, typer.Option(min=1, help="Default: the network's.")] = None,
     samples: Samples = None,
-    first_layer: Annotated[
-        str | None, typer.Option(help="loihi: neurons of the first layer on host or chip.")
+    on_host: Annotated[
+        str | None,
+        typer.Option(
+            help="loihi: layers on the host, from the first on: conv1,conv2; none: all on the chip."
+        ),
     ] = None,
     target: Annotated[
         str | None,
@@ -274,7 +277,7 @@ def run(
             samples,
             data_dir,
             seed,
-            first_layer,
+            () if on_host == "none" else on_host,
             target,
             say=say,
             x=x,

@@ -80,7 +80,8 @@ def _rates_agree(name):
     from nengo_tactile.engines import run
 
     kind = "if" if name == "event" else "lif"  # which that engine does not take
-    network = SpikingNetwork(_test_model(kind), synapse=0.005 if kind == "lif" else None)
+    synapse = 0.005 if kind == "lif" else None
+    network = SpikingNetwork(_test_model(kind), synapse=synapse, chip_rate=1.0)
     x = np.full((1, 4), 0.8, np.float32)
     recording = run(network, x, _STEPS, engine=name, progress=False)
     worst = 0.0

@@ -52,3 +52,7 @@ class SilenceError(TactileError, RuntimeError):
 
 class SilenceWarning(UserWarning):
     """Neurons that never fire, or samples without events, in training on spikes."""
+
+
+class EngineWarning(UserWarning):
+    """An engine runs this network, but what comes out is not what the network stands for."""

@@ -171,7 +171,7 @@ _UPSTREAM_WARNINGS = (
     # NengoLoihi 1.1 with numpy 1.26 and Nengo 3.2
     "tau_s is (already|currently) set to",
     "invalid value encountered in cast",
-    # 8-bit weights are what the chip has; the chip report gives their error
+    # of which layer it does not say; `engines.loihi` does
     "Lost \\d+ extra bits in weight rounding",
     # Nengo 3.2 carries a copy of an old scipy, which numpy 1.25 and later warn about
     "Conversion of an array with ndim > 0 to a scalar is deprecated",

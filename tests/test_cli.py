@@ -132,7 +132,7 @@ def test_train_check_convert_run_report(small_model, tmp_path, capsys):
         assert ("On the chip" in page) == (engine == "loihi")
     # all layers on the chip: the input is a layer of spikes of its own
     out = tmp_path / "chip"
-    chip = ["--engine", "loihi", "--samples", 2, "--steps", 20, "--first-layer", "chip"]
+    chip = ["--engine", "loihi", "--samples", 2, "--steps", 20, "--on-host", "none"]
     assert run("run", network, *chip, "--out", out) == 0
     layers = [row["layer"] for row in json.loads((out / "results.json").read_text())["layers"]]
     assert sorted(layers) == ["conv1", "conv2", "input"]

@@ -17,7 +17,7 @@ from nengo_tactile.conversion.passes import spiking_layers, use_if
 from nengo_tactile.conversion.reading import describe, end_of, problems, read
 from nengo_tactile.conversion.stages import stages_of
 from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
-from nengo_tactile.errors import ConversionError, EngineError
+from nengo_tactile.errors import ConversionError
 
 #: Kinds of neurons, and the engine that has not got them.
 _APART = (("lif", "event"), ("sigma-delta", "loihi"))
@@ -166,9 +166,8 @@ def check(model, x=None):
     """Say what would become of each layer, before converting.
 
     The table of support is asked about each layer, and then the model goes through all passes of
-    the conversion but calibration, and past the loihi engine's own check. Whether the layers fit
-    Loihi's cores depends on how they are cut: `nengo_tactile.engines.loihi.chip_report` places
-    the converted network and says.
+    the conversion but calibration, and past the loihi engine's own check, which says from shapes
+    alone whether the layers fit Loihi's cores.
 
     Parameters
     ----------
@@ -268,20 +267,9 @@ def _with_maxima(rows, stages):
 def _chip_problems(stages):
     """Why the loihi engine refuses stages, {stage name: reason and remedy}."""
     # engines are floors above; the chip's limits are theirs to know
-    from nengo_tactile.engines.chip_stages import chip_stages
+    from nengo_tactile.engines.core_shapes import chip_refusals
 
-    first_layer = "host" if sum(stage.spikes for stage in stages) > 1 else "chip"
-    problems = {}
-    for number, stage in enumerate(stages):
-        try:
-            chip_stages([*_shapes_only(stages[:number]), stage], first_layer)
-        except EngineError as error:
-            problems[stage.name] = str(error)
-    return problems
-
-
-def _shapes_only(stages):
-    return [dataclasses.replace(stage, kind="neurons", links=(), neuron=None) for stage in stages]
+    return chip_refusals(stages)
 
 
 def _off_chip(rows, problems):

@@ -250,7 +250,7 @@ def _on_chip_if_alone(network):
     """With one spiking layer on the host nothing would be left for the Loihi engine's chip."""
     if len(network.spiking_layers) > 1:
         return network
-    return dataclasses.replace(network, first_layer="chip")
+    return dataclasses.replace(network, on_host=())
 
 
 def prepare(model):

@@ -74,8 +74,14 @@ class SpikingNetwork:
     read_out : ReadOut or None
         What the outputs mean in the terms of the model that was converted, whose last softmax or
         sigmoid ``ann`` has no longer; None for outputs as they are.
-    first_layer : {"host", "chip"}
-        On the Loihi engine: where the first layer's neurons are (see engines/loihi.py).
+    on_host : tuple of str, str or None
+        On the Loihi engine: layers that run on the host, from the first on; () for none, None for
+        those that the image itself drives (see `engines.chip_host.layers_on_host`).
+    chip_rate : float or None
+        On the Loihi engine: factor on the firing rates (see `engines.loihi.chip_settings`). 1 for a
+        network that runs there as it is, None for the engine's own.
+    chip_offset : tuple of float or None
+        On the Loihi engine: what is added to each output, from calibration samples.
     input_range : (float, float) or None
         Least and largest value of the calibration data; `check_input` refuses samples of quite
         another range. None if unknown.
@@ -99,7 +105,9 @@ class SpikingNetwork:
     image: TactileImage | None = None
     classes: tuple = ()
     read_out: ReadOut | None = None
-    first_layer: str = "host"
+    on_host: tuple | None = None
+    chip_rate: float | None = None
+    chip_offset: tuple | None = None
     input_range: tuple | None = None
     scale: ImageScale = ImageScale()  # noqa: RUF009 (frozen)
     rate_factor: float = 1.0
@@ -123,8 +131,20 @@ class SpikingNetwork:
             )
         check_discard(self.discard)
         self._check_coding()
-        if self.first_layer not in ("host", "chip"):
-            raise ConversionError(f"first_layer is {self.first_layer!r}: choose 'host' or 'chip'")
+        if self.on_host is not None:
+            names = [self.on_host] if isinstance(self.on_host, str) else self.on_host
+            object.__setattr__(self, "on_host", tuple(str(name) for name in names))
+        if self.chip_rate is not None and not 0 < self.chip_rate < math.inf:
+            raise ConversionError(f"chip_rate is {self.chip_rate}: choose one above zero, or None")
+        if self.chip_offset is not None:
+            offset = tuple(float(value) for value in self.chip_offset)
+            n_outputs = self.read_out.n_outputs
+            if len(offset) != n_outputs or not all(map(math.isfinite, offset)):
+                raise ConversionError(
+                    f"chip_offset has {len(offset)} values for {n_outputs} outputs: give one "
+                    "finite number each, or None"
+                )
+            object.__setattr__(self, "chip_offset", offset)
         if self.input_range is not None:
             least, largest = (float(value) for value in self.input_range)
             if not -math.inf < least <= largest < math.inf:

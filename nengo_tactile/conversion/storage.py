@@ -24,7 +24,9 @@ _SETTINGS = (
     "initial_voltage",
     "discard",
     "classes",
-    "first_layer",
+    "on_host",
+    "chip_rate",
+    "chip_offset",
     "input_range",
     "rate_factor",
 )
@@ -85,8 +87,17 @@ def restore(folder, description, arrays, card):
         read_out=None if read_out is None else ReadOut.from_dict(read_out),
         scale=ImageScale(**description.get("scale", {})),
         card=card,
-        **dict(description["settings"]),
+        **_settings(description["settings"]),
     )
+
+
+def _settings(stored):
+    """Settings by today's names: networks saved before layers had names there say "first_layer"."""
+    settings = dict(stored)
+    where = settings.pop("first_layer", None)
+    if where is not None:
+        settings["on_host"] = () if where == "chip" else None
+    return settings
 
 
 def _model(folder, architecture, arrays):

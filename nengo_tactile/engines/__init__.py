@@ -18,7 +18,7 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
     x : (n_samples, ...) float array
         Samples in the network's input shape (see ``network.encode``).
     n_steps : int, optional
-        Time steps per sample; by default ``network.n_steps``.
+        Time steps per sample; by default ``network.n_steps``, on the emulator more of them.
     engine : {"nengo-dl", "event", "loihi"}
         A SkimNetwork runs on "nengo-dl" and "nengo", Nengo's reference simulator; a SlayerNetwork
         on these, "event" and, with current-based neurons, "loihi".
@@ -46,8 +46,9 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
         from nengo_tactile.engines import slayer
 
         return slayer.run(network, x, n_steps, engine, progress=progress, **options)
-    n_steps = network.n_steps if n_steps is None else n_steps
-    if int(n_steps) != n_steps or n_steps < 1:
+    if n_steps is None and engine != "loihi":  # which shows networks for longer
+        n_steps = network.n_steps
+    if n_steps is not None and (int(n_steps) != n_steps or n_steps < 1):
         raise EngineError(f"n_steps is {n_steps}: give a whole number of at least 1")
     if engine == "nengo-dl":
         from nengo_tactile.engines import nengo_dl as module
@@ -57,4 +58,5 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
         from nengo_tactile.engines import loihi as module
     else:
         raise EngineError(f"engine {engine!r} is unknown: choose one of {', '.join(ENGINES)}")
-    return module.run(network, x, int(n_steps), progress=progress, **options)
+    n_steps = None if n_steps is None else int(n_steps)
+    return module.run(network, x, n_steps, progress=progress, **options)

@@ -7,17 +7,20 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.conversion import linear_maps as maps
 from nengo_tactile.conversion.build import sends_changes
+from nengo_tactile.engines.placement import CORE_LIMITS
 from nengo_tactile.errors import EngineError
 
 #: Floor of integrate-and-fire neurons' membrane potential on the chip, in thresholds: far below
 #: what inhibition reaches within a presentation (the chip's registers hold 23 bits).
 FLOOR = -100.0
 
-#: Firing rate in hertz of an input neuron for the value 1, with ``first_layer="chip"``.
-INPUT_RATE = 500.0
+_NO_SUMS = (
+    "the chip has neurons and weights, no place to add up in between; give it a ReLU, or let a "
+    "convolution or dense layer follow that it can be merged with"
+)
 
 
-def chip_stages(stages, first_layer):
+def chip_stages(stages, host):
     """The stages with shortcuts as convolutions of 1 x 1, and sequences as images of width 1.
 
     nengo-loihi makes a full matrix of an identity; as a convolution it is one weight a channel.
@@ -26,8 +29,8 @@ def chip_stages(stages, first_layer):
     Parameters
     ----------
     stages : list of Stage
-    first_layer : {"host", "chip"}
-        Where the neurons that read the image are.
+    host : collection of str
+        Spiking stages whose neurons are on the host: see `layers_on_host`.
 
     Returns
     -------
@@ -38,18 +41,95 @@ def chip_stages(stages, first_layer):
     EngineError
         For a stage that the chip cannot take, naming the layer and the remedy.
     """
+    for error in chip_problems(stages, host).values():
+        raise error
     shapes = {stage.name: stage.shape for stage in stages}
-    off_chip = {"input"} | {s.name for s in stages if s.driven and first_layer == "host"}
-    result = []
+    off_chip = {"input", *host} | {
+        stage.name for stage in stages if stage.kind in ("relay", "maximum")
+    }
+    stages = [_convolved(stage, shapes, off_chip) for stage in stages]
+    shapes["input"] = _input_shape(stages)
+    on_chip = {stage.name for stage in stages if stage.kind == "neurons"} - set(host)
+    return [_by_pixel(stage, shapes) if stage.name in on_chip else stage for stage in stages]
+
+
+def _input_shape(stages):
+    links = [link for stage in stages for link in stage.links if link.source == "input"]
+    return next((link.map.input_shape for link in links if hasattr(link.map, "input_shape")), None)
+
+
+def _by_pixel(stage, shapes):
+    """Dense links as convolutions, where a core has not enough axons for one per sender.
+
+    Axons of a convolution are pixels: what a spike brings depends on the pixel and its channel
+    ("population axons"). A dense layer is the convolution whose kernel covers the whole map.
+    """
+    dense = [link.map.n_in for link in stage.links if isinstance(link.map, maps.Dense)]
+    if sum(dense) <= CORE_LIMITS["in_axons"]:
+        return stage
+    links = []
+    for link in stage.links:
+        shape = isinstance(link.map, maps.Dense) and _pixels(link.map.n_in, shapes[link.source])
+        if shape:
+            kernel = link.map.kernel.reshape(*shape, -1)
+            one = (1, 1, kernel.shape[-1])
+            found = maps.Convolution(kernel, (1, 1), "valid", shape, one)
+            link = dataclasses.replace(link, map=found)
+        links.append(link)
+    return dataclasses.replace(stage, links=tuple(links))
+
+
+def _pixels(n, shape):
+    """A layer of n neurons as (height, width, channels); as it is, or of up to 64 channels."""
+    if shape is not None and len(shape) == 3:
+        return tuple(shape)
+    channels = next(c for c in range(64, 0, -1) if n % c == 0)
+    return None if channels == 1 else (n // channels, 1, channels)
+
+
+def chip_problems(stages, host):
+    """What the chip cannot take, {stage name: EngineError} with the layer and the remedy.
+
+    Parameters
+    ----------
+    stages, host
+        As of `chip_stages`.
+    """
+    shapes = {stage.name: stage.shape for stage in stages}
+    off_chip, problems = {"input", *host}, {}
+    readers = {}
     for stage in stages:
-        check_stage(stage, first_layer)
-        if stage.kind not in ("relay", "maximum"):
-            links = tuple(_as_convolution(link, shapes.get(link.source)) for link in stage.links)
-            stage = dataclasses.replace(stage, links=links)
-        if stage.kind == "read-out" or stage.name in off_chip:
-            _check_way_back(stage, off_chip)
-        result.append(stage)
-    return result
+        for link in stage.links:
+            readers.setdefault(link.source, []).append(stage)
+    for stage in stages:
+        try:
+            if stage.kind in ("relay", "maximum") and all(
+                link.source in off_chip for link in stage.links
+            ):
+                off_chip.add(stage.name)
+            check_stage(stage, off_chip)
+            stage = _convolved(stage, shapes, off_chip)
+            if stage.kind == "read-out" or stage.name in off_chip:
+                _check_way_back(stage, off_chip)
+            if stage.name in off_chip and stage.kind != "neurons":
+                _check_way_there(stage, readers.get(stage.name, []), off_chip)
+        except EngineError as error:
+            problems[stage.name] = error
+    return problems
+
+
+def _convolved(stage, shapes, off_chip):
+    """The stage with links as nengo-loihi takes them; those within the host stay as they are."""
+    if stage.kind in ("relay", "maximum"):
+        return stage
+    on_host = stage.kind == "read-out" or stage.name in off_chip
+    links = tuple(
+        link
+        if on_host and link.source in off_chip
+        else _as_convolution(link, shapes.get(link.source))
+        for link in stage.links
+    )
+    return dataclasses.replace(stage, links=links)
 
 
 def start_as_current(stage, n_steps):
@@ -64,8 +144,14 @@ def start_as_current(stage, n_steps):
     return dataclasses.replace(stage, shift=shift, start=np.zeros_like(stage.start))
 
 
-def check_stage(stage, first_layer):
+def check_stage(stage, off_chip):
     """Refuse what neither the chip's axons nor its neurons can do.
+
+    Parameters
+    ----------
+    stage : Stage
+    off_chip : collection of str
+        What is on the host: "input", stages of neurons, relays.
 
     Raises
     ------
@@ -73,29 +159,20 @@ def check_stage(stage, first_layer):
         Naming the layer and the remedy.
     """
     refuse_changes(stage)
+    if stage.kind != "read-out" and stage.name in off_chip:  # Nengo's own, on the host
+        return
     if stage.kind == "max-pool":
         raise EngineError(
-            f"layer '{stage.name}' (max pooling): the loihi engine has no max pooling of spikes; "
-            "use average pooling or strides"
+            f"layer '{stage.name}' (max pooling): the chip has no max pooling of spikes; use "
+            "average pooling or strides, or let it, all before it and the layer behind it run on "
+            "the host (on_host=..., --on-host)"
         )
-    if stage.kind == "maximum" and first_layer != "host":
-        raise EngineError(
-            f"layer '{stage.name}' (max pooling): with first_layer='chip' pixels come as spikes, "
-            "whose maximum is not the image's; use first_layer='host' (--first-layer host), for "
-            "which there must be a second layer with a ReLU, or pool the images before"
-        )
-    if stage.kind == "relay" and not (stage.driven and first_layer == "host"):
-        raise EngineError(
-            f"layer '{stage.name}': the chip has neurons and weights, no place to add up in "
-            "between; give it a ReLU, or let a convolution or dense layer follow that it can be "
-            "merged with"
-        )
+    if stage.kind == "relay":
+        raise EngineError(f"layer '{stage.name}': {_NO_SUMS}")
     if getattr(stage.neuron, "negative_slope", 0):
         raise EngineError(
             f"layer '{stage.name}' (LeakyReLU): the chip's spikes have one sign; use a ReLU"
         )
-    if stage.kind in ("relay", "maximum"):  # on the host, in front of the first layer
-        return
     for link in stage.links:
         if link.target is not None or getattr(link.map, "indices", None) is not None:
             raise EngineError(
@@ -144,10 +221,28 @@ def _check_way_back(stage, off_chip):
         raise EngineError(
             f"layer '{stage.name}': the image reaches it beside '{link.source}', so it is on the "
             "host, and nengo-loihi takes no convolution and no pooling from the chip to the host; "
-            "use "
-            "first_layer='chip' (--first-layer chip), or lead the image through a layer with a "
-            "ReLU first"
+            "use on_host=() (--on-host none), or lead the image through a layer with a ReLU first"
         )
+
+
+def _check_way_there(stage, readers, off_chip):
+    """Refuse what goes from the host to the chip and is no spike of a neuron."""
+    for reader in readers:
+        if reader.name in off_chip or reader.kind != "neurons":  # others are checked themselves
+            continue
+        remedy = f"let '{reader.name}' run on the host too (on_host=..., --on-host)"
+        if stage.kind == "max-pool":
+            raise EngineError(
+                f"layer '{stage.name}' (max pooling) is on the host and '{reader.name}' on the "
+                "chip, which takes only spikes of neurons; use average pooling or strides, or "
+                f"{remedy}"
+            )
+        if stage.kind == "maximum":
+            raise EngineError(
+                f"layer '{stage.name}' (max pooling): on the chip '{reader.name}' gets pixels as "
+                f"spikes, whose maximum is not the image's; {remedy}, or pool the images before"
+            )
+        raise EngineError(f"layer '{stage.name}': {_NO_SUMS}, or {remedy}")
 
 
 def _as_convolution(link, shape):
@@ -187,12 +282,15 @@ def _two_dimensional(convolution):
 
 
 def register_neurons():
-    """Teach nengo-loihi `IntegrateFire`, once.
+    """Teach nengo-loihi `IntegrateFire` and thresholds of a neuron's own, once.
 
-    On the chip it is a compartment without leak that may go below zero; a spike resets it to
-    zero, so that what its potential was above the threshold is lost, unlike reset by
-    subtraction.
+    `IntegrateFire` is on the chip a compartment without leak that may go below zero; a spike
+    resets it to zero, so that what its potential was above the threshold is lost, unlike reset by
+    subtraction. Thresholds are multiplied by ``net.config[ensemble].threshold_factors`` where that
+    is set: see `chip_scales`.
     """
+    import nengo
+
     stack.nengo_loihi()
     from nengo_loihi.builder import Builder
 
@@ -205,55 +303,19 @@ def register_neurons():
         # currents are in thresholds a step already; Nengo's own type has them in hertz
         block.compartment.configure_relu(vth=1.0, dt=model.dt)
         block.compartment.vmin = FLOOR
+        own_thresholds(model, neurons, block, np.max)
+
+    build_lif = Builder.builders[nengo.LIF]
+
+    def build_with_factors(model, neuron_type, neurons, block):
+        build_lif(model, neuron_type, neurons, block)
+        own_thresholds(model, neurons, block, np.median)
+
+    def own_thresholds(model, neurons, block, of_floor):
+        factors = getattr(model.config[neurons.ensemble], "threshold_factors", None)
+        if factors is not None:
+            block.compartment.vth[:] *= factors
+            block.compartment.vmin *= float(of_floor(factors))  # a block has only one
 
     Builder.builders[IntegrateFire] = build
-
-
-def spike_the_input(network, built):
-    """Put one neuron per pixel between the input Node and what reads it, on the host."""
-    import nengo
-
-    net, n_pixels = built.net, built.input.size_out
-    with net:
-        encoder = nengo.Ensemble(
-            n_pixels,
-            1,
-            neuron_type=nengo.SpikingRectifiedLinear(
-                amplitude=1 / INPUT_RATE, initial_state={"voltage": nengo.dists.Choice([0.5])}
-            ),
-            gain=np.full(n_pixels, INPUT_RATE),
-            bias=np.zeros(n_pixels),
-            label="input spikes",
-        )
-        net.config[encoder].on_chip = False
-        readers = [c for c in net.connections if c.pre_obj is built.input]
-        nengo.Connection(built.input, encoder.neurons, synapse=None)
-        for old in readers:
-            net.connections.remove(old)
-            nengo.Connection(
-                encoder.neurons, old.post, transform=old.transform, synapse=network.synapse
-            )
-        built.spike_probes["input"] = nengo.Probe(encoder.neurons, label="input spikes")
-
-
-def check_input(x, dt):
-    """Refuse images that input neurons cannot send: one spike a step, none of them negative.
-
-    Raises
-    ------
-    EngineError
-        Naming the value, the limit and the remedy.
-    """
-    if x.min() < 0:
-        raise EngineError(
-            f"first_layer='chip' sends pixels as spikes, but the input goes down to {x.min():.3g}: "
-            "use images without negative values, or first_layer='host'"
-        )
-    most = 1 / (INPUT_RATE * dt)
-    if x.max() > most:
-        raise EngineError(
-            f"first_layer='chip' sends a pixel as at most one spike a step, worth {most:.3g}, but "
-            f"the input goes up to {x.max():.3g}: scale the images to 0..1 and train the model on "
-            "them, or use first_layer='host' (--first-layer host) if the network has more than "
-            "one spiking layer"
-        )
+    Builder.builders[nengo.LIF] = build_with_factors

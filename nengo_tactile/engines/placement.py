@@ -1,7 +1,4 @@
-"""Placing layers on Loihi's neuron cores: block shapes that keep every limit."""
-
-import itertools
-import math
+"""Layers on Loihi's neuron cores as nengo-loihi builds them: use of the cores, and rounding."""
 
 import numpy as np
 
@@ -17,37 +14,6 @@ CORE_LIMITS = {
 }
 #: Cores of one chip (Davies et al. 2018).
 CORES_PER_CHIP = 128
-
-
-def block_shapes(shape):
-    """Ways to cut a layer into equal blocks, fewest blocks first.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (neurons,) or (height, width, channels).
-
-    Returns
-    -------
-    list of tuple of int
-        Each has at most 1,024 neurons. Of several with the same number of blocks the one
-        that splits fewer axes comes first: a convolution's inputs then reach fewer blocks.
-    """
-    candidates = set()
-    for splits in itertools.product(*(range(1, min(n, 64) + 1) for n in shape)):
-        block = tuple(math.ceil(n / k) for n, k in zip(shape, splits))
-        if math.prod(block) <= CORE_LIMITS["compartments"]:
-            candidates.add(block)
-
-    def cost(block):
-        counts = [math.ceil(n / b) for n, b in zip(shape, block)]
-        return math.prod(counts), sum(c > 1 for c in counts), max(counts), block
-
-    # of the shapes that make the same number of blocks one is enough to try
-    best = {}
-    for block in sorted(candidates, key=cost):
-        best.setdefault(cost(block)[:2], block)
-    return sorted(best.values(), key=cost)
 
 
 def build_model(net, dt, discretize=True):
@@ -85,112 +51,131 @@ def core_table(model, layer_of):
     cores = []
     for number, block in enumerate(model.blocks):
         used = {names.get(k, k): int(v[0]) for k, v in block.utilization().items()}
-        layer = next(name for start, name in layer_of.items() if str(block.label).startswith(start))
+        layer = _layer_of(block, layer_of)
         cores.append({"layer": layer, "core": number, **used})
     return cores
 
 
-def place(make_network, dt):
-    """Find block shapes with which every core keeps its limits.
+def place(make_network, dt, blocks):
+    """Build a network cut into blocks and say what each core holds.
 
     Parameters
     ----------
     make_network : callable
         ``make_network() -> (net, {layer: (ensemble, shape)})`` with the chip's ensembles; a
-        block shape cannot be changed once set, so each try needs a new network.
+        block shape cannot be changed once set, so each building needs a new network.
     dt : float
         Time step in seconds.
+    blocks : dict of str to tuple of int
+        Block shape of each layer: see `core_shapes.cut_stages`.
 
     Returns
     -------
     net : nengo.Network
         With block shapes set.
+    model : nengo_loihi.builder.Model
     cores : list of dict
         See `core_table`.
-
-    Raises
-    ------
-    EngineError
-        If a layer fits in no way, naming the layer, the limit and the remedy.
     """
-    nengo_loihi = stack.nengo_loihi()
-    choice = {}
-    while True:
-        net, on_chip = make_network()
-        shapes = {name: block_shapes(shape) for name, (_, shape) in on_chip.items()}
-        for name, (ensemble, shape) in on_chip.items():
-            block = shapes[name][choice.setdefault(name, 0)]
-            net.config[ensemble].block_shape = nengo_loihi.BlockShape(block, shape)
-        model = build_model(net, dt)
-        labels = {str(ensemble): name for name, (ensemble, _) in on_chip.items()}
-        cores = core_table(model, labels)
-        over = {
-            (core["layer"], limit): core[limit]
-            for core in cores
-            for limit in CORE_LIMITS
-            if core[limit] > CORE_LIMITS[limit]
-        }
-        over |= {
-            (layer, "compartment base"): base for layer, base in _bases_over_limit(model, labels)
-        }
-        if not over:
-            return net, cores
-        for layer in {layer for layer, _ in over}:
-            choice[layer] += 1
-            if choice[layer] >= len(shapes[layer]):
-                limit, value = next((k[1], v) for k, v in over.items() if k[0] == layer)
+    net, on_chip = _cut(make_network, blocks)
+    model = build_model(net, dt)
+    cores = core_table(model, _labels(on_chip))
+    for core in cores:
+        for limit, most in CORE_LIMITS.items():
+            if core[limit] > most:  # core_shapes counts wrong
                 raise EngineError(
-                    f"layer '{layer}' does not fit Loihi's cores however it is cut: {limit} is "
-                    f"{value}, the limit {CORE_LIMITS.get(limit, 255)}; use fewer filters or "
-                    "neurons, or keep the layer on the host"
+                    f"layer '{core['layer']}' takes {core[limit]:,} {limit} of a core, the limit "
+                    f"is {most:,}, though its shapes said that it fits: please report the network"
                 )
+    return net, model, cores
 
 
-def weight_errors(make_network, dt):
-    """Relative error of the chip's 8-bit weights, by layer.
+def _cut(make_network, blocks):
+    nengo_loihi = stack.nengo_loihi()
+    net, on_chip = make_network()
+    for name, (ensemble, shape) in on_chip.items():
+        net.config[ensemble].block_shape = nengo_loihi.BlockShape(blocks[name], shape)
+    return net, on_chip
 
-    The network is built twice, with and without discretisation; the integers are compared
-    with the weights after the scale that fits them best.
+
+def _labels(on_chip):
+    return {str(ensemble): name for name, (ensemble, _) in on_chip.items()}
+
+
+def _layer_of(block, labels):
+    return next(name for start, name in labels.items() if str(block.label).startswith(start))
+
+
+def rounding(make_network, dt, blocks):
+    """What the chip's integers do to each layer.
+
+    The network is built twice, with and without integers, and compared neuron by neuron: what
+    counts is a weight's or a bias's share of the neuron's own threshold.
 
     Parameters
     ----------
-    make_network, dt
+    make_network, dt, blocks
         As for `place`.
 
     Returns
     -------
-    dict of str to float
-        Root mean square of the errors, relative to that of the weights.
+    dict of str to dict
+        Per layer ``median`` and ``worst``: root mean square of the errors of the weights into a
+        neuron, relative to that of these weights, of the median and the worst neuron; ``bias``:
+        the worst neuron's error of its constant current, in thresholds (a step, of
+        integrate-and-fire neurons); ``lost_bits``: bits of the weights' eight that are not used,
+        because thresholds or biases have no room.
     """
-    tables = []
+    models = []
     for discretize in (False, True):
-        net, on_chip = make_network()
-        model = build_model(net, dt, discretize)
-        labels = {str(ensemble): name for name, (ensemble, _) in on_chip.items()}
-        table = {}
-        for block in model.blocks:
-            layer = next(n for s, n in labels.items() if str(block.label).startswith(s))
-            weights = [np.ravel(w) for synapse in block.synapses for w in synapse.weights]
-            if weights:
-                table.setdefault(layer, []).append(np.concatenate(weights).astype(float))
-        tables.append(table)
-    exact, integers = tables
+        net, on_chip = _cut(make_network, blocks)
+        models.append(build_model(net, dt, discretize))
+    labels, found = _labels(on_chip), {}
+    for exact, integers in zip(*(model.blocks for model in models)):
+        layer = found.setdefault(
+            _layer_of(exact, labels), {"weights": [], "bias": 0.0, "lost_bits": 0}
+        )
+        weights, bias, lost = _block_errors(exact, integers)
+        layer["weights"].append(weights)
+        layer["bias"] = max(layer["bias"], bias)
+        layer["lost_bits"] = max(layer["lost_bits"], lost)
     result = {}
-    for layer, blocks in exact.items():
-        residual = total = 0.0
-        for w, q in zip(blocks, integers[layer]):
-            scale = (w @ q) / (q @ q) if q.any() else 0.0
-            residual += np.sum((w - scale * q) ** 2)
-            total += np.sum(w**2)
-        result[layer] = float(np.sqrt(residual / total)) if total else 0.0
+    for name, layer in found.items():
+        errors = np.concatenate(layer.pop("weights"))
+        if not len(errors):
+            errors = np.zeros(1)
+        result[name] = {
+            "median": float(np.median(errors)),
+            "worst": float(errors.max()),
+            **layer,
+        }
     return result
 
 
-def _bases_over_limit(model, labels):
-    """Layers whose convolution addresses compartments beyond the chip's 8-bit base."""
-    for block in model.blocks:
-        for synapse in block.synapses:
-            bases = synapse.axon_compartment_bases
-            if bases is not None and max(bases, default=0) > 255:
-                start = next(s for s in labels if str(block.label).startswith(s))
-                yield labels[start], int(max(bases))
+def _block_errors(exact, integers):
+    """Relative errors of the weights into each neuron, worst error of a bias, bits lost."""
+    wanted, got = exact.compartment, integers.compartment
+    info = got.discretize_info
+    # what one in units of the exact network's potentials came to, neuron by neuron
+    per_unit = got.vth / wanted.vth.astype(float)
+    bias_unit = per_unit * np.asarray(info["b_scale"]) / info["v_scale"]
+    bias = float(np.abs((got.bias / bias_unit - wanted.bias) / wanted.vth).max())
+    weight_unit = per_unit * np.asarray(info["w_scale"]) * 2.0 ** (6 + info["w_exp"])
+    weight_unit = np.broadcast_to(weight_unit / info["v_scale"], (exact.n_neurons,))
+    power, error = np.zeros(exact.n_neurons), np.zeros(exact.n_neurons)
+    lost = 0
+    for one, other in zip(exact.synapses, integers.synapses):
+        cfg = other.synapse_cfg
+        if other.max_abs_weight() or one.max_abs_weight():
+            lost = max(lost, -(cfg.shift_bits + cfg.weight_exp))
+        for axon in range(one.n_axons):
+            base = one.axon_compartment_base(axon)
+            if base is None:
+                continue
+            kind = one.axon_weight_idx(axon)
+            to = base + one.indices[kind][0]
+            w, q = one.weights[kind].astype(float), other.weights[other.axon_weight_idx(axon)]
+            power[to] += (w**2).sum(axis=0)
+            error[to] += ((q / weight_unit[to] - w) ** 2).sum(axis=0)
+    reached = power > 0
+    return np.sqrt(error[reached] / power[reached]), bias, lost

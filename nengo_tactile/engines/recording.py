@@ -32,6 +32,8 @@ class Recording:
     read_out : ReadOut or None
         What the outputs mean (see `nengo_tactile.conversion.read_out`); None for outputs as they
         are.
+    notes : tuple of str
+        What the engine changed of the network, in words.
     """
 
     outputs: np.ndarray
@@ -42,6 +44,7 @@ class Recording:
     engine: str
     decisions: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
     read_out: ReadOut | None = dataclasses.field(default=None, kw_only=True)
+    notes: tuple = dataclasses.field(default=(), kw_only=True)
 
     def __post_init__(self):
         if self.read_out is None:
@@ -185,6 +188,7 @@ class Recording:
             synops_over_time=join("synops_over_time"),
             dt=recordings[0].dt,
             engine=recordings[0].engine,
+            notes=recordings[0].notes,
             decisions=None
             if recordings[0].decisions is None
             else np.concatenate([recording.decisions for recording in recordings]),

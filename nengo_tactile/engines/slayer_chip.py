@@ -12,15 +12,19 @@ import nengo
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.conversion import linear_maps as maps
+from nengo_tactile.conversion.stages import Link
+from nengo_tactile.conversion.stages import Stage as Layer
+from nengo_tactile.engines.chip_report import ChipReport
 from nengo_tactile.engines.chip_stages import FLOOR
+from nengo_tactile.engines.core_shapes import cut_stages
 from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emulator
-from nengo_tactile.engines.loihi import ChipReport
-from nengo_tactile.engines.placement import place, weight_errors
+from nengo_tactile.engines.placement import place, rounding
 from nengo_tactile.errors import EngineError
 from nengo_tactile.nengo_runs import Rows
 from nengo_tactile.neurons.current_based import CurrentBased
 from nengo_tactile.neurons.integrate_fire import IntegrateFire
-from nengo_tactile.slayer.nengo_network import DT, transform_of
+from nengo_tactile.slayer.nengo_network import DT, pooling_matrix, transform_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 from nengo_tactile.slayer.stages import check
 
@@ -170,7 +174,7 @@ def stream(stages, dt, batches):
     check_chip(stages)
     nengo_loihi = stack.nengo_loihi()
     with stack.quiet_build():
-        net, _ = place(_maker(stages, dt), dt)
+        net, _, _ = place(_maker(stages, dt), dt, cut_stages(as_layers(stages), ()))
         with nengo_loihi.Simulator(net, dt=dt, target="sim", seed=0, progress_bar=False) as sim:
             emulator = sim.sims["emulator"]
             be_strict(emulator)
@@ -211,8 +215,32 @@ def chip_report(network):
     check(stages)
     check_chip(stages)
     with stack.quiet_build():
-        _, cores = place(_maker(stages, dt), dt)
-        return ChipReport(cores, (), weight_errors(_maker(stages, dt), dt))
+        blocks = cut_stages(as_layers(stages), ())
+        _, _, cores = place(_maker(stages, dt), dt, blocks)
+        return ChipReport(cores, (), rounding(_maker(stages, dt), dt, blocks))
+
+
+def as_layers(stages):
+    """The stages as a converted network has them: links and shapes."""
+    layers, source = [], "input"
+    for stage in stages:
+        weights = np.asarray(stage.weights)
+        if stage.kind == "dense":
+            found = maps.Dense(weights)
+        elif stage.kind == "pool":
+            found = maps.Sparse(pooling_matrix(stage))
+        else:
+            shapes = tuple(stage.input_shape), tuple(stage.shape)
+            found = maps.Convolution(weights, (stage.stride,) * 2, stage.padding, *shapes)
+        links = [Link(source, found)]
+        if stage.recurrent is not None:
+            links.append(Link(stage.name, maps.Dense(np.asarray(stage.recurrent))))
+        bias = np.zeros(stage.n_neurons, np.float32)
+        layers.append(
+            Layer(stage.name, stage.name, "neurons", tuple(stage.shape), tuple(links), bias)
+        )
+        source = stage.name
+    return layers
 
 
 def _maker(stages, dt):

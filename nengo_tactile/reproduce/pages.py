@@ -198,9 +198,8 @@ def chip_section(report):
             "cores": row["cores"],
             "neurons": row["neurons"],
             "fullest synapse memory": f"{row['synapse_bits'] / CORE_LIMITS['synapse_bits']:.1%}",
-            "8-bit weight error": "-"
-            if row["weight_error"] is None
-            else f"{row['weight_error']:.2%}",
+            "8-bit weight error": f"{row['weight_error']:.2%}",
+            "worst neuron's": f"{row['worst_weight_error']:.2%}",
         }
         for row in report.rows()
     ]

@@ -127,7 +127,7 @@ def _on_emulator(spiking, data, n_samples, rate, seed, progress):
         "cores": len(report.cores),
         "chips": report.n_chips,
         "layers on the host": ", ".join(report.on_host),
-        "8-bit weight error": {k: round(v, 5) for k, v in report.weight_error.items()},
+        "8-bit weight error": {k: round(v["median"], 5) for k, v in report.rounding.items()},
     }
 
 
@@ -197,17 +197,17 @@ def cores_page(name, spiking, report):
         f"host: {', '.join(report.on_host) or 'nothing'}. Numbers of a layer's fullest core:",
         "",
         "| layer | cores | neurons | neurons of a core | input axons | output axons | synapse bits "
-        "| 8-bit weight error |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| 8-bit weight error | worst neuron's |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in report.rows():
-        error = "-" if row["weight_error"] is None else f"{row['weight_error']:.2%}"
+        errors = f"{row['weight_error']:.2%} | {row['worst_weight_error']:.2%}"
         lines.append(
             f"| `{row['layer']}` | {row['cores']} | {row['neurons']:,} | {row['compartments']:,} | "
-            f"{row['in_axons']:,} | {row['out_axons']:,} | {row['synapse_bits']:,} | {error} |"
+            f"{row['in_axons']:,} | {row['out_axons']:,} | {row['synapse_bits']:,} | {errors} |"
         )
     lines += [
-        f"| all | {len(report.cores):,} | {neurons:,} | | | | | |",
+        f"| all | {len(report.cores):,} | {neurons:,} | | | | | | |",
         "",
         f"The read-out of {len(spiking.classes)} classes is a sum on the host.",
         "",

@@ -13,7 +13,7 @@ from nengo_tactile.conversion.image_scale import ImageScale
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.datasets.registry import open_dataset
-from nengo_tactile.engines.loihi import CHIP_RATE, ChipReport, chip_report, chip_settings
+from nengo_tactile.engines.loihi import ChipReport, chip_report
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, EngineError, ModelFileError
 from nengo_tactile.folders import load
@@ -37,7 +37,7 @@ def run_network(
     n_samples=None,
     data_dir=None,
     seed=0,
-    first_layer=None,
+    on_host=None,
     target=None,
     progress=None,
     say=print,
@@ -47,7 +47,7 @@ def run_network(
 ):
     """Run a saved network on a task's recordings, or on files, and write what was measured.
 
-    Writes results.json and recording.npz into ``out``. ``first_layer`` and ``target`` are the
+    Writes results.json and recording.npz into ``out``. ``on_host`` and ``target`` are the
     Loihi engine's (see `nengo_tactile.engines.loihi.run`); ``x``, ``y`` and ``scale`` are as for
     `nengo_tactile.reproduce.commands.convert_model`, by default with the network's own scale.
 
@@ -62,7 +62,7 @@ def run_network(
             "(or values) too; nengo_tactile.run gives outputs without"
         )
     given_scale = None if scale is None else ImageScale.from_text(scale)
-    options = {"first_layer": first_layer, "target": target}
+    options = {"on_host": on_host, "target": target}
     options = {name: value for name, value in options.items() if value is not None}
     if options and engine != "loihi":
         raise EngineError(f"engine {engine!r} takes no {', '.join(options)}: use engine 'loihi'")
@@ -129,19 +129,14 @@ def run_network(
 def _run_on_images(network, x, y, n_steps, engine, options, progress, say):
     """Run a converted network; returns what was measured, and its own numbers."""
     _check_memory(network, len(x))
-    shown = network
-    if engine == "loihi" and n_steps is None:
-        shown = chip_settings(network)
-        say(
-            f"emulator: firing rates times {CHIP_RATE}, {shown.n_steps} steps "
-            "(give --steps to keep the network's own rates)"
-        )
     targets = targets_of(network.read_out, y)
-    recording = engines.run(shown, x, n_steps, engine=engine, progress=progress, **options)
+    recording = engines.run(network, x, n_steps, engine=engine, progress=progress, **options)
+    for note in recording.notes:
+        say(note)
     rates = training.predict(network.ann, network.ann_input(x)).reshape(len(x), -1)
     own = {f"ann_{targets.what}": targets.measure(rates)}
     if engine == "loihi":
-        own["chip"] = chip_report(shown, options.get("first_layer")).to_dict()
+        own["chip"] = chip_report(network, options.get("on_host")).to_dict()
     return paths.Measured(recording, targets.y), own
 
 

@@ -176,7 +176,7 @@ def _card(name, recipe, task, seed, x, y_test, cnn, same, spiking, emulated, net
             **{key: emulated.numbers()[key] for key in keep},
             "cores": len(chip.cores),
             "layers on the host": ", ".join(chip.on_host),
-            "8-bit weight error": {k: round(v, 5) for k, v in chip.weight_error.items()},
+            "8-bit weight error": {k: round(v["median"], 5) for k, v in chip.rounding.items()},
         },
         "limits": _limits(recipe),
         "made with": stack.made_with("tensorflow", "nengo-dl", "nengo-loihi", "numpy"),

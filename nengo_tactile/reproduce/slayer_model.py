@@ -156,7 +156,7 @@ def _on_chip(network, test, progress):
         "accuracy": numbers["accuracy"],
         "spikes per sample": numbers["spikes"],
         "cores": len(report.cores),
-        "8-bit weight error": {k: round(v, 4) for k, v in report.weight_error.items()},
+        "8-bit weight error": {k: round(v["median"], 4) for k, v in report.rounding.items()},
     }
 
 

@@ -19,6 +19,7 @@ from nengo_tactile.ann import portable
 from nengo_tactile.ann.clip_floor import clip_floor_layer
 from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.support import TABLE
+from nengo_tactile.engines.chip_host import layers_on_host
 from nengo_tactile.engines.chip_stages import chip_stages
 from nengo_tactile.errors import EngineError
 
@@ -137,12 +138,12 @@ def test_the_chip_takes_what_the_table_says(group, name):
     stages = stages_of_case(group, name)
     if case.chip:
         assert all("loihi" in TABLE[kind].engines for kind in case.kinds)
-        assert len(chip_stages(stages, "host")) == len(stages)
+        assert len(chip_stages(stages, layers_on_host(stages))) == len(stages)
         return
     # never, or not everywhere
     assert all(TABLE[kind].chip for kind in case.kinds)
     with pytest.raises(EngineError, match=r"layer '.*; use |layer '.*; give "):
-        chip_stages(stages, "host")
+        chip_stages(stages, layers_on_host(stages))
 
 
 def test_each_layer_that_the_chip_takes_has_a_case():

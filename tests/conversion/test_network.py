@@ -166,7 +166,8 @@ def test_a_convolution_cannot_be_the_output():
         ({"synapse": -0.1}, "synapse is -0.1"),
         ({"min_voltage": 0.5}, "min_voltage is 0.5"),
         ({"initial_voltage": 1.0}, "initial_voltage 1.0"),
-        ({"first_layer": "moon"}, "first_layer is 'moon'"),
+        ({"chip_rate": 0}, "chip_rate is 0"),
+        ({"chip_offset": (1.0,)}, "chip_offset has 1 values for 3 outputs"),
         ({"image": TactileImage()}, r"images have shape \(10, 10, 1\)"),
     ],
 )

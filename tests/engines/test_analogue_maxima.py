@@ -193,8 +193,8 @@ def test_on_the_emulators_host(name):
 
 def test_pixels_that_come_as_spikes_are_not_pooled():
     whole, _, x, _ = networks("pixels", "lif")
-    with pytest.raises(EngineError, match=r"layer 'max_pooling2d.*first_layer='host'"):
-        run(whole, x, N_STEPS, engine="loihi", first_layer="chip")
+    with pytest.raises(EngineError, match=r"layer 'max_pooling2d.*run on the host"):
+        run(whole, x, N_STEPS, engine="loihi", on_host=())
 
 
 def mixed(la, x, neurons):

@@ -135,7 +135,7 @@ def test_a_large_layer_is_cut_into_cores(rng):
     report = slayer_chip.chip_report(stages)
     assert [row["layer"] for row in report.rows()] == ["maps", "pool", "out"]
     assert report.rows()[0]["cores"] > 1
-    assert all(0 <= error < 0.02 for error in report.weight_error.values())
+    assert all(0 <= e["median"] <= e["worst"] < 0.05 for e in report.rounding.values())
     x = spikes_for(rng, stages, n_samples=1, n_steps=12, rate=0.1)
     chip, trained = slayer.run(stages, x, engine="loihi"), slayer.run(stages, x)
     for name, spikes in trained.spikes_over_time.items():

@@ -69,7 +69,7 @@ def test_what_does_not_fit(folders, tmp_path, capsys):
     arguments = ["run", str(folders["srm"]), "--engine", "loihi", "--out", str(tmp_path / "b")]
     assert cli.main([*arguments, "--samples", "2"]) == 2
     assert "current-based neurons" in capsys.readouterr().err
-    assert cli.main([*arguments, "--first-layer", "chip", "--target", "sim"]) == 2
-    assert "SlayerNetwork takes no first_layer, target" in capsys.readouterr().err
+    assert cli.main([*arguments, "--on-host", "conv1", "--target", "sim"]) == 2
+    assert "SlayerNetwork takes no on_host, target" in capsys.readouterr().err
     assert cli.main(["check", str(folders["srm"])]) == 2
     assert "SLAYER network" in capsys.readouterr().err
