@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from nengo_tactile import __version__, stack
+from nengo_tactile.conversion.convolutions import REMEDY, self_test
 from nengo_tactile.engines import ENGINES
 from nengo_tactile.errors import TactileError
 
@@ -24,10 +25,14 @@ class Diagnosis:
         See `nengo_tactile.stack.versions`.
     engines : list of dict
         ``engine``, ``ok``, ``seconds``, ``detail``.
+    convolutions : dict or None
+        ``wrong_corners`` and ``wrong_common``: what is wrong with TensorFlow's sums, in corners
+        (conversion refuses such layers) and in common shapes; ``seconds``. None if not tried.
     """
 
     versions: list
     engines: list
+    convolutions: dict | None = None
 
     @property
     def ok(self):
@@ -44,6 +49,8 @@ class Diagnosis:
             parts.append(f"missing: {', '.join(missing)}; reinstall with pip install nengo-tactile")
         if failed:
             parts.append(f"self-test failed: {', '.join(failed)}; see the table")
+        if self.convolutions and self.convolutions["wrong_common"]:
+            parts.append(f"TensorFlow's convolutions are wrong: {REMEDY}")
         return "; ".join(parts)
 
 
@@ -53,14 +60,24 @@ def diagnose(quick=False):
     Parameters
     ----------
     quick : bool
-        Skip the engines.
+        Skip engines and convolutions.
 
     Returns
     -------
     Diagnosis
     """
-    engines = [] if quick else [_test_engine(name) for name in ENGINES]
-    return Diagnosis(stack.versions(), engines)
+    if quick:
+        return Diagnosis(stack.versions(), [])
+    engines = [_test_engine(name) for name in ENGINES]
+    return Diagnosis(stack.versions(), engines, _test_convolutions())
+
+
+def _test_convolutions():
+    """Compare TensorFlow's convolutions with plain sums, in corners and common shapes."""
+    start = time.perf_counter()
+    corners, common = self_test()
+    seconds = time.perf_counter() - start
+    return {"wrong_corners": corners, "wrong_common": common, "seconds": seconds}
 
 
 def _test_engine(name):
@@ -129,7 +146,7 @@ def tables(diagnosis):
     for patch in stack.PATCHES:
         patches.add_row(patch.what, patch.why)
     found = [versions, patches]
-    if diagnosis.engines:
+    if diagnosis.engines or diagnosis.convolutions:
         engines = Table(title="Self-test", title_justify="left")
         for column in ("engine", "result", "seconds", "detail"):
             engines.add_column(column, overflow="fold")
@@ -140,5 +157,21 @@ def tables(diagnosis):
                 f"{row['seconds']:.1f}",
                 row["detail"],
             )
+        if diagnosis.convolutions:
+            engines.add_row(*_row_of(diagnosis.convolutions))
         found.append(engines)
     return found
+
+
+def _row_of(convolutions):
+    """The table's row about TensorFlow's convolutions."""
+    corners, common = convolutions["wrong_corners"], convolutions["wrong_common"]
+    result, detail = "ok", "as plain sums"
+    if corners or common:
+        result = "FAILED" if common else "beware"
+        detail = (
+            f"{len(corners)} sums of one channel and one column are wrong"
+            f"{f' and {len(common)} common ones' if common else ', which conversion refuses'}, as "
+            f"{(common or corners)[0]}; where a network has such layers, {REMEDY}"
+        )
+    return "(TensorFlow's convolutions)", result, f"{convolutions['seconds']:.1f}", detail

@@ -7,6 +7,7 @@ from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.calibration import activation_scales, check_calibration
 from nengo_tactile.conversion.comparison import compare
 from nengo_tactile.conversion.compensation import search_compensation
+from nengo_tactile.conversion.convolutions import check_convolutions
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
 from nengo_tactile.conversion.graph import check_weights
@@ -154,8 +155,9 @@ def convert(
     Raises
     ------
     ConversionError
-        For layers that cannot be converted: one line for each reason, with the remedy; and where
-        the comparison finds more than rounding.
+        For layers that cannot be converted: one line for each reason, with the remedy; where
+        the comparison finds more than rounding; and for convolutions that TensorFlow computes
+        wrongly on this machine (see `convolutions`).
     ModelFileError
         For files that cannot be read, or have such layers.
     DataError
@@ -172,6 +174,7 @@ def convert(
     check_weights(model)
     if calibration is not None:
         calibration = check_calibration(model, calibration)
+    check_convolutions(model, calibration)
     linear = prepare(model)
     kinds = {type(layer).__name__ for layer in linear.layers}
     kind = kind_of_neurons(model, neuron, kinds)
