@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.conversion.convolutions import check_convolutions
 from nengo_tactile.conversion.stages import fan_outs
 from nengo_tactile.engines.counting import BASE, build_counting, spike_counts
 from nengo_tactile.engines.recording import Recording
@@ -40,6 +41,12 @@ def run(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
     Returns
     -------
     Recording
+
+    Raises
+    ------
+    ConversionError
+        For convolutions that TensorFlow computes wrongly on this machine (see
+        `nengo_tactile.conversion.convolutions`).
     """
     return Recording.concatenate(list(stream(network, x, n_steps, batch_size, progress, planner)))
 
@@ -51,6 +58,7 @@ def stream(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
     """
     nengo_dl = stack.nengo_dl()
     x = network.check_input(x)
+    check_convolutions(network.ann, x)  # which may have been converted on another machine
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
     if batch_size < 1:
         raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")

@@ -49,8 +49,11 @@ def model_of(shape=(6, 1, 1), **options):
 def replace_sums(monkeypatch, change):
     """Let Keras's convolutions be plain sums, changed; return the list of their layers' names."""
     called = []
+    symbolic = layers.Conv2D.convolution_op
 
     def convolution_op(layer, inputs, kernel):
+        if not tf.executing_eagerly() or tf.keras.backend.is_keras_tensor(inputs):
+            return symbolic(layer, inputs, kernel)  # a model is being built
         called.append(layer.name)
         sums = plain_convolution(inputs, kernel, layer.strides, layer.padding, layer.dilation_rate)
         return tf.constant(change(sums).astype(np.float32))
@@ -107,6 +110,15 @@ def test_conversion_refuses_wrong_sums(monkeypatch, rng):
     replace_sums(monkeypatch, one_wrong(1.0))
     with pytest.raises(ConversionError, match=r"layer 'tall' .*TF_ENABLE_ONEDNN_OPTS=0"):
         nt.convert(model, calibration=rng.random((8, 6, 1, 1)), neuron="if")
+
+
+def test_a_network_from_another_machine_is_refused_when_it_runs(monkeypatch, rng):
+    x = rng.random((8, 6, 2, 1))
+    model = model_of((6, 2, 1), padding="valid")  # right on every machine, as far as is known
+    network = nt.convert(model, calibration=x, neuron="if", n_steps=4)
+    replace_sums(monkeypatch, one_wrong(1.0))
+    with pytest.raises(ConversionError, match=r"layer 'tall' .*TF_ENABLE_ONEDNN_OPTS=0"):
+        nt.run(network, x, engine="nengo-dl", progress=False)
 
 
 def fake_conv2d(wrong):
