@@ -147,13 +147,11 @@ def test_graphs_that_cannot_spike(layers, message):
         stages_of(model)
 
 
-def test_a_convolution_cannot_be_the_output():
+def test_a_convolution_can_be_the_output():
     x = inputs = keras().Input((4, 4, 1))
     model = keras().Model(inputs, keras().layers.Conv2D(2, 2, name="last")(x))
-    with pytest.raises(
-        ConversionError, match=r"'last' \(Conv2D\) of shape .*: end it with a Dense"
-    ):
-        stages_of(model)
+    (stage,) = stages_of(model)
+    assert (stage.name, stage.kind, stage.shape) == ("last", "read-out", (3, 3, 2))
 
 
 @pytest.mark.parametrize(
