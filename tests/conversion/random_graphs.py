@@ -97,6 +97,7 @@ class _Maker:
             "use_bias": self.chance(0.8),
             "activation": self.of(None, None, "relu", "relu", "relu6", "leaky_relu"),
         }
+        self.dyadic &= options["activation"] != "leaky_relu"
         if kind == "Transpose":
             layer = getattr(self.la, f"Conv{rank}DTranspose")
             options["strides"] = int(self.of(1, 2))
@@ -123,17 +124,16 @@ class _Maker:
         return int(self.rng.integers(1, 4))
 
     def activation(self, x):
-        slope = self.of(0.01, 0.125, 0.3)
-        if slope not in (0.125,):
-            self.dyadic = False
-        make = self.of(
-            lambda n: self.la.ReLU(name=n),
-            lambda n: self.la.ReLU(max_value=2.0, name=n),
-            lambda n: self.la.LeakyReLU(slope, name=n),
-            lambda n: self.la.Activation("relu", name=n),
-            lambda n: self.la.ReLU(negative_slope=slope, name=n),
-        )
-        return make(self.name("act"))(x)
+        slope, name = self.of(0.01, 0.125, 0.125, 0.3), self.name("act")
+        word = self.of("relu", "ceiling", "leaky", "activation", "slope")
+        self.dyadic &= word not in ("leaky", "slope") or slope == 0.125
+        return {
+            "relu": self.la.ReLU(name=name),
+            "ceiling": self.la.ReLU(max_value=2.0, name=name),
+            "leaky": self.la.LeakyReLU(slope, name=name),
+            "activation": self.la.Activation("relu", name=name),
+            "slope": self.la.ReLU(negative_slope=slope, name=name),
+        }[word](x)
 
     def pooling(self, x):
         rank = len(x.shape) - 2
@@ -263,7 +263,7 @@ class _Maker:
             elif "gamma" in word:
                 values = self.rng.uniform(0.5, 1.5, weight.shape) * self.of(1, 1, -1)
             elif len(weight.shape) == 1:
-                values = self.rng.normal(0, 0.3, weight.shape)
+                values = self.rng.normal(0.2, 0.3, weight.shape)
             weight.assign(values.astype(np.float32))
         return model
 
