@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from nengo_tactile import __version__, stack
+from nengo_tactile.conversion import fusions
 from nengo_tactile.conversion.convolutions import REMEDY, self_test
 from nengo_tactile.engines import ENGINES
 from nengo_tactile.errors import TactileError
@@ -28,11 +29,15 @@ class Diagnosis:
     convolutions : dict or None
         ``wrong_corners`` and ``wrong_common``: what is wrong with TensorFlow's sums, in corners
         (conversion refuses such layers) and in common shapes; ``seconds``. None if not tried.
+    fusion : dict or None
+        ``difference`` of ``model.predict`` from the model's layers one by one, in units of the
+        largest output (see `nengo_tactile.conversion.fusions`); ``seconds``. None if not tried.
     """
 
     versions: list
     engines: list
     convolutions: dict | None = None
+    fusion: dict | None = None
 
     @property
     def ok(self):
@@ -69,7 +74,14 @@ def diagnose(quick=False):
     if quick:
         return Diagnosis(stack.versions(), [])
     engines = [_test_engine(name) for name in ENGINES]
-    return Diagnosis(stack.versions(), engines, _test_convolutions())
+    return Diagnosis(stack.versions(), engines, _test_convolutions(), _test_fusion())
+
+
+def _test_fusion():
+    """Compare ``model.predict`` with a model's layers one by one."""
+    start = time.perf_counter()
+    difference = fusions.fused_difference()
+    return {"difference": difference, "seconds": time.perf_counter() - start}
 
 
 def _test_convolutions():
@@ -159,6 +171,8 @@ def tables(diagnosis):
             )
         if diagnosis.convolutions:
             engines.add_row(*_row_of(diagnosis.convolutions))
+        if diagnosis.fusion:
+            engines.add_row(*_row_of_fusion(diagnosis.fusion))
         found.append(engines)
     return found
 
@@ -175,3 +189,16 @@ def _row_of(convolutions):
             f"{(common or corners)[0]}; where a network has such layers, {REMEDY}"
         )
     return "(TensorFlow's convolutions)", result, f"{convolutions['seconds']:.1f}", detail
+
+
+def _row_of_fusion(fusion):
+    """The table's row about layers that TensorFlow fuses."""
+    result, detail = "ok", "predict as the layers one by one"
+    if not fusion["difference"] <= fusions.TOLERANCE:
+        result = "beware"
+        detail = (
+            f"model.predict of residual networks of LeakyReLU is off by {fusion['difference']:.0%} "
+            "of the largest output, which conversion is not; for accuracies by predict set the "
+            "environment variable TF_ENABLE_ONEDNN_OPTS=0 before Python starts (docs/stack.md)"
+        )
+    return "(TensorFlow's fused layers)", result, f"{fusion['seconds']:.1f}", detail
