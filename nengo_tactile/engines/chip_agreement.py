@@ -6,7 +6,7 @@ import io
 import numpy as np
 
 from nengo_tactile.engines import loihi, nengo_dl
-from nengo_tactile.engines.chip_settings import CHIP_SAMPLES, for_chip, rates_of
+from nengo_tactile.engines.chip_settings import for_chip, rates_of
 from nengo_tactile.errors import EngineError
 
 
@@ -98,7 +98,7 @@ class ChipAgreement:
         return console.file.getvalue().rstrip()
 
 
-def chip_agreement(network, x, on_host=None, rate=None, n_samples=CHIP_SAMPLES, progress=None):
+def chip_agreement(network, x, on_host=None, rate=None, n_samples=32, progress=None):
     """Run samples on the emulator, on it without integers, and in NengoDL, and compare.
 
     Parameters

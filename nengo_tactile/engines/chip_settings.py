@@ -13,8 +13,8 @@ CHIP_RATE = 0.5
 CHIP_SYNAPSE = 0.005
 CHIP_DISCARD = 0.5
 #: Factors that `chip_settings` tries on calibration samples, and how many of these.
-CHIP_RATES = (0.5, 0.25, 0.125)
-CHIP_SAMPLES = 32
+CHIP_RATES = (0.5, 0.25, 0.125, 0.0625)
+CHIP_SAMPLES = 64
 #: Agreement with the Keras model (`ReadOut.agreement`: the share of samples with its winner) below
 #: which a run warns, and settings are refused; of fewer samples than this many nothing is said.
 LEAST_AGREEMENT, LEAST_SAMPLES = 0.9, 5
@@ -30,8 +30,8 @@ def chip_settings(network, rate=None, calibration=None, progress=None):
     chip's reset to zero throws away what a spike's potential was above the threshold, which lower
     rates reduce only when the current no longer comes in whole spikes.
 
-    With calibration samples, up to 32 of them run on the emulator at each rate, from 0.5 down to
-    an eighth: the mean that the read-out lacks of the Keras model's goes into `chip_offset`, and
+    With calibration samples, up to 64 of them run on the emulator at each rate, from 0.5 down to
+    a sixteenth: the mean that the read-out lacks of the Keras model's goes into `chip_offset`, and
     the first rate is taken at which it then has the model's winners in at least 90 % of the
     samples (each sample judged with the offset of the others).
 
@@ -88,26 +88,32 @@ def chip_settings(network, rate=None, calibration=None, progress=None):
         if shares[tried] >= LEAST_AGREEMENT:
             return dataclasses.replace(shown, chip_offset=lacking.mean(axis=0))
     found = ", ".join(f"{share:.2f} at rates times {tried:g}" for tried, share in shares.items())
+    best = max(shares, key=shares.get)
+    lost, remedy = _lost(_at_rate(network, best), x, progress)
     raise EngineError(
         f"on the chip the network has the Keras model's winner in too few of {len(x)} calibration "
-        f"samples ({found}; wanted {LEAST_AGREEMENT}); {_lost(shown, x, progress)}. Convert it "
-        f"with more steps (n_steps above {network.n_steps}), give a lower rate, train it with "
-        "smaller biases (weight decay on them), or let that layer and all before run on the host "
-        "(on_host=..., --on-host)"
+        f"samples ({found}; wanted {LEAST_AGREEMENT}); {lost}. Convert it with more steps (n_steps "
+        f"above {network.n_steps}), train it with smaller biases (weight decay on them){remedy}"
     )
 
 
 def _lost(network, x, progress):
-    """In words which layer loses a network on the chip, and to what."""
+    """In words which layer loses a network on the chip and to what, and what else would help."""
     from nengo_tactile.engines.chip_agreement import chip_agreement
 
     found = chip_agreement(network, x, n_samples=LEAST_SAMPLES, progress=progress)
+    where = f"layer '{found.loses}' loses most"
+    names = [row["layer"] for row in found.layers]
+    up_to = ",".join(names[: names.index(found.loses) + 1]) if found.loses else ""
+    remedy = ""
+    if up_to and found.loses != names[-1]:
+        remedy = f", or let more layers run on the host: on_host='{up_to}' (--on-host {up_to})"
     if found.cause == "integers":
-        return f"layer '{found.loses}' loses most, to the rounding of its weights and biases"
+        return f"{where}, to the rounding of its weights and biases", remedy
     return (
-        f"layer '{found.loses}' loses most: its neurons fire at whole steps there, and what that "
-        "costs is as large as the differences between the outputs"
-    )
+        f"{where}: its neurons fire at whole steps there, and what that costs is as large as the "
+        "differences between the outputs"
+    ), remedy
 
 
 def _at_rate(network, rate):
