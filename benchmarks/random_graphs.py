@@ -36,11 +36,12 @@ def main():
     from random_graphs import judged, random_graph
 
     homes = (stack.tensorflow().keras, keras)
-    rows = []
+    rows, n_wrong = [], 0
     for number in track(range(arguments.graphs), "graphs"):
         seed = arguments.seed + number
         outcome = judged(random_graph(seed, homes[number % 2]), seed, as_file=number % 3 == 2)
         rows.append({"seed": seed, **vars(outcome)})
+        n_wrong += not outcome.ok
         if not outcome.ok:
             print(f"graph {seed}: {outcome.verdict} {outcome.error or ''} {outcome.text[:400]}")
         homes[0].backend.clear_session()
@@ -63,7 +64,7 @@ def main():
                 "version": nengo_tactile.__version__,
             },
         )
-    return int(any(row["verdict"] not in ("right", "refused") for row in rows))
+    return int(n_wrong > 0)
 
 
 if __name__ == "__main__":

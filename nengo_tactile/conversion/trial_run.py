@@ -166,5 +166,5 @@ def settled_discard(model, read_out, x, n_steps, discard=None, corrected=False):
     run = run_on(model, read_out, x, n_steps)
     chosen = run.best_discard() if discard == "tune" else discard or 0.0
     for complaint in run.complaints(chosen):
-        warnings.warn(f"model '{model.name}': {complaint}", ConversionWarning, stacklevel=3)
+        warnings.warn(f"model '{model.name}': {complaint}", ConversionWarning, stacklevel=4)
     return chosen

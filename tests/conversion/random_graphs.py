@@ -50,7 +50,7 @@ class Outcome:
     Attributes
     ----------
     verdict : str
-        "right", "refused" or what is wrong.
+        "right", "refused for a layer ..." or what is wrong.
     error : float or None
         Of the rates, in units of the largest output.
     text : str
@@ -65,7 +65,7 @@ class Outcome:
     @property
     def ok(self):
         """Whether conversion did what it promises."""
-        return self.verdict in ("right", "refused")
+        return self.verdict == "right" or self.verdict.startswith("refused for a layer")
 
 
 class _Maker:
@@ -332,12 +332,13 @@ def _refusal(graph, brought, text):
     if not named:
         return Outcome("refused without layer or remedy", text=text)
     if graph.foreign and not any(f"'{name}'" in text for name in graph.foreign):
-        return Outcome("refused for another layer than the one", text=text)
+        return Outcome("refused, but not for the layer without spikes", text=text)
     if not graph.foreign and "never active" not in text:
         return Outcome("refused without a reason", text=text)
     if graph.foreign and check(brought).ok:
         return Outcome("refused, but check says that it can be converted", text=text)
-    return Outcome("refused", text=text)
+    planted = "a layer without spikes" if graph.foreign else "a layer that never fires"
+    return Outcome(f"refused for {planted}", text=text)
 
 
 def _engines_differ(network, dyadic, rng):
