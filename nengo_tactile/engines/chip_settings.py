@@ -1,6 +1,7 @@
 """Rates, steps and synapse with which a network holds on the chip, and whether it does."""
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -85,16 +86,22 @@ def chip_settings(network, rate=None, calibration=None, progress=None):
         lacking = wanted - run(shown, x, progress=progress, warn=False).outputs[:, -1]
         others = (lacking.sum(axis=0) - lacking) / (len(x) - 1)  # each without its own
         shares[tried] = network.read_out.agreement(wanted - lacking + others, wanted)
-        if shares[tried] >= LEAST_AGREEMENT:
+        if _holds(shares[tried], len(x)):
             return dataclasses.replace(shown, chip_offset=lacking.mean(axis=0))
     found = ", ".join(f"{share:.2f} at rates times {tried:g}" for tried, share in shares.items())
     best = max(shares, key=shares.get)
     lost, remedy = _lost(_at_rate(network, best), x, progress)
     raise EngineError(
         f"on the chip the network has the Keras model's winner in too few of {len(x)} calibration "
-        f"samples ({found}; wanted {LEAST_AGREEMENT}); {lost}. Convert it with more steps (n_steps "
-        f"above {network.n_steps}), train it with smaller biases (weight decay on them){remedy}"
+        f"samples ({found}; wanted {LEAST_AGREEMENT}, and a standard error more); {lost}. "
+        f"Convert it with more steps (n_steps above {network.n_steps}), "
+        f"train it with smaller biases (weight decay on them){remedy}"
     )
+
+
+def _holds(share, n_samples):
+    """Whether an agreement is large enough for other samples to have it too."""
+    return share - math.sqrt(share * (1 - share) / n_samples) >= LEAST_AGREEMENT
 
 
 def _lost(network, x, progress):

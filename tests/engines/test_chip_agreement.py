@@ -10,6 +10,7 @@ from nengo_tactile import folders, stack
 from nengo_tactile.conversion import convert
 from nengo_tactile.engines import loihi, run
 from nengo_tactile.engines.chip_agreement import chip_agreement
+from nengo_tactile.engines.chip_settings import _holds
 from nengo_tactile.errors import EngineError, EngineWarning
 
 
@@ -95,3 +96,9 @@ def test_integers_are_named_where_a_layer_has_one_scale(monkeypatch):
     assert lost.layers[1]["worst"] > 0.9
     with pytest.warns(EngineWarning, match="layer 'd1': the chip's integers"):
         run(network, x[:1], engine="loihi")
+
+
+def test_agreement_has_to_hold_for_other_samples():
+    """By a standard error of the binomial distribution, which large shares hardly have."""
+    assert _holds(1.0, 5) and _holds(0.95, 64) and _holds(0.91, 10_000)
+    assert not _holds(0.9, 10_000) and not _holds(0.92, 64) and not _holds(0.95, 10)
