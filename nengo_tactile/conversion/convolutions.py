@@ -4,9 +4,10 @@ TensorFlow 2.21 on processors with AVX-512 (seen on an AMD EPYC of Zen 5) return
 of them different at each call, for a two-dimensional convolution of several samples with one input
 channel whose output is one column wide but several rows high, with a horizontal stride above 1, a
 vertical stride of 1 and a kernel more than one column wide, unless the kernel covers the whole
-width and the stride divides it (``python benchmarks/onednn_convolution.py``). Conv1D, Conv3D,
-depthwise, separable, grouped and transposed convolutions and pooling were never wrong. What is
-compared here is a little wider than that: all of one channel, one column and a stride above 1.
+width and the stride divides it (``python benchmarks/onednn_convolution.py``). Conv1D, depthwise,
+separable, grouped and transposed convolutions and pooling were never wrong; Conv3D is, but is not
+converted. What is compared here is a little wider than that: all of one channel, one column and a
+stride above 1.
 """
 
 import itertools
