@@ -331,15 +331,19 @@ def _call(call, x):
 def float32():
     """Layers that are made meanwhile compute in float32, whatever precision Keras is set to."""
     tf = stack.tensorflow()
-    policy = tf.keras.mixed_precision.global_policy()
-    floats = tf.keras.backend.floatx()
-    tf.keras.backend.set_floatx("float32")
-    tf.keras.mixed_precision.set_global_policy("float32")
+    mixed, backend = tf.keras.mixed_precision, tf.keras.backend
+    policy, floats = mixed.global_policy(), backend.floatx()
+    if policy.name == floats == "float32":
+        yield
+        return
+    backend.set_floatx("float32")
+    mixed.set_global_policy("float32")
     try:
         yield
     finally:
-        tf.keras.backend.set_floatx(floats)
-        tf.keras.mixed_precision.set_global_policy(policy)
+        backend.set_floatx(floats)
+        # without a policy of its own Keras goes by the type of floats
+        mixed.set_global_policy(None if policy.name == floats else policy)
 
 
 def _settings(kind, config):

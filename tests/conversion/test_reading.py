@@ -285,7 +285,7 @@ def test_the_precision_that_is_set_does_not_matter(policy):
         ann = convert(model, X, neuron="if").ann
         assert mixed.global_policy().name == policy
     finally:
-        mixed.set_global_policy("float32")
+        mixed.set_global_policy(None)
     assert {layer.compute_dtype for layer in ann.layers} == {"float32"}
     assert np.array_equal(ann(X), plain(X))
 
@@ -402,3 +402,18 @@ def test_failures_of_tensorflow_are_named(monkeypatch):
     x = np.random.default_rng(0).random((8, 4), np.float32)
     with pytest.raises(ConversionError, match=r"Aborted.*primitive.*TF_ENABLE_ONEDNN_OPTS=0"):
         convert(model, x)
+
+
+def test_the_types_of_keras_are_as_they_were():
+    """A policy that was not set stays unset: layers go on by the type of floats."""
+    la, backend = keras().layers, keras().backend
+    model = keras().Sequential([keras().Input((4,)), la.Dense(3, "relu"), la.Dense(2)])
+    x = np.random.default_rng(0).random((8, 4), np.float32)
+    convert(model, x, neuron="if")
+    backend.set_floatx("float64")
+    try:
+        convert(model, x, neuron="if")
+        assert la.Dense(2).compute_dtype == "float64"
+    finally:
+        backend.set_floatx("float32")
+    assert la.Dense(2).compute_dtype == "float32"
