@@ -88,7 +88,7 @@ def _problem(call, at_end):
         refused = word in support.INSTEAD and not at_end
         return f"activation {word!r} {support.INSTEAD[word]}" if refused else None
     word = call.part.config.get("activation")
-    if isinstance(word, str) and not support.is_known_activation(word):
+    if isinstance(word, str) and not support.has_activation(word, at_end):
         return support.unknown_activation(word)
     try:
         text = support.problem(layer_of(call), at_end)

@@ -454,14 +454,14 @@ def _activation_problem(layer, at_end):
         text = problem(function, at_end)
         return None if text is None else f"its activation is a {text.replace('layer ', '', 1)}"
     name = activation_name(layer)
-    if name in ACTIVATIONS or (at_end and name in ENDS):
+    if has_activation(name, at_end):
         return None
     return unknown_activation(name)
 
 
-def is_known_activation(name):
-    """Whether the name of an activation function is in this table."""
-    return name in ACTIVATIONS or name in ENDS or name in INSTEAD
+def has_activation(name, at_end):
+    """Whether an activation function can be converted, at the model's end or before it."""
+    return name in ACTIVATIONS or (at_end and name in ENDS)
 
 
 def unknown_activation(name):

@@ -417,3 +417,13 @@ def test_the_types_of_keras_are_as_they_were():
     finally:
         backend.set_floatx("float32")
     assert la.Dense(2).compute_dtype == "float32"
+
+
+@pytest.mark.parametrize("word", ["hard_swish", "celu", "glu", "squareplus"])
+def test_activations_that_only_keras_3_has_are_refused_by_name(keras3, word):
+    la = keras3.layers
+    model = keras3.Sequential(
+        [keras3.Input((4,)), la.Dense(6), la.Activation(word, name="it"), la.Dense(2)]
+    )
+    (remedy,) = [row.remedy for row in check(model).layers if row.remedy]
+    assert remedy.startswith("activation '") and "use 'relu'" in remedy
