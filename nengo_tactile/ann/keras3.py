@@ -154,7 +154,7 @@ def compare_keras3(model, translated):
     """
     x = samples_for(model, translated.input_shape[1:])
     tolerance = max(TOLERANCE.get(layer.compute_dtype, 0) for layer in model.layers)
-    if difference(_output(model, x), translated(x).numpy()) <= tolerance:
+    if difference(output_of(model, x), translated(x).numpy()) <= tolerance:
         return
     import keras
 
@@ -164,7 +164,7 @@ def compare_keras3(model, translated):
         original = known.get(layer.name)
         if original is None:  # inside a model, or a function
             continue
-        wanted = _output(keras.Model(model.inputs[0], original.output), x)
+        wanted = output_of(keras.Model(model.inputs[0], original.output), x)
         got = tf.keras.Model(translated.inputs, layer.output)(x).numpy()
         part = difference(wanted, got)
         if not part <= tolerance:
@@ -188,7 +188,18 @@ def samples_for(model, shape):
     return rng.normal(size=(2, *shape)).astype(np.float32)
 
 
-def _output(model, x):
+def output_of(model, x):
+    """A Keras 3 model's output for samples at inference, as a float32 array.
+
+    Parameters
+    ----------
+    model : keras.Model
+    x : (n_samples, ...) array
+
+    Returns
+    -------
+    (n_samples, ...) float32 array
+    """
     import keras
 
     # a functional model takes a tensor, a list or a dict, as it was made; a sequential one has

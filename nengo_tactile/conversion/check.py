@@ -14,7 +14,7 @@ from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.graph import check_weights
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.passes import spiking_layers, use_if
-from nengo_tactile.conversion.reading import describe, end_of, problems, read
+from nengo_tactile.conversion.reading import built, describe, end_of, problems
 from nengo_tactile.conversion.stages import stages_of
 from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
 from nengo_tactile.errors import ConversionError
@@ -196,7 +196,7 @@ def check(model, x=None):
         return Check(description.name, tuple(rows))
     difference = None
     try:
-        flat = read(model)
+        flat = built(model, description)
         check_weights(flat)
         linear = prepare(flat)
         stages = _stages(flat, linear)

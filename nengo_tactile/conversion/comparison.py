@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.ann.keras3 import is_keras3
+from nengo_tactile.ann.keras3 import is_keras3, output_of
 from nengo_tactile.errors import ConversionError
 
 #: Samples that are compared at most.
@@ -77,11 +77,7 @@ def compare(model, flat, linear, read_out, x):
 def _outputs(model, x):
     """A model's outputs for samples in the type that it takes, as float32."""
     if is_keras3(model):
-        import keras
-
-        inputs = keras.tree.map_structure(lambda _: x, getattr(model, "input", x))
-        (output,) = keras.tree.flatten(model(inputs, training=False))
-        return keras.ops.convert_to_numpy(output).astype(np.float32)
+        return output_of(model, x)
     output = model(x.astype(model.inputs[0].dtype.as_numpy_dtype), training=False)
     return output.numpy().astype(np.float32)
 

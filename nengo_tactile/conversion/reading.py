@@ -139,7 +139,7 @@ def convertible(model):
     description = describe(model)
     found = problems(description)
     if not found:
-        return read(model)
+        return built(model, description)
     if isinstance(model, str | Path):
         raise ModelFileError(f"{model}: {told(description, found)}")
     raise ConversionError(told(description, found))
@@ -170,23 +170,16 @@ def read(model):
     ModelFileError
         The same for files.
     """
-    if is_keras2(model) and is_flat(model):
-        return model
-    description = describe(model)
-    if isinstance(model, str | Path):
-        try:
-            return build(description, support.remedy_of)
-        except ConversionError as error:
-            raise ModelFileError(f"{model}: {error}") from error
-    return built(model, description)
+    # passes read again what they are given: a model that is flat needs no description
+    return model if _is_read(model) else built(model, describe(model))
 
 
 def built(model, description):
-    """Build the description of an object, and compare the two.
+    """Build a model from its description, and compare the two where it is an object.
 
     Parameters
     ----------
-    model : tf.keras.Model or keras.Model
+    model : tf.keras.Model, keras.Model or path
     description : nengo_tactile.ann.description.Description
 
     Returns
@@ -197,7 +190,16 @@ def built(model, description):
     ------
     ConversionError
         Also where their outputs differ.
+    ModelFileError
+        The same for files.
     """
+    if _is_read(model):
+        return model
+    if isinstance(model, str | Path):
+        try:
+            return build(description, support.remedy_of)
+        except ConversionError as error:
+            raise ModelFileError(f"{model}: {error}") from error
     flat = build(description, support.remedy_of)
     if is_keras3(model):
         compare_keras3(model, flat)
@@ -212,6 +214,11 @@ def built(model, description):
             "it computes in a way of its own; build it from Keras's layers"
         )
     return flat
+
+
+def _is_read(model):
+    """Whether a model is as `read` gives them."""
+    return is_keras2(model) and is_flat(model)
 
 
 def is_keras2(model):
