@@ -202,6 +202,9 @@ def convert(
         int | None,
         typer.Option(min=1, help="Time steps per sample (default: 60; sigma-delta: until rest)."),
     ] = None,
+    for_chip: Annotated[
+        bool, typer.Option("--for-chip", help="Choose settings that hold on the Loihi emulator.")
+    ] = False,
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
@@ -218,6 +221,7 @@ def convert(
         x=x,
         y=y,
         scale=scale,
+        for_chip=for_chip,
         neuron=neuron,
         percentile=percentile,
         channelwise=channelwise,
@@ -260,6 +264,12 @@ def run(
         str | None,
         typer.Option(help="loihi: sim (emulator), simreal (unquantised), loihi (needs NxSDK)."),
     ] = None,
+    least_agreement: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="loihi: with the Keras model (default: 0.9; 0 takes what comes)."
+        ),
+    ] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
@@ -279,6 +289,7 @@ def run(
             seed,
             () if on_host == "none" else on_host,
             target,
+            least_agreement,
             say=say,
             x=x,
             y=y,

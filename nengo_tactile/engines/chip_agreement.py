@@ -123,7 +123,7 @@ def chip_agreement(network, x, on_host=None, rate=None, n_samples=32, progress=N
         raise EngineError("no samples were given: give at least one")
     shown = for_chip(network, rate)
     report = loihi.chip_report(shown, on_host)
-    options = {"progress": progress, "on_host": on_host, "warn": False}
+    options = {"progress": progress, "on_host": on_host, "least_agreement": 0}
     chip, exact = (loihi.run(shown, x, target=target, **options) for target in ("sim", "simreal"))
     ours = nengo_dl.run(shown, x, shown.n_steps, progress=progress)
     layers = []

@@ -17,7 +17,7 @@ CHIP_DISCARD = 0.5
 CHIP_RATES = (0.5, 0.25, 0.125, 0.0625)
 CHIP_SAMPLES = 64
 #: Agreement with the Keras model (`ReadOut.agreement`: the share of samples with its winner) below
-#: which a run warns, and settings are refused; of fewer samples than this many nothing is said.
+#: which a run and settings are refused; of fewer samples than this many nothing is said.
 LEAST_AGREEMENT, LEAST_SAMPLES = 0.9, 5
 
 
@@ -83,7 +83,7 @@ def chip_settings(network, rate=None, calibration=None, progress=None):
     wanted, shares = rates_of(network, x), {}
     for tried in CHIP_RATES if rate is None else (rate,):
         shown = _at_rate(network, tried)
-        lacking = wanted - run(shown, x, progress=progress, warn=False).outputs[:, -1]
+        lacking = wanted - run(shown, x, progress=progress, least_agreement=0).outputs[:, -1]
         others = (lacking.sum(axis=0) - lacking) / (len(x) - 1)  # each without its own
         shares[tried] = network.read_out.agreement(wanted - lacking + others, wanted)
         if _holds(shares[tried], len(x)):

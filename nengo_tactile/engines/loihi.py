@@ -52,6 +52,11 @@ from nengo_tactile.errors import EngineError, EngineWarning
 from nengo_tactile.progress import track
 
 
+#: Samples after which a run with too few of the Keras model's winners is refused, so that the
+#: hours which thousands of samples take are not lost at their end.
+REFUSED_AFTER = 32
+
+
 class _Input:
     """The sample on show; the host's input Node reads it at every step."""
 
@@ -184,7 +189,7 @@ def run(
     target="sim",
     on_host=None,
     rate=None,
-    warn=True,
+    least_agreement=LEAST_AGREEMENT,
 ):
     """Show each sample for ``n_steps`` on the emulator, one after another.
 
@@ -204,9 +209,10 @@ def run(
         the network's own.
     rate : float, optional
         Factor on the firing rates: see `chip_settings`. 1 keeps them.
-    warn : bool
-        Warn of layers that lose their weights to rounding, and, of five samples or more, when
-        the outputs at the end have too seldom the winner of the Keras model.
+    least_agreement : float
+        Of five samples or more, the share that must have the Keras model's winner at the end (see
+        `ReadOut.agreement`): the run is refused after the first 32, and warned of when it falls
+        short later. 0 takes what comes.
 
     Returns
     -------
@@ -218,7 +224,13 @@ def run(
     Raises
     ------
     EngineError
-        If the network cannot be placed, or if integers overflow while it runs.
+        If the network cannot be placed, if integers overflow while it runs, or if it does not give
+        the Keras model's winners there.
+
+    Warns
+    -----
+    EngineWarning
+        Of layers that lose their weights to rounding.
     """
     nengo_loihi = stack.nengo_loihi()
     if target not in ("sim", "simreal", "loihi"):
@@ -245,7 +257,7 @@ def run(
     parts = []
     with stack.quiet_build():
         built, _, cores = _placed(prepared, shown)
-        if warn and target != "simreal":
+        if target != "simreal":
             for text in _report(prepared, cores).warnings():
                 warnings.warn(text, EngineWarning, stacklevel=2)
         sim = _simulator(nengo_loihi, built, network, target)
@@ -260,12 +272,17 @@ def run(
                 shown.values = flat[index].astype(float)
                 _run_steps(sim, n_steps, index)
                 parts.append(_recording(network, built, sim, fan_out))
+                if len(parts) == min(len(x), REFUSED_AFTER):
+                    told = _disagreement(network, x, parts, least_agreement)
+                    if told is not None:
+                        raise EngineError(told)
         finally:
             sim.close()
-    recording = dataclasses.replace(Recording.concatenate(parts), notes=notes)
-    if warn and len(x) >= LEAST_SAMPLES:
-        _warn_of_other_winners(network, x, recording)
-    return recording
+    if len(x) > REFUSED_AFTER:
+        told = _disagreement(network, x, parts, least_agreement)
+        if told is not None:
+            warnings.warn(told, EngineWarning, stacklevel=2)
+    return dataclasses.replace(Recording.concatenate(parts), notes=notes)
 
 
 def _fan_out_of_input(network, host):
@@ -276,17 +293,20 @@ def _fan_out_of_input(network, host):
     )
 
 
-def _warn_of_other_winners(network, x, recording):
-    share = network.read_out.agreement(recording.outputs[:, -1], rates_of(network, x))
-    if share < LEAST_AGREEMENT and (1 - share) * len(x) > 1:  # a single one may be chance
-        warnings.warn(
-            f"on the Loihi emulator {len(x)} samples agree with the Keras model by {share:.2f}: "
-            "choose settings on calibration samples (`engines.loihi.chip_settings(snn, "
-            "calibration=x)`); `engines.chip_agreement.chip_agreement(snn, x)` says which layer "
-            "loses it",
-            EngineWarning,
-            stacklevel=3,
-        )
+def _disagreement(network, x, parts, least_agreement):
+    """What to say when the samples that were run have too seldom the Keras model's winner."""
+    n = len(parts)
+    outputs = np.concatenate([part.outputs[:, -1] for part in parts])
+    share = network.read_out.agreement(outputs, rates_of(network, x[:n]))
+    if n < LEAST_SAMPLES or share >= least_agreement or (1 - share) * n <= 1:  # one may be chance
+        return None
+    return (
+        f"on the Loihi emulator {n} samples agree with the Keras model by {share:.2f}, wanted "
+        f"{least_agreement:g}: choose settings on calibration samples "
+        "(`engines.loihi.chip_settings(snn, calibration=x)`; convert --for-chip), or take what "
+        "comes with least_agreement=0 (--least-agreement 0); "
+        "`engines.chip_agreement.chip_agreement(snn, x)` says which layer loses it"
+    )
 
 
 def _simulator(nengo_loihi, built, network, target):

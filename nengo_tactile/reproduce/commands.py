@@ -31,6 +31,7 @@ def convert_model(
     x=None,
     y=None,
     scale=None,
+    for_chip=False,
     **options,
 ):
     """Convert a Keras model, with scales and all else chosen on training samples.
@@ -57,6 +58,9 @@ def convert_model(
         What images are multiplied with to become the model's input ("1/255"), with an offset
         ("2/255,-1"); by default found: see `nengo_tactile.reproduce.scales.find_scale`. Kept with
         the network.
+    for_chip : bool
+        Choose settings that hold on the Loihi emulator: see
+        `nengo_tactile.engines.chip_settings.chip_settings`.
     **options
         ``neuron``, ``percentile``, ``n_steps`` and so on: see
         `nengo_tactile.conversion.convert.convert`.
@@ -69,6 +73,8 @@ def convert_model(
     ------
     DataError
         If no samples are named, or they do not fit the model.
+    EngineError
+        If no settings hold on the emulator.
     """
     files = files_of(task_name, x, y)
     if files is None and task_name is None:
@@ -102,6 +108,9 @@ def convert_model(
         progress=progress,
         **options,
     )
+    if for_chip:
+        network, told = _for_chip(network, scale.apply(samples.x), progress)
+        say(told)
     comparison = None
     if samples.held_y is not None and len(samples.held_x):
         targets = targets_of(network.read_out, samples.held_y)
@@ -123,6 +132,13 @@ def convert_model(
         for line in (str(comparison), *comparison.warnings):
             say(line)
     return network
+
+
+def _for_chip(network, x, progress):
+    from nengo_tactile.engines.chip_settings import changes, chip_settings
+
+    held = chip_settings(network, calibration=x, progress=progress)
+    return held, changes(network, held, held.n_steps)[0]
 
 
 class _Training(NamedTuple):

@@ -87,7 +87,7 @@ def compare(model, network, x, targets, progress=None):
     given = predict(model, x)
     rates = predict(network.ann, network.ann_input(x)).reshape(len(x), -1)
     lif = any(isinstance(stage.neuron, LIFParameters) for stage in network.stages)
-    engine = "nengo-dl" if lif else "event"
+    engine = "nengo-dl" if lif or network.synapse is not None else "event"
     spikes = engines.run(network, x, engine=engine, progress=progress).outputs[:, -1]
     measured = {
         "Keras": targets.measure_model(given),

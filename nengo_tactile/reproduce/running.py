@@ -39,6 +39,7 @@ def run_network(
     seed=0,
     on_host=None,
     target=None,
+    least_agreement=None,
     progress=None,
     say=print,
     x=None,
@@ -47,8 +48,8 @@ def run_network(
 ):
     """Run a saved network on a task's recordings, or on files, and write what was measured.
 
-    Writes results.json and recording.npz into ``out``. ``on_host`` and ``target`` are the
-    Loihi engine's (see `nengo_tactile.engines.loihi.run`); ``x``, ``y`` and ``scale`` are as for
+    Writes results.json and recording.npz into ``out``. ``on_host``, ``target`` and
+    ``least_agreement`` are the Loihi engine's (see `nengo_tactile.engines.loihi.run`); ``x``, ``y`` and ``scale`` are as for
     `nengo_tactile.reproduce.commands.convert_model`, by default with the network's own scale.
 
     Returns
@@ -62,7 +63,7 @@ def run_network(
             "(or values) too; nengo_tactile.run gives outputs without"
         )
     given_scale = None if scale is None else ImageScale.from_text(scale)
-    options = {"on_host": on_host, "target": target}
+    options = {"on_host": on_host, "target": target, "least_agreement": least_agreement}
     options = {name: value for name, value in options.items() if value is not None}
     if options and engine != "loihi":
         raise EngineError(f"engine {engine!r} takes no {', '.join(options)}: use engine 'loihi'")
@@ -101,7 +102,7 @@ def run_network(
             network, samples, labels, n_steps, engine, options, progress, say
         )
     recording = measured.recording
-    repeated = _settings(engine, n_steps, n_samples, seed, given_scale)
+    repeated = _settings(engine, n_steps, n_samples, seed, given_scale, options)
     numbers = {
         "network": str(name),
         **source,
@@ -194,12 +195,20 @@ def _chosen(n_samples, n_wanted, seed):
     return np.sort(np.random.default_rng(seed).permutation(n_samples)[:n_wanted])
 
 
-def _settings(engine, n_steps, n_samples, seed, scale):
+def _settings(engine, n_steps, n_samples, seed, scale, options):
     """The options of a command line that repeats a run."""
     steps = "" if n_steps is None else f" --steps {n_steps}"
     samples = "" if n_samples is None else f" --samples {n_samples}"
     scaled = "" if scale is None else f" --scale {scale}"
-    return f" --engine {engine}{steps}{samples}{scaled} --seed {seed}"
+    own = "".join(f" --{name.replace('_', '-')} {_word(given)}" for name, given in options.items())
+    return f" --engine {engine}{own}{steps}{samples}{scaled} --seed {seed}"
+
+
+def _word(given):
+    """An option as the command line takes it."""
+    if isinstance(given, (str, float, int)):
+        return str(given)
+    return ",".join(given) or "none"
 
 
 def _run_table(numbers):

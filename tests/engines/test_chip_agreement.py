@@ -35,6 +35,10 @@ def network_with(biases, inhibition=1.0, n_steps=60):
     return convert(model, x, neuron="if", n_steps=n_steps), x
 
 
+def run_freely(network, x):
+    return run(network, x, engine="loihi", least_agreement=0)
+
+
 def test_a_run_takes_the_chips_settings_and_says_so():
     network, x = network_with(0.1)
     recording = run(network, x[:3], engine="loihi")
@@ -52,7 +56,7 @@ def test_settings_from_calibration_samples_make_up_for_the_mean(tmp_path):
     network, x = network_with(0.3)
     chip = loihi.chip_settings(network, calibration=x[:32])
     plain = dataclasses.replace(chip, chip_offset=None)
-    with_offset, without = (loihi.run(n, x[32:], warn=False).outputs[:, -1] for n in (chip, plain))
+    with_offset, without = (run_freely(n, x[32:]).outputs[:, -1] for n in (chip, plain))
     np.testing.assert_allclose(with_offset - without, [chip.chip_offset] * 8, rtol=1e-4, atol=1e-6)
     wanted = network.ann(x[32:]).numpy()
     errors = [np.abs((found - wanted).mean(axis=0)).max() for found in (with_offset, without)]
@@ -62,23 +66,42 @@ def test_settings_from_calibration_samples_make_up_for_the_mean(tmp_path):
     assert again.chip_offset == chip.chip_offset and again.chip_rate == 1
 
 
-def test_a_network_that_the_chip_loses_is_refused_or_warned_of():
+def test_a_network_that_the_chip_loses_is_refused():
     network, x = network_with(30.0)
     wanted = r"too few of 16 .*layer 'd1' loses most: .*whole steps.*n_steps above"
     with pytest.raises(EngineError, match=wanted):
         loihi.chip_settings(network, rate=0.5, calibration=x[:16])
-    with pytest.warns(EngineWarning, match=r"16 samples agree with the Keras model by 0\."):
+    with pytest.raises(EngineError, match=r"16 samples agree .* by 0\..*, wanted 0\.9: choose"):
         run(network, x[:16], engine="loihi")
+    recording = run_freely(network, x[:16])
+    agreed = recording.predictions()[:, -1] == network.ann(x[:16]).numpy().argmax(1)
+    assert 0 < agreed.mean() < 0.9
+    run(network, x[:16], engine="loihi", least_agreement=agreed.mean())
+    lost = x[:16][~agreed]
+    assert run(network, lost[:4], engine="loihi").n_samples == 4  # too few to say anything
+
+
+def test_a_long_run_is_refused_early_or_warned_of(monkeypatch):
+    """By loops over its samples: those after the first are wrong in one case, all in another."""
+    network, x = network_with(30.0)
+    recording = run_freely(network, x[:20])
+    agreed = recording.predictions()[:, -1] == network.ann(x[:20]).numpy().argmax(1)
+    monkeypatch.setattr(loihi, "REFUSED_AFTER", 5)
+    good, bad = x[:20][agreed], x[:20][~agreed]
+    assert len(good) >= 3 and len(bad) >= 5
+    begins_well = np.concatenate([good[[0, 1, 2, 0, 1]], bad[:5]])
+    with pytest.warns(EngineWarning, match=r"10 samples agree .* by 0\.50"):
+        assert run(network, begins_well, engine="loihi").n_samples == 10
+    with pytest.raises(EngineError, match=r"5 samples agree .* by 0\.00"):
+        run(network, begins_well[::-1], engine="loihi")
 
 
 def test_agreement_names_the_layer_that_loses_and_why():
     network, x = network_with(0.3)
     found = chip_agreement(network, x, n_samples=8)
-    ours, dl = (
-        run(loihi.chip_settings(network), x[:8], engine=engine).predictions()[:, -1]
-        for engine in ("loihi", "nengo-dl")
-    )
-    assert found.agreement == np.mean(ours == dl)
+    shown = loihi.chip_settings(network)
+    ours, dl = run_freely(shown, x[:8]), run(shown, x[:8], engine="nengo-dl")
+    assert found.agreement == np.mean(ours.predictions()[:, -1] == dl.predictions()[:, -1])
     assert [row["where"] for row in found.layers] == ["host", "chip"]
     assert found.layers[0]["rate_error"] == 0
     assert (found.loses, found.cause) == ("d1", "whole steps")

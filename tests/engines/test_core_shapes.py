@@ -105,7 +105,7 @@ def test_a_dense_layer_reads_more_neurons_than_a_core_has_axons():
     network, x = converted(model)
     report = loihi.chip_report(network)
     assert report.rows()[0]["in_axons"] == 13 * 13  # pixels, not their 5,408 neurons
-    chip = loihi.run(network, x[:2], warn=False)
+    chip = loihi.run(network, x[:2], least_agreement=0)
     ours = nengo_dl.run(loihi.chip_settings(network), x[:2], chip.n_steps)
     counts = [recording.spike_counts["d1"].astype(float).ravel() for recording in (chip, ours)]
     assert np.corrcoef(*counts)[0, 1] > 0.95
@@ -153,7 +153,7 @@ def test_max_pooling_runs_on_the_host_with_the_layer_behind_it():
         loihi.run(network, x[:1])
     with pytest.raises(EngineError, match=r"'pool' .*let 'c2' run on the host"):
         loihi.run(network, x[:1], on_host="c1,pool")
-    chip = loihi.run(network, x[:2], on_host="c1,pool,c2", warn=False)
+    chip = loihi.run(network, x[:2], on_host="c1,pool,c2", least_agreement=0)
     ours = nengo_dl.run(loihi.chip_settings(network), x[:2], chip.n_steps)
     for name in ("c1", "pool", "c2"):  # the same neurons, in another simulator
         assert np.abs(chip.spike_counts[name] - ours.spike_counts[name]).max() <= 2

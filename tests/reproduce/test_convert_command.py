@@ -11,7 +11,7 @@ import pytest
 from nengo_tactile import cli, stack
 from nengo_tactile.conversion import load
 from nengo_tactile.conversion.image_scale import ImageScale
-from nengo_tactile.errors import DataError
+from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.reproduce import held_out, paths
 from nengo_tactile.reproduce.commands import convert_model
 from nengo_tactile.reproduce.running import run_network, write_run_report
@@ -127,6 +127,20 @@ def test_without_labels_ranges_cannot_be_found(folder):
     )  # fmt: skip
     assert "warning: values from 0 to 255 are taken as they are" in lines[0]
     assert "give labels (--y)" in lines[-1]
+
+
+def test_settings_for_the_chip_are_chosen_and_kept(folder):
+    """And a run's command says with which options it was made."""
+    _, said = converted(folder, brightness_model(folder, "softmax"), for_chip=True)
+    assert "for the chip: firing rates times 0." in said
+    network = load(folder / "network")
+    assert network.chip_rate == 1 and len(network.chip_offset) == 5
+    options = {"engine": "loihi", "on_host": (), "least_agreement": 0.5}
+    numbers = ran(folder, n_samples=20, **options)
+    assert numbers["accuracy"] >= 0.8 and numbers["n_steps"] == network.n_steps
+    assert " --engine loihi --on-host none --least-agreement 0.5 " in numbers["command"]
+    with pytest.raises(EngineError, match=r"20 samples agree .*--least-agreement 0"):
+        ran(folder, n_samples=20, n_steps=2, **options)
 
 
 @pytest.mark.parametrize("end", ["logit", "sigmoid"])
