@@ -51,7 +51,6 @@ from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError, EngineWarning
 from nengo_tactile.progress import track
 
-
 #: Samples after which a run with too few of the Keras model's winners is refused, so that the
 #: hours which thousands of samples take are not lost at their end.
 REFUSED_AFTER = 32

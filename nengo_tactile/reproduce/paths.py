@@ -141,9 +141,7 @@ def on_emulator(network, x, y, n_samples=EMULATOR_SAMPLES, seed=0, progress=None
     """
     chosen = np.random.default_rng(seed).permutation(len(x))[:n_samples]
     shown = chip_settings(network, rate)
-    recording = engines.run(
-        shown, x[chosen], engine="loihi", progress=progress, least_agreement=0
-    )
+    recording = engines.run(shown, x[chosen], engine="loihi", progress=progress, least_agreement=0)
     return Measured(recording, np.asarray(y)[chosen]), chosen
 
 

@@ -49,8 +49,9 @@ def run_network(
     """Run a saved network on a task's recordings, or on files, and write what was measured.
 
     Writes results.json and recording.npz into ``out``. ``on_host``, ``target`` and
-    ``least_agreement`` are the Loihi engine's (see `nengo_tactile.engines.loihi.run`); ``x``, ``y`` and ``scale`` are as for
-    `nengo_tactile.reproduce.commands.convert_model`, by default with the network's own scale.
+    ``least_agreement`` are the Loihi engine's (see `nengo_tactile.engines.loihi.run`); ``x``,
+    ``y`` and ``scale`` are as for `nengo_tactile.reproduce.commands.convert_model`, by default
+    with the network's own scale.
 
     Returns
     -------
