@@ -1,16 +1,15 @@
 """Keras networks and tactile event recordings as spiking networks.
 
-The public face loads its rooms on first use, so that importing the package is quick.
-Import it before TensorFlow: it chooses the Keras that NengoDL can work with.
+The public face loads its rooms on first use, so that importing the package is quick. It may be
+imported before or after TensorFlow and Keras, which it leaves as they are; NengoDL and NengoLoihi
+work from then on (`nengo_tactile.stack`).
 """
 
 import importlib
 
-from nengo_tactile import stack
+from nengo_tactile import stack as stack
 
 __version__ = "0.1.0"
-
-stack.prepare()
 
 #: Public name -> room that holds it.
 _FACE = {

@@ -11,6 +11,8 @@ from nengo_tactile.conversion import fusions
 from nengo_tactile.conversion.convolutions import REMEDY, self_test
 from nengo_tactile.engines import ENGINES
 from nengo_tactile.errors import TactileError
+from nengo_tactile.stack import distributions
+from nengo_tactile.stack.patches import PATCHES
 
 #: Presented steps of the self-test; a few hundred take about a second on any engine.
 _STEPS = 200
@@ -23,7 +25,7 @@ class Diagnosis:
     Attributes
     ----------
     versions : list of dict
-        See `nengo_tactile.stack.versions`.
+        See `nengo_tactile.stack.distributions.versions`.
     engines : list of dict
         ``engine``, ``ok``, ``seconds``, ``detail``.
     convolutions : dict or None
@@ -72,9 +74,9 @@ def diagnose(quick=False):
     Diagnosis
     """
     if quick:
-        return Diagnosis(stack.versions(), [])
+        return Diagnosis(distributions.versions(), [])
     engines = [_test_engine(name) for name in ENGINES]
-    return Diagnosis(stack.versions(), engines, _test_convolutions(), _test_fusion())
+    return Diagnosis(distributions.versions(), engines, _test_convolutions(), _test_fusion())
 
 
 def _test_fusion():
@@ -155,7 +157,7 @@ def tables(diagnosis):
     patches = Table(title="What is patched, and why", title_justify="left")
     for column in ("patch", "reason"):
         patches.add_column(column, overflow="fold")
-    for patch in stack.PATCHES:
+    for patch in PATCHES:
         patches.add_row(patch.what, patch.why)
     found = [versions, patches]
     if diagnosis.engines or diagnosis.convolutions:

@@ -32,6 +32,10 @@ class EngineError(TactileError, RuntimeError):
     """An engine cannot run this network."""
 
 
+class StackWarning(UserWarning):
+    """Versions of the libraries below that were not tried."""
+
+
 class ConversionWarning(UserWarning):
     """A conversion did what was asked for, and it harms: the message says how and the remedy."""
 

@@ -9,12 +9,13 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from nengo_tactile import files, stack
+from nengo_tactile import files
 from nengo_tactile.folders import check_folder, load
 from nengo_tactile.reproduce.delta_cells import read_images, run_cell
 from nengo_tactile.reproduce.delta_plan import NEURONS, SETTINGS, SHOWN, WEIGHTS, make_plan
 from nengo_tactile.reproduce.networks import train_command
 from nengo_tactile.reproduce.tasks import TASKS
+from nengo_tactile.stack.distributions import made_with
 
 #: Name of the model.
 MODEL = "mnist-sigma-delta"
@@ -103,7 +104,7 @@ def _card(setting, seed, state):
             "Max pooling passes on changes of the largest sum: these are listed by layer, but not "
             "counted as spikes per neuron.",
         ],
-        "made with": stack.made_with("tensorflow", "nengo-dl", "numpy"),
+        "made with": made_with("tensorflow", "nengo-dl", "numpy"),
     }
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile import __version__, files, stack
+from nengo_tactile import __version__, files
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.folders import check_folder
 from nengo_tactile.report import KeyNumber, Note, Report, write_report
 from nengo_tactile.reproduce import pages, paths
 from nengo_tactile.reproduce.tasks import data_option, images, open_task, task_named
+from nengo_tactile.stack.distributions import versions
 
 #: Sizes that fit three minutes on two cores.
 N_TRAIN, N_TEST, N_EMULATOR = 4000, 600, 60
@@ -82,7 +83,7 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
         "nengo-dl": spiking.numbers(),
         "loihi": emulated.numbers(),
         "chip": chip.to_dict(),
-        "versions": {row["name"]: row["version"] for row in stack.versions()},
+        "versions": {row["name"]: row["version"] for row in versions()},
     }
     files.write_json(out / "results.json", numbers)
     card = {"summary": "Made by nengo-tactile demo.", "task": task_name, "seed": seed}

@@ -10,7 +10,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from nengo_tactile import files, stack
+from nengo_tactile import files
 from nengo_tactile.ann import training
 from nengo_tactile.engines.loihi import CHIP_RATE, chip_report, chip_settings
 from nengo_tactile.errors import DataError
@@ -20,6 +20,7 @@ from nengo_tactile.reproduce.networks import train_command, trained
 from nengo_tactile.reproduce.resnet_cells import LATE, read_data, run_cell
 from nengo_tactile.reproduce.resnet_plan import NETWORKS, SETTINGS, Network, Plan
 from nengo_tactile.reproduce.tasks import TASKS
+from nengo_tactile.stack.distributions import made_with
 
 #: Steps that cards tell the accuracy after.
 _TOLD_STEPS = (4, 8, 16, 32, 64, 128, 256)
@@ -166,7 +167,7 @@ def _card(name, network, setting, late, seed, state):
             f"{'the last half of the' if late else 'all'} steps so far.",
             "Of Loihi only nengo-loihi's emulator was tried, where this card says so.",
         ],
-        "made with": stack.made_with("tensorflow", "nengo-dl", "numpy"),
+        "made with": made_with("tensorflow", "nengo-dl", "numpy"),
     }
 
 

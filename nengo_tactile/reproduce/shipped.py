@@ -8,12 +8,13 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from nengo_tactile import files, stack
+from nengo_tactile import files
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.errors import DataError
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.tasks import images, open_task, task_named
+from nengo_tactile.stack.distributions import made_with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +180,7 @@ def _card(name, recipe, task, seed, x, y_test, cnn, same, spiking, emulated, net
             "8-bit weight error": {k: round(v["median"], 5) for k, v in chip.rounding.items()},
         },
         "limits": _limits(recipe),
-        "made with": stack.made_with("tensorflow", "nengo-dl", "nengo-loihi", "numpy"),
+        "made with": made_with("tensorflow", "nengo-dl", "nengo-loihi", "numpy"),
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile import engines, files, skim, stack
+from nengo_tactile import engines, files, skim
 from nengo_tactile.datasets.nmnist import NMNIST
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.folders import check_folder
@@ -22,6 +22,7 @@ from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.skim import trainer
 from nengo_tactile.skim.memory import check_fits, peak_bytes
 from nengo_tactile.skim.network import ENGINES
+from nengo_tactile.stack.distributions import made_with
 
 TASK = "nmnist-simulated"
 N_HIDDEN = 2000
@@ -111,7 +112,7 @@ def make(
             "samples per second": round(len(digits.train) / seconds, 1),
             "peak memory, GB": round(peak / 1e9, 2),
         },
-        "made with": stack.made_with("nengo", "nengo-dl", "tensorflow", "numpy"),
+        "made with": made_with("nengo", "nengo-dl", "tensorflow", "numpy"),
     }
     network = skim.SkimNetwork(layer, weights, taught, METHOD, layout, NMNIST.classes, card)
     network.save(out)

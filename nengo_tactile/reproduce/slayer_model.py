@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile import engines, stack
+from nengo_tactile import engines
 from nengo_tactile.engines import slayer_chip
 from nengo_tactile.folders import check_folder, load
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.spikemax_cells import read_data, run_cell
 from nengo_tactile.reproduce.spikemax_plan import SETTINGS, make_plan
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
+from nengo_tactile.stack.distributions import made_with
 
 #: Name -> data and loss.
 MODELS = {
@@ -112,7 +113,7 @@ def _card(name, plan, state, data, network, n_engine, progress):
         "epochs": state["epochs"],
         "seconds of training": round(state["seconds"]["training"]),
         **_on_engines(network, data.test, n_engine, progress),
-        "made with": stack.made_with("nengo", "nengo-dl", "tensorflow", "numpy"),
+        "made with": made_with("nengo", "nengo-dl", "tensorflow", "numpy"),
     }
 
 

@@ -1,0 +1,195 @@
+"""Small changes to modules of finished releases, each with its reason and when it is needed."""
+
+import dataclasses
+import importlib
+import re
+import sys
+import types
+
+#: Modules of Nengo 3.2 and NengoLoihi 1.1 that say ``np.array(..., copy=False)`` in its old sense.
+_OLD_ARRAY_USERS = {
+    "nengo_loihi": ("nengo_loihi.block", "nengo_loihi.neurons"),
+    "nengo": (
+        *("nengo.connection", "nengo.neurons", "nengo.spa.utils", "nengo.synapses"),
+        *("nengo.utils.matplotlib", "nengo.utils.numpy"),
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Patch:
+    """One change to modules that were imported, and why.
+
+    Attributes
+    ----------
+    what, why : str
+    modules : tuple of str
+        Full names.
+    is_needed : callable
+        Whether the versions at hand need it.
+    apply : callable
+        Takes the module. Applying it twice does no more than once.
+    """
+
+    what: str
+    why: str
+    modules: tuple
+    is_needed: object
+    apply: object
+
+
+def version_of(name):
+    """Major and minor version of an installed distribution as numbers; (0, 0) if it is missing.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple of int
+    """
+    from importlib import metadata  # slow to import, and seldom needed
+
+    try:
+        return numbers_in(metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return 0, 0
+
+
+def numbers_in(version):
+    """First two numbers of a version: (2, 21) of "2.21.0rc1"."""
+    found = [int(number) for number in re.findall(r"\d+", version)[:2]]
+    return tuple([*found, 0, 0][:2])
+
+
+def _since(distribution, version):
+    return lambda: version_of(distribution) >= version
+
+
+def _old_nengo_on_new_numpy():
+    return version_of("nengo") < (4, 0) and version_of("numpy") >= (2, 0)
+
+
+class _OldNumpy(types.ModuleType):
+    """NumPy, in which ``array(copy=False)`` still means: copy where it has to be."""
+
+    def __init__(self, numpy):
+        super().__init__("numpy")
+        self.__dict__["_numpy"] = numpy
+
+    def __getattr__(self, name):
+        return getattr(self._numpy, name)
+
+    def array(self, *args, copy=True, **kwargs):
+        return self._numpy.array(*args, copy=copy or None, **kwargs)
+
+
+def _give_old_array(module):
+    if not isinstance(module.np, _OldNumpy):
+        module.np = _OldNumpy(module.np)
+
+
+class _FlatProcess:
+    """A linear filter whose step has its passthrough as one dimension, as Nengo 3 made it."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def __getattr__(self, name):
+        return getattr(self.process, name)
+
+    def make_step(self, *args, **kwargs):
+        step = self.process.make_step(*args, **kwargs)
+        step.D = step.D.ravel()
+        return step
+
+
+class _FlatOperator:
+    """An operator with such a process."""
+
+    def __init__(self, operator):
+        self.operator, self.process = operator, _FlatProcess(operator.process)
+
+    def __getattr__(self, name):
+        return getattr(self.operator, name)
+
+
+def _flatten_passthrough(module):
+    build_pre = module.LinearFilterBuilder.build_pre
+    if getattr(build_pre, "flattens", False):
+        return
+
+    def with_flat_passthrough(self, signals, config):
+        operators = self.ops
+        self.ops = [_FlatOperator(operator) for operator in operators]
+        try:
+            build_pre(self, signals, config)
+        finally:
+            self.ops = operators
+
+    with_flat_passthrough.flattens = True
+    module.LinearFilterBuilder.build_pre = with_flat_passthrough
+
+
+def _tell_nengo_loihi(nengo_dl):
+    """Where nengo_loihi looked for NengoDL before it could be imported."""
+    compat, neurons = (sys.modules.get(f"nengo_loihi.{name}") for name in ("compat", "neurons"))
+    if neurons is None or compat.HAS_DL:
+        return
+    try:
+        from nengo_extras import loihi_training, reqs
+    except ImportError:  # as before: its own error says that nengo-extras is missing
+        return
+    # which looked for NengoDL too, when nengo_loihi imported them
+    importlib.reload(reqs)
+    importlib.reload(loihi_training)
+    compat.nengo_dl = neurons.nengo_dl = nengo_dl
+    compat.HAS_DL = neurons.HAS_DL = True
+    neurons.LoihiLIFBuilder = loihi_training.LoihiLIFBuilder
+    neurons.LoihiSpikingRectifiedLinearBuilder = loihi_training.LoihiSpikingRectifiedLinearBuilder
+
+
+def _take_keras_3(module):
+    from nengo_tactile.stack import keras3_objects
+
+    keras3_objects.patch(module)
+
+
+PATCHES = (
+    Patch(
+        "np.array(copy=False) means again: copy where it has to be",
+        "NengoLoihi 1.1 uses it in its old sense, which NumPy 2 refuses",
+        _OLD_ARRAY_USERS["nengo_loihi"],
+        _since("numpy", (2, 0)),
+        _give_old_array,
+    ),
+    Patch(
+        "np.array(copy=False) means again: copy where it has to be",
+        "Nengo 3.2 uses it in its old sense, which NumPy 2 refuses",
+        _OLD_ARRAY_USERS["nengo"],
+        _old_nengo_on_new_numpy,
+        _give_old_array,
+    ),
+    Patch(
+        "the passthrough of a linear filter has one dimension in LinearFilterBuilder",
+        "Nengo 4 gives it two, which NengoDL 3.6 does not expect",
+        ("nengo_dl.process_builders",),
+        _since("nengo", (4, 0)),
+        _flatten_passthrough,
+    ),
+    Patch(
+        "Converter, TensorNode and Simulator.compile take objects of Keras 3",
+        "tf.keras of today is Keras 3, NengoDL 3.6 knows Keras 2",
+        ("nengo_dl.converter", "nengo_dl.tensor_node", "nengo_dl.simulator"),
+        _since("keras", (3, 0)),
+        _take_keras_3,
+    ),
+    Patch(
+        "nengo_loihi that was imported first finds NengoDL",
+        "it looks for it once, when it is imported",
+        ("nengo_dl",),
+        lambda: True,
+        _tell_nengo_loihi,
+    ),
+)

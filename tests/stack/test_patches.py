@@ -1,0 +1,97 @@
+"""Each patch: without it the code fails on versions that need it, with it the code is right."""
+
+import pytest
+from fresh_process import done, run
+
+from nengo_tactile.stack.patches import PATCHES, numbers_in, version_of
+
+ON_THE_CHIP = """
+import nengo, nengo_loihi, numpy as np
+with nengo.Network(seed=0) as net:
+    source, target = nengo.Ensemble(8, 1), nengo.Ensemble(8, 1)
+    nengo.Connection(source.neurons, target.neurons, transform=np.eye(8) / 100)
+    probe = nengo.Probe(target.neurons)
+with nengo_loihi.Simulator(net, progress_bar=False) as sim:
+    sim.run_steps(40)
+assert sim.data[probe].any()
+"""
+IN_NENGO = """
+import nengo, numpy as np
+filtered = nengo.Lowpass(0.01, default_dt=0.001).filt(np.ones((30, 1)), y0=0)
+assert abs(filtered[-1] - (1 - np.exp(-30 / 10))) < 0.1
+assert (nengo.LIF().rates(0.5, gain=[2.0], bias=[1.0]) > 0).all()
+with nengo.Network(seed=0) as net:
+    source = nengo.Ensemble(20, 1)
+    nengo.Connection(nengo.Node(0.5), source, function=lambda x: x)
+    probe = nengo.Probe(source, synapse=0.01)
+with nengo.Simulator(net, progress_bar=False) as sim:
+    sim.run_steps(100)
+assert abs(sim.data[probe][-1] - 0.5) < 0.2
+"""
+LINEAR_FILTERS = """
+import nengo, nengo_dl, numpy as np
+filters = [
+    nengo.LinearFilter([2.0], [1.0], analog=False),  # passthrough alone
+    nengo.Lowpass(0.005),  # one state
+    nengo.Alpha(0.005),  # two states
+    nengo.LinearFilter([0.5, 1.0], [0.01, 1.0]),  # a state and a passthrough
+]
+with nengo.Network() as net:
+    source = nengo.Node(lambda t: [np.sin(50 * t), t], size_out=2)
+    probes = [nengo.Probe(source, synapse=synapse) for synapse in filters]
+with nengo.Simulator(net, progress_bar=False) as wanted:
+    wanted.run_steps(50)
+with nengo_dl.Simulator(net, progress_bar=False) as found:
+    found.run_steps(50)
+for probe in probes:
+    np.testing.assert_allclose(found.data[probe], wanted.data[probe], atol=1e-5)
+"""
+KERAS_3_MODEL = """
+import keras, nengo_dl
+inputs = keras.Input((3,))
+model = keras.Model(inputs, keras.layers.Dense(2, activation="relu")(inputs))
+assert nengo_dl.Converter(model, allow_fallback=False).verify(atol=1e-5)
+"""
+LOIHI_FIRST = """
+import nengo_dl
+assert nengo_loihi.compat.HAS_DL
+assert issubclass(nengo_loihi.neurons.LoihiLIFBuilder, nengo_dl.neuron_builders.LIFBuilder)
+"""
+CODE = dict(
+    zip(
+        PATCHES,
+        [
+            ("", ON_THE_CHIP),
+            ("", IN_NENGO),
+            ("", LINEAR_FILTERS),
+            ("", KERAS_3_MODEL),
+            ("import nengo_loihi", LOIHI_FIRST),
+        ],
+        strict=True,
+    )
+)
+WITHOUT = """
+import nengo_tactile.stack
+from nengo_tactile.stack import imports
+imports.PATCHES = [patch for patch in imports.PATCHES if patch.what != {what!r}]
+"""
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.modules[0])
+def test_patch_is_needed_and_enough(patch):
+    before, code = CODE[patch]
+    done(f"{before}\nimport nengo_tactile\n{code}")
+    failed = run(f"{before}\n{WITHOUT.format(what=patch.what)}\n{code}\nprint('done')")
+    assert ("done" not in failed.stdout) == patch.is_needed(), failed.stderr
+    assert not patch.is_needed() or "Traceback" in failed.stderr
+
+
+def test_patches_are_told():
+    assert all(patch.what and patch.why and patch.modules for patch in PATCHES)
+
+
+def test_versions_are_numbers():
+    assert numbers_in("2.21.0rc1") == (2, 21)
+    assert numbers_in("4") == (4, 0)
+    assert version_of("no-such-distribution") == (0, 0)
+    assert version_of("numpy") >= (1, 26)
