@@ -3,6 +3,7 @@
 import dataclasses
 import platform
 import time
+import warnings
 
 import numpy as np
 
@@ -10,8 +11,9 @@ from nengo_tactile import __version__, stack
 from nengo_tactile.conversion import fusions
 from nengo_tactile.conversion.convolutions import REMEDY, self_test
 from nengo_tactile.engines import ENGINES
-from nengo_tactile.errors import TactileError
+from nengo_tactile.errors import StackError, StackWarning, TactileError
 from nengo_tactile.stack import distributions
+from nengo_tactile.stack.imports import IMPORTS
 from nengo_tactile.stack.patches import PATCHES
 
 #: Presented steps of the self-test; a few hundred take about a second on any engine.
@@ -26,6 +28,8 @@ class Diagnosis:
     ----------
     versions : list of dict
         See `nengo_tactile.stack.distributions.versions`.
+    untried : list of str
+        What was not tried of them: see `nengo_tactile.stack.distributions.untried`.
     engines : list of dict
         ``engine``, ``ok``, ``seconds``, ``detail``.
     convolutions : dict or None
@@ -37,6 +41,7 @@ class Diagnosis:
     """
 
     versions: list
+    untried: list
     engines: list
     convolutions: dict | None = None
     fusion: dict | None = None
@@ -53,9 +58,15 @@ class Diagnosis:
         failed = [row["engine"] for row in self.engines if not row["ok"]]
         parts = []
         if missing:
-            parts.append(f"missing: {', '.join(missing)}; reinstall with pip install nengo-tactile")
+            parts.append(f"missing: {', '.join(missing)}: {distributions.INSTALL}")
         if failed:
-            parts.append(f"self-test failed: {', '.join(failed)}; see the table")
+            parts.append(
+                f"self-test failed: {', '.join(failed)}; see the table"
+                + (
+                    f", and install what was tried: {distributions.INSTALL_TRIED}"
+                    * bool(self.untried)
+                )
+            )
         if self.convolutions and self.convolutions["wrong_common"]:
             parts.append(f"TensorFlow's convolutions are wrong: {REMEDY}")
         return "; ".join(parts)
@@ -73,10 +84,19 @@ def diagnose(quick=False):
     -------
     Diagnosis
     """
+    found = distributions.versions(), distributions.untried()
     if quick:
-        return Diagnosis(distributions.versions(), [])
+        return Diagnosis(*found, [])
+    try:
+        # loads every library: their import is no part of the tests' time
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", StackWarning)  # the tables say it
+            stack.nengo_loihi()
+    except StackError as error:
+        row = {"ok": False, "seconds": 0.0, "detail": str(error)}
+        return Diagnosis(*found, [{"engine": name, **row} for name in ENGINES])
     engines = [_test_engine(name) for name in ENGINES]
-    return Diagnosis(distributions.versions(), engines, _test_convolutions(), _test_fusion())
+    return Diagnosis(*found, engines, _test_convolutions(), _test_fusion())
 
 
 def _test_fusion():
@@ -96,7 +116,6 @@ def _test_convolutions():
 
 def _test_engine(name):
     """Compare firing rates of a small network with the closed form of its neurons."""
-    stack.nengo_loihi()  # loads every library: their import is no part of the test's time
     start = time.perf_counter()
     try:
         ok, detail = _rates_agree(name)
@@ -150,15 +169,27 @@ def tables(diagnosis):
         title=f"nengo-tactile {__version__}, Python {platform.python_version()}",
         title_justify="left",
     )
-    for column in ("package", "version", "for", "licence"):
+    for column in ("package", "version", "tried", "for", "licence"):
         versions.add_column(column, overflow="fold")
     for row in diagnosis.versions:
-        versions.add_row(row["name"], row["version"] or "MISSING", row["purpose"], row["licence"])
+        tried = "" if row["tried"] is None else " to ".join(dict.fromkeys(row["tried"]))
+        version = row["version"] or "MISSING"
+        if row["problem"] in ("older", "newer"):
+            version = f"{version} ({row['problem']})"
+        versions.add_row(row["name"], version, tried, row["purpose"], row["licence"])
+    if diagnosis.untried:
+        versions.caption = (
+            f"Not tried: {'; '.join(diagnosis.untried)}. The self-test decides; what was tried: "
+            f"{distributions.INSTALL_TRIED}"
+        )
+        versions.caption_justify = "left"
     patches = Table(title="What is patched, and why", title_justify="left")
-    for column in ("patch", "reason"):
+    for column in ("patch", "reason", "here"):
         patches.add_column(column, overflow="fold")
+    patches.add_row(*IMPORTS, "in use")
     for patch in PATCHES:
-        patches.add_row(patch.what, patch.why)
+        here = "in use" if patch.is_needed() else "not needed"
+        patches.add_row(patch.what, patch.why, here)
     found = [versions, patches]
     if diagnosis.engines or diagnosis.convolutions:
         engines = Table(title="Self-test", title_justify="left")

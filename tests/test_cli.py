@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from nengo_tactile import cli, files
+from nengo_tactile.errors import StackError
+from nengo_tactile.stack import distributions
 
 
 def run(*arguments):
@@ -223,15 +225,34 @@ def test_check_of_a_file_with_an_unsupported_layer(tmp_path, capsys):
 def test_doctor_passes_here(capsys):
     assert run("doctor") == 0
     shown = capsys.readouterr()
-    for word in ("nengo-dl", "event", "non-commercial", "TF_USE_LEGACY_KERAS", "closed form"):
+    for word in ("nengo-dl", "event", "non-commercial", "tf_keras", "closed form"):
         assert word in shown.out
     assert shown.err == ""
 
 
 def test_doctor_reports_a_missing_package(capsys, monkeypatch):
-    from nengo_tactile import stack
-
-    extra = (*stack.DISTRIBUTIONS, ("no-such-package", "nothing", "none"))
-    monkeypatch.setattr(stack, "DISTRIBUTIONS", extra)
+    extra = distributions.Distribution("no-such-package", "nothing", "none")
+    monkeypatch.setattr(distributions, "DISTRIBUTIONS", (*distributions.DISTRIBUTIONS, extra))
     assert run("doctor", "--quick") == 2
-    assert "no-such-package" in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert "no-such-package" in shown.err and distributions.INSTALL in shown.err
+
+
+def test_doctor_under_versions_that_were_not_tried(capsys, monkeypatch):
+    """Says so and what to type; whether they work is for the self-test to say."""
+    old = distributions.Distribution("numpy", "arrays", "BSD", ("0.1", "0.2"))
+    monkeypatch.setattr(distributions, "DISTRIBUTIONS", (old,))
+    assert run("doctor", "--quick") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "(newer)" in shown and "Not tried: numpy" in shown and "-c constraints.txt" in shown
+
+
+def test_doctor_where_the_stack_does_not_load(capsys, monkeypatch):
+    def broken():
+        raise StackError("tensorflow 1 and tf_keras 2 do not belong together")
+
+    monkeypatch.setattr("nengo_tactile.stack.nengo_loihi", broken)
+    assert run("doctor") == 2
+    shown = capsys.readouterr()
+    assert "do not belong together" in " ".join(shown.out.split())
+    assert "self-test failed: nengo-dl, event, loihi" in shown.err

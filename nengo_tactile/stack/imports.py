@@ -10,6 +10,7 @@ So neither ``sys.modules`` nor the environment changes, whatever was imported be
 import builtins
 import contextlib
 import faulthandler
+import functools
 import importlib
 import importlib.abc
 import importlib.util
@@ -27,6 +28,12 @@ KERAS_2_PACKAGES = ("nengo_dl", "nengo_loihi", "nengo_extras", "keras_spiking")
 #: Packages whose modules are patched once they are imported.
 PATCHED_PACKAGES = (*KERAS_2_PACKAGES, "nengo")
 
+#: What this module does, and why, in words.
+IMPORTS = (
+    f"in modules of {', '.join(KERAS_2_PACKAGES)} import tensorflow gives a TensorFlow whose Keras "
+    "is tf_keras, and import keras gives tf_keras; the process's own modules stay as they are",
+    "NengoDL 3.6 was made for Keras 2 and names private places of it",
+)
 #: What ``tensorflow`` takes from Keras, beside ``tensorflow.keras`` itself.
 _FROM_KERAS = ("initializers", "losses", "metrics", "optimizers")
 #: NengoDL sets this variable when it is imported.
@@ -86,9 +93,19 @@ class _Loader(importlib.abc.Loader):
         if "." in name:
             self.found.exec_module(module)
         else:
+            if name in KERAS_2_PACKAGES:
+                _check_versions()
             with quiet_import(), _environment_kept(_LOG_LEVEL):
                 self.found.exec_module(module)
         _patch(module)
+
+
+@functools.cache
+def _check_versions():
+    """Say once what was not tried of the versions at hand, before warnings are held back."""
+    from nengo_tactile.stack.distributions import check
+
+    check()
 
 
 @contextlib.contextmanager
@@ -164,9 +181,7 @@ def legacy_tensorflow():
         If TensorFlow or tf_keras cannot be imported.
     """
     if "tensorflow" not in _MADE:
-        from nengo_tactile.stack.distributions import check
-
-        check()
+        _check_versions()
         with quiet_import():
             tensorflow, keras = need("tensorflow"), need("tf_keras")
             if not os.path.exists("/dev/nvidiactl"):
