@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nengo_tactile import stack
+from nengo_tactile.stack import distributions
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -117,13 +117,13 @@ def test_python_in_the_text_runs(page, tmp_path, monkeypatch, capsys):
 def test_readme_names_every_library_and_its_licence_table():
     section = README.read_text("utf-8").split("## Licences")[1].split("\n## ")[0]
     table = "\n".join(line for line in section.splitlines() if line.startswith("|"))
-    for name, _, _ in stack.DISTRIBUTIONS:
-        assert re.search(rf"\b{re.escape(name)}\b", table), f"{name} is not in the licence table"
+    for row in distributions.DISTRIBUTIONS:
+        assert re.search(rf"\b{re.escape(row.name)}\b", table), f"{row.name} is not in the table"
 
 
 def test_ci_calls_the_readmes_second_command():
     first, second = (block.strip() for block in code_blocks(README, "sh")[:2])
-    assert first == "pip install . && nengo-tactile demo"
+    assert first == f"{distributions.INSTALL} && nengo-tactile demo"
     lines = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
     assert second in lines
 

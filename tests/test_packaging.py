@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import nengo_tactile
-from nengo_tactile import stack
+from nengo_tactile.stack import distributions
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "nengo_tactile"
@@ -40,7 +40,7 @@ def test_version_is_told_once(config):
 def test_doctor_knows_every_requirement(config):
     lines = config["options"]["install_requires"].strip().splitlines()
     required = {re.split(r"[<>=!]", line)[0].strip() for line in lines}
-    assert required <= {name for name, _, _ in stack.DISTRIBUTIONS}
+    assert required <= {row.name for row in distributions.DISTRIBUTIONS}
 
 
 def data_files():

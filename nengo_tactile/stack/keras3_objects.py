@@ -218,6 +218,11 @@ class _Twins:
         from nengo_tactile.conversion.reading import read
 
         self.model = read(model)
+        for layer in model.layers:
+            # by which NengoDL knows what to swap: tf.nn.relu is not Keras's relu there
+            activation = getattr(layer, "activation", None)
+            if inspect.isfunction(activation) and not is_keras_3(activation):
+                self.model.get_layer(layer.name).activation = activation
         pairs = zip([*model.inputs, *model.outputs], [*self.model.inputs, *self.model.outputs])
         self._tensors = {id(tensor): (tensor, twin) for tensor, twin in pairs}
 

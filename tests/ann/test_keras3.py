@@ -7,6 +7,8 @@ from nengo_tactile.ann import keras3 as translation
 from nengo_tactile.ann.keras3 import from_keras3
 from nengo_tactile.errors import ConversionError
 
+pytestmark = pytest.mark.stack
+
 
 def small(keras, **options):
     layers = keras.layers

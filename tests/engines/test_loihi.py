@@ -17,6 +17,8 @@ from nengo_tactile.engines import core_shapes, loihi, placement, run
 from nengo_tactile.engines.loihi import ChipReport, chip_report
 from nengo_tactile.errors import EngineError
 
+pytestmark = pytest.mark.stack
+
 N_STEPS = 40
 
 

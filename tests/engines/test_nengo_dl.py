@@ -10,6 +10,8 @@ from nengo_tactile.engines import run
 from nengo_tactile.engines.nengo_dl import LARGEST_BATCH, batch_size_for, read_out
 from nengo_tactile.errors import DataError, EngineError
 
+pytestmark = pytest.mark.stack
+
 N_STEPS = 40
 
 NETWORKS = {

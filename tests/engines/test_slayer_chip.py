@@ -13,6 +13,8 @@ from nengo_tactile.errors import EngineError
 from nengo_tactile.slayer import reference
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 
+pytestmark = pytest.mark.stack
+
 NAMES = ("cuba-dense", "cuba-conv", "cuba-recurrent")
 
 

@@ -11,6 +11,8 @@ from nengo_tactile.errors import StackError, StackWarning
 from nengo_tactile.stack import distributions
 from nengo_tactile.stack.distributions import Distribution
 
+pytestmark = pytest.mark.stack
+
 
 def others(monkeypatch, **versions):
     """Pretend that other versions are installed; None for what is not."""

@@ -23,6 +23,8 @@ assert nengo_loihi.LoihiLIF in nengo_dl.neuron_builders.SimNeuronsBuilder.TF_NEU
 """
 KERAS_3 = """
 import tensorflow, keras
+
+pytestmark = pytest.mark.stack
 assert keras.__version__.startswith("3.") and "keras.engine" not in sys.modules
 assert not hasattr(keras.layers, "BatchNormalizationV1")
 assert keras.layers.Dense(2)(np.ones((1, 3), "float32")).shape == (1, 2)
@@ -169,6 +171,9 @@ with nengo_dl.Simulator(converter.net, minibatch_size=20, progress_bar=False) as
 winners = np.argmax(data[converter.outputs[dense]][:, -1], axis=-1)
 assert np.mean(winners == labels[:20]) > 0.9, winners
 assert set(np.unique(data[probe] > 0)) == {False, True}
+(hidden,) = converter.net.all_ensembles
+assert isinstance(hidden.neuron_type, nengo.SpikingRectifiedLinear)
+assert len(np.unique(np.round(data[probe], 3))) < 10  # spikes, not rates
 """
 
 

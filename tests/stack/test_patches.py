@@ -73,6 +73,8 @@ CODE = dict(
 WITHOUT = """
 import nengo_tactile.stack
 from nengo_tactile.stack import imports
+
+pytestmark = pytest.mark.stack
 imports.PATCHES = [patch for patch in imports.PATCHES if patch.what != {what!r}]
 """
 
