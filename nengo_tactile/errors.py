@@ -8,8 +8,8 @@ class TactileError(Exception):
     ag_pass_through = True
 
 
-class StackError(TactileError):
-    """The installed or already imported libraries cannot work together."""
+class StackError(TactileError, ImportError):
+    """The installed libraries cannot work together, or one is missing."""
 
 
 class DataError(TactileError, ValueError):

@@ -96,7 +96,12 @@ class _Loader(importlib.abc.Loader):
             if name in KERAS_2_PACKAGES:
                 _check_versions()
             with quiet_import(), _environment_kept(_LOG_LEVEL):
-                self.found.exec_module(module)
+                try:
+                    self.found.exec_module(module)
+                except StackError:
+                    raise
+                except ImportError as error:
+                    raise _unusable(name, error) from error
         _patch(module)
 
 
@@ -237,14 +242,22 @@ def need(name):
     """
     try:
         return importlib.import_module(name)
+    except StackError:
+        raise
     except ImportError as error:
-        from nengo_tactile.stack.distributions import INSTALL
+        raise _unusable(name, error) from error
 
-        raise StackError(
-            f"{name} cannot be imported ({error}): install the set that works together, in a "
-            f"virtual environment of its own, in the project's folder: {INSTALL}; "
-            "`nengo-tactile doctor --quick` shows what is there"
-        ) from error
+
+def _unusable(name, error):
+    from nengo_tactile.stack.distributions import INSTALL, untried
+
+    wrong = "".join(f"; not tried: {told}" for told in untried())
+    return StackError(
+        f"{name} cannot be imported ({error}){wrong}. Install the set that works together, in a "
+        f"virtual environment of its own, in the project's folder: {INSTALL}; "
+        "`nengo-tactile doctor --quick` shows what is there",
+        name=name,
+    )
 
 
 @contextlib.contextmanager

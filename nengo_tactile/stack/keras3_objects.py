@@ -19,6 +19,8 @@ _KINDS = (
     ("layers.Layer", "layers"),
     ("regularizers.Regularizer", "regularizers"),
 )
+#: Arguments by class and name, and what they are called in Keras 2.
+_RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 #: Rooms of Keras 3 with functions.
 _ROOMS_OF_FUNCTIONS = ("activations", "losses", "metrics")
 
@@ -81,15 +83,20 @@ def _object(value, room):
     told = f"{type(value).__module__}.{type(value).__qualname__}"
     if not _is_home(type(value).__module__):
         raise _without_twin(f"class {told}")
-    twin = _made(room, type(value).__name__, value.get_config(), told)
+    # some losses leave arguments of their function out of their configuration
+    config = {**getattr(value, "_fn_kwargs", {}), **value.get_config()}
+    twin = _made(room, type(value).__name__, config, told, _defaults(type(value)))
     if room.__name__ == "tf_keras.layers" and value.built and value.weights:
         twin.build(value.get_build_config()["input_shape"])
         twin.set_weights(value.get_weights())
     return twin
 
 
-def _made(room, name, config, told):
-    """An object of tf_keras from Keras 3's configuration, without what is not said there."""
+def _made(room, name, config, told, usual):
+    """An object of tf_keras from Keras 3's configuration.
+
+    ``usual`` has the values of arguments that may be missing in Keras 2.
+    """
     kind = getattr(room, name, None)
     if kind is None:
         raise _without_twin(f"class {told}")
@@ -98,9 +105,10 @@ def _made(room, name, config, told):
         known |= {"name", "trainable", "dtype"}
     taken = {}
     for word, given in config.items():
+        word = _RENAMED.get((name, word), word)
         if word in known:
             taken[word] = _plain(given)
-        elif given not in (None, False, "float32") and not _is_type_policy(given):
+        elif word not in usual or given != usual[word]:
             raise _without_twin(f"{told} with {word}={given!r}")
     return kind.from_config(taken)
 
@@ -115,7 +123,20 @@ def _plain(given):
     if not _is_home(given["module"]):
         raise _without_twin(f"class {told}")
     room = importlib.import_module(f"tf_{given['module']}")
-    return _made(room, given["class_name"], given["config"], told)
+    kind = getattr(importlib.import_module(given["module"]), given["class_name"])
+    return _made(room, given["class_name"], given["config"], told, _defaults(kind))
+
+
+def _defaults(kind):
+    """What a class of Keras 3 takes for arguments that are not given."""
+    found = {
+        word: argument.default
+        for base in reversed(kind.__mro__)
+        for word, argument in inspect.signature(base.__init__).parameters.items()
+        if argument.default is not inspect.Parameter.empty
+    }
+    # which are written down whatever was given
+    return {"input_axes": None, "output_axes": None, **found}
 
 
 def _is_type_policy(given):

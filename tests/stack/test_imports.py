@@ -200,6 +200,28 @@ except Exception as error:
     assert process.stdout.startswith("StackError tf_keras cannot be imported")
 
 
+def test_a_library_that_lacks_something_names_versions_and_remedy(tmp_path):
+    """As NengoDL does beside a Nengo of another age; an ImportError, as some packages catch."""
+    (tmp_path / "nengo_dl").mkdir()
+    (tmp_path / "nengo_dl" / "__init__.py").write_text("from nengo import NoSuchThing\n")
+    process = run(f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+import warnings
+warnings.simplefilter("ignore")
+from nengo_tactile.stack import distributions
+row = distributions.Distribution("nengo", "", "", ("1.0", "1.1"))
+distributions.DISTRIBUTIONS = (row,)
+import nengo_tactile
+try:
+    import nengo_dl
+except ImportError as error:
+    print(type(error).__name__, error)
+""")
+    assert process.stdout.startswith("StackError nengo_dl cannot be imported (cannot import name")
+    assert "not tried: nengo" in process.stdout and "pip install" in process.stdout
+
+
 def test_what_is_not_there_is_an_import_error():
     """For packages that try one name after another."""
     for name in ("keras.engine.no_such_thing", "tensorflow.keras.no_such_thing"):
