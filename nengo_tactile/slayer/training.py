@@ -235,7 +235,8 @@ def _measured(model, samples, batch_size, progress):
     def predict(x):
         fired = {}
         for layer in layers:
-            fired[layer.name] = tf.reduce_sum(answer := layer.fire(x))
+            answer = layer.fire(x)
+            fired[layer.name] = tf.reduce_sum(answer)
             x = layer.send(answer)
         return fired, x
 

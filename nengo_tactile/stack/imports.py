@@ -16,6 +16,7 @@ import importlib.abc
 import importlib.util
 import logging
 import os
+import subprocess
 import sys
 import types
 import warnings
@@ -36,6 +37,8 @@ IMPORTS = (
 )
 #: What ``tensorflow`` takes from Keras, beside ``tensorflow.keras`` itself.
 _FROM_KERAS = ("initializers", "losses", "metrics", "optimizers")
+#: Without any of these files Linux has no GPU for TensorFlow (NVIDIA's, AMD's, Windows's drivers).
+_GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 #: NengoDL sets this variable when it is imported.
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
@@ -113,6 +116,10 @@ def _check_versions():
     check()
 
 
+def _may_have_gpu():
+    return sys.platform != "linux" or any(map(os.path.exists, _GPU_DRIVERS))
+
+
 @contextlib.contextmanager
 def _environment_kept(name):
     value = os.environ.get(name)
@@ -128,6 +135,9 @@ def _environment_kept(name):
 def _import(name, globals=None, locals=None, fromlist=(), level=0):
     """``__import__`` of these packages' modules."""
     top, _, rest = name.partition(".")
+    if name == "subprocess" and globals.get("__name__") == "nengo_dl.utils" and not _may_have_gpu():
+        # which starts Python and TensorFlow once more to ask for a GPU
+        return _StandIn(subprocess, call=_call_without_gpu)
     if level or top not in ("tensorflow", "keras"):
         return builtins.__import__(name, globals, locals, fromlist, level)
     if top == "keras":
@@ -150,6 +160,11 @@ def _walk(module, path, fromlist):
             name = f"{found.__name__}.{part}"
             raise ModuleNotFoundError(f"No module named {name!r}", name=name) from None
     return found if fromlist else module
+
+
+def _call_without_gpu(command):
+    """What NengoDL's question for a GPU in a process of its own ends with where there is none."""
+    return 1
 
 
 _BUILTINS = {**vars(builtins), "__import__": _import}
@@ -189,8 +204,7 @@ def legacy_tensorflow():
         _check_versions()
         with quiet_import():
             tensorflow, keras = need("tensorflow"), need("tf_keras")
-            if not os.path.exists("/dev/nvidiactl"):
-                # without a driver TensorFlow calls the absence of a GPU an error, once
+            if not _may_have_gpu():  # which TensorFlow calls an error, once
                 tensorflow.config.list_physical_devices("GPU")
             old = {
                 version: _StandIn(

@@ -7,6 +7,8 @@ from nengo_tactile import stack
 from nengo_tactile.errors import StackError
 from nengo_tactile.stack import imports
 
+pytestmark = pytest.mark.stack
+
 #: A network of NengoDL's own Converter, trained for a step, beside the Keras of the process.
 CONVERTED = """
 import numpy as np, tf_keras, nengo_dl, nengo_loihi
@@ -23,8 +25,6 @@ assert nengo_loihi.LoihiLIF in nengo_dl.neuron_builders.SimNeuronsBuilder.TF_NEU
 """
 KERAS_3 = """
 import tensorflow, keras
-
-pytestmark = pytest.mark.stack
 assert keras.__version__.startswith("3.") and "keras.engine" not in sys.modules
 assert not hasattr(keras.layers, "BatchNormalizationV1")
 assert keras.layers.Dense(2)(np.ones((1, 3), "float32")).shape == (1, 2)
@@ -198,6 +198,22 @@ except Exception as error:
     print(type(error).__name__, error)
 """)
     assert process.stdout.startswith("StackError tf_keras cannot be imported")
+
+
+def test_nengo_dl_starts_no_second_tensorflow_to_ask_for_a_gpu():
+    """Where there can be none; its answer is TensorFlow's."""
+    if imports._may_have_gpu():
+        pytest.skip("this machine may have a GPU: NengoDL asks for it")
+    done("""
+import subprocess
+import nengo_tactile
+real = subprocess.call
+subprocess.call = None
+import nengo_dl, tensorflow
+subprocess.call = real
+assert not nengo_dl.utils.tf_gpu_installed and not tensorflow.config.list_physical_devices("GPU")
+assert nengo_dl.utils.subprocess.run([__import__("sys").executable, "-c", ""]).returncode == 0
+""")
 
 
 def test_a_library_that_lacks_something_names_versions_and_remedy(tmp_path):

@@ -5,6 +5,8 @@ from fresh_process import done, run
 
 from nengo_tactile.stack.patches import PATCHES, numbers_in, version_of
 
+pytestmark = pytest.mark.stack
+
 ON_THE_CHIP = """
 import nengo, nengo_loihi, numpy as np
 with nengo.Network(seed=0) as net:
@@ -73,8 +75,6 @@ CODE = dict(
 WITHOUT = """
 import nengo_tactile.stack
 from nengo_tactile.stack import imports
-
-pytestmark = pytest.mark.stack
 imports.PATCHES = [patch for patch in imports.PATCHES if patch.what != {what!r}]
 """
 
