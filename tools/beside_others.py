@@ -388,27 +388,25 @@ def install(names):
 
 
 def table(results):
-    """The results as a table of frameworks and orders."""
+    """The results as a table of frameworks."""
     from rich.table import Table
 
-    shown = Table("framework", "version", *ORDERS, "largest difference", title="beside others")
+    shown = Table("framework", "version", "orders", *ALLOWED, title="imports, largest differences")
     for name, given in results["versions"].items():
         rows = [row for row in results["rows"] if row["name"] == name]
         if rows:
-            cells = {row["order"]: "failed" if row["problem"] else "ok" for row in rows}
-            orders = [cells[order] for order in ORDERS]
-            shown.add_row(name, ", ".join(given.values()), *orders, largest(rows))
+            failed = [row["order"] for row in rows if row["problem"]]
+            orders = f"failed: {'; '.join(failed)}" if failed else f"all {len(rows)} ok"
+            shown.add_row(name, ", ".join(given.values()), orders, *largest(rows))
     return shown
 
 
 def largest(rows):
-    """Largest differences from the model's outputs, by engine, in words."""
-    found = {engine: [] for engine in ALLOWED}
-    for row in rows:
-        for engines in (row["models"] or {}).values():
-            for engine, one_of in engines.items():
-                found[engine].append(one_of["difference"])
-    return ", ".join(f"{engine} {max(values):.3f}" for engine, values in found.items() if values)
+    """Largest difference from the models' outputs on each engine, in words."""
+    models = [engines for row in rows for engines in (row["models"] or {}).values()]
+    for engine in ALLOWED:
+        values = [engines[engine]["difference"] for engines in models]
+        yield f"{max(values):.3f}" if values else "-"
 
 
 def main():
@@ -455,6 +453,11 @@ def tried(names, installs):
     needed = list(dict.fromkeys(part for name in names for part in OTHERS[name].distributions))
     missing = [part for part in needed if version(part) is None]
     told = install(missing) if installs else []
+    versions = {
+        name: {part: version(part) for part in OTHERS[name].distributions}
+        for name in names
+        if name != "all of them"
+    }
     code, checked = pip("check")
     failures = [] if not code else [f"pip check: {line}" for line in checked.splitlines()]
     alone = run("", "first")
@@ -474,11 +477,6 @@ def tried(names, installs):
             if row["problem"]:
                 failures.append(f"{name}, {order}: {row['problem']}")
             rows.append(row)
-    versions = {
-        name: {part: version(part) for part in OTHERS[name].distributions}
-        for name in names
-        if name != "all of them"
-    }
     return {
         "python": platform.python_version(),
         "versions": {"ours": {name: version(name) for name in OURS}, **versions, "all of them": {}},
