@@ -199,13 +199,27 @@ def output_of(model, x):
     Returns
     -------
     (n_samples, ...) float32 array
+
+    Raises
+    ------
+    ConversionError
+        If the model itself cannot be called, whatever its backend says.
     """
     import keras
 
     # a functional model takes a tensor, a list or a dict, as it was made; a sequential one has
     # no such property
     inputs = keras.tree.map_structure(lambda _: x, getattr(model, "input", x))
-    (output,) = keras.tree.flatten(model(inputs, training=False))
+    try:
+        (output,) = keras.tree.flatten(model(inputs, training=False))
+    except stack.tensorflow().errors.OpError:  # has a remedy of its own
+        raise
+    except Exception as error:  # each backend has error classes of its own
+        told = " ".join(str(error).replace("\x1b[1m", "").replace("\x1b[0m", "").split())[:300]
+        raise ConversionError(
+            f"model '{model.name}' cannot be called on {x.dtype} samples of shape {x.shape[1:]} "
+            f"({told}): mend it until model(x) works, or save it and give its .keras file"
+        ) from error
     return keras.ops.convert_to_numpy(output).astype(np.float32)
 
 

@@ -202,6 +202,8 @@ def legacy_tensorflow():
     """
     if "tensorflow" not in _MADE:
         _check_versions()
+        logger = logging.getLogger("tensorflow")
+        logger.setLevel(logging.ERROR)
         with quiet_import():
             tensorflow, keras = need("tensorflow"), need("tf_keras")
             if not _may_have_gpu():  # which TensorFlow calls an error, once
@@ -213,8 +215,8 @@ def legacy_tensorflow():
                 )
                 for version in ("v1", "v2")
             }
-        # retracing advice and the like; errors still come through
-        tensorflow.get_logger().setLevel("ERROR")
+        # no retracing advice from now on; at a prompt TensorFlow set a level of its own meanwhile
+        logger.setLevel(logging.ERROR)
         _MADE["tensorflow"] = _StandIn(
             tensorflow,
             keras=keras,
@@ -277,7 +279,7 @@ def _unusable(name, error):
 @contextlib.contextmanager
 def quiet_import():
     """Hold back warnings, log lines and native start-up lines while libraries load."""
-    loggers = [logging.getLogger(name) for name in ("tensorflow", "tf_keras", "absl")]
+    loggers = [logging.getLogger(name) for name in ("tf_keras", "absl")]
     levels = [logger.level for logger in loggers]
     with (
         warnings.catch_warnings(),

@@ -123,6 +123,19 @@ assert tf.compat.v1.keras.layers.Dense.__module__.startswith("tf_keras")
     assert process.stderr == ""
 
 
+@pytest.mark.parametrize("first", ["import nengo_dl", "nengo_tactile.stack.tensorflow()"])
+def test_tensorflow_keeps_its_advice_to_itself(first):
+    """Also where NengoDL's import, which is quiet while it lasts, was what loaded it."""
+    done(f"""
+import logging
+import nengo_tactile
+{first}
+import tensorflow
+assert tensorflow.get_logger() is logging.getLogger("tensorflow")
+assert tensorflow.get_logger().level == logging.ERROR
+""")
+
+
 #: NengoDL's documentation as people wrote it: all from tf.keras, which today is Keras 3.
 OLD_SCRIPT = """
 import nengo
