@@ -15,6 +15,11 @@ _OLD_ARRAY_USERS = {
     ),
 }
 
+#: Nengo's copy of a scipy that knows the names which NumPy 1 had.
+_OLD_NAMES_USERS = tuple(
+    f"nengo._vendor.scipy.sparse.linalg_{name}" for name in ("expm", "interface", "onenormest")
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Patch:
@@ -72,7 +77,7 @@ def _old_nengo_on_new_numpy():
 
 
 class _OldNumpy(types.ModuleType):
-    """NumPy, in which ``array(copy=False)`` still means: copy where it has to be."""
+    """NumPy with what version 2 changed: ``array(copy=False)`` copies where it has to."""
 
     def __init__(self, numpy):
         super().__init__("numpy")
@@ -84,8 +89,14 @@ class _OldNumpy(types.ModuleType):
     def array(self, *args, copy=True, **kwargs):
         return self._numpy.array(*args, copy=copy or None, **kwargs)
 
+    def in1d(self, ar1, ar2):
+        return self._numpy.isin(self._numpy.ravel(ar1), ar2)
 
-def _give_old_array(module):
+    def find_common_type(self, array_types, scalar_types):
+        return self._numpy.result_type(*array_types, *scalar_types)
+
+
+def _give_old_numpy(module):
     if not isinstance(module.np, _OldNumpy):
         module.np = _OldNumpy(module.np)
 
@@ -162,14 +173,21 @@ PATCHES = (
         "NengoLoihi 1.1 uses it in its old sense, which NumPy 2 refuses",
         _OLD_ARRAY_USERS["nengo_loihi"],
         _since("numpy", (2, 0)),
-        _give_old_array,
+        _give_old_numpy,
     ),
     Patch(
         "np.array(copy=False) means again: copy where it has to be",
         "Nengo 3.2 uses it in its old sense, which NumPy 2 refuses",
         _OLD_ARRAY_USERS["nengo"],
         _old_nengo_on_new_numpy,
-        _give_old_array,
+        _give_old_numpy,
+    ),
+    Patch(
+        "np.in1d and np.find_common_type are there",
+        "Nengo's matrix exponential (linear filters of over 200 states) uses them, NumPy 2 has not",
+        _OLD_NAMES_USERS,
+        _since("numpy", (2, 0)),
+        _give_old_numpy,
     ),
     Patch(
         "the passthrough of a linear filter has one dimension in LinearFilterBuilder",

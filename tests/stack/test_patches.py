@@ -28,6 +28,15 @@ with nengo.Simulator(net, progress_bar=False) as sim:
     sim.run_steps(100)
 assert abs(sim.data[probe][-1] - 0.5) < 0.2
 """
+LARGE_FILTER = """
+import numpy as np, scipy.linalg
+from nengo.utils.filter_design import cont2discrete
+rng = np.random.default_rng(0)
+for scale in (0.01, 0.3, 3):  # each takes another way through the matrix exponential
+    a, b = scale * rng.normal(size=(210, 210)) / 15, rng.normal(size=(210, 1))
+    found = cont2discrete((a, b, b.T, [[0.0]]), 1.0, method="zoh")[0]
+    np.testing.assert_allclose(found, scipy.linalg.expm(a), atol=1e-9 * np.exp(scale * 5))
+"""
 LINEAR_FILTERS = """
 import nengo, nengo_dl, numpy as np
 filters = [
@@ -63,6 +72,7 @@ CODE = dict(
         [
             ("", ON_THE_CHIP),
             ("", IN_NENGO),
+            ("", LARGE_FILTER),
             ("", LINEAR_FILTERS),
             ("", KERAS_3_MODEL),
             ("import nengo_loihi", LOIHI_FIRST),
