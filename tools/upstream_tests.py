@@ -1,8 +1,9 @@
-"""The tests that NengoDL, NengoLoihi and keras-spiking bring along, on the set at hand.
+r"""The tests that NengoDL, NengoLoihi and keras-spiking bring along, on the set at hand.
 
 Each suite runs in a pytest process of its own, with this project's stack imported first::
 
-    pip install --no-deps keras-spiking==0.3.0 click pytest-rng pytest-allclose pytest-plt
+    pip install --no-deps keras-spiking==0.3.0 click tensorboard \
+        pytest-rng pytest-allclose pytest-plt
     python tools/upstream_tests.py --json results.json
 
 The tests are those of the installed packages. Their conftest.py and pytest's settings are
@@ -32,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 TOOLS = Path(__file__).parent
+CONFTEST = "upstream_conftest.py"
 #: Distributions with tests, and their packages.
 SUITES = {
     "nengo-dl": "nengo_dl",
@@ -46,6 +48,7 @@ WANTED = {
     "pytest_allclose": "pytest-allclose",
     "pytest_plt": "pytest-plt",
     "pytest_rng": "pytest-rng",
+    "tensorboard": "tensorboard",
 }
 
 
@@ -59,16 +62,19 @@ class Known(NamedTuple):
     tests : tuple of str
         Patterns of test ids, in which brackets mean themselves.
     error : str
-        Regular expression found in the failure's text; any text by default.
+        Regular expression found in the failure's text.
     where : tuple of str
         Requirements of the set, all of which hold where the failure is to be expected.
+    always : bool
+        Whether it fails each time there: then it is worth saying that it passes.
     """
 
     reason: str
     suite: str
-    tests: tuple = ("*",)
-    error: str = ""
+    tests: tuple
+    error: str
     where: tuple = ()
+    always: bool = True
 
     def is_here(self):
         """Whether the failure is to be expected on this set."""
@@ -95,6 +101,20 @@ KNOWN = (
         "latest_nengo_version",
         ("nengo>3.2",),
     ),
+    Known(
+        "wants float32 sums equal to 1e-8; the data differ each time, the last bit at times too",
+        "nengo-dl",
+        ("nengo_dl/tests/test_converter.py::*",),
+        r"\(max difference=\d\.\d+E-0[789]",
+        always=False,
+    ),
+    Known(
+        "says np.percentile(interpolation=...), which NumPy dropped",
+        "keras-spiking",
+        ("keras_spiking/tests/test_regularizers.py::test_percentile_regularizer",),
+        "unexpected keyword argument 'interpolation'",
+        ("numpy>=2.4",),
+    ),
 )
 
 
@@ -115,8 +135,8 @@ def fetch(suite, sources, folder):
         command += ["--no-binary", ":all:", "--no-build-isolation", "--dest", sources]
         subprocess.run([*command, f"{suite}=={version(suite)}"], check=True)
     with tarfile.open(archive) as found:
-        for file in ("conftest.py", "setup.cfg"):
-            (folder / file).write_bytes(found.extractfile(f"{name}/{file}").read())
+        for file, here in (("conftest.py", CONFTEST), ("setup.cfg", "setup.cfg")):
+            (folder / here).write_bytes(found.extractfile(f"{name}/{file}").read())
 
 
 def run(suite, folder, options):
@@ -128,7 +148,9 @@ def run(suite, folder, options):
         Of each report its ``test``, ``outcome`` and ``text``.
     """
     outcomes = folder / "outcomes"
-    command = [sys.executable, "-m", "pytest", "-p", "upstream_plugin", "--pyargs", SUITES[suite]]
+    command = [sys.executable, "-m", "pytest", "--pyargs", SUITES[suite]]
+    # as a plugin, because a conftest.py counts for what lies in its folder only
+    command += ["-p", "upstream_plugin", "-p", Path(CONFTEST).stem]
     # pytest-rng takes its seeds from the tests' names: they have to be upstream's
     installed = Path(importlib.util.find_spec(SUITES[suite]).origin).parents[1]
     # keras_spiking's tests are no package, but have to be known as modules of keras_spiking
@@ -165,7 +187,7 @@ def judge(suite, reports):
             found["skipped"].append({"test": test, "reason": text.removeprefix("Skipped: ")})
         elif report["outcome"] == "passed" and test not in failed:
             found["passed"] += 1
-            mended = [known.reason for known in causes if known.tests != ("*",)]
+            mended = [known.reason for known in causes if known.always]
             found["mended"] += [{"test": test, "reason": reason} for reason in mended]
         elif report["outcome"] == "failed":
             reasons = [known.reason for known in causes if re.search(known.error, text)]

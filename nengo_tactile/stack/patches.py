@@ -1,6 +1,7 @@
 """Small changes to modules of finished releases, each with its reason and when it is needed."""
 
 import dataclasses
+import functools
 import importlib
 import re
 import sys
@@ -101,6 +102,22 @@ def _give_old_numpy(module):
         module.np = _OldNumpy(module.np)
 
 
+def _filter_one_dimension(module):
+    filt = module.Synapse.filt
+    if getattr(filt, "takes_one_dimension", False):
+        return
+
+    @functools.wraps(filt)
+    def as_column(self, x, dt=None, axis=0, y0=0, copy=True, filtfilt=False):
+        x = module.np.asarray(x)
+        if x.ndim != 1:
+            return filt(self, x, dt, axis, y0, copy, filtfilt)
+        return filt(self, x[:, None], dt, 0, y0, copy, filtfilt)[:, 0]
+
+    as_column.takes_one_dimension = True
+    module.Synapse.filt = as_column
+
+
 class _FlatProcess:
     """A linear filter whose step has its passthrough as one dimension, as Nengo 3 made it."""
 
@@ -188,6 +205,13 @@ PATCHES = (
         _OLD_NAMES_USERS,
         _since("numpy", (2, 0)),
         _give_old_numpy,
+    ),
+    Patch(
+        "Synapse.filt takes a signal of one dimension",
+        "Nengo puts an array of one element where NumPy 2.4 wants a number",
+        ("nengo.synapses",),
+        _since("numpy", (2, 4)),
+        _filter_one_dimension,
     ),
     Patch(
         "the passthrough of a linear filter has one dimension in LinearFilterBuilder",

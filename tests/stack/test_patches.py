@@ -37,6 +37,18 @@ for scale in (0.01, 0.3, 3):  # each takes another way through the matrix expone
     found = cont2discrete((a, b, b.T, [[0.0]]), 1.0, method="zoh")[0]
     np.testing.assert_allclose(found, scipy.linalg.expm(a), atol=1e-9 * np.exp(scale * 5))
 """
+ONE_DIMENSION = """
+import nengo, numpy as np
+x = np.random.default_rng(0).random(30)
+for synapse in (nengo.Lowpass(0.01), nengo.Alpha(0.01), nengo.synapses.Triangle(0.01)):
+    wanted = synapse.filt(x[:, None], dt=0.001, y0=0.5)[:, 0]
+    np.testing.assert_array_equal(synapse.filt(x, dt=0.001, axis=-1, y0=0.5), wanted)
+    there_and_back = synapse.filtfilt(x[:, None])[:, 0]
+    np.testing.assert_array_equal(synapse.filtfilt(x), there_and_back)
+place = x.copy()
+filtered = nengo.Lowpass(0.01).filt(place, copy=False)
+assert filtered.base is not None and np.array_equal(filtered, place) and not (place == x).all()
+"""
 LINEAR_FILTERS = """
 import nengo, nengo_dl, numpy as np
 filters = [
@@ -73,6 +85,7 @@ CODE = dict(
             ("", ON_THE_CHIP),
             ("", IN_NENGO),
             ("", LARGE_FILTER),
+            ("", ONE_DIMENSION),
             ("", LINEAR_FILTERS),
             ("", KERAS_3_MODEL),
             ("import nengo_loihi", LOIHI_FIRST),
