@@ -102,7 +102,7 @@ KNOWN = (
         ("nengo>3.2",),
     ),
     Known(
-        "wants float32 sums equal to 1e-8; the data differ each time, the last bit at times too",
+        "wants float32 sums equal to 1e-8, and their last bit differs at times",
         "nengo-dl",
         ("nengo_dl/tests/test_converter.py::*",),
         r"\(max difference=\d\.\d+E-0[789]",

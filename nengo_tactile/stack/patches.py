@@ -78,7 +78,7 @@ def _old_nengo_on_new_numpy():
 
 
 class _OldNumpy(types.ModuleType):
-    """NumPy with what version 2 changed: ``array(copy=False)`` copies where it has to."""
+    """NumPy with what version 2 changed or dropped, as it was."""
 
     def __init__(self, numpy):
         super().__init__("numpy")
@@ -89,6 +89,9 @@ class _OldNumpy(types.ModuleType):
 
     def array(self, *args, copy=True, **kwargs):
         return self._numpy.array(*args, copy=copy or None, **kwargs)
+
+    def fromstring(self, string, dtype=float):
+        return self._numpy.frombuffer(string, dtype).copy()
 
     def in1d(self, ar1, ar2):
         return self._numpy.isin(self._numpy.ravel(ar1), ar2)
@@ -197,6 +200,13 @@ PATCHES = (
         "Nengo 3.2 uses it in its old sense, which NumPy 2 refuses",
         _OLD_ARRAY_USERS["nengo"],
         _old_nengo_on_new_numpy,
+        _give_old_numpy,
+    ),
+    Patch(
+        "np.fromstring reads bytes",
+        "NengoLoihi 1.1 reads .events files with it, NumPy 2.3 takes text only",
+        ("nengo_loihi.dvs",),
+        _since("numpy", (2, 3)),
         _give_old_numpy,
     ),
     Patch(

@@ -28,6 +28,20 @@ with nengo.Simulator(net, progress_bar=False) as sim:
     sim.run_steps(100)
 assert abs(sim.data[probe][-1] - 0.5) < 0.2
 """
+EVENTS_FILE = """
+import tempfile, numpy as np
+from nengo_loihi.dvs import DVSEvents
+events = [(0, 0, 1, 2), (1, 0, 3, 300), (1, 0, 179, 1000)]  # polarity, kind, row, time
+with tempfile.TemporaryDirectory() as folder:
+    written = DVSEvents()
+    written.init_events(n_events=3)
+    for name, values in zip(("p", "v", "y", "t"), np.transpose(events)):
+        written.events[name] = values
+    written.write_file(f"{folder}/some.events")
+    read = DVSEvents()
+    read.read_file(f"{folder}/some.events")
+assert (read.events == written.events).all() and read.events["t"].tolist() == [2, 300, 1000]
+"""
 LARGE_FILTER = """
 import numpy as np, scipy.linalg
 from nengo.utils.filter_design import cont2discrete
@@ -84,6 +98,7 @@ CODE = dict(
         [
             ("", ON_THE_CHIP),
             ("", IN_NENGO),
+            ("", EVENTS_FILE),
             ("", LARGE_FILTER),
             ("", ONE_DIMENSION),
             ("", LINEAR_FILTERS),
