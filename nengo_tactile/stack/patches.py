@@ -166,7 +166,8 @@ def _flatten_passthrough(module):
 def _tell_nengo_loihi(nengo_dl):
     """Where nengo_loihi looked for NengoDL before it could be imported."""
     compat, neurons = (sys.modules.get(f"nengo_loihi.{name}") for name in ("compat", "neurons"))
-    if neurons is None or compat.HAS_DL:
+    # if it has no HAS_DL yet, it is looking just now
+    if neurons is None or getattr(compat, "HAS_DL", True):
         return
     try:
         from nengo_extras import loihi_training, reqs

@@ -126,6 +126,15 @@ def test_patch_is_needed_and_enough(patch):
     assert not patch.is_needed() or "Traceback" in failed.stderr
 
 
+@pytest.mark.parametrize("before", ["", "import nengo_extras.reqs"])
+def test_nengo_loihi_finds_nengo_dl_when_it_looks(before):
+    done(
+        f"import nengo_tactile\n{before}\nimport nengo_loihi, nengo_extras\n"
+        "assert nengo_loihi.compat.HAS_DL and nengo_loihi.neurons.HAS_DL\n"
+        "assert nengo_extras.reqs.HAS_NENGO_DL"
+    )
+
+
 def test_patches_are_told():
     assert all(patch.what and patch.why and patch.modules for patch in PATCHES)
 
