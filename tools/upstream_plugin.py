@@ -100,6 +100,11 @@ def pytest_collection_modifyitems(config):
         convolutions.test_dir = str(config.invocation_params.dir / "data")
 
 
+def _text_of(report):
+    skipped = report.skipped and isinstance(report.longrepr, tuple)
+    return report.longrepr[2] if skipped else report.longreprtext
+
+
 class Outcomes:
     """Writes what became of each test, at once: a crash later loses nothing."""
 
@@ -115,14 +120,14 @@ class Outcomes:
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" or not report.passed:
-            skipped = report.skipped and isinstance(report.longrepr, tuple)
-            text = report.longrepr[2] if skipped else report.longreprtext
-            self._write(report, getattr(report, "wasxfail", "") or text)
+            text = _text_of(report)
+            if report.skipped and hasattr(report, "wasxfail"):
+                text = f"fails, and upstream expects it to: {report.wasxfail or 'no reason given'}"
+            self._write(report, text)
 
     def pytest_collectreport(self, report):
         if not report.passed:
-            skipped = report.skipped and isinstance(report.longrepr, tuple)
-            self._write(report, report.longrepr[2] if skipped else report.longreprtext)
+            self._write(report, _text_of(report))
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self):

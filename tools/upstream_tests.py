@@ -156,6 +156,7 @@ def run(suite, folder, options):
     # keras_spiking's tests are no package, but have to be known as modules of keras_spiking
     command += ["-c", "setup.cfg", "--rootdir", installed, "-o", "consider_namespace_packages=true"]
     command += ["-p", "no:cacheprovider", "--disable-warnings", "--tb=short", "--durations=10"]
+    command += ["--slow"]  # an option of Nengo's plugin
     command += ["--continue-on-collection-errors", "--outcomes", outcomes, *options]
     paths = [TOOLS, TOOLS.parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
