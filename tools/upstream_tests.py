@@ -2,7 +2,7 @@ r"""The tests that NengoDL, NengoLoihi and keras-spiking bring along, on the set
 
 Each suite runs in a pytest process of its own, with this project's stack imported first::
 
-    pip install --no-deps keras-spiking==0.3.0 click tensorboard \
+    pip install --no-deps --no-build-isolation keras-spiking click tensorboard \
         pytest-rng pytest-allclose pytest-plt
     python tools/upstream_tests.py --json results.json
 
@@ -30,6 +30,7 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 TOOLS = Path(__file__).parent
@@ -161,7 +162,8 @@ def run(suite, folder, options):
     paths = [TOOLS, TOOLS.parent, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     code = subprocess.run(command, cwd=folder, env=environment).returncode
-    reports = [json.loads(line) for line in outcomes.read_text("utf-8").splitlines()]
+    lines = outcomes.read_text("utf-8").splitlines() if outcomes.exists() else []
+    reports = [json.loads(line) for line in lines]
     if code not in (0, 1):
         running = [report["test"] for report in reports if report["outcome"] == "started"]
         text = f"pytest ended with exit code {code}, {running[-1:] or 'before the first test'}"
@@ -202,20 +204,25 @@ def judge(suite, reports):
 def table_of(suite, result):
     """What became of a suite, with the reasons of what did not pass."""
     title = f"{suite} {result['version']}, {result['seconds'] / 60:.0f} min"
-    table = Table("outcome", "tests", "reason", title=title, title_justify="left")
+    table = Table("outcome", "tests", title=title, title_justify="left")
+    table.add_column("reason", overflow="fold")
     table.add_row("passed", str(result["passed"]), "")
     for outcome in ("known", "skipped"):
         reasons = collections.Counter(entry["reason"] for entry in result[outcome])
         for reason, number in reasons.most_common():
-            table.add_row({"known": "failed as known"}.get(outcome, outcome), str(number), reason)
+            table.add_row(
+                {"known": "failed as known"}.get(outcome, outcome), str(number), escape(reason)
+            )
     for entry in result["unexpected"]:
         error = next(
             (line for line in entry["error"].splitlines() if line.startswith("E ")),
             entry["error"][-200:],
         )
-        table.add_row("[red]failed unexpectedly", "1", f"{entry['test']}\n{error[:200]}")
+        told = escape(f"{entry['test']}\n{error[:200]}")
+        table.add_row("[red]failed unexpectedly", "1", told)
     for entry in result["mended"]:
-        table.add_row("known, passes now", "1", f"{entry['test']}: {entry['reason']}")
+        told = escape(f"{entry['test']}: {entry['reason']}")
+        table.add_row("known, passes now", "1", told)
     return table
 
 
@@ -233,11 +240,12 @@ def main():
         parser.error(f"no such suite: {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
     suites = arguments.suites or list(SUITES)
     missing = [
-        *(f"{suite}" for suite in suites if version(suite) is None),
+        *(suite for suite in suites if version(suite) is None),
         *(name for module, name in WANTED.items() if importlib.util.find_spec(module) is None),
     ]
     if missing:
-        parser.error(f"missing here: pip install --no-deps {' '.join(missing)}")
+        install = "pip install --no-deps --no-build-isolation"
+        parser.error(f"missing here: {install} {' '.join(missing)}")
 
     console = Console()
     versions = {"python": platform.python_version()} | {name: version(name) for name in SET}
