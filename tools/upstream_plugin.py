@@ -64,6 +64,12 @@ def _give_what_pytest_8_dropped():
     pytest.warns = with_none
 
 
+def _begin_with_an_empty_cache(folder):
+    import nengo
+
+    nengo.rc.set("decoder_cache", "path", str(folder))
+
+
 def _draw_a_seven(folder):
     """In place of the digits of MNIST that upstream's repository has, but its releases have not."""
     corners = np.array([(8.5, 7), (8.5, 20), (26, 11)])
@@ -90,6 +96,7 @@ def pytest_configure(config):
     _give_what_nengo_4_dropped()
     _give_what_pytest_8_dropped()
     _give_the_stack_to_children(config.invocation_params.dir / "for_children")
+    _begin_with_an_empty_cache(config.invocation_params.dir / "decoders")
     _draw_a_seven(config.invocation_params.dir / "data")
     config.pluginmanager.register(Outcomes(config.getoption("outcomes")))
 

@@ -121,6 +121,22 @@ def _filter_one_dimension(module):
     module.Synapse.filt = as_column
 
 
+def _miss_what_cannot_be_read(module):
+    read = module.read
+    if getattr(read, "misses", False):
+        return
+
+    @functools.wraps(read)
+    def read_or_miss(file):
+        try:
+            return read(file)
+        except ModuleNotFoundError as error:
+            raise KeyError(str(error)) from error
+
+    read_or_miss.misses = True
+    module.read = read_or_miss
+
+
 class _FlatProcess:
     """A linear filter whose step has its passthrough as one dimension, as Nengo 3 made it."""
 
@@ -223,6 +239,13 @@ PATCHES = (
         ("nengo.synapses",),
         _since("numpy", (2, 4)),
         _filter_one_dimension,
+    ),
+    Patch(
+        "decoders that another version of NumPy put into Nengo's cache are computed anew",
+        "NumPy 1 cannot read those of NumPy 2, and building the network fails",
+        ("nengo.utils.nco",),
+        lambda: True,
+        _miss_what_cannot_be_read,
     ),
     Patch(
         "the passthrough of a linear filter has one dimension in LinearFilterBuilder",

@@ -65,6 +65,34 @@ place = x.copy()
 filtered = nengo.Lowpass(0.01).filt(place, copy=False)
 assert np.array_equal(filtered, place) and not np.array_equal(place, x)
 """
+CACHED = """
+import pathlib, sys, tempfile, types, nengo, nengo.cache, nengo.utils.nco, numpy as np
+with nengo.Network(seed=0) as net:
+    source = nengo.Ensemble(10, 1)
+    connection = nengo.Connection(source, nengo.Node(size_in=1))
+
+def decoders():
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        return sim.data[connection].weights
+
+# decoders of which only a module that is gone could make an array
+gone = types.ModuleType("gone")
+class Array:
+    pass
+Array.__module__, Array.__qualname__, gone.Array = "gone", "Array", Array
+with tempfile.TemporaryDirectory() as folder:
+    nengo.rc.set("decoder_cache", "enabled", "True")
+    nengo.rc.set("decoder_cache", "path", folder)
+    write = nengo.utils.nco.write
+    nengo.utils.nco.write = lambda file, info, array: write(file, {"by": Array()}, array)
+    sys.modules["gone"] = gone
+    wanted = decoders()
+    del sys.modules["gone"]
+    nengo.utils.nco.write = write
+    assert any(path.suffix == ".nco" for path in pathlib.Path(folder).rglob("*"))
+    np.testing.assert_array_equal(decoders(), wanted)
+    np.testing.assert_array_equal(decoders(), wanted)  # from the cache
+"""
 LINEAR_FILTERS = """
 import nengo, nengo_dl, numpy as np
 filters = [
@@ -103,6 +131,7 @@ CODE = dict(
             ("", EVENTS_FILE),
             ("", LARGE_FILTER),
             ("", ONE_DIMENSION),
+            ("", CACHED),
             ("", LINEAR_FILTERS),
             ("", KERAS_3_MODEL),
             ("import nengo_loihi", LOIHI_FIRST),
