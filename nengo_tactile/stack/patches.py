@@ -1,6 +1,7 @@
 """Small changes to modules of finished releases, each with its reason and when it is needed."""
 
 import dataclasses
+import functools
 import importlib
 import re
 import sys
@@ -14,6 +15,11 @@ _OLD_ARRAY_USERS = {
         *("nengo.utils.matplotlib", "nengo.utils.numpy"),
     ),
 }
+
+#: Nengo's copy of a scipy that knows the names which NumPy 1 had.
+_OLD_NAMES_USERS = tuple(
+    f"nengo._vendor.scipy.sparse.linalg_{name}" for name in ("expm", "interface", "onenormest")
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +78,7 @@ def _old_nengo_on_new_numpy():
 
 
 class _OldNumpy(types.ModuleType):
-    """NumPy, in which ``array(copy=False)`` still means: copy where it has to be."""
+    """NumPy with what version 2 changed or dropped, as it was."""
 
     def __init__(self, numpy):
         super().__init__("numpy")
@@ -84,10 +90,51 @@ class _OldNumpy(types.ModuleType):
     def array(self, *args, copy=True, **kwargs):
         return self._numpy.array(*args, copy=copy or None, **kwargs)
 
+    def fromstring(self, string, dtype=float):
+        return self._numpy.frombuffer(string, dtype).copy()
 
-def _give_old_array(module):
+    def in1d(self, ar1, ar2):
+        return self._numpy.isin(self._numpy.ravel(ar1), ar2)
+
+    def find_common_type(self, array_types, scalar_types):
+        return self._numpy.result_type(*array_types, *scalar_types)
+
+
+def _give_old_numpy(module):
     if not isinstance(module.np, _OldNumpy):
         module.np = _OldNumpy(module.np)
+
+
+def _filter_one_dimension(module):
+    filt = module.Synapse.filt
+    if getattr(filt, "takes_one_dimension", False):
+        return
+
+    @functools.wraps(filt)
+    def as_column(self, x, dt=None, axis=0, y0=0, copy=True, filtfilt=False):
+        x = module.np.asarray(x)
+        if x.ndim != 1:
+            return filt(self, x, dt, axis, y0, copy, filtfilt)
+        return filt(self, x[:, None], dt, 0, y0, copy, filtfilt)[:, 0]
+
+    as_column.takes_one_dimension = True
+    module.Synapse.filt = as_column
+
+
+def _miss_what_cannot_be_read(module):
+    read = module.read
+    if getattr(read, "misses", False):
+        return
+
+    @functools.wraps(read)
+    def read_or_miss(file):
+        try:
+            return read(file)
+        except ModuleNotFoundError as error:
+            raise KeyError(str(error)) from error
+
+    read_or_miss.misses = True
+    module.read = read_or_miss
 
 
 class _FlatProcess:
@@ -135,7 +182,8 @@ def _flatten_passthrough(module):
 def _tell_nengo_loihi(nengo_dl):
     """Where nengo_loihi looked for NengoDL before it could be imported."""
     compat, neurons = (sys.modules.get(f"nengo_loihi.{name}") for name in ("compat", "neurons"))
-    if neurons is None or compat.HAS_DL:
+    # if it has no HAS_DL yet, it is looking just now
+    if neurons is None or getattr(compat, "HAS_DL", True):
         return
     try:
         from nengo_extras import loihi_training, reqs
@@ -162,14 +210,42 @@ PATCHES = (
         "NengoLoihi 1.1 uses it in its old sense, which NumPy 2 refuses",
         _OLD_ARRAY_USERS["nengo_loihi"],
         _since("numpy", (2, 0)),
-        _give_old_array,
+        _give_old_numpy,
     ),
     Patch(
         "np.array(copy=False) means again: copy where it has to be",
         "Nengo 3.2 uses it in its old sense, which NumPy 2 refuses",
         _OLD_ARRAY_USERS["nengo"],
         _old_nengo_on_new_numpy,
-        _give_old_array,
+        _give_old_numpy,
+    ),
+    Patch(
+        "np.fromstring reads bytes",
+        "NengoLoihi 1.1 reads .events files with it, NumPy 2.3 takes text only",
+        ("nengo_loihi.dvs",),
+        _since("numpy", (2, 3)),
+        _give_old_numpy,
+    ),
+    Patch(
+        "np.in1d and np.find_common_type are there",
+        "Nengo's matrix exponential (linear filters of over 200 states) uses them, NumPy 2 has not",
+        _OLD_NAMES_USERS,
+        _since("numpy", (2, 0)),
+        _give_old_numpy,
+    ),
+    Patch(
+        "Synapse.filt takes a signal of one dimension",
+        "Nengo puts an array of one element where NumPy 2.4 wants a number",
+        ("nengo.synapses",),
+        _since("numpy", (2, 4)),
+        _filter_one_dimension,
+    ),
+    Patch(
+        "decoders that another version of NumPy put into Nengo's cache are computed anew",
+        "NumPy 1 cannot read those of NumPy 2, and building the network fails",
+        ("nengo.utils.nco",),
+        lambda: True,
+        _miss_what_cannot_be_read,
     ),
     Patch(
         "the passthrough of a linear filter has one dimension in LinearFilterBuilder",

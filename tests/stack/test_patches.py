@@ -30,6 +30,69 @@ with nengo.Simulator(net, progress_bar=False) as sim:
     sim.run_steps(100)
 assert abs(sim.data[probe][-1] - 0.5) < 0.2
 """
+EVENTS_FILE = """
+import tempfile, numpy as np
+from nengo_loihi.dvs import DVSEvents
+events = [(0, 0, 1, 2), (1, 0, 3, 300), (1, 0, 179, 1000)]  # polarity, kind, row, time
+with tempfile.TemporaryDirectory() as folder:
+    written = DVSEvents()
+    written.init_events(n_events=3)
+    for name, values in zip(("p", "v", "y", "t"), np.transpose(events)):
+        written.events[name] = values
+    written.write_file(f"{folder}/some.events")
+    read = DVSEvents()
+    read.read_file(f"{folder}/some.events")
+assert (read.events == written.events).all() and read.events["t"].tolist() == [2, 300, 1000]
+"""
+LARGE_FILTER = """
+import numpy as np, scipy.linalg
+from nengo.utils.filter_design import cont2discrete
+rng = np.random.default_rng(0)
+for scale in (0.01, 0.3, 3):  # each takes another way through the matrix exponential
+    a, b = scale * rng.normal(size=(210, 210)) / 15, rng.normal(size=(210, 1))
+    found = cont2discrete((a, b, b.T, [[0.0]]), 1.0, method="zoh")[0]
+    np.testing.assert_allclose(found, scipy.linalg.expm(a), atol=1e-9 * np.exp(scale * 5))
+"""
+ONE_DIMENSION = """
+import nengo, numpy as np
+x = np.random.default_rng(0).random(30)
+for synapse in (nengo.Lowpass(0.01), nengo.Alpha(0.01), nengo.synapses.Triangle(0.01)):
+    wanted = synapse.filt(x[:, None], dt=0.001, y0=0.5)[:, 0]
+    np.testing.assert_array_equal(synapse.filt(x, dt=0.001, axis=-1, y0=0.5), wanted)
+    there_and_back = synapse.filtfilt(x[:, None])[:, 0]
+    np.testing.assert_array_equal(synapse.filtfilt(x), there_and_back)
+place = x.copy()
+filtered = nengo.Lowpass(0.01).filt(place, copy=False)
+assert np.array_equal(filtered, place) and not np.array_equal(place, x)
+"""
+CACHED = """
+import pathlib, sys, tempfile, types, nengo, nengo.cache, nengo.utils.nco, numpy as np
+with nengo.Network(seed=0) as net:
+    source = nengo.Ensemble(10, 1)
+    connection = nengo.Connection(source, nengo.Node(size_in=1))
+
+def decoders():
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        return sim.data[connection].weights
+
+# decoders of which only a module that is gone could make an array
+gone = types.ModuleType("gone")
+class Array:
+    pass
+Array.__module__, Array.__qualname__, gone.Array = "gone", "Array", Array
+with tempfile.TemporaryDirectory() as folder:
+    nengo.rc.set("decoder_cache", "enabled", "True")
+    nengo.rc.set("decoder_cache", "path", folder)
+    write = nengo.utils.nco.write
+    nengo.utils.nco.write = lambda file, info, array: write(file, {"by": Array()}, array)
+    sys.modules["gone"] = gone
+    wanted = decoders()
+    del sys.modules["gone"]
+    nengo.utils.nco.write = write
+    assert any(path.suffix == ".nco" for path in pathlib.Path(folder).rglob("*"))
+    np.testing.assert_array_equal(decoders(), wanted)
+    np.testing.assert_array_equal(decoders(), wanted)  # from the cache
+"""
 LINEAR_FILTERS = """
 import nengo, nengo_dl, numpy as np
 filters = [
@@ -65,6 +128,10 @@ CODE = dict(
         [
             ("", ON_THE_CHIP),
             ("", IN_NENGO),
+            ("", EVENTS_FILE),
+            ("", LARGE_FILTER),
+            ("", ONE_DIMENSION),
+            ("", CACHED),
             ("", LINEAR_FILTERS),
             ("", KERAS_3_MODEL),
             ("import nengo_loihi", LOIHI_FIRST),
@@ -86,6 +153,15 @@ def test_patch_is_needed_and_enough(patch):
     failed = run(f"{before}\n{WITHOUT.format(what=patch.what)}\n{code}\nprint('done')")
     assert ("done" not in failed.stdout) == patch.is_needed(), failed.stderr
     assert not patch.is_needed() or "Traceback" in failed.stderr
+
+
+@pytest.mark.parametrize("before", ["", "import nengo_extras.reqs"])
+def test_nengo_loihi_finds_nengo_dl_when_it_looks(before):
+    done(
+        f"import nengo_tactile\n{before}\nimport nengo_loihi, nengo_extras\n"
+        "assert nengo_loihi.compat.HAS_DL and nengo_loihi.neurons.HAS_DL\n"
+        "assert nengo_extras.reqs.HAS_NENGO_DL"
+    )
 
 
 def test_patches_are_told():
