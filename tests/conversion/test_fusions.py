@@ -17,7 +17,7 @@ def test_predict_is_compared_with_the_layers(monkeypatch):
 def test_doctor_says_it():
     for difference, result in ((1e-6, "ok"), (0.09, "beware"), (float("nan"), "beware")):
         fusion = {"difference": difference, "seconds": 0.1}
-        found = doctor.Diagnosis([], [], None, fusion)
+        found = doctor.Diagnosis([], [], [], fusion=fusion)
         assert found.ok  # a fault of predict stops no conversion
         assert doctor._row_of_fusion(fusion)[1] == result
     assert "TF_ENABLE_ONEDNN_OPTS=0" in doctor._row_of_fusion({"difference": 0.09, "seconds": 0})[3]
