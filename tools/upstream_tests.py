@@ -164,9 +164,10 @@ def run(suite, folder, options):
     code = subprocess.run(command, cwd=folder, env=environment).returncode
     lines = outcomes.read_text("utf-8").splitlines() if outcomes.exists() else []
     reports = [json.loads(line) for line in lines]
-    if code not in (0, 1):
+    if code not in (0, 1) or not reports:
         running = [report["test"] for report in reports if report["outcome"] == "started"]
-        text = f"pytest ended with exit code {code}, {running[-1:] or 'before the first test'}"
+        where = f"in {running[-1]}" if running else "before the first test"
+        text = f"pytest ended with exit code {code} {where}"
         reports.append({"test": "(pytest)", "outcome": "failed", "text": text})
     return [report for report in reports if report["outcome"] != "started"]
 

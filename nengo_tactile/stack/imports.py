@@ -56,9 +56,9 @@ def install():
             _patch(module)
 
 
-def _patch(module):
+def _patch(module, early=False):
     for patch in PATCHES:
-        if module.__name__ in patch.modules and patch.is_needed():
+        if module.__name__ in patch.modules and patch.early == early and patch.is_needed():
             patch.apply(module)
 
 
@@ -93,6 +93,7 @@ class _Loader(importlib.abc.Loader):
         module.__spec__.loader = module.__loader__ = self.found
         if name.partition(".")[0] in KERAS_2_PACKAGES:
             module.__dict__["__builtins__"] = _BUILTINS
+        _patch(module, early=True)
         if "." in name:
             self.found.exec_module(module)
         else:

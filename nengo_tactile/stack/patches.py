@@ -1,5 +1,6 @@
 """Small changes to modules of finished releases, each with its reason and when it is needed."""
 
+import builtins
 import dataclasses
 import functools
 import importlib
@@ -35,6 +36,8 @@ class Patch:
         Whether the versions at hand need it.
     apply : callable
         Takes the module. Applying it twice does no more than once.
+    early : bool
+        Whether it is applied to the empty module, before its code runs.
     """
 
     what: str
@@ -42,6 +45,7 @@ class Patch:
     modules: tuple
     is_needed: object
     apply: object
+    early: bool = False
 
 
 def version_of(name):
@@ -73,8 +77,8 @@ def _since(distribution, version):
     return lambda: version_of(distribution) >= version
 
 
-def _old_nengo_on_new_numpy():
-    return version_of("nengo") < (4, 0) and version_of("numpy") >= (2, 0)
+def _old_nengo_since_numpy(version):
+    return lambda: version_of("nengo") < (4, 0) and version_of("numpy") >= version
 
 
 class _OldNumpy(types.ModuleType):
@@ -89,6 +93,9 @@ class _OldNumpy(types.ModuleType):
 
     def array(self, *args, copy=True, **kwargs):
         return self._numpy.array(*args, copy=copy or None, **kwargs)
+
+    def product(self, *args, **kwargs):
+        return self._numpy.prod(*args, **kwargs)
 
     def fromstring(self, string, dtype=float):
         return self._numpy.frombuffer(string, dtype).copy()
@@ -105,36 +112,51 @@ def _give_old_numpy(module):
         module.np = _OldNumpy(module.np)
 
 
+def _import_old_numpy(module):
+    def import_(name, *args, **kwargs):
+        found = builtins.__import__(name, *args, **kwargs)
+        return _OldNumpy(found) if name == "numpy" else found
+
+    module.__dict__["__builtins__"] = {**vars(builtins), "__import__": import_}
+
+
+def _wrap(owner, name, make):
+    """Replace a function by what ``make`` makes of it, once."""
+    function = getattr(owner, name)
+    if not hasattr(function, "without_patch"):
+        made = functools.wraps(function)(make(function))
+        made.without_patch = function
+        setattr(owner, name, made)
+
+
 def _filter_one_dimension(module):
-    filt = module.Synapse.filt
-    if getattr(filt, "takes_one_dimension", False):
-        return
+    def make(filt):
+        def as_column(self, x, dt=None, axis=0, y0=0, copy=True, filtfilt=False):
+            x = module.np.asarray(x)
+            if x.ndim != 1:
+                return filt(self, x, dt, axis, y0, copy, filtfilt)
+            return filt(self, x[:, None], dt, 0, y0, copy, filtfilt)[:, 0]
 
-    @functools.wraps(filt)
-    def as_column(self, x, dt=None, axis=0, y0=0, copy=True, filtfilt=False):
-        x = module.np.asarray(x)
-        if x.ndim != 1:
-            return filt(self, x, dt, axis, y0, copy, filtfilt)
-        return filt(self, x[:, None], dt, 0, y0, copy, filtfilt)[:, 0]
+        return as_column
 
-    as_column.takes_one_dimension = True
-    module.Synapse.filt = as_column
+    _wrap(module.Synapse, "filt", make)
+
+
+def _norm_as_number(module):
+    _wrap(module, "_onenorm_matrix_power_nnm", lambda norm: lambda a, p: norm(a, p).item())
 
 
 def _miss_what_cannot_be_read(module):
-    read = module.read
-    if getattr(read, "misses", False):
-        return
+    def make(read):
+        def read_or_miss(file):
+            try:
+                return read(file)
+            except ModuleNotFoundError as error:
+                raise KeyError(str(error)) from error
 
-    @functools.wraps(read)
-    def read_or_miss(file):
-        try:
-            return read(file)
-        except ModuleNotFoundError as error:
-            raise KeyError(str(error)) from error
+        return read_or_miss
 
-    read_or_miss.misses = True
-    module.read = read_or_miss
+    _wrap(module, "read", make)
 
 
 class _FlatProcess:
@@ -163,20 +185,18 @@ class _FlatOperator:
 
 
 def _flatten_passthrough(module):
-    build_pre = module.LinearFilterBuilder.build_pre
-    if getattr(build_pre, "flattens", False):
-        return
+    def make(build_pre):
+        def with_flat_passthrough(self, signals, config):
+            operators = self.ops
+            self.ops = [_FlatOperator(operator) for operator in operators]
+            try:
+                build_pre(self, signals, config)
+            finally:
+                self.ops = operators
 
-    def with_flat_passthrough(self, signals, config):
-        operators = self.ops
-        self.ops = [_FlatOperator(operator) for operator in operators]
-        try:
-            build_pre(self, signals, config)
-        finally:
-            self.ops = operators
+        return with_flat_passthrough
 
-    with_flat_passthrough.flattens = True
-    module.LinearFilterBuilder.build_pre = with_flat_passthrough
+    _wrap(module.LinearFilterBuilder, "build_pre", make)
 
 
 def _tell_nengo_loihi(nengo_dl):
@@ -216,7 +236,7 @@ PATCHES = (
         "np.array(copy=False) means again: copy where it has to be",
         "Nengo 3.2 uses it in its old sense, which NumPy 2 refuses",
         _OLD_ARRAY_USERS["nengo"],
-        _old_nengo_on_new_numpy,
+        _old_nengo_since_numpy((2, 0)),
         _give_old_numpy,
     ),
     Patch(
@@ -227,11 +247,26 @@ PATCHES = (
         _give_old_numpy,
     ),
     Patch(
+        "numpy.product can be imported",
+        "Nengo 3.2 does, NumPy 2 has dropped it, and nothing of Nengo can be imported",
+        ("nengo.utils.filter_design",),
+        _old_nengo_since_numpy((2, 0)),
+        _import_old_numpy,
+        early=True,
+    ),
+    Patch(
         "np.in1d and np.find_common_type are there",
         "Nengo's matrix exponential (linear filters of over 200 states) uses them, NumPy 2 has not",
         _OLD_NAMES_USERS,
         _since("numpy", (2, 0)),
         _give_old_numpy,
+    ),
+    Patch(
+        "the norm of a matrix power is a number",
+        "Nengo 3.2 (matrix exponential) makes it an array, which NumPy 2.4 does not take for one",
+        ("nengo._vendor.scipy.sparse.linalg_expm",),
+        _old_nengo_since_numpy((2, 4)),
+        _norm_as_number,
     ),
     Patch(
         "Synapse.filt takes a signal of one dimension",

@@ -44,6 +44,12 @@ with tempfile.TemporaryDirectory() as folder:
     read.read_file(f"{folder}/some.events")
 assert (read.events == written.events).all() and read.events["t"].tolist() == [2, 300, 1000]
 """
+STATE_SPACE = """
+import numpy as np
+from nengo.utils.filter_design import ss2tf, tf2ss
+numerator, denominator = ss2tf(*tf2ss([1.0], [0.01, 1.0]))
+np.testing.assert_allclose(numerator.ravel()[-1] / denominator[-1], 1)
+"""
 LARGE_FILTER = """
 import numpy as np, scipy.linalg
 from nengo.utils.filter_design import cont2discrete
@@ -52,6 +58,11 @@ for scale in (0.01, 0.3, 3):  # each takes another way through the matrix expone
     a, b = scale * rng.normal(size=(210, 210)) / 15, rng.normal(size=(210, 1))
     found = cont2discrete((a, b, b.T, [[0.0]]), 1.0, method="zoh")[0]
     np.testing.assert_allclose(found, scipy.linalg.expm(a), atol=1e-9 * np.exp(scale * 5))
+"""
+STATES = """
+import nengo, numpy as np
+filtered = nengo.Alpha(0.01).filt(np.ones((200, 1)), dt=0.001)
+assert abs(filtered[-1, 0] - 1) < 1e-3
 """
 ONE_DIMENSION = """
 import nengo, numpy as np
@@ -129,7 +140,9 @@ CODE = dict(
             ("", ON_THE_CHIP),
             ("", IN_NENGO),
             ("", EVENTS_FILE),
+            ("", STATE_SPACE),
             ("", LARGE_FILTER),
+            ("", STATES),
             ("", ONE_DIMENSION),
             ("", CACHED),
             ("", LINEAR_FILTERS),
@@ -146,9 +159,11 @@ imports.PATCHES = [patch for patch in imports.PATCHES if patch.what != {what!r}]
 """
 
 
-@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.modules[0])
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.what)
 def test_patch_is_needed_and_enough(patch):
     before, code = CODE[patch]
+    if before and version_of("nengo") < (4, 0) and version_of("numpy") >= (2, 0):
+        pytest.skip("Nengo 3 cannot be imported before the stack with NumPy 2")
     done(f"{before}\nimport nengo_tactile\n{code}")
     failed = run(f"{before}\n{WITHOUT.format(what=patch.what)}\n{code}\nprint('done')")
     assert ("done" not in failed.stdout) == patch.is_needed(), failed.stderr
