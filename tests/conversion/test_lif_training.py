@@ -21,8 +21,6 @@ from nengo_tactile.conversion.passes import spiking_layers, use_lif, with_smooth
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
 
-pytestmark = pytest.mark.stack
-
 SHORT = LIFRecipe(epochs=3, batch_size=4, sigma=0.1)
 
 

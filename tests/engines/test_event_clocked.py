@@ -24,8 +24,6 @@ from nengo_tactile.engines.event.clocked import Clocked
 from nengo_tactile.engines.event.kernel import BLOCK
 from nengo_tactile.errors import DataError, EngineError
 
-pytestmark = pytest.mark.stack
-
 MEASURED = ("spike_counts", "spikes_over_time", "synops_over_time")
 
 

