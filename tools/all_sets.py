@@ -91,7 +91,8 @@ def tested(name, folder, marked):
             return {"problem": f"could not be installed, see {log}"}
         installed = time.perf_counter()
         tests = ["-m", "stack"] if marked else []
-        run(python, "-m", "pytest", *SETS[name].pytest, "-n", "2", *tests)
+        # not python -m pytest, which would import the package from the checkout
+        run(str(environment / "bin" / "pytest"), *SETS[name].pytest, "-n", "2", *tests)
         end = time.perf_counter()
     found = json.loads(
         subprocess.run(

@@ -31,6 +31,8 @@ _UPSTREAM_WARNINGS = (
     # Nengo 3.2 carries a copy of an old scipy, which numpy 1.25 and later warn about
     "Conversion of an array with ndim > 0 to a scalar is deprecated",
     "`product` is deprecated",
+    # Nengo 4.1 and NengoLoihi 1.1 with NumPy 2.5
+    "Setting the (shape|dtype) on a NumPy array has been deprecated",
 )
 
 
