@@ -12,8 +12,6 @@ from nengo_tactile.errors import ConversionError, EngineError
 from nengo_tactile.slayer import reference
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 
-pytestmark = pytest.mark.stack
-
 EXACT = ("event", "nengo-dl", "nengo")
 
 
