@@ -60,13 +60,10 @@ class Diagnosis:
         if missing:
             parts.append(f"missing: {', '.join(missing)}: {distributions.INSTALL}")
         if failed:
-            parts.append(
-                f"self-test failed: {', '.join(failed)}; see the table"
-                + (
-                    f", and install what was tried: {distributions.INSTALL_TRIED}"
-                    * bool(self.untried)
-                )
-            )
+            told = f"self-test failed: {', '.join(failed)}; see the table"
+            if self.untried:
+                told += f", and install what was tried: {distributions.INSTALL_TRIED}"
+            parts.append(told)
         if self.convolutions and self.convolutions["wrong_common"]:
             parts.append(f"TensorFlow's convolutions are wrong: {REMEDY}")
         return "; ".join(parts)

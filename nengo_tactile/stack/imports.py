@@ -13,7 +13,6 @@ import faulthandler
 import functools
 import importlib
 import importlib.abc
-import importlib.util
 import logging
 import os
 import subprocess
@@ -99,13 +98,8 @@ class _Loader(importlib.abc.Loader):
         else:
             if name in KERAS_2_PACKAGES:
                 _check_versions()
-            with quiet_import(), _environment_kept(_LOG_LEVEL):
-                try:
-                    self.found.exec_module(module)
-                except StackError:
-                    raise
-                except ImportError as error:
-                    raise _unusable(name, error) from error
+            with quiet_import(), _remedy_named(name):
+                self.found.exec_module(module)
         _patch(module)
 
 
@@ -185,9 +179,7 @@ class _StandIn(types.ModuleType):
         return sorted({*dir(self._other), *vars(self)})
 
 
-_MADE = {}
-
-
+@functools.cache
 def legacy_tensorflow():
     """TensorFlow with tf_keras as its ``keras``, whichever Keras the process uses.
 
@@ -201,32 +193,31 @@ def legacy_tensorflow():
     StackError
         If TensorFlow or tf_keras cannot be imported.
     """
-    if "tensorflow" not in _MADE:
-        _check_versions()
-        logger = logging.getLogger("tensorflow")
-        logger.setLevel(logging.ERROR)
-        with quiet_import():
-            tensorflow, keras = need("tensorflow"), need("tf_keras")
-            if not _may_have_gpu():  # which TensorFlow calls an error, once
-                tensorflow.config.list_physical_devices("GPU")
-            old = {
-                version: _StandIn(
-                    getattr(tensorflow.compat, version),
-                    keras=importlib.import_module(f"tf_keras.api._{version}.keras"),
-                )
-                for version in ("v1", "v2")
-            }
-        # no retracing advice from now on; at a prompt TensorFlow set a level of its own meanwhile
-        logger.setLevel(logging.ERROR)
-        _MADE["tensorflow"] = _StandIn(
-            tensorflow,
-            keras=keras,
-            compat=_StandIn(tensorflow.compat, **old),
-            **{name: getattr(keras, name) for name in _FROM_KERAS},
-        )
-    return _MADE["tensorflow"]
+    _check_versions()
+    logger = logging.getLogger("tensorflow")
+    logger.setLevel(logging.ERROR)
+    with quiet_import():
+        tensorflow, keras = need("tensorflow"), need("tf_keras")
+        if not _may_have_gpu():  # which TensorFlow calls an error, once
+            tensorflow.config.list_physical_devices("GPU")
+        old = {
+            version: _StandIn(
+                getattr(tensorflow.compat, version),
+                keras=importlib.import_module(f"tf_keras.api._{version}.keras"),
+            )
+            for version in ("v1", "v2")
+        }
+    # no retracing advice from now on; at a prompt TensorFlow set a level of its own meanwhile
+    logger.setLevel(logging.ERROR)
+    return _StandIn(
+        tensorflow,
+        keras=keras,
+        compat=_StandIn(tensorflow.compat, **old),
+        **{name: getattr(keras, name) for name in _FROM_KERAS},
+    )
 
 
+@functools.cache
 def legacy_keras():
     """tf_keras under the names that Keras 2 had when NengoDL was made.
 
@@ -234,19 +225,17 @@ def legacy_keras():
     -------
     module
     """
-    if "keras" not in _MADE:
-        with quiet_import():
-            keras, layers = need("tf_keras"), need("tf_keras.layers")
-            functional = need("tf_keras.src.engine.functional")
-            normalization = "tf_keras.src.layers.normalization"
-            v1 = need(f"{normalization}.batch_normalization_v1").BatchNormalization
-            v2 = need(f"{normalization}.batch_normalization").BatchNormalization
-        _MADE["keras"] = _StandIn(
-            keras,
-            layers=_StandIn(layers, BatchNormalizationV1=v1, BatchNormalizationV2=v2),
-            engine=_StandIn(need("tf_keras.src.engine"), functional=functional),
-        )
-    return _MADE["keras"]
+    with quiet_import():
+        keras, layers = need("tf_keras"), need("tf_keras.layers")
+        functional = need("tf_keras.src.engine.functional")
+        normalization = "tf_keras.src.layers.normalization"
+        v1 = need(f"{normalization}.batch_normalization_v1").BatchNormalization
+        v2 = need(f"{normalization}.batch_normalization").BatchNormalization
+    return _StandIn(
+        keras,
+        layers=_StandIn(layers, BatchNormalizationV1=v1, BatchNormalizationV2=v2),
+        engine=_StandIn(need("tf_keras.src.engine"), functional=functional),
+    )
 
 
 def need(name):
@@ -257,24 +246,27 @@ def need(name):
     StackError
         With the remedy.
     """
-    try:
+    with _remedy_named(name):
         return importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def _remedy_named(name):
+    """Turn an ImportError of a module of the stack into one that says what to type."""
+    try:
+        yield
     except StackError:
         raise
     except ImportError as error:
-        raise _unusable(name, error) from error
+        from nengo_tactile.stack.distributions import INSTALL, untried
 
-
-def _unusable(name, error):
-    from nengo_tactile.stack.distributions import INSTALL, untried
-
-    wrong = "".join(f"; not tried: {told}" for told in untried())
-    return StackError(
-        f"{name} cannot be imported ({error}){wrong}. Install the set that works together, in a "
-        f"virtual environment of its own, in the project's folder: {INSTALL}; "
-        "`nengo-tactile doctor --quick` shows what is there",
-        name=name,
-    )
+        wrong = "".join(f"; not tried: {told}" for told in untried())
+        raise StackError(
+            f"{name} cannot be imported ({error}){wrong}. Install the set that works together, in "
+            f"a virtual environment of its own, in the project's folder: {INSTALL}; "
+            "`nengo-tactile doctor --quick` shows what is there",
+            name=name,
+        ) from error
 
 
 @contextlib.contextmanager

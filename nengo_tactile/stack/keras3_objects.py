@@ -10,6 +10,7 @@ import inspect
 import sys
 
 from nengo_tactile.errors import StackError
+from nengo_tactile.stack.patches import wrap
 
 #: Kinds of Keras 3 objects: the base class, and the room of tf_keras that has the same names.
 _KINDS = (
@@ -166,15 +167,6 @@ def patch(module):
     }[module.__name__](module)
 
 
-def _replace(owner, name, make):
-    """Replace a method by what ``make`` makes of it, once."""
-    method = getattr(owner, name)
-    if not getattr(method, "takes_keras_3", False):
-        made = functools.wraps(method)(make(method))
-        made.takes_keras_3 = True
-        setattr(owner, name, made)
-
-
 def _patch_simulator(module):
     def make(compile):
         def with_twins(self, *args, **kwargs):
@@ -182,7 +174,7 @@ def _patch_simulator(module):
 
         return with_twins
 
-    _replace(module.Simulator, "compile", make)
+    wrap(module.Simulator, "compile", make)
 
 
 def _patch_tensor_node(module):
@@ -192,7 +184,7 @@ def _patch_tensor_node(module):
 
         return with_twin
 
-    _replace(module.TensorNode, "__init__", make)
+    wrap(module.TensorNode, "__init__", make)
 
 
 def _patch_converter(module):
@@ -223,8 +215,8 @@ def _patch_converter(module):
 
         return of_twin
 
-    _replace(module.Converter, "__init__", make_init)
-    _replace(module.Converter.KerasTensorDict, "_get_key", make_get_key)
+    wrap(module.Converter, "__init__", make_init)
+    wrap(module.Converter.KerasTensorDict, "_get_key", make_get_key)
 
 
 class _Twins:

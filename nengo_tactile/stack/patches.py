@@ -120,7 +120,7 @@ def _import_old_numpy(module):
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": import_}
 
 
-def _wrap(owner, name, make):
+def wrap(owner, name, make):
     """Replace a function by what ``make`` makes of it, once."""
     function = getattr(owner, name)
     if not hasattr(function, "without_patch"):
@@ -139,11 +139,11 @@ def _filter_one_dimension(module):
 
         return as_column
 
-    _wrap(module.Synapse, "filt", make)
+    wrap(module.Synapse, "filt", make)
 
 
 def _norm_as_number(module):
-    _wrap(module, "_onenorm_matrix_power_nnm", lambda norm: lambda a, p: norm(a, p).item())
+    wrap(module, "_onenorm_matrix_power_nnm", lambda norm: lambda a, p: norm(a, p).item())
 
 
 def _miss_what_cannot_be_read(module):
@@ -156,7 +156,7 @@ def _miss_what_cannot_be_read(module):
 
         return read_or_miss
 
-    _wrap(module, "read", make)
+    wrap(module, "read", make)
 
 
 class _FlatProcess:
@@ -196,7 +196,7 @@ def _flatten_passthrough(module):
 
         return with_flat_passthrough
 
-    _wrap(module.LinearFilterBuilder, "build_pre", make)
+    wrap(module.LinearFilterBuilder, "build_pre", make)
 
 
 def _tell_nengo_loihi(nengo_dl):

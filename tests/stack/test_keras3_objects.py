@@ -18,6 +18,14 @@ def labels(rng):
     return whole, np.eye(3, dtype=np.float32)[whole[:, 0]], outputs
 
 
+def assert_twin_gives_the_same(measure, wanted, outputs, rtol):
+    twin = twin_of(measure)
+    assert not is_keras_3(twin)
+    np.testing.assert_allclose(
+        np.asarray(twin(wanted, outputs)), np.asarray(measure(wanted, outputs)), rtol=rtol
+    )
+
+
 def test_losses(keras3, labels):
     whole, one_hot, outputs = labels
     for loss, wanted in (
@@ -27,11 +35,7 @@ def test_losses(keras3, labels):
         (keras3.losses.Huber(delta=0.3), one_hot),
         (keras3.losses.mean_absolute_error, one_hot),
     ):
-        twin = twin_of(loss)
-        assert not is_keras_3(twin)
-        np.testing.assert_allclose(
-            np.asarray(twin(wanted, outputs)), np.asarray(loss(wanted, outputs)), rtol=1e-5
-        )
+        assert_twin_gives_the_same(loss, wanted, outputs, rtol=1e-5)
 
 
 def test_metrics(keras3, labels):
@@ -41,11 +45,7 @@ def test_metrics(keras3, labels):
         (keras3.metrics.TopKCategoricalAccuracy(k=2), one_hot),
         (keras3.metrics.sparse_categorical_accuracy, whole),
     ):
-        twin = twin_of(metric)
-        assert not is_keras_3(twin)
-        np.testing.assert_allclose(
-            np.asarray(twin(wanted, outputs)), np.asarray(metric(wanted, outputs)), rtol=1e-6
-        )
+        assert_twin_gives_the_same(metric, wanted, outputs, rtol=1e-6)
 
 
 def test_optimizers_take_the_same_steps(keras3):
