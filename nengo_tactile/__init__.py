@@ -18,7 +18,8 @@ _FACE = {
     "SpikingNetwork": "nengo_tactile.conversion",
     "SkimNetwork": "nengo_tactile.skim",
     "SlayerNetwork": "nengo_tactile.slayer",
-    "load": "nengo_tactile.folders",
+    "Network": "nengo_tactile.networks.protocol",
+    "load": "nengo_tactile.saved",
     "run": "nengo_tactile.engines",
     "Recording": "nengo_tactile.engines.recording",
 }
@@ -29,6 +30,7 @@ _ROOMS = (
     "datasets",
     "engines",
     "events",
+    "networks",
     "report",
     "reproduce",
     "skim",

@@ -250,8 +250,9 @@ def run(
     scale: Scale = None,
     split: Split = "test",
     engine: Annotated[
-        str, typer.Option(help="nengo-dl, event or loihi; SKIM networks: nengo-dl or nengo.")
-    ] = "nengo-dl",
+        str | None,
+        typer.Option(help="nengo-dl, event, loihi or nengo (default: the network's fastest)."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Default: the network's.")] = None,
     samples: Samples = None,
     on_host: Annotated[

@@ -1,7 +1,9 @@
 """Files written whole or not at all."""
 
 import contextlib
+import ctypes
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -10,6 +12,18 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: what killed processes leave stays
+    fcntl = None
+
+#: renameat2(2): paths from the current folder, and the flag that exchanges them.
+_HERE, _EXCHANGE = -100, 2
+#: Ending of a folder that is about to be replaced.
+_OLD = ".old"
+#: File in a temporary folder that its writer has locked.
+_LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -26,20 +40,19 @@ def atomic_write(path, mode="w"):
     Yields
     ------
     file object
-        Whatever interrupts the block (a full disk, Ctrl-C) leaves the old file as it was.
+        Whatever interrupts the block (a full disk, Ctrl-C, a kill) leaves the old file as it was.
+        What a killed process left beside it goes when the file is written again.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = _temporary(path, tempfile.mkstemp)
     try:
         with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes private files
-        os.replace(temporary, path)
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
+            os.replace(temporary, path)  # before the lock on it goes with the open file
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -69,6 +82,9 @@ def check_writable(folder):
 def atomic_folder(path):
     """Yield an empty temporary folder that replaces ``path`` only on success.
 
+    Whoever reads ``path`` sees the old folder or the new one, also when several processes write it:
+    the last one counts.
+
     Parameters
     ----------
     path : str or Path
@@ -78,24 +94,149 @@ def atomic_folder(path):
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    old = temporary.with_name(temporary.name + ".old")
+    restore_folder(path)
+    handle, temporary = _temporary(path, _locked_folder)
     try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)  # mkdtemp makes private folders
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
+        yield Path(temporary)
+        os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp makes private folders
+        with _locked(path.parent):
+            os.unlink(os.path.join(temporary, _LOCK))
+            _swap(temporary, path)
     except BaseException as error:
-        if old.exists() and not path.exists():
-            os.replace(old, path)
         _name_file(error, path, temporary)
         raise
     finally:
+        # the old folder, if the two changed places
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        os.close(handle)
+
+
+def restore_folder(path):
+    """Put back a folder whose writer was killed between two renames.
+
+    That can be only where the file system does not let two folders change places.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    if path.exists() or not _left(path, _OLD):
+        return
+    with _locked(path.parent):
+        for old in _left(path, _OLD):
+            if not path.exists():
+                os.rename(old, path)
+
+
+def _swap(temporary, path):
+    """Put a folder in the place of another."""
+    try:
+        os.rename(temporary, path)  # where there is none, or an empty one
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    if _exchange(temporary, path):
+        return
+    # whoever reads between two renames sees none, without `restore_folder`
+    old = f"{temporary}{_OLD}"
+    os.rename(path, old)
+    try:
+        os.rename(temporary, path)
+    except BaseException:
+        os.rename(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one, other):
+    """Let two folders change places at once; returns whether the system can do that."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(other))
+
+
+def _temporary(path, make):
+    """Make a locked temporary beside a path, and remove those that killed processes left there.
+
+    Returns
+    -------
+    handle : int
+        Its lock goes when this is closed, or the process ends.
+    temporary : str
+    """
+    with _locked(path.parent):
+        for left in [*_left(path), *(_left(path, _OLD) if path.exists() else [])]:
+            _remove_if_left(left)
+        handle, temporary = make(dir=path.parent, prefix=f".{path.name}.")
+        _lock(handle)
+    return handle, temporary
+
+
+def _left(path, ending=""):
+    """Temporaries of a path, of living processes and of others."""
+    random = "[a-z0-9_]" * 8  # what tempfile adds
+    return sorted(path.parent.glob(f".{glob.escape(path.name)}.{random}{ending}"))
+
+
+def _locked_folder(dir, prefix):
+    # files in it lock it itself: see `_locked`
+    folder = tempfile.mkdtemp(dir=dir, prefix=prefix)
+    return os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT), folder
+
+
+def _remove_if_left(path):
+    """Remove a temporary that no living process holds."""
+    handle = None
+    try:
+        lock = path / _LOCK if path.is_dir() else path
+        if lock.exists():
+            handle = os.open(lock, os.O_RDWR)
+            if not _lock(handle, wait=False):
+                return
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError:  # of another user, or gone meanwhile
+        pass
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    """Keep others from making or removing temporaries in a folder meanwhile."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(handle)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle, wait=True):
+    """Lock an open file or folder; returns whether it is locked (not all file systems can)."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
+
+
+def _umask():
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
 
 
 def _name_file(error, path, temporary):

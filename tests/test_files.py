@@ -1,8 +1,12 @@
 """Files are written whole or not at all."""
 
+import contextlib
 import errno
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -72,9 +76,17 @@ def test_interrupted_folder_keeps_the_old_one(tmp_path, stop):
     assert (path / "a").read_text() == "old" and os.listdir(tmp_path) == ["folder"]
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_folder_survives_a_failing_swap(tmp_path, monkeypatch, stop, number):
-    path, calls, replace = tmp_path / "folder", [], os.replace
+@pytest.fixture(params=["exchange", "two renames"])
+def swap(request, monkeypatch):
+    """As systems do it where two folders can change places, and as others do."""
+    if request.param == "two renames":
+        monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+    return request.param
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_folder_survives_a_failing_swap(tmp_path, monkeypatch, stop, number, swap):
+    path, calls, rename = tmp_path / "folder", [], os.rename
     with files.atomic_folder(path) as folder:
         (folder / "a").write_text("old")
 
@@ -82,14 +94,102 @@ def test_folder_survives_a_failing_swap(tmp_path, monkeypatch, stop, number):
         calls.append(source)
         if len(calls) == number:
             raise stop
-        replace(source, target)
+        rename(source, target)
 
-    monkeypatch.setattr(os, "replace", fail_once)
-    with pytest.raises(type(stop)) as caught, files.atomic_folder(path) as folder:
+    monkeypatch.setattr(os, "rename", fail_once)
+    stops = number == 1 or swap == "two renames"
+    with (
+        pytest.raises(type(stop)) if stops else contextlib.nullcontext() as caught,
+        files.atomic_folder(path) as folder,
+    ):
         (folder / "a").write_text("new")
-    assert (path / "a").read_text() == "old" and os.listdir(tmp_path) == ["folder"]
-    if isinstance(stop, OSError):
+    assert (path / "a").read_text() == ("old" if stops else "new")
+    assert os.listdir(tmp_path) == ["folder"]
+    if stops and isinstance(stop, OSError):
         assert caught.value.filename == str(path)
+
+
+#: Writes a folder and a file over and over, each with one number everywhere.
+WRITER = """
+import sys
+from pathlib import Path
+from nengo_tactile import files
+if sys.argv[2] == "two renames":
+    files._exchange = lambda one, other: False
+place, number = Path(sys.argv[1]), 0
+while True:
+    number += 1
+    with files.atomic_folder(place / "folder") as folder:
+        for name in "abc":
+            (folder / name).write_text(str(number))
+    with files.atomic_write(place / "file") as file:
+        file.write(f"{number} " * 2000)
+    print(number, flush=True)
+"""
+
+
+def _written(place):
+    """The numbers in a folder and a file that `WRITER` wrote."""
+    files.restore_folder(place / "folder")
+    return (
+        {(place / "folder" / name).read_text() for name in "abc"},
+        set((place / "file").read_text().split()),
+    )
+
+
+def _start(tmp_path, swap):
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, tmp_path, swap], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_kill_loses_nothing_and_what_it_leaves_goes(tmp_path, swap, rng):
+    for _ in range(12):
+        writer = _start(tmp_path, swap)
+        writer.stdout.readline()
+        time.sleep(rng.uniform(0, 0.03))
+        writer.kill()
+        writer.communicate()
+        in_folder, in_file = _written(tmp_path)
+        assert len(in_folder) == len(in_file) == 1
+    with files.atomic_folder(tmp_path / "folder"):
+        pass
+    files.write_json(tmp_path / "file", 1)
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_what_a_kill_between_two_renames_left_is_put_back(tmp_path):
+    (tmp_path / ".folder.abcd1234.old").mkdir()
+    (tmp_path / ".folder.abcd1234.old" / "a").write_text("old")
+    (tmp_path / ".folder.abcd1234").mkdir()
+    files.restore_folder(tmp_path / "folder")
+    assert (tmp_path / "folder" / "a").read_text() == "old"
+    with files.atomic_folder(tmp_path / "folder") as folder:
+        (folder / "a").write_text("new")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_several_writers_of_one_place(tmp_path, swap):
+    writers = [_start(tmp_path, swap) for _ in range(3)]
+    try:
+        for writer in writers:
+            writer.stdout.readline()
+        until, seen = time.monotonic() + 1, set()
+        while time.monotonic() < until:
+            try:
+                in_folder, in_file = _written(tmp_path)
+            except FileNotFoundError:  # replaced while it was read
+                continue
+            seen |= in_file
+            assert len(in_file) == 1
+        assert len(seen) > 2
+        assert all(writer.poll() is None for writer in writers)
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+    in_folder, _ = _written(tmp_path)
+    assert len(in_folder) == 1
 
 
 def test_folder_is_replaced_as_a_whole(tmp_path):

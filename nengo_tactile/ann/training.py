@@ -241,7 +241,7 @@ def accuracy(model, x, y):
     if len(shape) != 1 or shape[0] < 2:
         raise DataError(
             f"model '{model.name}' gives {shape}, no logits of several classes: use "
-            "nengo_tactile.conversion.read_out.ReadOut.accuracy"
+            "nengo_tactile.networks.read_out.ReadOut.accuracy"
         )
     return float((predict(model, x).argmax(1) == y).mean())
 

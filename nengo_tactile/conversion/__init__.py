@@ -3,6 +3,5 @@
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.network import SpikingNetwork
-from nengo_tactile.folders import load, shipped_models
 
-__all__ = ["SpikingNetwork", "check", "convert", "load", "shipped_models"]
+__all__ = ["SpikingNetwork", "check", "convert"]

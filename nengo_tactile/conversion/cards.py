@@ -1,6 +1,6 @@
 """Model cards: what a network is, where it comes from, what was measured and how."""
 
-from nengo_tactile.folders import card_page
+from nengo_tactile.networks.folders import card_page
 
 
 def card_text(name, network):

@@ -12,8 +12,8 @@ import numpy as np
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.graph import copy_layer, functional, rebuild
 from nengo_tactile.conversion.layerwise import Network, simulate
-from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.progress import track
 
 

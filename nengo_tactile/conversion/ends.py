@@ -6,7 +6,7 @@ inference may stand behind it.
 
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.graph import functional, walk
-from nengo_tactile.conversion.read_out import ReadOut
+from nengo_tactile.networks.read_out import ReadOut
 
 
 def read_out_of(model):

@@ -3,20 +3,26 @@
 import dataclasses
 import functools
 import math
+from typing import ClassVar
 
 import numpy as np
 
+from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
 from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.calibration import check_calibration
-from nengo_tactile.conversion.image_scale import ImageScale
 from nengo_tactile.conversion.input_range import check_against
 from nengo_tactile.conversion.passes import map_neurons
-from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.conversion.stages import fan_outs, stages_of
 from nengo_tactile.conversion.trial_run import check_discard
-from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.datasets.images import images_of
+from nengo_tactile.datasets.labelled import Labelled, is_recordings
+from nengo_tactile.errors import ConversionError, DataError, EngineError
 from nengo_tactile.events.images import TactileImage
+from nengo_tactile.networks.image_scale import ImageScale
+from nengo_tactile.networks.protocol import Reference, check_data
+from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.networks.targets import targets_of
 
 #: Of products of factors that make 1.
 _ROUNDING = 1e-9
@@ -93,6 +99,16 @@ class SpikingNetwork:
     card : dict
         Where it comes from: command, data, seed, counts, accuracies.
     """
+
+    runners: ClassVar = {
+        "nengo-dl": "nengo_tactile.engines.nengo_dl",
+        "event": "nengo_tactile.engines.event",
+        "loihi": "nengo_tactile.engines.loihi",
+    }
+    others: ClassVar = {}
+    reference: ClassVar = Reference(
+        "ann", "rates (Keras)", "spikes", "rates", "the Keras model", "of the spikes"
+    )
 
     ann: object
     n_steps: int = 60
@@ -225,6 +241,22 @@ class SpikingNetwork:
         return stages_of(self.ann)
 
     @property
+    def fastest(self):
+        """The engine that runs it fastest: that of events, if its neurons rest between them."""
+        names = {type(layer).__name__ for layer in self.ann.layers}
+        return "nengo-dl" if "RateLIF" in names or self.synapse is not None else "event"
+
+    @property
+    def sensor_size(self):
+        """(width, height, polarities) of recordings, None where it does not read them."""
+        return None if self.image is None else self.image.sensor_size
+
+    @property
+    def n_neurons(self):
+        """Spiking neurons."""
+        return sum(math.prod(stage.shape) for stage in self.stages if stage.spikes)
+
+    @property
     def spiking_layers(self):
         """Names of the spiking layers in order."""
         return [stage.name for stage in self.stages if stage.spikes]
@@ -251,37 +283,66 @@ class SpikingNetwork:
         """A new Nengo network to look into, connect and simulate."""
         return self.build().net
 
-    def encode(self, data, progress=None):
+    def encode(self, data, indices=None, progress=None):
         """Turn recordings (or images) into the network's input.
 
         Parameters
         ----------
-        data : data set of (events, label), or array
-            An array is taken as images of `input_shape`.
+        data : data set of recordings or of images, list of recordings, or array
+            A list may hold (events, label) pairs, a structured array is one recording. Another
+            array is taken as input already; the images of a data set are brought to it by `scale`.
+        indices : sequence of int, optional
+            Some of the samples, in an order of their own; by default all.
+        progress : bool, optional
+            Show a bar; by default on a terminal.
 
         Returns
         -------
         x : (n_samples, height, width, channels) float32 array
         y : (n_samples,) int array or None
-            None for arrays.
+            None where the data have no labels.
+
+        Raises
+        ------
+        DataError
+            For data of another kind, sensor or shape.
         """
-        if isinstance(data, np.ndarray) and data.dtype.names is None:
-            return self.check_input(data), None
+        if hasattr(data, "images"):
+            chosen = slice(None) if indices is None else np.asarray(indices)
+            check_data(self, data)
+            x = self.scale.apply(images_of(data)[chosen])
+            return self.check_input(x), np.asarray(data.targets, np.int64)[chosen]
+        if not is_recordings(data):
+            data = np.asarray(data)
+            return self.check_input(data if indices is None else data[np.asarray(indices)]), None
         if self.image is None:
             raise DataError(
                 "this network does not know how recordings become its input: give arrays of "
                 f"shape (n_samples, {', '.join(map(str, self.input_shape))}), or set `image`"
             )
-        labels = []
+        check_data(self, data)
+        recordings = Labelled(data, indices, progress)
+        return self.image.batch(recordings, progress=False), recordings.labels
 
-        def recordings():
-            for index in range(len(data)):
-                events, label = data[index]
-                labels.append(label)
-                yield events
+    def steps(self, n_steps=None):
+        """Steps of a run that is asked for so many: see `networks.protocol.Network.steps`.
 
-        x = self.image.batch(recordings(), progress=progress, total=len(data))
-        return x, np.array(labels, dtype=np.int64)
+        Raises
+        ------
+        EngineError
+            For less than one, or part of one.
+        """
+        if n_steps is None:  # the emulator shows networks for longer than `n_steps`
+            return None
+        if int(n_steps) != n_steps or n_steps < 1:
+            raise EngineError(f"n_steps is {n_steps}: give a whole number of at least 1")
+        return int(n_steps)
+
+    def compare(self, x, labels, recording, progress=None):
+        """Accuracy (or error) of the Keras model on the samples of a recording."""
+        targets = targets_of(self.read_out, labels)
+        outputs = predict(self.ann, self.ann_input(x)).reshape(len(x), -1)
+        return {f"{self.reference.key}_{targets.what}": targets.measure(outputs)}
 
     def check_input(self, x):
         """Refuse arrays that are not this network's input; returns them as float32.
@@ -331,6 +392,12 @@ class SpikingNetwork:
                 _check_rates(layer, factor, rates)
         ann = map_neurons(self.ann, lambda neuron: neuron.faster(factor), shift_factor=factor)
         return dataclasses.replace(self, ann=ann, rate_factor=rates)
+
+    def __reduce__(self):
+        """What pickle, copy, joblib and Dask take along: what is saved, for Keras models fail."""
+        from nengo_tactile.conversion.storage import described, unpickled
+
+        return unpickled, (*described(self), self.card)
 
     def save(self, folder):
         """Write the network to a folder, whole or not at all."""

@@ -1,20 +1,21 @@
 """Spiking networks as folders: architecture and settings as JSON, weights as .npz.
 
-What all saved networks share is in `nengo_tactile.folders`. Nothing in such a folder is ever
-executed: see `nengo_tactile.ann.portable`.
+What all saved networks share is in `nengo_tactile.networks.folders`. Nothing in such a folder is
+ever executed: see `nengo_tactile.ann.portable`.
 """
 
 import dataclasses
 import json
+from pathlib import Path
 
-from nengo_tactile import folders
 from nengo_tactile.ann.portable import model_from_config
-from nengo_tactile.conversion.image_scale import ImageScale
 from nengo_tactile.conversion.network import SpikingNetwork
-from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.errors import ConversionError, ModelFileError
 from nengo_tactile.events.coding import coding_from_dict, coding_to_dict
 from nengo_tactile.events.images import TactileImage
+from nengo_tactile.networks import folders
+from nengo_tactile.networks.image_scale import ImageScale
+from nengo_tactile.networks.read_out import ReadOut
 
 _SETTINGS = (
     "n_steps",
@@ -50,6 +51,19 @@ def save(network, folder):
     from nengo_tactile.conversion.cards import card_text
 
     folder = folders.check_folder(folder)
+    description, arrays = described(network)
+    folders.write(folder, description, arrays, network.card, card_text(folder.name, network))
+
+
+def described(network):
+    """What a network is, all but its card.
+
+    Returns
+    -------
+    description : dict
+        As JSON.
+    arrays : dict of str to array
+    """
     description = {
         "architecture": json.loads(network.ann.to_json()),
         "settings": {name: getattr(network, name) for name in _SETTINGS},
@@ -58,12 +72,16 @@ def save(network, folder):
         "scale": dataclasses.asdict(network.scale),
         "read_out": network.read_out.to_dict(),
     }
-    arrays = {f"{i:03d}": array for i, array in enumerate(network.ann.get_weights())}
-    folders.write(folder, description, arrays, network.card, card_text(folder.name, network))
+    return description, {f"{i:03d}": array for i, array in enumerate(network.ann.get_weights())}
+
+
+def unpickled(description, arrays, card):
+    """Make the network that a pickle or a copy holds."""
+    return restore(Path("a pickled network"), description, arrays, card)
 
 
 def restore(folder, description, arrays, card):
-    """Make the network that a folder holds: see `nengo_tactile.folders.load`.
+    """Make the network that a folder holds: see `nengo_tactile.saved.load`.
 
     Parameters
     ----------

@@ -11,10 +11,10 @@ from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.accumulate import LONGEST_REST, Accumulator, RestlessError
 from nengo_tactile.conversion.calibration import activation_scales
 from nengo_tactile.conversion.passes import layers_to_spike
-from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.conversion.sigma_delta import use_sigma_delta
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.events.coding import CurrentCoding
+from nengo_tactile.networks.read_out import ReadOut
 
 #: Points that are lost at most when nothing else is asked for.
 MAX_LOSS = 1.0

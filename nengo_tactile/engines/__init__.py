@@ -1,27 +1,30 @@
 """Engines: ``run(network, inputs, n_steps) -> Recording``."""
 
+import inspect
+
 from nengo_tactile.conversion.support import ENGINES
+from nengo_tactile.datasets.labelled import is_recordings
 from nengo_tactile.engines.recording import Recording
-from nengo_tactile.errors import EngineError
-from nengo_tactile.skim.classifier import SkimNetwork
-from nengo_tactile.slayer.classifier import SlayerNetwork
+from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.networks.protocol import Network, runner
 
-__all__ = ["ENGINES", "Recording", "run"]
+__all__ = ["ENGINES", "Recording", "check_run", "run"]
 
 
-def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
+def run(
+    network: Network, x, n_steps=None, engine=None, progress: bool | None = None, **options
+) -> Recording:
     """Run a spiking network.
 
     Parameters
     ----------
     network : SpikingNetwork, SkimNetwork or SlayerNetwork
-    x : (n_samples, ...) float array
-        Samples in the network's input shape (see ``network.encode``).
+    x : array, what ``network.encode`` gives as first, a data set, or a list of recordings
+        Samples in the network's input shape. Data sets and recordings are encoded here.
     n_steps : int, optional
         Time steps per sample; by default ``network.n_steps``, on the emulator more of them.
-    engine : {"nengo-dl", "event", "loihi"}
-        A SkimNetwork runs on "nengo-dl" and "nengo", Nengo's reference simulator; a SlayerNetwork
-        on these, "event" and, with current-based neurons, "loihi".
+    engine : {"event", "nengo-dl", "loihi", "nengo"}, optional
+        One of the network's ``runners``; by default the one that runs it fastest.
     progress : bool, optional
         Show a progress bar (default: on a terminal).
     **options
@@ -36,27 +39,53 @@ def run(network, x, n_steps=None, engine="nengo-dl", progress=None, **options):
     Raises
     ------
     EngineError
-        For unknown engines and for networks the engine cannot take.
+        For unknown engines, for networks, steps and options that the engine cannot take.
+    DataError
+        For samples that the network does not read.
     """
-    if isinstance(network, SkimNetwork):
-        from nengo_tactile.engines import skim
-
-        return skim.run(network, x, n_steps, engine, progress=progress, **options)
-    if isinstance(network, SlayerNetwork):
-        from nengo_tactile.engines import slayer
-
-        return slayer.run(network, x, n_steps, engine, progress=progress, **options)
-    if n_steps is None and engine != "loihi":  # which shows networks for longer
-        n_steps = network.n_steps
-    if n_steps is not None and (int(n_steps) != n_steps or n_steps < 1):
-        raise EngineError(f"n_steps is {n_steps}: give a whole number of at least 1")
-    if engine == "nengo-dl":
-        from nengo_tactile.engines import nengo_dl as module
-    elif engine == "event":
-        from nengo_tactile.engines import event as module
-    elif engine == "loihi":
-        from nengo_tactile.engines import loihi as module
-    else:
-        raise EngineError(f"engine {engine!r} is unknown: choose one of {', '.join(ENGINES)}")
-    n_steps = None if n_steps is None else int(n_steps)
+    engine = network.fastest if engine is None else engine
+    n_steps = check_run(network, n_steps, engine, options)
+    if isinstance(x, tuple) and len(x) == 2 and (x[1] is None or len(x[1]) == len(x[0])):
+        raise DataError(
+            "x is a pair of samples and labels, as `encode` and data sets give them: give the "
+            "first of the two"
+        )
+    if is_recordings(x) or hasattr(x, "images"):
+        x, _ = network.encode(x, progress=progress)
+    module = runner(network, engine)
+    if "engine" in inspect.signature(module.run).parameters:
+        options["engine"] = engine
     return module.run(network, x, n_steps, progress=progress, **options)
+
+
+def check_run(network, n_steps, engine, options=()):
+    """Refuse a run that cannot be, before samples are read.
+
+    Parameters
+    ----------
+    network : Network
+    n_steps : int or None
+    engine : str
+    options : collection of str
+        Names of options for the engine.
+
+    Returns
+    -------
+    int or None
+        The steps to run; None where engine or samples decide.
+
+    Raises
+    ------
+    EngineError
+        For engines, steps and options that the network has not.
+    """
+    module = runner(network, engine)
+    module = module.mode(network) if hasattr(module, "mode") else module
+    taken = inspect.signature(module.run).parameters
+    others = [name for name in options if name not in taken]
+    if others:
+        raise EngineError(
+            f"a {type(network).__name__} on engine {engine!r} takes no {', '.join(others)}: leave "
+            f"{'it' if len(others) == 1 else 'them'} out"
+        )
+    return network.steps(n_steps)

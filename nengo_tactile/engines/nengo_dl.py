@@ -24,14 +24,15 @@ def batch_size_for(n_samples):
     return math.ceil(n_samples / math.ceil(n_samples / LARGEST_BATCH))
 
 
-def run(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
+def run(network, x, n_steps=None, batch_size=None, progress=None, planner="noop"):
     """Show each sample for ``n_steps``: as a constant input current, or as ``network.coding`` says.
 
     Parameters
     ----------
     network : SpikingNetwork
     x : (n_samples, ...) float array
-    n_steps : int
+    n_steps : int, optional
+        By default the network's.
     batch_size : int, optional
         Samples side by side.
     progress : bool, optional
@@ -51,12 +52,13 @@ def run(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
     return Recording.concatenate(list(stream(network, x, n_steps, batch_size, progress, planner)))
 
 
-def stream(network, x, n_steps, batch_size=None, progress=None, planner="noop"):
+def stream(network, x, n_steps=None, batch_size=None, progress=None, planner="noop"):
     """Do what `run` does and yield the Recording of each minibatch, in order.
 
     Memory does not grow with the number of samples, if the caller keeps no recordings.
     """
     nengo_dl = stack.nengo_dl()
+    n_steps = network.n_steps if n_steps is None else n_steps
     x = network.check_input(x)
     check_convolutions(network.ann, x)  # which may have been converted on another machine
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size

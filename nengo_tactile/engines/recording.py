@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.errors import DataError
+from nengo_tactile.networks.read_out import ReadOut
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Recording:
     decisions : (n_samples, n_steps) int array or None
         The class chosen after each time step, of networks that do not choose the largest output.
     read_out : ReadOut or None
-        What the outputs mean (see `nengo_tactile.conversion.read_out`); None for outputs as they
+        What the outputs mean (see `nengo_tactile.networks.read_out`); None for outputs as they
         are.
     notes : tuple of str
         What the engine changed of the network, in words.

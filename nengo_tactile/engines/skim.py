@@ -4,18 +4,9 @@ import nengo
 import numpy as np
 
 from nengo_tactile.engines.recording import Recording
-from nengo_tactile.errors import EngineError
 from nengo_tactile.skim import network as skim_network
 from nengo_tactile.skim.activity import dense
 from nengo_tactile.skim.supervision import determine_over_time
-
-#: Why other engines do not run SKIM networks.
-_REASONS = {
-    "event": "runs integrate-and-fire and sigma-delta neurons, which rest between events; "
-    "synaptic kernels change at every step",
-    "loihi": "filters a connection with one low-pass, as nengo-loihi does; SKIM has a synaptic "
-    "kernel for each neuron",
-}
 
 
 def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progress=None):
@@ -44,11 +35,11 @@ def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progr
     Raises
     ------
     EngineError
-        If the engine does not run SKIM networks, or another number of steps is wanted.
+        If another number of steps is wanted.
     DataError
         If a pattern does not fit, or there is none.
     """
-    check_run(network, n_steps, engine)
+    network.steps(n_steps)
     net = network.build()
     with net:
         fired = nengo.Probe(net.hidden.neurons) if network.layer.nonlinearity == "lif" else None
@@ -60,24 +51,6 @@ def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progr
         parts.append(_recording(network, engine, batch, outputs, spikes))
         start += len(outputs)
     return Recording.concatenate(parts)
-
-
-def check_run(network, n_steps, engine):
-    """Refuse a run that `run` would refuse, before patterns are read.
-
-    Raises
-    ------
-    EngineError
-    """
-    if engine not in skim_network.ENGINES:
-        known = " or ".join(repr(name) for name in skim_network.ENGINES)
-        why = _REASONS.get(engine, "is unknown")
-        raise EngineError(f"a SKIM network on engine {engine!r}, which {why}: use {known}")
-    if n_steps not in (None, network.n_steps):
-        raise EngineError(
-            f"n_steps is {n_steps}, a SKIM network reads patterns of {network.n_steps} steps: "
-            "leave n_steps out"
-        )
 
 
 def _recording(network, engine, patterns, outputs, spikes):

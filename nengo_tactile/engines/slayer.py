@@ -259,4 +259,11 @@ def _loihi(stages, fan_out, dt):
     return record
 
 
+def chip_report(network, on_host=None):
+    """Place a network on the chip: see `nengo_tactile.engines.slayer_chip.chip_report`."""
+    from nengo_tactile.engines import slayer_chip
+
+    return slayer_chip.chip_report(network)
+
+
 __all__ = ["ENGINES", "fan_outs", "run", "stream"]

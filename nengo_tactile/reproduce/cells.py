@@ -5,10 +5,10 @@ import json
 import time
 
 from nengo_tactile import files
-from nengo_tactile.conversion import load
 from nengo_tactile.engines.event import stream
 from nengo_tactile.errors import ModelFileError
 from nengo_tactile.progress import track
+from nengo_tactile.saved import load
 
 
 def fingerprint(model, data, settings):

@@ -8,15 +8,15 @@ import numpy as np
 
 from nengo_tactile.conversion import check, convert
 from nengo_tactile.conversion.ends import read_out_of
-from nengo_tactile.conversion.image_scale import ImageScale
 from nengo_tactile.conversion.reading import describe
 from nengo_tactile.errors import DataError
-from nengo_tactile.folders import check_folder
+from nengo_tactile.networks.folders import check_folder
+from nengo_tactile.networks.image_scale import ImageScale
+from nengo_tactile.networks.targets import targets_of
 from nengo_tactile.reproduce import held_out, paths
 from nengo_tactile.reproduce.networks import find_model
 from nengo_tactile.reproduce.samples import Files, files_of
 from nengo_tactile.reproduce.scales import find_scale
-from nengo_tactile.reproduce.targets import targets_of
 from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
 
 

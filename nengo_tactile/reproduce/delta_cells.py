@@ -11,7 +11,7 @@ import numpy as np
 
 from nengo_tactile import engines, files
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import convert, load
+from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.convert import prepare
 from nengo_tactile.conversion.passes import layers_to_spike
 from nengo_tactile.progress import track
@@ -20,6 +20,7 @@ from nengo_tactile.reproduce.delta_plan import CODING, N_STEPS, NEURONS, SETTING
 from nengo_tactile.reproduce.networks import trained
 from nengo_tactile.reproduce.resnet_cells import read_data
 from nengo_tactile.reproduce.tasks import images, open_task, task_named
+from nengo_tactile.saved import load
 
 #: Test images that are recorded at once; a cell's file is written after each minibatch.
 MINIBATCH = 250

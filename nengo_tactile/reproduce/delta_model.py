@@ -10,11 +10,12 @@ import dataclasses
 from pathlib import Path
 
 from nengo_tactile import files
-from nengo_tactile.folders import check_folder, load
+from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.reproduce.delta_cells import read_images, run_cell
 from nengo_tactile.reproduce.delta_plan import NEURONS, SETTINGS, SHOWN, WEIGHTS, make_plan
 from nengo_tactile.reproduce.networks import train_command
 from nengo_tactile.reproduce.tasks import TASKS
+from nengo_tactile.saved import load
 from nengo_tactile.stack.distributions import made_with
 
 #: Name of the model.

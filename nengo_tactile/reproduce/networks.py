@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile import files, folders
+from nengo_tactile import files, saved
 from nengo_tactile.ann import digits, residual
 from nengo_tactile.ann.arrays import load_arrays, save_arrays
 from nengo_tactile.conversion.graph import functional
@@ -286,12 +286,12 @@ def find_model(source):
         return read_weights(path)
     if not path.exists() and weights_file(str(source)):
         return trained(str(source))
-    folder = path if path.exists() else folders.shipped_models().get(str(source), path)
+    folder = path if path.exists() else saved.shipped_models().get(str(source), path)
     if (folder / "network.json").is_file():
         kind = {
             "skim": "a SKIM network, which has no Keras model",
             "slayer": "a SLAYER network, which spikes already",
-        }.get(folders.kind_of(folder), "a converted network")
+        }.get(saved.kind_of(folder), "a converted network")
         raise ConversionError(
             f"{source}: holds {kind}, so there is nothing to convert or check: run it with "
             f"nengo-tactile run {source}"
@@ -310,7 +310,7 @@ def train_command(name, out):
 
 
 def _shipped():
-    """Folders of the weights that come with the package, as in `conversion.shipped_models`."""
+    """Folders of the weights that come with the package, as in `saved.shipped_models`."""
     found = [Path(__file__).parents[2] / "models" / "weights"]
     # run from a checkout that is not installed, this one is not there
     with contextlib.suppress(ModuleNotFoundError):

@@ -10,7 +10,7 @@ from nengo_tactile.ann import build, training
 from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.lif_training import LIFRecipe, lif_network, train_in_nengo_dl
 from nengo_tactile.engines.loihi import CHIP_RATE, chip_report, chip_settings
-from nengo_tactile.reproduce.targets import targets_of
+from nengo_tactile.networks.targets import targets_of
 
 #: Test samples shown to the emulator (ST-MNIST paper, section 3.2.2: 200 random ones).
 EMULATOR_SAMPLES = 200
@@ -26,7 +26,7 @@ class Measured:
     ----------
     recording : Recording
     labels : (n_samples, ...) array
-        Or values, of a regression: see `nengo_tactile.reproduce.targets`.
+        Or values, of a regression: see `nengo_tactile.networks.targets`.
     """
 
     recording: object

@@ -14,12 +14,13 @@ from nengo_tactile import files
 from nengo_tactile.ann import training
 from nengo_tactile.engines.loihi import CHIP_RATE, chip_report, chip_settings
 from nengo_tactile.errors import DataError
-from nengo_tactile.folders import check_folder, load
+from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.networks import train_command, trained
 from nengo_tactile.reproduce.resnet_cells import LATE, read_data, run_cell
 from nengo_tactile.reproduce.resnet_plan import NETWORKS, SETTINGS, Network, Plan
 from nengo_tactile.reproduce.tasks import TASKS
+from nengo_tactile.saved import load
 from nengo_tactile.stack.distributions import made_with
 
 #: Steps that cards tell the accuracy after.

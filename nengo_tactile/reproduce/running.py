@@ -8,20 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import __version__, engines, files
-from nengo_tactile.ann import training
-from nengo_tactile.conversion.image_scale import ImageScale
-from nengo_tactile.conversion.network import SpikingNetwork
-from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.datasets.registry import open_dataset
-from nengo_tactile.engines.loihi import ChipReport, chip_report
+from nengo_tactile.engines.chip_report import ChipReport
 from nengo_tactile.engines.recording import Recording
-from nengo_tactile.errors import DataError, EngineError, ModelFileError
-from nengo_tactile.folders import load
+from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.networks.image_scale import ImageScale
+from nengo_tactile.networks.protocol import Reference, runner
+from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.networks.targets import targets_of
 from nengo_tactile.report import KeyNumber, Report, write_report
-from nengo_tactile.reproduce import event_runs, pages, paths
+from nengo_tactile.reproduce import pages, paths
 from nengo_tactile.reproduce.samples import files_of
-from nengo_tactile.reproduce.targets import targets_of
-from nengo_tactile.reproduce.tasks import TASKS, data_option, images, task_named
+from nengo_tactile.reproduce.tasks import TASKS, any_task_named, data_option
+from nengo_tactile.saved import load
 
 #: Spike counts that a run keeps at most, one of 4 bytes for each neuron and sample.
 COUNTS_IN_MEMORY = 10**9
@@ -32,7 +31,7 @@ def run_network(
     out,
     task_name=None,
     split="test",
-    engine="nengo-dl",
+    engine=None,
     n_steps=None,
     n_samples=None,
     data_dir=None,
@@ -63,47 +62,37 @@ def run_network(
             f"--x {x} without --y: a run measures accuracy or error, so give the file of labels "
             "(or values) too; nengo_tactile.run gives outputs without"
         )
-    given_scale = None if scale is None else ImageScale.from_text(scale)
     options = {"on_host": on_host, "target": target, "least_agreement": least_agreement}
     options = {name: value for name, value in options.items() if value is not None}
-    if options and engine != "loihi":
-        raise EngineError(f"engine {engine!r} takes no {', '.join(options)}: use engine 'loihi'")
     network = load(name)
-    events = not isinstance(network, SpikingNetwork)  # read as they are
-    if events and (given is not None or given_scale is not None):
-        raise DataError(
-            f"{type(network).__name__} takes recordings as events: give --task, without --x, --y "
-            "and --scale"
-        )
-    if events:
-        event_runs.check(network, n_steps, engine, options)
+    engine = network.fastest if engine is None else engine
+    engines.check_run(network, n_steps, engine, options)
+    network = _scaled(network, scale)
     out = Path(out)
     files.check_writable(out)
     if given is not None:
         about, source = given.about, {"samples": given.options.strip(), "split": "given"}
         options_of_source = given.options
-        samples, labels = given.read(network.input_shape)
-        if n_samples is not None:
-            chosen = _chosen(len(samples), n_samples, seed)
-            samples, labels = samples[chosen], labels[chosen]
+        data, labels = given.read(network.input_shape)
     else:
-        task_name, task = (event_runs.task_for if events else _task_for)(network, task_name)
+        task_name = _task_of(network) if task_name is None else task_name
+        task = any_task_named(task_name)
         about, source = task.about, {"task": task_name, "split": split}
         options_of_source = f" --task {task_name} --split {split}{data_option(task)}"
-        dataset = open_dataset(task.dataset, split=split, data_dir=data_dir)
-        chosen = _chosen(len(dataset), n_samples, seed)
-    if events:
-        measured, own = event_runs.run(network, dataset, chosen, n_steps, engine, progress)
+        data = open_dataset(task.dataset, split=split, data_dir=data_dir)
+    chosen = _chosen(len(data), n_samples, seed)
+    _check_memory(network, len(chosen))
+    if given is not None:
+        data, labels = data[chosen], labels[chosen]
+        samples, _ = network.encode(data if network.scale is None else network.scale.apply(data))
     else:
-        if given is None:
-            _check_memory(network, len(chosen))
-            samples, labels = images(task, dataset, chosen, progress)
-        samples = (given_scale or network.scale).apply(samples)
-        measured, own = _run_on_images(
-            network, samples, labels, n_steps, engine, options, progress, say
-        )
-    recording = measured.recording
-    repeated = _settings(engine, n_steps, n_samples, seed, given_scale, options)
+        samples, labels = network.encode(data, chosen, progress)
+    targets = targets_of(network.read_out, labels)
+    recording = engines.run(network, samples, n_steps, engine, progress, **options)
+    for note in recording.notes:
+        say(note)
+    measured = paths.Measured(recording, targets.y)
+    repeated = _settings(engine, n_steps, n_samples, seed, scale, options)
     numbers = {
         "network": str(name),
         **source,
@@ -112,10 +101,14 @@ def run_network(
         "seed": seed,
         "classes": list(network.classes),
         "read_out": recording.read_out.to_dict(),
+        "reference": network.reference._asdict(),
         **measured.numbers(),
-        **own,
+        **network.compare(samples, targets.y, recording, progress),
     }
-    if not _kind(numbers).on_chip:
+    if engine == "loihi":
+        chip = runner(network, engine).chip_report(network, options.get("on_host"))
+        numbers["chip"] = chip.to_dict()
+    if not network.reference.on_chip:
         del numbers["loihi_joules_rough"]
     arrays = {"outputs": recording.outputs, "labels": measured.labels}
     if recording.decisions is not None:
@@ -128,59 +121,35 @@ def run_network(
     return _run_table(numbers)
 
 
-def _run_on_images(network, x, y, n_steps, engine, options, progress, say):
-    """Run a converted network; returns what was measured, and its own numbers."""
-    _check_memory(network, len(x))
-    targets = targets_of(network.read_out, y)
-    recording = engines.run(network, x, n_steps, engine=engine, progress=progress, **options)
-    for note in recording.notes:
-        say(note)
-    rates = training.predict(network.ann, network.ann_input(x)).reshape(len(x), -1)
-    own = {f"ann_{targets.what}": targets.measure(rates)}
-    if engine == "loihi":
-        own["chip"] = chip_report(network, options.get("on_host")).to_dict()
-    return paths.Measured(recording, targets.y), own
+def _scaled(network, scale):
+    """The network with another scale of images, where one is given."""
+    if scale is None:
+        return network
+    if network.scale is None:
+        raise DataError(
+            f"--scale {scale}: a {type(network).__name__} reads events, which have no scale: leave "
+            "it out"
+        )
+    return dataclasses.replace(network, scale=ImageScale.from_text(scale))
 
 
-def _task_for(network, task_name):
-    """Name and task: the given one, that of the network's card, or that of its sensor."""
-    if task_name is None:
-        task_name = network.card.get("task")
-    if network.image is None:
-        if task_name is None:
-            raise DataError(
-                "the network does not know how recordings become its input: choose a task of "
-                "images with --task, give --x FILE and --y FILE, or convert it with a task"
-            )
-        task = task_named(task_name)
-        if task.image is not None or task.shape != network.input_shape:
-            raise DataError(
-                f"the network takes images of shape {network.input_shape}, task {task_name!r} has "
-                f"{task.shape}{'' if task.image is None else ' of recordings'}: choose another "
-                "--task"
-            )
-        return task_name, task
-    size = network.image.sensor_size[:2]
-    if task_name is None:
-        task_name = {(10, 10): "eskin", (16, 16): "stemnist"}.get(tuple(size))
-    if task_name is None:
+def _task_of(network):
+    """Name of the network's own task: that of its card, or of its sensor."""
+    name = network.card.get("task")
+    if name is None and network.sensor_size is not None:
+        name = {(10, 10): "eskin", (16, 16): "stemnist"}.get(tuple(network.sensor_size[:2]))
+    if name is None:
         raise DataError(
-            f"no task has a sensor of {size}: choose one of "
-            f"{', '.join(name for name, task in TASKS.items() if task.layers)} with --task"
+            f"the network's card names no task: choose one of {', '.join(TASKS)} with --task, or "
+            "give --x FILE and --y FILE"
         )
-    task = task_named(task_name, tactile=True)
-    if task.image.sensor_size[:2] != size:
-        raise DataError(
-            f"the network reads {size[0]} x {size[1]} taxels, task {task_name!r} has "
-            f"{task.image.sensor_size[0]} x {task.image.sensor_size[1]}: choose another --task"
-        )
-    return task_name, dataclasses.replace(task, image=network.image)
+    return name
 
 
 def _check_memory(network, n_samples):
     """Refuse a run whose spike counts, kept for every neuron and sample, would fill the memory."""
-    neurons = sum(int(np.prod(stage.shape)) for stage in network.stages if stage.spikes)
-    largest = COUNTS_IN_MEMORY // neurons
+    neurons = network.n_neurons
+    largest = COUNTS_IN_MEMORY // max(neurons, 1)
     if n_samples > largest:
         raise DataError(
             f"{n_samples} samples of {neurons:,} neurons are {n_samples * neurons * 4 / 1e9:.1f} "
@@ -218,12 +187,12 @@ def _run_table(numbers):
     table = Table(title=f"{numbers['network']} on {numbers['engine']}", title_justify="left")
     for column in ("what", "value"):
         table.add_column(column)
-    kind = _kind(numbers)
-    what = _what(numbers)
+    reference, what = Reference(**numbers["reference"]), _what(numbers)
     rows = {
         "data": f"{numbers['data']}, {numbers['split']}, {numbers['n_test']} samples",
-        f"{what} of the {kind.reference}": f"{numbers[kind.key]:.4f}",
-        f"{what} of the {kind.measured}": f"{numbers[what]:.4f} after {numbers['n_steps']} steps",
+        f"{what} of the {reference.name}": f"{numbers[_compared(numbers)]:.4f}",
+        f"{what} of the {reference.measured}": f"{numbers[what]:.4f} after "
+        f"{numbers['n_steps']} steps",
         "latency": f"step {numbers['latency_step']}",
         "spikes per sample": f"{numbers['spikes']:,.0f} "
         f"({numbers['spikes_to_latency']:,.0f} to the latency)",
@@ -232,7 +201,7 @@ def _run_table(numbers):
     }
     if "largest_difference" in numbers:
         rows["largest difference of outputs"] = f"{numbers['largest_difference']:.1e}"
-    if kind.on_chip:
+    if reference.on_chip:
         joules = numbers["loihi_joules_rough"]
         rows["Loihi energy, rough"] = f"{joules * 1e6:.2f} microjoules"
     for name, value in rows.items():
@@ -251,18 +220,9 @@ def _what(numbers):
     return "error" if "error" in numbers else "accuracy"
 
 
-def _kind(numbers):
-    """What a run's numbers are of, one of `event_runs.KINDS`.
-
-    Raises
-    ------
-    KeyError
-        If they are of none.
-    """
-    for kind in event_runs.KINDS:
-        if kind.key in numbers:
-            return kind
-    raise KeyError(event_runs.KINDS[0].key)
+def _compared(numbers):
+    """Key of the measure that a run is compared with."""
+    return f"{numbers['reference']['key']}_{_what(numbers)}"
 
 
 def write_run_report(folder):
@@ -274,17 +234,17 @@ def write_run_report(folder):
     """
     folder = Path(folder)
     numbers, measured, chip = _read_run(folder)
-    kind = _kind(numbers)
-    what = _what(numbers)
+    reference, what = Reference(**numbers["reference"]), _what(numbers)
+    compared, unit = numbers[_compared(numbers)], "RMS, " if what == "error" else ""
     sections = [
         pages.curve_section(
             {numbers["engine"]: np.array(numbers[f"{what}_over_time"])},
-            numbers[kind.key],
+            compared,
             measured.recording.dt,
-            **({"read_out": kind.read_out} if kind.read_out else {}),
+            **({"read_out": reference.decision} if reference.decision else {}),
             **({"spread": measured.targets.spread} if what == "error" else {}),
         ),
-        pages.activity_section(measured, energy=kind.on_chip),
+        pages.activity_section(measured, energy=reference.on_chip),
         *pages.mistakes_sections(measured, numbers["classes"]),
     ]
     if chip is not None:
@@ -303,8 +263,8 @@ def write_run_report(folder):
                 "date": datetime.date.today().isoformat(),
             },
             [
-                KeyNumber(what, _told(what, numbers[what]), kind.where_measured),
-                KeyNumber(kind.short, _told(what, numbers[kind.key]), kind.where_reference),
+                KeyNumber(what, _told(what, numbers[what]), f"{unit}{reference.where_measured}"),
+                KeyNumber(reference.short, _told(what, compared), f"{unit}{reference.where}"),
                 KeyNumber("latency", f"{numbers['latency_step']} steps"),
             ],
             sections=sections,
@@ -321,10 +281,11 @@ def _read_run(folder):
     """Numbers, run and chip report (or None) of a folder that `run_network` wrote."""
     try:
         numbers = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        missing = {"network", "classes", "data", "split", "seed", "read_out"} - set(numbers)
+        missing = {"network", "classes", "data", "split", "seed", "read_out", "reference"}
+        missing = missing - set(numbers) or {_compared(numbers)} - set(numbers)
         if missing:
             raise KeyError(*sorted(missing))
-        _kind(numbers)
+        Reference(**numbers["reference"])
         stored = files.read_npz(folder / "recording.npz")
         parts = {"spike_counts": {}, "spikes_over_time": {}, "synops_over_time": {}}
         for name, array in stored.items():

@@ -4,9 +4,9 @@ import numpy as np
 
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.graph import walk
-from nengo_tactile.conversion.image_scale import ImageScale
 from nengo_tactile.conversion.input_range import check_first_layer
 from nengo_tactile.errors import DataError
+from nengo_tactile.networks.image_scale import ImageScale
 
 #: Layers at a model's beginning that bring images into its range themselves.
 _OWN = ("Rescaling", "Normalization")

@@ -14,7 +14,7 @@ import numpy as np
 from nengo_tactile import engines, files, skim
 from nengo_tactile.datasets.nmnist import NMNIST
 from nengo_tactile.events.patterns import PatternLayout
-from nengo_tactile.folders import check_folder
+from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.reproduce.cells import stored
 from nengo_tactile.reproduce.skim_cells import learn, mark_of, read_digits
 from nengo_tactile.reproduce.skim_plan import LAYERS, METHOD, PATTERN, make_plan, supervision
@@ -172,7 +172,7 @@ def _on_engines(network, test, n_samples, progress):
     """Nengo and NengoDL beside the batch code, as parts of a card."""
     patterns = [test[number][0] for number in range(min(n_samples, len(test)))]
     labels = test.targets[: len(patterns)]
-    batch, classes = network.read_out(patterns, progress=progress), network.predict(patterns)
+    batch, classes = network.window_outputs(patterns, progress=progress), network.predict(patterns)
     parts = {}
     for engine in ENGINES:
         recording = engines.run(network, patterns, engine=engine, progress=progress)

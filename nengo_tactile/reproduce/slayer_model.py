@@ -14,10 +14,11 @@ import numpy as np
 
 from nengo_tactile import engines
 from nengo_tactile.engines import slayer_chip
-from nengo_tactile.folders import check_folder, load
+from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.spikemax_cells import read_data, run_cell
 from nengo_tactile.reproduce.spikemax_plan import SETTINGS, make_plan
+from nengo_tactile.saved import load
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 from nengo_tactile.stack.distributions import made_with
 

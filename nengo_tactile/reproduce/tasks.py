@@ -122,15 +122,15 @@ def task_named(name, tactile=False):
     return _named(name, kind, lambda task: task.image is not None or (task.layers and not tactile))
 
 
-def event_task_named(name):
-    """The task of recordings of that name, for networks of events.
+def any_task_named(name):
+    """The task of that name, of recordings or of images.
 
     Raises
     ------
     DataError
         Listing the names.
     """
-    return _named(name, "of recordings", lambda task: task.image is not None or not task.layers)
+    return _named(name, "", lambda task: True)
 
 
 def _named(name, kind, wanted):

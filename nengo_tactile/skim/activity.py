@@ -89,7 +89,10 @@ def check_pattern(pattern, n_steps, n_channels, sample=""):
         If its shape is another, or a value is not finite.
     """
     listed = isinstance(pattern, Events)
-    pattern = pattern if listed else np.asarray(pattern, float)
+    try:
+        pattern = pattern if listed else np.asarray(pattern, float)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{sample}input pattern is no array of numbers ({error})") from error
     if pattern.shape != (n_steps, n_channels):
         raise DataError(
             f"{sample}input pattern has shape {pattern.shape}, but the network takes "

@@ -1,12 +1,15 @@
 """A trained SKIM network as one object: from recordings to classes, saved, loaded and run."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
-from nengo_tactile.errors import DataError
+from nengo_tactile.datasets.labelled import Labelled, is_recordings
+from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.patterns import PatternLayout, pattern_entries
-from nengo_tactile.progress import track
+from nengo_tactile.networks.protocol import Reference, check_data
+from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.skim.activity import Events, check_pattern
 from nengo_tactile.skim.layer import HiddenLayer, check_weights
 from nengo_tactile.skim.supervision import Supervision, check_method, determine
@@ -39,6 +42,27 @@ class SkimNetwork:
     DataError
         If one of them does not fit the others.
     """
+
+    runners: ClassVar = dict.fromkeys(("nengo-dl", "nengo"), "nengo_tactile.engines.skim")
+    others: ClassVar = {
+        "event": "runs integrate-and-fire and sigma-delta neurons, which rest between events; "
+        "synaptic kernels change at every step",
+        "loihi": "filters a connection with one low-pass, as nengo-loihi does; SKIM has a synaptic "
+        "kernel for each neuron",
+    }
+    reference: ClassVar = Reference(
+        "batch",
+        "batch code",
+        "network",
+        "batch code",
+        "without Nengo",
+        "in Nengo",
+        "From the first step of the training pattern on the class is that of the network's output "
+        "determination with the steps so far; before, that of the highest output.",
+        on_chip=False,
+    )
+    fastest: ClassVar = "nengo-dl"
+    scale: ClassVar = None
 
     layer: HiddenLayer
     weights: np.ndarray
@@ -86,6 +110,21 @@ class SkimNetwork:
         return self.n_steps, self.layer.n_inputs
 
     @property
+    def read_out(self):
+        """What outputs mean: a value for each class."""
+        return ReadOut.linear((len(self.classes),))
+
+    @property
+    def sensor_size(self):
+        """(width, height, polarities) of the recordings that it reads."""
+        return self.layout.sensor_size
+
+    @property
+    def n_neurons(self):
+        """Spiking neurons."""
+        return self.layer.n_hidden if self.layer.nonlinearity == "lif" else 0
+
+    @property
     def net(self):
         """A new Nengo network to look into, connect and simulate."""
         return self.build()
@@ -96,14 +135,16 @@ class SkimNetwork:
 
         return build(self.layer, self.weights, rule, self.dt)
 
-    def encode(self, data, progress=None):
+    def encode(self, data, indices=None, progress=None):
         """Turn recordings (or patterns) into the network's input.
 
         Parameters
         ----------
-        data : data set of (events, label), or array
-            A structured array with fields x, y, t and p is one recording. Another array is taken as
-            patterns, (n_samples, n_steps, n_channels).
+        data : data set of recordings, list of recordings, or patterns
+            A list may hold (events, label) pairs, a structured array is one recording. Patterns
+            are an array (n_samples, n_steps, n_channels), or a list of activity.Events.
+        indices : sequence of int, optional
+            Some of the samples, in an order of their own; by default all.
         progress : bool, optional
             Show a bar; by default on a terminal.
 
@@ -113,25 +154,49 @@ class SkimNetwork:
             Of recordings the entries that are not zero: 70 KB for one of N-MNIST, whose whole
             pattern takes 3.3 MB. `nengo_tactile.skim.dense` makes an array of one.
         labels : (n_samples,) int array or None
-            None for arrays.
+            None where the data have no labels.
 
         Raises
         ------
         DataError
-            If a recording does not fit the layout, or is empty; or an array does not fit.
+            If a recording does not fit the layout, or is empty; or a pattern does not fit.
         """
-        if isinstance(data, np.ndarray):
-            if data.dtype.names is not None:
-                return [event_list(data, self.layout)], None
-            for number, pattern in enumerate(data):
-                check_pattern(pattern, *self.input_shape, f"sample {number}: ")
-            return data, None
-        samples = Samples(data, self.layout)
-        patterns, labels = [], []
-        for pattern, label in track(samples, "reading events", progress=progress):
-            patterns.append(pattern)
-            labels.append(label)
-        return patterns, np.array(labels, dtype=np.int64)
+        if hasattr(data, "images") or is_recordings(data):
+            check_data(self, data)
+            recordings = Labelled(data, indices, progress)
+            numbered = zip(recordings.indices, recordings)
+            patterns = [event_list(each, self.layout, f"sample {i}") for i, each in numbered]
+            return patterns, recordings.labels
+        if indices is not None:
+            data = [data[int(index)] for index in indices]
+        for number, pattern in enumerate(data):
+            check_pattern(pattern, *self.input_shape, f"sample {number}: ")
+        return data, None
+
+    def steps(self, n_steps=None):
+        """Steps of a run: a pattern's, there is no other choice.
+
+        Raises
+        ------
+        EngineError
+            If another number is asked for.
+        """
+        if n_steps not in (None, self.n_steps):
+            raise EngineError(
+                f"n_steps is {n_steps}, a SKIM network reads patterns of {self.n_steps} steps: "
+                "leave n_steps out"
+            )
+        return self.n_steps
+
+    def compare(self, x, labels, recording, progress=None):
+        """Accuracy of the batch code, and how far outputs in the window are from its."""
+        batch = self.window_outputs(x, progress=progress)
+        classes = determine(batch, self.method, self.supervision)
+        difference = np.abs(recording.outputs[:, self.supervision.first :] - batch).max()
+        return {
+            f"{self.reference.key}_accuracy": float((classes == labels).mean()),
+            "largest_difference": float(difference),
+        }
 
     def outputs(self, patterns, engine="nengo-dl", batch_size=16, progress=None):
         """Run the Nengo network: see `nengo_tactile.skim.network.outputs`.
@@ -144,7 +209,7 @@ class SkimNetwork:
 
         return outputs(self.build(), patterns, engine, batch_size, progress)
 
-    def read_out(self, patterns, threads=None, progress=None):
+    def window_outputs(self, patterns, threads=None, progress=None):
         """Outputs in the window, from the batch code: see `nengo_tactile.skim.trainer.read_out`.
 
         Returns
@@ -168,7 +233,9 @@ class SkimNetwork:
         -------
         (n_samples,) int array
         """
-        return determine(self.read_out(patterns, threads, progress), self.method, self.supervision)
+        return determine(
+            self.window_outputs(patterns, threads, progress), self.method, self.supervision
+        )
 
     def save(self, folder):
         """Write the network to a folder, whole or not at all."""

@@ -1,15 +1,15 @@
 """Saved SKIM networks. A hidden layer is not stored if it can be drawn again.
 
-What all saved networks share is in `nengo_tactile.folders`.
+What all saved networks share is in `nengo_tactile.networks.folders`.
 """
 
 import dataclasses
 
 import numpy as np
 
-from nengo_tactile import folders
 from nengo_tactile.errors import ModelFileError
 from nengo_tactile.events.patterns import PatternLayout
+from nengo_tactile.networks import folders
 from nengo_tactile.skim.classifier import SkimNetwork
 from nengo_tactile.skim.kernels import Kernels
 from nengo_tactile.skim.layer import HiddenLayer, draw_layer
@@ -87,7 +87,7 @@ def _rows(network):
 
 
 def restore(folder, description, arrays, card):
-    """Make the network that a folder holds: see `nengo_tactile.folders.load`.
+    """Make the network that a folder holds: see `nengo_tactile.saved.load`.
 
     Parameters
     ----------

@@ -1,13 +1,21 @@
 """A trained SLAYER network as one object: from recordings to classes, saved, loaded and run."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
+from nengo_tactile.datasets.labelled import Labelled, is_recordings
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.sparse import positive
-from nengo_tactile.events.sparse_build import LATE, check_phases, spike_samples, spike_samples_of
+from nengo_tactile.events.sparse_build import LATE, check_phases, spike_samples
+from nengo_tactile.networks.protocol import Reference, check_data
+from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.progress import track
 from nengo_tactile.slayer.stages import Stage, check
+
+#: Samples that the Keras layers are shown at once.
+_BATCH = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,34 +79,43 @@ class SpikeLayout:
             object.__setattr__(self, name, value)
 
     def samples(self, data, indices=None, progress=None):
-        """Bin a data set's recordings, or one recording.
+        """Bin recordings.
 
         Parameters
         ----------
-        data : EventDataset, or (n_events,) structured array
+        data : data set of recordings, list of recordings, or one recording
+            See `nengo_tactile.datasets.labelled.Labelled`.
         indices : sequence of int, optional
-            Of a data set's recordings.
+            Some of them, in an order of their own.
         progress : bool, optional
 
         Returns
         -------
         SpikeSamples
-            With the data set's labels.
+            With labels, where the data have them.
 
         Raises
         ------
         DataError
             As `nengo_tactile.events.spike_samples`.
         """
-        options = {"shape": self.shape, "late": self.late, "phases": self.phases}
-        if isinstance(data, np.ndarray):
-            return spike_samples([data], self.sensor_size, self.bin_us, self.n_steps, **options)
-        if tuple(data.sensor_size) != self.sensor_size:
+        recordings = Labelled(data, indices, progress)
+        if recordings.sensor_size not in (None, self.sensor_size):
             raise DataError(
-                f"{data!r} has the sensor size {tuple(data.sensor_size)}, the network reads "
+                f"{data!r} has the sensor size {recordings.sensor_size}, the network reads "
                 f"{self.sensor_size}: give recordings of that sensor"
             )
-        return spike_samples_of(data, self.bin_us, self.n_steps, indices, progress, **options)
+        samples = spike_samples(
+            recordings,
+            self.sensor_size,
+            self.bin_us,
+            self.n_steps,
+            shape=self.shape,
+            late=self.late,
+            phases=self.phases,
+            source=recordings.name,
+        )
+        return dataclasses.replace(samples, labels=recordings.labels)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,6 +140,22 @@ class SlayerNetwork:
     DataError
         If layout or classes do not fit them.
     """
+
+    runners: ClassVar = dict.fromkeys(
+        ("event", "nengo-dl", "nengo", "loihi"), "nengo_tactile.engines.slayer"
+    )
+    others: ClassVar = {}
+    reference: ClassVar = Reference(
+        "layers",
+        "Keras layers",
+        "network",
+        "Keras layers",
+        "as in training",
+        "of the spikes",
+        "The class is that of the output neuron with the most spikes so far.",
+    )
+    fastest: ClassVar = "event"
+    scale: ClassVar = None
 
     stages: tuple[Stage, ...]
     layout: SpikeLayout
@@ -162,6 +195,21 @@ class SlayerNetwork:
         return (self.n_steps, *self.layout.shape)
 
     @property
+    def read_out(self):
+        """What outputs mean: spikes of each class."""
+        return ReadOut.linear((len(self.classes),))
+
+    @property
+    def sensor_size(self):
+        """(width, height, polarities) of the recordings that it reads."""
+        return self.layout.sensor_size
+
+    @property
+    def n_neurons(self):
+        """Spiking neurons."""
+        return sum(stage.n_neurons for stage in self.stages)
+
+    @property
     def net(self):
         """A new Nengo network to look into, connect and simulate."""
         return self.build()
@@ -172,37 +220,63 @@ class SlayerNetwork:
 
         return build(self.stages, self.dt, **options)
 
-    def encode(self, data, progress=None):
+    def encode(self, data, indices=None, progress=None):
         """Turn recordings into the network's input.
 
         Parameters
         ----------
-        data : data set of (events, label), or array
-            A structured array with fields x, y, t and p is one recording. Another array is taken
-            as spikes, (n_samples, n_steps, ...).
+        data : data set of recordings, list of recordings, or spikes
+            A list may hold (events, label) pairs, a structured array is one recording. Spikes are
+            SpikeSamples, or an array (n_samples, n_steps, ...).
+        indices : sequence of int, optional
+            Some of the samples, in an order of their own; by default all.
         progress : bool, optional
+            Show a bar; by default on a terminal.
 
         Returns
         -------
         x : SpikeSamples, or array
             Sparse; a slice of it is a dense array.
         labels : (n_samples,) int array or None
-            None for arrays.
+            None where the data have no labels.
 
         Raises
         ------
         DataError
             If recordings do not fit the layout, or an array not the network.
         """
-        if isinstance(data, np.ndarray) and data.dtype.names is None:
-            if data.shape[2:] != self.layout.shape:
-                raise DataError(
-                    f"spikes have shape {data.shape}: give (n_samples, n_steps, "
-                    f"{', '.join(map(str, self.layout.shape))})"
-                )
-            return data, None
-        samples = self.layout.samples(data, progress=progress)
-        return samples, samples.labels
+        if hasattr(data, "images") or is_recordings(data):
+            check_data(self, data)
+            samples = self.layout.samples(data, indices, progress)
+            return samples, samples.labels
+        dense = hasattr(data, "dense")
+        shape = data.shape if dense else np.shape(data)[2:]
+        if tuple(shape) != self.layout.shape:
+            shape = shape if dense else np.shape(data)
+            raise DataError(
+                f"spikes have shape {shape}: give (n_samples, n_steps, "
+                f"{', '.join(map(str, self.layout.shape))})"
+            )
+        labels = getattr(data, "labels", None)
+        if indices is None:
+            return data, labels
+        chosen = np.asarray(indices)
+        data = data.dense(chosen) if dense else np.asarray(data)[chosen]
+        return data, None if labels is None else labels[chosen]
+
+    def steps(self, n_steps=None):
+        """Steps of a run that is asked for so many; None for all that samples have."""
+        return n_steps
+
+    def compare(self, x, labels, recording, progress=None):
+        """Accuracy of the Keras layers on the samples of a recording, after as many steps."""
+        model, hits = self.keras_model(), 0
+        starts = range(0, len(x), _BATCH)
+        for start in track(starts, "running the Keras layers", progress=progress):
+            batch = slice(start, start + _BATCH)
+            fired = model.predict_on_batch(x[batch][:, : recording.n_steps])
+            hits += (fired.sum(1).argmax(1) == labels[batch]).sum()
+        return {f"{self.reference.key}_accuracy": float(hits / len(x))}
 
     def keras_model(self, surrogate=None):
         """The network as a Keras model, to look into or train on.

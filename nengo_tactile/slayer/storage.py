@@ -1,10 +1,10 @@
-"""Saved SLAYER networks. What all saved networks share is in `nengo_tactile.folders`."""
+"""Saved SLAYER networks. What all saved networks share is in `nengo_tactile.networks.folders`."""
 
 import dataclasses
 
 import numpy as np
 
-from nengo_tactile import folders
+from nengo_tactile.networks import folders
 from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
 from nengo_tactile.slayer.neurons import from_config, to_config
 from nengo_tactile.slayer.stages import Stage
@@ -79,7 +79,7 @@ def n_parameters(stages):
 
 
 def restore(folder, description, arrays, card):
-    """Make the network that a folder holds: see `nengo_tactile.folders.load`.
+    """Make the network that a folder holds: see `nengo_tactile.saved.load`.
 
     Parameters
     ----------

@@ -11,8 +11,8 @@ from nengo_tactile.conversion.compensation import (
     with_compensation,
 )
 from nengo_tactile.conversion.layerwise import simulate
-from nengo_tactile.conversion.read_out import standardised
 from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.networks.read_out import standardised
 
 
 def deep(start=0.0, depth=4, seed=0):

@@ -7,11 +7,11 @@ import pytest
 
 import nengo_tactile
 from nengo_tactile import stack
-from nengo_tactile.conversion import load
 from nengo_tactile.conversion.calibration import check_calibration
 from nengo_tactile.conversion.input_range import check_against, check_first_layer, range_of
 from nengo_tactile.engines import nengo_dl
 from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.saved import load
 
 #: Mean and standard deviation of CIFAR-10's green pixels, in 0..1.
 MEAN, DEVIATION = 0.4822, 0.2435

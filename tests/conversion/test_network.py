@@ -11,7 +11,7 @@ import nengo_tactile
 from nengo_tactile import engines, stack
 from nengo_tactile.ann.lif import linear_parameters
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import SpikingNetwork, check, convert, load
+from nengo_tactile.conversion import SpikingNetwork, check, convert
 from nengo_tactile.conversion.convert import START_RATE
 from nengo_tactile.conversion.linear_maps import Convolution
 from nengo_tactile.conversion.passes import spiking_layers, use_lif
@@ -21,6 +21,7 @@ from nengo_tactile.conversion.tuning import tune
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage
+from nengo_tactile.saved import load
 
 
 def keras():

@@ -12,7 +12,7 @@ import nengo_tactile
 from nengo_tactile import stack
 from nengo_tactile.ann.residual import resnet
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import convert, load, thresholds
+from nengo_tactile.conversion import convert, thresholds
 from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.convert import prepare
 from nengo_tactile.conversion.graph import copy_layer, rebuild
@@ -20,6 +20,7 @@ from nengo_tactile.conversion.sigma_delta import use_sigma_delta
 from nengo_tactile.engines.loihi import chip_settings
 from nengo_tactile.errors import ConversionError, DataError, EngineError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
+from nengo_tactile.saved import load
 
 #: Cases with activations that sigma-delta neurons have not.
 REFUSED = ("relu_clipped", "relu_leaky", "leaky_relu", "activation_relu6", "conv_fused")

@@ -9,9 +9,9 @@ from nengo_tactile import stack
 from nengo_tactile.ann.clip_floor import clip_floor_layer
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.passes import spiking_layers
-from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.networks.read_out import ReadOut
 
 SHAPE = (9, 7, 2)
 X = np.random.default_rng(0).normal(size=(6, *SHAPE)).astype(np.float32)

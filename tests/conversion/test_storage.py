@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nengo_tactile
-from nengo_tactile import files, folders
+from nengo_tactile import files
+from nengo_tactile import saved as saved_networks
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import load, shipped_models
 from nengo_tactile.errors import ModelFileError
 from nengo_tactile.events.images import TactileImage
+from nengo_tactile.networks.folders import digest
+from nengo_tactile.saved import load, shipped_models
 
 
 @pytest.fixture
@@ -124,7 +126,7 @@ def change(folder, edit):
     path = folder / "network.json"
     description = json.loads(path.read_text())
     edit(description)
-    description["sha256"] = folders.digest(description, files.read_npz(folder / "weights.npz"))
+    description["sha256"] = digest(description, files.read_npz(folder / "weights.npz"))
     files.write_json(path, description)
 
 
@@ -165,11 +167,11 @@ def test_weights_that_are_not_numbers(saved):
 
 def test_unknown_names_list_the_shipped_ones(saved, tmp_path, monkeypatch):
     network, folder = saved
-    monkeypatch.setattr(folders, "shipped_models", lambda: {"one": folder, "two": folder})
+    monkeypatch.setattr(saved_networks, "shipped_models", lambda: {"one": folder, "two": folder})
     with pytest.raises(ModelFileError, match=r"'three'.*choose one of one, two"):
         load("three")
     assert same(load("one"), network)
-    monkeypatch.setattr(folders, "shipped_models", dict)
+    monkeypatch.setattr(saved_networks, "shipped_models", dict)
     with pytest.raises(ModelFileError, match="none installed"):
         load("three")
 

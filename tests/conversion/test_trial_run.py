@@ -10,9 +10,9 @@ import random_models
 from nengo_tactile import engines, stack
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import convert
-from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.conversion.trial_run import SHARES, TrialRun, run_on, settled_discard
 from nengo_tactile.errors import ConversionError, ConversionWarning
+from nengo_tactile.networks.read_out import ReadOut
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from nengo_tactile import folders, stack
+from nengo_tactile import saved, stack
 from nengo_tactile.conversion import convert
 from nengo_tactile.engines import loihi, run
 from nengo_tactile.engines.chip_agreement import chip_agreement
@@ -62,7 +62,7 @@ def test_settings_from_calibration_samples_make_up_for_the_mean(tmp_path):
     errors = [np.abs((found - wanted).mean(axis=0)).max() for found in (with_offset, without)]
     assert errors[0] < 0.5 * errors[1]
     chip.save(tmp_path / "chip")
-    again = folders.load(tmp_path / "chip")
+    again = saved.load(tmp_path / "chip")
     assert again.chip_offset == chip.chip_offset and again.chip_rate == 1
 
 

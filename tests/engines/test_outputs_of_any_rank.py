@@ -12,11 +12,12 @@ import pytest
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
-from nengo_tactile.conversion import SpikingNetwork, check, convert, load
+from nengo_tactile.conversion import SpikingNetwork, check, convert
 from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.engines import run
 from nengo_tactile.events.coding import CurrentCoding
+from nengo_tactile.saved import load
 
 N_STEPS = 24
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from nengo_tactile import engines, stack
-from nengo_tactile.conversion import convert, load
-from nengo_tactile.conversion.read_out import ReadOut
+from nengo_tactile.conversion import convert
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.saved import load
 
 
 def recording(outputs, **options):

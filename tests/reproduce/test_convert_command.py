@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from nengo_tactile import cli, stack
-from nengo_tactile.conversion import load
-from nengo_tactile.conversion.image_scale import ImageScale
 from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.reproduce import held_out, paths
 from nengo_tactile.reproduce.commands import convert_model
 from nengo_tactile.reproduce.running import run_network, write_run_report
+from nengo_tactile.saved import load
 
 
 def brightness_model(folder, end, scale=1.0, name="model"):
@@ -221,7 +221,10 @@ def test_held_out_samples_are_not_calibrated_on(monkeypatch):
         (["convert", "MODEL", "--out", "n", "--x", "a.npy"], ["a.npy", "no such file"]),
         (["convert", "MODEL", "--out", "n", "--x", "a.npy", "--scale", "x"], ["1/255"]),
         (["run", "eskin-cnn", "--x", "a.npy"], ["--y"]),
-        (["run", "eskin-slayer", "--x", "a.npy", "--y", "b.npy"], ["takes recordings"]),
+        (
+            ["run", "eskin-slayer", "--x", "a.npy", "--y", "b.npy", "--scale", "1/255"],
+            ["SlayerNetwork reads events"],
+        ),
     ],
 )
 def test_what_is_missing_is_named_at_once(arguments, words, tmp_path, capsys, monkeypatch):
@@ -274,9 +277,9 @@ def test_check_compares_on_samples(folder, capsys):
 
 def test_accuracy_decides_before_the_loss():
     """A model that is never sure of itself has less loss on images that are too bright."""
-    from nengo_tactile.conversion.read_out import ReadOut
+    from nengo_tactile.networks.read_out import ReadOut
+    from nengo_tactile.networks.targets import targets_of
     from nengo_tactile.reproduce.scales import find_scale
-    from nengo_tactile.reproduce.targets import targets_of
 
     keras = stack.tensorflow().keras
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])

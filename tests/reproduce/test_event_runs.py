@@ -61,6 +61,23 @@ def test_fewer_steps(folders, tmp_path):
     assert numbers["accuracy"] == numbers["layers_accuracy"]
 
 
+def test_spikes_in_files_run_as_recordings_do(folders, tmp_path):
+    """What `encode` gives, kept as arrays."""
+    network, data = nt.load(folders["srm"]), nt.datasets.ESkin(split="test")
+    chosen = np.sort(np.random.default_rng(0).permutation(len(data))[:6])
+    samples, labels = network.encode(data, chosen, progress=False)
+    np.savez(tmp_path / "some.npz", x=samples[:], y=labels)
+    options = {"engine": "event", "progress": False, "say": str}
+    some = str(tmp_path / "some.npz")
+    run_network(folders["srm"], tmp_path / "a", x=some, y=some, **options)
+    run_network(folders["srm"], tmp_path / "b", n_samples=6, **options)
+    ours, theirs = (
+        json.loads((tmp_path / name / "results.json").read_text()) for name in ("a", "b")
+    )
+    for key in ("accuracy_over_time", "layers_accuracy", "spikes", "synops"):
+        assert ours[key] == theirs[key]
+
+
 def test_what_does_not_fit(folders, tmp_path, capsys):
     other = SlayerNetwork(stages_of(build("8x8x2-10o")), SpikeLayout((8, 8, 2), 50_000, 40))
     other.save(tmp_path / "other")
@@ -70,6 +87,6 @@ def test_what_does_not_fit(folders, tmp_path, capsys):
     assert cli.main([*arguments, "--samples", "2"]) == 2
     assert "current-based neurons" in capsys.readouterr().err
     assert cli.main([*arguments, "--on-host", "conv1", "--target", "sim"]) == 2
-    assert "SlayerNetwork takes no on_host, target" in capsys.readouterr().err
+    assert "SlayerNetwork on engine 'loihi' takes no on_host, target" in capsys.readouterr().err
     assert cli.main(["check", str(folders["srm"])]) == 2
     assert "SLAYER network" in capsys.readouterr().err

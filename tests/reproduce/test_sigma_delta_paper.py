@@ -11,7 +11,6 @@ import nengo_tactile as nt
 from nengo_tactile import cli, files
 from nengo_tactile.ann import digits, training
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import load
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.reproduce import (
     cells,
@@ -22,6 +21,7 @@ from nengo_tactile.reproduce import (
     sigma_delta,
 )
 from nengo_tactile.reproduce.delta_tables import ANN_OPERATIONS, all_rows, curves
+from nengo_tactile.saved import load
 
 N = 6
 

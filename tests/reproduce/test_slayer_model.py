@@ -79,12 +79,12 @@ def test_the_card_of_loihis_neurons_says_what_its_integers_cost(small, tmp_path,
 
 
 def test_every_model_has_a_setting_and_a_task():
-    from nengo_tactile.reproduce.tasks import event_task_named
+    from nengo_tactile.reproduce.tasks import any_task_named
 
     for key, loss in slayer_model.MODELS.values():
         setting = spikemax_plan.SETTINGS[key]
         assert loss in spikemax_plan.LOSSES
-        task = event_task_named(slayer_model._TASKS.get(key, setting.dataset))
+        task = any_task_named(slayer_model._TASKS.get(key, setting.dataset))
         assert task.about
 
 

@@ -9,7 +9,6 @@ from image_sets import small_network, write_mnist
 
 from nengo_tactile import cli, engines
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import load
 from nengo_tactile.conversion.layerwise import rate_at
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
@@ -19,6 +18,7 @@ from nengo_tactile.reproduce import cells, networks, resnet_cells, resnet_plan, 
 from nengo_tactile.reproduce.resnet_plan import Network, Plan, make_plan
 from nengo_tactile.reproduce.resnet_tables import all_rows, figure4_lines
 from nengo_tactile.reproduce.tasks import TASKS
+from nengo_tactile.saved import load
 
 STEPS = 8
 

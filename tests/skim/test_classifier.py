@@ -69,7 +69,7 @@ def test_run_is_what_the_batch_code_gives(nonlinearity, engine):
     recording = nt.run(network, patterns, engine=engine, batch_size=4, progress=False)
     assert (recording.n_samples, recording.n_steps, recording.engine) == (6, 50, engine)
     assert recording.dt == 0.002
-    expected = network.read_out(patterns)
+    expected = network.window_outputs(patterns)
     assert np.abs(expected).max() > 0.1
     first = network.supervision.first
     np.testing.assert_allclose(recording.outputs[:, first:], expected, atol=1e-5, rtol=0)
@@ -149,9 +149,9 @@ def test_a_network_learns_on():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"engine": "loihi"}, r"'loihi', which filters .* use 'nengo' or 'nengo-dl'"),
-        ({"engine": "event"}, r"'event', which runs integrate-and-fire .* use 'nengo'"),
-        ({"engine": "brian"}, r"'brian', which is unknown: use 'nengo'"),
+        ({"engine": "loihi"}, r"'loihi', which filters .* use 'nengo-dl' or 'nengo'"),
+        ({"engine": "event"}, r"'event', which runs integrate-and-fire .* use 'nengo-dl'"),
+        ({"engine": "brian"}, r"'brian', which is unknown: use 'nengo-dl'"),
         ({"n_steps": 60}, "n_steps is 60, a SKIM network reads patterns of 50 steps"),
         ({"batch_size": 0}, "batch_size is 0"),
     ],
@@ -211,5 +211,5 @@ def test_on_recorded_digits(data_dir):
     for engine in ENGINES:
         recording = nt.run(network, patterns, engine=engine, progress=False)
         found = recording.outputs[:, supervision.first :]
-        np.testing.assert_allclose(found, network.read_out(patterns), atol=1e-5, rtol=0)
+        np.testing.assert_allclose(found, network.window_outputs(patterns), atol=1e-5, rtol=0)
         assert (recording.predictions()[:, -1] == network.predict(patterns)).all()

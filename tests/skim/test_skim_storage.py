@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from skim_networks import Recordings, small_layer, small_network
 
 import nengo_tactile as nt
-from nengo_tactile import files, folders
+from nengo_tactile import files
+from nengo_tactile import saved as saved_networks
 from nengo_tactile.errors import ModelFileError
+from nengo_tactile.networks.folders import digest
 from nengo_tactile.skim import SkimNetwork, Supervision, draw_layer, training_pattern
 
 CARD = {"summary": "Left or right.", "seed": 0, "accuracies": {"test": 0.9}}
@@ -44,7 +46,7 @@ def test_round_trip(saved):
     assert isinstance(loaded, SkimNetwork) and same(loaded, network)
     assert loaded.card == CARD
     patterns, _ = network.encode(Recordings(4, seed=1), progress=False)
-    np.testing.assert_array_equal(loaded.read_out(patterns), network.read_out(patterns))
+    np.testing.assert_array_equal(loaded.window_outputs(patterns), network.window_outputs(patterns))
     page = (folder / "card.md").read_text()
     for words in (
         "Left or right.",
@@ -94,7 +96,7 @@ def change(folder, edit):
     description = json.loads(path.read_text())
     edit(description)
     arrays = files.read_npz(folder / "weights.npz")
-    files.write_json(path, {**description, "sha256": folders.digest(description, arrays)})
+    files.write_json(path, {**description, "sha256": digest(description, arrays)})
 
 
 def set_layer(**values):
@@ -160,8 +162,8 @@ def test_damaged_files_load_equal_or_are_refused(saved, tmp_path_factory, name, 
 
 def test_by_shipped_name(saved, monkeypatch):
     network, folder = saved
-    monkeypatch.setattr(folders, "shipped_models", lambda: {"sides": folder})
+    monkeypatch.setattr(saved_networks, "shipped_models", lambda: {"sides": folder})
     assert same(nt.load("sides"), network)
     with pytest.raises(ModelFileError, match="choose one of sides"):
         nt.load("fronts")
-    assert folders.kind_of(folder) == "skim"
+    assert saved_networks.kind_of(folder) == "skim"

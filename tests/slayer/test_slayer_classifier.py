@@ -11,7 +11,7 @@ from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.errors import ConversionError, DataError, EngineError, ModelFileError
 from nengo_tactile.events.arrays import make_events
 from nengo_tactile.events.binning import spike_tensor
-from nengo_tactile.folders import load
+from nengo_tactile.saved import load
 from nengo_tactile.slayer import SlayerNetwork, SpikeLayout, reference
 from nengo_tactile.slayer.models import build, model_of, stages_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
@@ -200,5 +200,5 @@ def test_what_does_not_fit():
         SlayerNetwork((), LAYOUT)
     data = Set()
     data.sensor_size = (7, 5, 2)
-    with pytest.raises(DataError, match=r"sensor size \(7, 5, 2\), the network reads \(6, 5, 2\)"):
+    with pytest.raises(DataError, match=r"reads 6 x 5 pixels.*has 7 x 5"):
         network.encode(data)

@@ -112,8 +112,9 @@ for module in (nengo_dl.converter, nengo_dl.process_builders, nengo_dl, nengo_lo
 
 
 def test_own_libraries_load_quietly():
+    """TensorFlow keeps its advice to itself too, also where NengoDL's import was what loaded it."""
     process = done("""
-import sys
+import logging, sys
 from nengo_tactile import stack
 nengo_dl = stack.nengo_dl()
 assert stack.nengo_dl() is nengo_dl is sys.modules["nengo_dl"]
@@ -121,21 +122,11 @@ assert stack.nengo_loihi() is sys.modules["nengo_loihi"]
 tf = stack.tensorflow()
 assert float(tf.reduce_sum(tf.ones(3))) == 3 and tf.keras.Model.__module__.startswith("tf_keras")
 assert tf.compat.v1.keras.layers.Dense.__module__.startswith("tf_keras")
-""")
-    assert process.stderr == ""
-
-
-@pytest.mark.parametrize("first", ["import nengo_dl", "nengo_tactile.stack.tensorflow()"])
-def test_tensorflow_keeps_its_advice_to_itself(first):
-    """Also where NengoDL's import, which is quiet while it lasts, was what loaded it."""
-    done(f"""
-import logging
-import nengo_tactile
-{first}
 import tensorflow
 assert tensorflow.get_logger() is logging.getLogger("tensorflow")
 assert tensorflow.get_logger().level == logging.ERROR
 """)
+    assert process.stderr == ""
 
 
 #: NengoDL's documentation as people wrote it: all from tf.keras, which today is Keras 3.

@@ -9,14 +9,15 @@ from nengo_tactile.engines.event.streams import run_streams
 __all__ = ["run", "run_streams", "stream"]
 
 
-def run(network, x, n_steps, batch_size=None, progress=None, **options):
+def run(network, x, n_steps=None, batch_size=None, progress=None, **options):
     """Run a network in the mode that its neurons want.
 
     Parameters
     ----------
     network : SpikingNetwork
     x : (n_samples, ...) float array
-    n_steps : int
+    n_steps : int, optional
+        By default the network's.
     batch_size : int, optional
     progress : bool, optional
     **options
@@ -27,13 +28,16 @@ def run(network, x, n_steps, batch_size=None, progress=None, **options):
     -------
     Recording
     """
-    return _mode(network).run(network, x, n_steps, batch_size, progress, **options)
+    n_steps = network.n_steps if n_steps is None else n_steps
+    return mode(network).run(network, x, n_steps, batch_size, progress, **options)
 
 
-def stream(network, x, n_steps, batch_size=None, progress=None, **options):
+def stream(network, x, n_steps=None, batch_size=None, progress=None, **options):
     """Do what `run` does and yield the Recording of each minibatch, in order."""
-    return _mode(network).stream(network, x, n_steps, batch_size, progress, **options)
+    n_steps = network.n_steps if n_steps is None else n_steps
+    return mode(network).stream(network, x, n_steps, batch_size, progress, **options)
 
 
-def _mode(network):
+def mode(network):
+    """The module that runs a network: step by step, or spike by spike."""
     return asynchronous if network.accumulates else clocked

@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError
+from nengo_tactile.networks.read_out import ReadOut
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.read_out import ACTIVATIONS, ReadOut
 from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.networks.read_out import ACTIVATIONS, ReadOut
 
 
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.read_out import ReadOut
 from nengo_tactile.errors import DataError
-from nengo_tactile.reproduce.targets import targets_of
+from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.networks.targets import targets_of
 
 RNG = np.random.default_rng(0)
 

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from nengo_tactile.conversion.read_out import ACTIVATIONS, ReadOut
 from nengo_tactile.errors import DataError
+from nengo_tactile.networks.read_out import ACTIVATIONS, ReadOut
 
 #: Least probability in a cross-entropy, Keras's own.
 _LEAST = 1e-7

@@ -1,0 +1,98 @@
+"""Recordings in whatever they come in: a data set, a list, one array; with their labels."""
+
+import numpy as np
+
+from nengo_tactile.errors import DataError
+from nengo_tactile.progress import track
+
+
+def is_recordings(data) -> bool:
+    """Whether these are recordings of events, and not arrays of samples.
+
+    True for data sets in tonic's manner, for one structured array, and for lists of such arrays or
+    of (events, label) pairs.
+    """
+    if isinstance(data, np.ndarray):
+        return data.dtype.names is not None
+    if isinstance(data, list | tuple):
+        return bool(data) and _is_events(data[0][0] if isinstance(data[0], tuple) else data[0])
+    return hasattr(data, "__getitem__") and (
+        hasattr(data, "sensor_size") or hasattr(data, "targets")
+    )
+
+
+def _is_events(item):
+    return isinstance(item, np.ndarray) and item.dtype.names is not None
+
+
+class Labelled:
+    """Recordings of events one at a time, read as they are asked for, and their labels.
+
+    Parameters
+    ----------
+    data : data set of (events, label), sequence of these pairs or of recordings, or one recording
+        Transforms of a data set are applied.
+    indices : sequence of int, optional
+        Some of them, in an order of their own; by default all.
+    progress : bool, optional
+        Show a bar; by default on a terminal.
+
+    Raises
+    ------
+    DataError
+        For anything else, and for images.
+    """
+
+    def __init__(self, data, indices=None, progress=None):
+        if isinstance(data, np.ndarray) and data.dtype.names is not None:
+            data = [data]
+        if hasattr(data, "images"):
+            raise DataError(f"{data!r} holds images: give recordings of events")
+        if not is_recordings(data):
+            raise DataError(
+                f"got {type(data).__name__}: give a data set of recordings, a list of event arrays "
+                "(or of pairs of one and its label), or one event array"
+            )
+        self.data, self.progress = data, progress
+        self.indices = range(len(data)) if indices is None else [int(i) for i in indices]
+        self.name = f"{data!r}, sample" if hasattr(data, "targets") else "recording"
+        self._labels = []
+
+    def __len__(self):
+        return len(self.indices)
+
+    @property
+    def sensor_size(self):
+        """(width, height, polarities) where the data say so, else None."""
+        size = getattr(self.data, "sensor_size", None)
+        return None if size is None else tuple(size)
+
+    @property
+    def labels(self):
+        """Labels of what was read, (n,) int array; None where there are none."""
+        unknown = sum(label is None for label in self._labels)
+        if unknown == len(self._labels):
+            return None
+        if unknown:
+            raise DataError(
+                f"{unknown} of {len(self._labels)} recordings have no label: give all or none"
+            )
+        return np.array(self._labels, np.int64)
+
+    def __iter__(self):
+        self._labels = []
+        total = len(self.indices)
+        for item in track(self._items(), "reading recordings", total, progress=self.progress):
+            events, label = item if isinstance(item, tuple) else (item, None)
+            self._labels.append(label)
+            yield events
+
+    def _items(self):
+        changes = ("transform", "target_transform", "transforms")
+        if hasattr(self.data, "recordings") and not any(
+            getattr(self.data, name, None) for name in changes
+        ):
+            targets = np.asarray(self.data.targets)
+            recordings = self.data.recordings(list(self.indices), progress=False)
+            return zip(recordings, (targets[index] for index in self.indices))
+        return (self.data[index] for index in self.indices)

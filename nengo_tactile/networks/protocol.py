@@ -1,0 +1,162 @@
+"""What every kind of network is to engines, files, the command line and the report.
+
+A kind of network is a class with the attributes and methods of `Network`. Nothing outside its own
+room, and the engines that it names, asks which one it is.
+"""
+
+import importlib
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.networks.image_scale import ImageScale
+from nengo_tactile.networks.read_out import ReadOut
+
+
+class Reference(NamedTuple):
+    """The code that a run's accuracy or error is compared with, and how the two are told.
+
+    Attributes
+    ----------
+    key : str
+        Of its measure in results.json: "ann" makes ``ann_accuracy`` and ``ann_error``.
+    name, measured : str
+        Of what these measures are, in tables.
+    short, where, where_measured : str
+        The same on cards of a report.
+    decision : str or None
+        How classes are read, if not as the largest output.
+    on_chip : bool
+        Whether the energy on Loihi can be estimated.
+    """
+
+    key: str
+    name: str
+    measured: str
+    short: str
+    where: str
+    where_measured: str
+    decision: str | None = None
+    on_chip: bool = True
+
+
+@runtime_checkable
+class Network(Protocol):
+    """A network that can be run.
+
+    Attributes
+    ----------
+    runners : dict of str to str
+        Engine -> module whose ``run(network, x, n_steps, progress=..., **options)`` gives a
+        `Recording`; with an argument ``engine`` where it serves several.
+    others : dict of str to str
+        Why it does not run on other engines, as the end of "..., which ".
+    reference : Reference
+    fastest : str
+        The engine that runs it fastest.
+    classes : tuple of str
+        Names of what it decides between.
+    read_out : ReadOut
+        What outputs mean.
+    scale : ImageScale or None
+        How images of a data set become its input; None where they do not.
+    input_shape : tuple of int
+        Of one sample.
+    sensor_size : tuple of int or None
+        (width, height, polarities) of the recordings that it reads; None if it reads none.
+    n_steps : int
+        Time steps of a sample.
+    dt : float
+        Length of a step in seconds.
+    n_neurons : int
+        Neurons whose spikes a recording counts, without the input.
+    card : dict
+        Where it comes from.
+    """
+
+    runners: ClassVar[dict[str, str]]
+    others: ClassVar[dict[str, str]]
+    reference: ClassVar[Reference]
+    classes: tuple
+    card: dict
+
+    @property
+    def fastest(self) -> str: ...
+
+    @property
+    def read_out(self) -> ReadOut | None: ...
+
+    @property
+    def scale(self) -> ImageScale | None: ...
+
+    @property
+    def input_shape(self) -> tuple: ...
+
+    @property
+    def sensor_size(self) -> tuple | None: ...
+
+    @property
+    def n_steps(self) -> int: ...
+
+    @property
+    def dt(self) -> float: ...
+
+    @property
+    def n_neurons(self) -> int: ...
+
+    def encode(self, data, indices=None, progress=None) -> tuple[Any, np.ndarray | None]:
+        """Samples (or some of them) as what `nengo_tactile.run` takes, and labels or None."""
+
+    def steps(self, n_steps=None) -> int | None:
+        """Steps of a run that is asked for so many; None where engine or samples decide."""
+
+    def compare(self, x, labels, recording, progress=None) -> dict[str, float]:
+        """Measures of the code that trained it on the samples of a recording."""
+
+    def save(self, folder) -> None:
+        """Write it to a folder, whole or not at all."""
+
+
+def runner(network: Network, engine: str):
+    """The module that runs a network on an engine.
+
+    Raises
+    ------
+    EngineError
+        If there is none, with the engines that there are.
+    """
+    if engine not in network.runners:
+        why = network.others.get(engine, "is unknown")
+        raise EngineError(
+            f"a {type(network).__name__} on engine {engine!r}, which {why}: use "
+            f"{' or '.join(map(repr, network.runners))}"
+        )
+    return importlib.import_module(network.runners[engine])
+
+
+def check_data(network: Network, data) -> None:
+    """Refuse recordings of another sensor or of other classes, where the data set says which.
+
+    Parameters
+    ----------
+    network : Network
+    data : data set, list or array
+
+    Raises
+    ------
+    DataError
+    """
+    size, classes = getattr(data, "sensor_size", None), getattr(data, "classes", None)
+    n_classes = network.read_out.n_classes
+    if size is not None and tuple(size[:2]) != tuple(network.sensor_size[:2]):
+        (width, height), (there_w, there_h) = network.sensor_size[:2], size[:2]
+        raise DataError(
+            f"the network reads {width} x {height} pixels, {data!r} has {there_w} x {there_h}: "
+            "choose another data set (--task)"
+        )
+    if classes is not None and len(classes) != n_classes:
+        raise DataError(
+            f"the network has {n_classes} classes, {data!r} has {len(classes)}: choose "
+            "another data set (--task)"
+        )
