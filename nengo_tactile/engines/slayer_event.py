@@ -26,7 +26,7 @@ from nengo_tactile.slayer.neurons import SpikeResponseModel
 from nengo_tactile.slayer.stages import padding_before
 
 #: Types that the loops are compiled for in this process.
-_COMPILED = set()
+_COMPILED: set[tuple] = set()
 _KINDS = {"dense": DENSE, "conv": CONV, "pool": POOL}
 
 
