@@ -16,7 +16,7 @@ import numpy as np
 try:
     import fcntl
 except ImportError:  # not a POSIX system: what killed processes leave stays
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 #: renameat2(2): paths from the current folder, and the flag that exchanges them.
 _HERE, _EXCHANGE = -100, 2

@@ -1,34 +1,47 @@
 """What waits for its first use: names of a package, compiled loops."""
 
+import ast
 import functools
 import importlib
 import sys
+from pathlib import Path
 
 
-def attributes(package, homes):
-    """Make ``__getattr__`` and ``__dir__`` of a package whose modules load on first use.
+def attributes(package):
+    """Make the names of a package whose modules load on first use.
+
+    Its stub, ``__init__.pyi``, imports each from where it is: type checkers and editors read it as
+    they read any stub, this reads it to know what to load.
 
     Parameters
     ----------
     package : str
         Its ``__name__``.
-    homes : dict of str to str
-        Public name -> module of the package that holds it.
 
     Returns
     -------
-    callable, callable
+    list of str, callable, callable
+        ``__all__``, ``__getattr__`` and ``__dir__``.
     """
+    homes = _imports(Path(sys.modules[package].__file__).with_suffix(".pyi"))
 
     def load(name):
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+        if homes[name] == package:  # a module
+            return importlib.import_module(f"{package}.{name}")
+        return getattr(importlib.import_module(homes[name]), name)
 
     def names():
         return sorted({*vars(sys.modules[package]), *homes})
 
-    return load, names
+    return sorted(homes), load, names
+
+
+def _imports(stub):
+    """Name -> module that a stub imports it from."""
+    imports = (node for node in ast.parse(stub.read_text("utf-8")).body if hasattr(node, "names"))
+    return {alias.name: node.module for node in imports for alias in node.names}
 
 
 @functools.cache

@@ -14,16 +14,23 @@ def test_a_module_loads_with_the_first_of_its_names(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "__init__.py").write_text(
         "from nengo_tactile.lazy import attributes\n"
-        "__getattr__, __dir__ = attributes(__name__, {'one': 'numbers', 'two': 'numbers'})\n"
+        "__all__, __getattr__, __dir__ = attributes(__name__)\n"
+    )
+    (folder / "__init__.pyi").write_text(
+        "from lazy_room import numbers as numbers\n"
+        "from lazy_room.numbers import one as one\n"
+        "from lazy_room.numbers import two as two\n"
     )
     (folder / "numbers.py").write_text("one, two = 1, 2\n")
     monkeypatch.syspath_prepend(tmp_path)
     import lazy_room
 
     assert "lazy_room.numbers" not in sys.modules
+    assert lazy_room.__all__ == ["numbers", "one", "two"]
     assert (lazy_room.one, lazy_room.two) == (1, 2)
     assert "lazy_room.numbers" in sys.modules
-    assert {"one", "two", "__doc__"} <= set(dir(lazy_room))
+    assert lazy_room.numbers is sys.modules["lazy_room.numbers"]
+    assert {"numbers", "one", "two", "__doc__"} <= set(dir(lazy_room))
     with pytest.raises(AttributeError, match="module 'lazy_room' has no attribute 'three'"):
         _ = lazy_room.three
 

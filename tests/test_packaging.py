@@ -3,8 +3,10 @@
 import configparser
 import importlib.metadata
 import re
+import runpy
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,18 @@ def test_every_package_is_listed(config):
 
 def test_version_is_told_once(config):
     assert config["metadata"]["version"] == nengo_tactile.__version__
-    assert f"\n{nengo_tactile.__version__} " in (ROOT / "CHANGES.rst").read_text("utf-8")
+    newest = re.search(r"^\d[\d.]*", (ROOT / "CHANGES.rst").read_text("utf-8"), re.M)
+    assert newest[0] == nengo_tactile.__version__
+    cited = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {nengo_tactile.__version__}\n" in cited
+
+
+def test_commits_are_checked_as_in_ci():
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    commands = re.findall(r"^ +entry: (.*)$", hooks, re.M)
+    lines = re.split("\n| && ", (ROOT / ".ci" / "run").read_text("utf-8"))
+    assert commands
+    assert set(commands) <= {line.strip() for line in lines}
 
 
 def test_doctor_knows_every_requirement(config):
@@ -48,7 +61,7 @@ def data_files():
     inside = [
         path.relative_to(ROOT)
         for path in PACKAGE.rglob("*")
-        if path.is_file() and path.suffix in (".json", ".html", ".css")
+        if path.is_file() and path.suffix in (".json", ".html", ".css", ".pyi", ".typed")
     ]
     models = [
         Path("nengo_tactile") / path.relative_to(ROOT)
@@ -87,3 +100,12 @@ def test_ruff(command):
         text=True,
     )
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_a_wheel_without_a_file_is_found(tmp_path):
+    wheel = runpy.run_path(str(ROOT / "tools" / "wheel.py"))
+    with zipfile.ZipFile(tmp_path / "empty.whl", "w") as file:
+        file.writestr("nengo_tactile/cli.py", "")
+    missing = wheel["missing"](tmp_path / "empty.whl")
+    assert {"nengo_tactile/py.typed", "nengo_tactile/models/eskin-cnn/card.json"} <= set(missing)
+    assert "nengo_tactile/cli.py" not in missing

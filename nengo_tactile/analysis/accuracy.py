@@ -1,8 +1,11 @@
 """Accuracy over time, latency, confusion between classes, spread over random splits."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nengo_tactile.errors import DataError
 
@@ -29,7 +32,7 @@ def _within(accuracy, tolerance):
     return np.abs(accuracy - accuracy[-1]) <= tolerance + _ROUNDING
 
 
-def latency_step(accuracy, tolerance=0.01):
+def latency_step(accuracy: ArrayLike, tolerance: float = 0.01) -> int:
     """First step from which the accuracy stays within ``tolerance`` of the final one.
 
     Steps count from 1: after ``k`` steps the accuracy is ``accuracy[k - 1]`` and ``k * dt``
@@ -59,7 +62,7 @@ def latency_step(accuracy, tolerance=0.01):
     return int(outside[-1]) + 2 if outside.size else 1
 
 
-def first_step_within(accuracy, tolerance=0.01):
+def first_step_within(accuracy: ArrayLike, tolerance: float = 0.01) -> int:
     """First step at which the accuracy is within ``tolerance`` of the final one.
 
     Unlike :func:`latency_step` the accuracy may leave the band again afterwards, so this
@@ -68,7 +71,9 @@ def first_step_within(accuracy, tolerance=0.01):
     return int(_within(accuracy, tolerance).argmax()) + 1
 
 
-def confusion_matrix(labels, predictions, n_classes=None):
+def confusion_matrix(
+    labels: ArrayLike, predictions: ArrayLike, n_classes: int | None = None
+) -> np.ndarray:
     """Count how often each true class (row) was read as each class (column).
 
     Parameters
@@ -109,7 +114,7 @@ def confusion_matrix(labels, predictions, n_classes=None):
     return np.bincount(flat, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def class_accuracy(matrix):
+def class_accuracy(matrix: ArrayLike) -> np.ndarray:
     """Share of each true class that was read correctly.
 
     Parameters
@@ -127,7 +132,9 @@ def class_accuracy(matrix):
     return np.where(totals > 0, np.diag(matrix) / np.maximum(totals, 1), np.nan)
 
 
-def largest_confusions(matrix, names=None, n=5):
+def largest_confusions(
+    matrix: ArrayLike, names: Sequence[str] | None = None, n: int = 5
+) -> list[dict[str, Any]]:
     """Name the most frequent mistakes.
 
     Parameters
@@ -180,7 +187,7 @@ class SplitSummary:
         return f"{self.mean:.4f}" if self.sd is None else f"{self.mean:.4f} ({self.sd:.4f})"
 
 
-def mean_and_sd(values):
+def mean_and_sd(values: ArrayLike) -> SplitSummary:
     """Mean and sample standard deviation over splits, as in Table 2 of the ST-MNIST paper.
 
     Parameters
@@ -208,6 +215,6 @@ def mean_and_sd(values):
     return SplitSummary(mean=float(values.mean()), sd=sd, n_splits=int(values.size))
 
 
-def standard_error(accuracy, n_test):
+def standard_error(accuracy: float, n_test: int) -> float:
     """Of one network's accuracy, because its test samples are few: binomial."""
     return (accuracy * (1 - accuracy) / n_test) ** 0.5

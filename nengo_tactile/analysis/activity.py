@@ -2,10 +2,14 @@
 
 import dataclasses
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nengo_tactile.errors import DataError
+
+if TYPE_CHECKING:
+    from nengo_tactile.engines.recording import Recording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +52,7 @@ class LayerActivity:
     synops: float
     step: int
 
-    def row(self):
+    def row(self) -> dict[str, Any]:
         """The attributes as a dict, one row of a table."""
         return dataclasses.asdict(self)
 
@@ -76,7 +80,7 @@ class Cost:
     synops: float
     neuron_updates: int
 
-    def row(self):
+    def row(self) -> dict[str, Any]:
         """The attributes as a dict, one row of a table."""
         return dataclasses.asdict(self)
 
@@ -119,7 +123,12 @@ def _per_layer(recording, name, layer):
     return values[layer]
 
 
-def layer_activity(recording, max_rate_hz=None, percentile=99.9, step=None):
+def layer_activity(
+    recording: "Recording",
+    max_rate_hz: float | dict[str, float] | None = None,
+    percentile: float = 99.9,
+    step: int | None = None,
+) -> list[LayerActivity]:
     """Firing rates, silence, saturation and cost of each spiking layer.
 
     Parameters
@@ -181,7 +190,7 @@ def layer_activity(recording, max_rate_hz=None, percentile=99.9, step=None):
     return activities
 
 
-def cost_until(recording, step=None):
+def cost_until(recording: "Recording", step: int | None = None) -> Cost:
     """Spikes, synaptic operations and neuron updates per sample up to a step.
 
     Sums over every series the recording holds, also over input spikes that belong to no

@@ -13,9 +13,13 @@ References
 """
 
 import dataclasses
+from typing import TYPE_CHECKING, Any
 
 from nengo_tactile.analysis.activity import cost_until
 from nengo_tactile.errors import DataError
+
+if TYPE_CHECKING:
+    from nengo_tactile.engines.recording import Recording
 
 # Joules, all from [1] Table 2
 LOIHI_SYNOP = 23.6e-12
@@ -91,26 +95,26 @@ class EnergyEstimate:
     neuron_updates: float
 
     @property
-    def synop_joules(self):
+    def synop_joules(self) -> float:
         """Energy of the synaptic operations, in joules."""
         return self.synops * self.device.joules_per_synop
 
     @property
-    def neuron_joules(self):
+    def neuron_joules(self) -> float:
         """Energy of the neuron updates, in joules."""
         return self.neuron_updates * self.device.joules_per_neuron_update
 
     @property
-    def joules(self):
+    def joules(self) -> float:
         """Energy of both, in joules per inference."""
         return self.synop_joules + self.neuron_joules
 
     @property
-    def note(self):
+    def note(self) -> str:
         """What the estimate leaves out; print it wherever the number is shown."""
         return ENERGY_NOTE
 
-    def row(self):
+    def row(self) -> dict[str, Any]:
         """One row of a table, energies in joules."""
         return {
             "device": self.device.name,
@@ -123,7 +127,9 @@ class EnergyEstimate:
         }
 
 
-def energy_per_inference(synops, neuron_updates, device="loihi"):
+def energy_per_inference(
+    synops: float, neuron_updates: float, device: str | Device = "loihi"
+) -> EnergyEstimate:
     """Estimate the energy of one inference; rough, see :data:`ENERGY_NOTE`.
 
     Parameters
@@ -159,7 +165,9 @@ def energy_per_inference(synops, neuron_updates, device="loihi"):
     return EnergyEstimate(device, float(synops), float(neuron_updates))
 
 
-def energy_of_recording(recording, step=None, device="loihi"):
+def energy_of_recording(
+    recording: "Recording", step: int | None = None, device: str | Device = "loihi"
+) -> EnergyEstimate:
     """Estimate the energy of a recorded presentation on a spiking device.
 
     Parameters

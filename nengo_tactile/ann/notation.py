@@ -10,6 +10,7 @@ numbers for dense layers; the sigma-delta paper writes ``16C5``, ``2MP2`` (max p
 import dataclasses
 import math
 import re
+from typing import Any
 
 from nengo_tactile.errors import NotationError
 
@@ -45,7 +46,7 @@ class LayerSpec:
     step: int = 1
 
 
-def parse(notation):
+def parse(notation: str) -> tuple[tuple[int, ...], list[LayerSpec]]:
     """Read a description such as ``"10x10-6c4-24c3-10o"``.
 
     Parameters
@@ -106,7 +107,7 @@ def _parse_layer(token, notation):
     )
 
 
-def build(notation, seed=0, activation="relu", padding="valid"):
+def build(notation: str, seed: int = 0, activation: str = "relu", padding: str = "valid") -> Any:
     """Make a Keras functional model from the notation.
 
     Parameters
@@ -130,7 +131,7 @@ def build(notation, seed=0, activation="relu", padding="valid"):
     tf = stack.tensorflow()
     keras_layers = tf.keras.layers
     input_shape, layers = parse(notation)
-    counts = {}
+    counts: dict[str, int] = {}
 
     def name(kind):
         counts[kind] = counts.get(kind, 0) + 1

@@ -145,11 +145,11 @@ def connect(link, pre, post, gain, synapse):
     """Make the Nengo connection of a link."""
     import nengo
 
-    indices = getattr(link.map, "indices", None)
+    indices = link.map.indices
     return nengo.Connection(
         pre if indices is None else pre[indices],
         post if link.target is None else post[link.target],
-        transform=link.map.transform(gain),
+        transform=link.map.scaled(gain).transform(),
         synapse=synapse,
     )
 

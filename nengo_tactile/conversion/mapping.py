@@ -1,10 +1,11 @@
 """From Keras layers without nonlinearity to the linear maps they compute."""
 
 import numpy as np
+import scipy.sparse
 
 from nengo_tactile import stack
-from nengo_tactile.conversion import linear_maps as maps
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.networks.linear_maps import Convolution, Sparse, same_padding
 
 
 def linear_map(layer, input_shape, output_shape):
@@ -19,7 +20,7 @@ def linear_map(layer, input_shape, output_shape):
 
     Returns
     -------
-    Dense, Diagonal, Convolution, TransposedConvolution, Sparse or Routing
+    Convolution or Sparse
 
     Raises
     ------
@@ -53,74 +54,90 @@ def linear_map(layer, input_shape, output_shape):
 def _dense(layer, input_shape, output_shape):
     kernel = layer.kernel.numpy()
     if len(input_shape) == 1:
-        return maps.Dense(kernel)
+        return Convolution.matrix_of(kernel)
     # applied to the last axis: a convolution with windows of one pixel
     *size, channels = input_shape
     flat = (int(np.prod(size)), 1, channels)
-    return maps.Convolution(kernel[None, None], (1, 1), "valid", flat, (*flat[:2], kernel.shape[1]))
+    return Convolution(kernel[None, None], flat, (*flat[:2], kernel.shape[1]))
 
 
 def _convolution(layer, input_shape, output_shape):
-    kernel = _dilate(layer.kernel.numpy(), layer.dilation_rate)
-    if layer.groups > 1:
-        kernel = _ungroup(kernel, layer.groups)
-    return maps.Convolution(kernel, tuple(layer.strides), layer.padding, input_shape, output_shape)
+    kernel, dilation = layer.kernel.numpy(), _each_axis(layer.dilation_rate, input_shape)
+    return _padded(layer, kernel, input_shape, output_shape, dilation, layer.groups)
 
 
 def _depthwise(layer, input_shape, output_shape):
     kernel = layer.depthwise_kernel.numpy()
     *sides, channels, multiplier = kernel.shape
-    strides = layer.strides
-    strides = tuple(strides) if isinstance(strides, (tuple, list)) else (strides,) * len(sides)
-    if multiplier == 1 and all(n == 1 for n in (*sides, *strides)):
-        weights = np.broadcast_to(kernel.reshape(channels), input_shape)
-        return maps.Diagonal(weights.reshape(-1), input_shape)
-    full = np.zeros((*sides, channels, channels, multiplier), kernel.dtype)
-    index = np.arange(channels)
-    full[..., index, index, :] = kernel
-    full = full.reshape(*sides, channels, channels * multiplier)
-    return maps.Convolution(
-        _dilate(full, layer.dilation_rate), strides, layer.padding, input_shape, output_shape
-    )
+    if multiplier == 1 and all(n == 1 for n in (*sides, *_each_axis(layer.strides, input_shape))):
+        return _one_each(kernel.reshape(channels), input_shape)
+    kernel = kernel.reshape(*sides, 1, channels * multiplier)
+    dilation = _each_axis(layer.dilation_rate, input_shape)
+    return _padded(layer, kernel, input_shape, output_shape, dilation, channels)
 
 
 def _transposed(layer, input_shape, output_shape):
     kernel = layer.kernel.numpy().swapaxes(-1, -2)  # Keras has the filters first
-    return maps.TransposedConvolution(
-        kernel, tuple(layer.strides), layer.padding, input_shape, output_shape
+    return _padded(layer, kernel, input_shape, output_shape, transposed=True)
+
+
+def _padded(layer, kernel, input_shape, output_shape, dilation=(), groups=1, transposed=False):
+    """A convolution with the padding that a layer's word stands for."""
+    strides = _each_axis(layer.strides, input_shape)
+    padding = ()
+    if layer.padding == "same":
+        steps = dilation or (1,) * len(strides)
+        sides = [(side - 1) * step + 1 for side, step in zip(kernel.shape, steps)]
+        shapes = (output_shape, input_shape) if transposed else (input_shape, output_shape)
+        padding = same_padding(*shapes, sides, strides)
+    return Convolution(
+        kernel, input_shape, output_shape, strides, padding, dilation, groups, transposed
     )
 
 
+def _each_axis(numbers, shape):
+    """Numbers for each axis of a shape with channels, of which Keras may give one for all."""
+    given = tuple(numbers) if isinstance(numbers, (tuple, list)) else (numbers,)
+    return given * (len(shape) - 1) if len(given) == 1 else given
+
+
 def _channelwise(layer, input_shape, output_shape):
-    return maps.Sparse(maps.channelwise_matrix(layer, input_shape))
+    return Sparse(channelwise_matrix(layer, input_shape))
 
 
 def _rescaling(layer, input_shape, output_shape):
-    weights = np.broadcast_to(np.asarray(layer.scale, np.float32), input_shape)
-    return maps.Diagonal(weights.reshape(-1), input_shape)
+    return _one_each(np.asarray(layer.scale, np.float32), input_shape)
 
 
-def _dilate(kernel, rates):
-    """The kernel with zeros between its entries."""
-    rates = tuple(rates) if isinstance(rates, (tuple, list)) else (rates,) * (kernel.ndim - 2)
-    if all(rate == 1 for rate in rates):
-        return kernel
-    sides = [(k - 1) * r + 1 for k, r in zip(kernel.shape, rates)]
-    wide = np.zeros((*sides, *kernel.shape[-2:]), kernel.dtype)
-    wide[tuple(slice(None, None, rate) for rate in rates)] = kernel
-    return wide
+def _one_each(weights, shape):
+    return Convolution.diagonal_of(np.broadcast_to(weights, shape).reshape(-1))
 
 
-def _ungroup(kernel, groups):
-    """One kernel over all inputs, zero where a filter does not see them."""
-    per_group, n_filters = kernel.shape[-2:]
-    full = np.zeros((*kernel.shape[:-2], per_group * groups, n_filters), kernel.dtype)
-    step = n_filters // groups
-    for group in range(groups):
-        inputs = slice(group * per_group, (group + 1) * per_group)
-        filters = slice(group * step, (group + 1) * step)
-        full[..., inputs, filters] = kernel[..., filters]
-    return full
+def channelwise_matrix(layer, input_shape):
+    """The matrix of a layer that treats each channel alike: average pooling, interpolation.
+
+    Parameters
+    ----------
+    layer : tf.keras.layers.Layer
+        Linear, without weights.
+    input_shape : tuple of int
+        (*size, channels).
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix of shape (n_out, n_in)
+    """
+    *size, channels = input_shape
+    n_pixels = int(np.prod(size))
+    columns, chunk = [], 1024
+    for start in range(0, n_pixels, chunk):
+        n = min(chunk, n_pixels - start)
+        images = np.zeros((n, n_pixels, 1), np.float32)
+        images[np.arange(n), start + np.arange(n)] = 1
+        response = np.asarray(layer(images.reshape(n, *size, 1))).reshape(n, -1)
+        columns.append(scipy.sparse.csr_matrix(response).T)
+    matrix = scipy.sparse.hstack(columns)
+    return scipy.sparse.kron(matrix, scipy.sparse.identity(channels, np.float32)).tocsr()
 
 
 def routing_indices(layer, input_shape):

@@ -105,7 +105,7 @@ class SpikingNetwork:
         "event": "nengo_tactile.engines.event",
         "loihi": "nengo_tactile.engines.loihi",
     }
-    others: ClassVar = {}
+    others: ClassVar[dict[str, str]] = {}
     reference: ClassVar = Reference(
         "ann", "rates (Keras)", "spikes", "rates", "the Keras model", "of the spikes"
     )

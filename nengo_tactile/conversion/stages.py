@@ -12,7 +12,6 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion import linear_maps as maps
 from nengo_tactile.conversion.activations import NEURONS, accumulates
 from nengo_tactile.conversion.graph import (
     consumers,
@@ -24,6 +23,7 @@ from nengo_tactile.conversion.graph import (
 )
 from nengo_tactile.conversion.mapping import linear_map, routing_indices
 from nengo_tactile.conversion.pooling import MAX_POOLING, analogue_poolings
+from nengo_tactile.networks.linear_maps import Sparse
 from nengo_tactile.neurons.windows import pooling_windows
 
 _SAME_ORDER = ("Flatten", "Reshape")
@@ -37,8 +37,7 @@ class Link:
     ----------
     source : str
         Name of a stage, or "input".
-    map : Dense, Convolution, ...
-        See `nengo_tactile.conversion.linear_maps`.
+    map : nengo_tactile.networks.linear_maps.Map
     target : (n,) int array or None
         Which neurons of the stage it reaches, when not all.
     """
@@ -285,7 +284,7 @@ class _Reader:
         shape = tuple(output.shape[1:])
         windows = pooling_windows(layer, tuple(tensor.shape[1:]))
         slots = windows.reshape(-1)
-        link = Link(source, maps.Routing(slots, int(np.prod(tensor.shape[1:]))))
+        link = Link(source, Sparse.routing(slots, int(np.prod(tensor.shape[1:]))))
         bias, start = self.constants[layer.name][slots].astype(np.float32), None
         if self.add_up:
             bias, start = np.zeros_like(bias), bias
@@ -314,7 +313,7 @@ class _Reader:
         """Yield the links that bring ``factor * tensor`` to the neurons ``target``."""
         if id(tensor) in self.made:
             size = int(np.prod(tensor.shape[1:]))
-            yield Link(self.made[id(tensor)], maps.Routing(None, size, factor), target)
+            yield Link(self.made[id(tensor)], Sparse.routing(None, size, factor), target)
             return
         layer, inputs = self.producer[id(tensor)]
         kind = type(layer).__name__
@@ -330,7 +329,7 @@ class _Reader:
                     continue
                 size = int(np.prod(one.shape[1:]))
                 indices = _spread(tuple(one.shape[1:]), tuple(tensor.shape[1:]))
-                yield Link(self._source(one), maps.Routing(indices, size, factor * sign), target)
+                yield Link(self._source(one), Sparse.routing(indices, size, factor * sign), target)
         elif kind in ("Concatenate", "ZeroPadding1D", "ZeroPadding2D"):
             for one, places in zip(inputs, _places(layer, inputs)):
                 chosen = places if target is None else target[places]
@@ -338,7 +337,7 @@ class _Reader:
         elif kind in ("Cropping1D", "Cropping2D", "Permute") or _repeats(layer):
             indices = routing_indices(layer, tuple(inputs[0].shape[1:]))
             size = int(np.prod(inputs[0].shape[1:]))
-            yield Link(self._source(inputs[0]), maps.Routing(indices, size, factor), target)
+            yield Link(self._source(inputs[0]), Sparse.routing(indices, size, factor), target)
         else:
             linear = linear_map(layer, tuple(inputs[0].shape[1:]), tuple(tensor.shape[1:]))
             yield Link(self._source(inputs[0]), linear.scaled(factor), target)

@@ -2,6 +2,9 @@
 
 import operator
 import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,12 +39,20 @@ class EventDataset(Dataset):
         Who made each recording, where that is known.
     """
 
-    dtype = EVENT_DTYPE
-    ordering = EVENT_DTYPE.names
-    writers = None
+    dtype: np.dtype = EVENT_DTYPE
+    ordering: tuple[str, ...] | None = EVENT_DTYPE.names
+    classes: tuple[str, ...]
+    targets: np.ndarray
+    writers: np.ndarray | None = None
     _reading = "reading recordings"  # what the progress bar says
 
-    def __init__(self, save_to, transform=None, target_transform=None, transforms=None):
+    def __init__(
+        self,
+        save_to: str | Path,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        transforms: Callable | None = None,
+    ) -> None:
         super().__init__(
             str(save_to),
             transform=transform,
@@ -49,13 +60,13 @@ class EventDataset(Dataset):
             transforms=transforms,
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.targets)
 
     def __repr__(self):
         return f"{type(self).__name__}({len(self)} samples, {len(self.classes)} classes)"
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
         index = operator.index(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
@@ -69,7 +80,9 @@ class EventDataset(Dataset):
             sample, target = self.transforms(sample, target)
         return sample, target
 
-    def recordings(self, indices=None, progress=None):
+    def recordings(
+        self, indices: Iterable[int] | None = None, progress: bool | None = None
+    ) -> Iterator[np.ndarray]:
         """Iterate over recordings without transforms, with a progress bar.
 
         Parameters
@@ -116,19 +129,19 @@ class ImageDataset(EventDataset):
 
     def __init__(
         self,
-        save_to=None,
-        split="train",
-        download=False,
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
+        save_to: str | Path | None = None,
+        split: str = "train",
+        download: bool = False,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        transforms: Callable | None = None,
+    ) -> None:
         self.split = require_split(split)
         self.path = self._download(data_root(save_to)) if download else self._find(save_to)
         super().__init__(self.path, transform, target_transform, transforms)
         self.images, self.targets = self._read(split)
         self.data = self.images
 
-    def read_events(self, index):
+    def read_events(self, index: int) -> np.ndarray:
         """Return a copy of image ``index``."""
         return self.images[index].copy()

@@ -131,7 +131,7 @@ def _quiet(logger):
         logger.setLevel(level)
 
 
-def fetch(url, path, known_hash, progress=None):
+def fetch(url: str, path: str | Path, known_hash: str, progress: bool | None = None) -> Path:
     """Download a file once, check it, and continue where an earlier try stopped.
 
     Parameters

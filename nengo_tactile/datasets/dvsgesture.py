@@ -2,6 +2,9 @@
 
 import csv
 import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tonic.datasets
@@ -66,33 +69,32 @@ class DVSGesture(EventDataset):
 
     def __init__(
         self,
-        save_to=None,
-        split="train",
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
+        save_to: str | Path | None = None,
+        split: str = "train",
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        transforms: Callable | None = None,
+    ) -> None:
         path = _locate(save_to, require_split(split))
         super().__init__(path, transform, target_transform, transforms)
         self.split, self.path = split, path
-        self._source, self._last = open_source(path), (None, None)
-        self.trials, self.targets, self.writers = [], [], []
-        intervals = []
-        for trial, subject in _list_trials(self._source, split):
-            for label, start, end in _read_labels(self._source, trial):
-                self.trials.append(trial)
-                self.targets.append(label - 1)
-                self.writers.append(subject)
-                intervals.append((start, end))
-        self.targets, self.writers = np.array(self.targets), np.array(self.writers)
-        self._intervals = np.array(intervals)
+        self._source = open_source(path)
+        self._last: tuple[Any, Any] = None, None
+        gestures = [
+            (trial, label - 1, subject, (start, end))
+            for trial, subject in _list_trials(self._source, split)
+            for label, start, end in _read_labels(self._source, trial)
+        ]
+        trials, targets, writers, intervals = zip(*gestures)
+        self.trials, self.targets = list(trials), np.array(targets)
+        self.writers, self._intervals = np.array(writers), np.array(intervals)
         self.durations_us = self._intervals[:, 1] - self._intervals[:, 0]
         self.data = self.trials
 
     def __getstate__(self):
         return {**self.__dict__, "_last": (None, None)}  # a trial takes tens of megabytes
 
-    def read_events(self, index):
+    def read_events(self, index: int) -> np.ndarray:
         """Return sample ``index``."""
         trial, (start, end) = self.trials[index], self._intervals[index]
         name = self._source.describe(trial)

@@ -1,5 +1,8 @@
 """Ev-Objects and Ev-Containers: NeuTouch fingertips holding household objects."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from nengo_tactile.datasets.base import EventDataset
@@ -52,14 +55,14 @@ class EvTouch(EventDataset):
 
     def __init__(
         self,
-        save_to=None,
-        kind="objects",
-        split="train",
-        bin_us=ASSUMED_BIN_US,
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
+        save_to: str | Path | None = None,
+        kind: str = "objects",
+        split: str = "train",
+        bin_us: int = ASSUMED_BIN_US,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        transforms: Callable | None = None,
+    ) -> None:
         require_split(split)
         if kind not in _KINDS:
             raise DataError(f"kind is {kind!r}, wanted one of {', '.join(map(repr, _KINDS))}")
@@ -83,7 +86,7 @@ class EvTouch(EventDataset):
         self.data = arrays[x]
         self.targets = arrays[y].astype(np.int64)
 
-    def read_events(self, index):
+    def read_events(self, index: int) -> np.ndarray:
         """Return recording ``index``, unpacked from its bits."""
         bits = np.unpackbits(self.data[index], axis=-1)[..., : self.n_bins]
         bins, taxel, channel = np.nonzero(bits.transpose(2, 0, 1))

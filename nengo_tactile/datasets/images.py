@@ -1,11 +1,16 @@
 """Image data sets as arrays in the shape that Keras models take."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from nengo_tactile.errors import DataError
 
+if TYPE_CHECKING:
+    from nengo_tactile.datasets.base import EventDataset
 
-def images_of(dataset):
+
+def images_of(dataset: "EventDataset") -> np.ndarray:
     """All images of a data set, with an axis for channels where there is but one.
 
     Parameters

@@ -2,6 +2,8 @@
 
 import io
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import tonic.datasets
@@ -50,14 +52,14 @@ class NMNIST(EventDataset):
 
     def __init__(
         self,
-        save_to=None,
-        split="train",
-        first_saccade_only=False,
-        download=False,
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
+        save_to: str | Path | None = None,
+        split: str = "train",
+        first_saccade_only: bool = False,
+        download: bool = False,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        transforms: Callable | None = None,
+    ) -> None:
         require_split(split)
         if download:
             root = data_root(save_to)
@@ -71,7 +73,7 @@ class NMNIST(EventDataset):
         self.files, self.targets = _list_recordings(self._source, split.capitalize())
         self.data = self.files
 
-    def read_events(self, index):
+    def read_events(self, index: int) -> np.ndarray:
         """Return recording ``index``."""
         name = self.files[index]
         events = read_nmnist(self._source.read(name), self._source.describe(name))

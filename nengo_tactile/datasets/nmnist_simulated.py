@@ -3,6 +3,7 @@
 import argparse
 import collections
 import os
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -72,16 +73,16 @@ class SimulatedNMNIST(EventDataset):
 
     def __init__(
         self,
-        save_to=None,
-        split="train",
-        n_samples=None,
-        seed=0,
-        parameters=None,
-        download=False,
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
+        save_to: str | Path | None = None,
+        split: str = "train",
+        n_samples: int | None = None,
+        seed: int = 0,
+        parameters: SaccadeParameters | None = None,
+        download: bool = False,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        transforms: Callable | None = None,
+    ) -> None:
         digits = MNIST(save_to, split, download)
         super().__init__(digits.path, transform, target_transform, transforms)
         if n_samples is None:
@@ -95,12 +96,17 @@ class SimulatedNMNIST(EventDataset):
         self.parameters = parameters or fitted_saccades()
         self.images, self.targets = digits.images[:n_samples], digits.targets[:n_samples]
 
-    def read_events(self, index):
+    def read_events(self, index: int) -> np.ndarray:
         """Simulate one sample; return its events, without transforms."""
         rng = np.random.default_rng([self.seed, self.split == "test", index])
         return simulate(self.images[index], self.parameters, rng)
 
-    def recordings(self, indices=None, progress=None, workers=None):
+    def recordings(
+        self,
+        indices: Iterable[int] | None = None,
+        progress: bool | None = None,
+        workers: int | None = None,
+    ) -> Iterator[np.ndarray]:
         """Iterate over events without transforms, with a progress bar.
 
         Only a few samples are held at a time.
@@ -122,7 +128,7 @@ class SimulatedNMNIST(EventDataset):
         indices = range(len(self)) if indices is None else list(indices)
         workers = workers or os.cpu_count() or 1
         with ThreadPoolExecutor(workers) as pool:
-            ahead = collections.deque()
+            ahead: collections.deque = collections.deque()
             for index in track(indices, "simulating saccades", progress=progress):
                 ahead.append(pool.submit(self.read_events, index))
                 if len(ahead) > 2 * workers:

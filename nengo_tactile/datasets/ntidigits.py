@@ -1,6 +1,8 @@
 """N-TIDIGITS18: spoken digits as spikes of a silicon cochlea with 64 channels."""
 
 import contextlib
+from collections.abc import Callable
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -66,13 +68,13 @@ class NTIDIGITS(EventDataset):
 
     def __init__(
         self,
-        save_to=None,
-        split="train",
-        download=False,
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
+        save_to: str | Path | None = None,
+        split: str = "train",
+        download: bool = False,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        transforms: Callable | None = None,
+    ) -> None:
         require_split(split)
         if download:
             path = data_root(save_to) / "NTIDIGITS18" / self.filename
@@ -91,7 +93,7 @@ class NTIDIGITS(EventDataset):
         self.targets = np.array([_SPOKEN.index(name[-1]) for name in self.names])
         self.data = self.names
 
-    def read_events(self, index):
+    def read_events(self, index: int) -> np.ndarray:
         """Return recording ``index``."""
         name = self.names[index]
         with _open(self.path) as file:  # opened anew, so that data loaders can fork

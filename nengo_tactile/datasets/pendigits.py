@@ -1,5 +1,6 @@
 """Recorded pen digits (UCI pendigits) with their trajectories."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +39,20 @@ class PenDigits(EventDataset):
     ordering = POINT_DTYPE.names
 
     def __init__(
-        self, save_to, split="train", transform=None, target_transform=None, transforms=None
-    ):
+        self,
+        save_to: str | Path,
+        split: str = "train",
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        transforms: Callable | None = None,
+    ) -> None:
         super().__init__(Path(save_to), transform, target_transform, transforms)
         self.split = split
         self.digits = read_pendigits(save_to, split)
         self.targets = self.digits.labels.astype(np.int64)
         self.writers = self.digits.writers.astype(np.int64)
 
-    def read_events(self, index):
+    def read_events(self, index: int) -> np.ndarray:
         """Return the points of one digit, a structured array of `POINT_DTYPE`."""
         xy, stroke = self.digits.points(index)
         points = np.empty(len(xy), POINT_DTYPE)

@@ -4,10 +4,14 @@ import functools
 import importlib
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nengo_tactile.datasets.sources import ZipSource, data_root, locate, open_npz, read_npz
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.recorded import FILE_NAME as _TRAJECTORIES
+
+if TYPE_CHECKING:
+    from nengo_tactile.datasets.base import EventDataset
 
 # name -> (module, class, arguments that go with the name)
 _SETS = {
@@ -28,12 +32,17 @@ _SETS = {
 _SIMULATED = {"eskin", "eskin-pendigits", "nmnist-simulated"}  # not recordings of their own
 
 
-def dataset_names():
+def dataset_names() -> tuple[str, ...]:
     """Names that `open_dataset` takes, in a fixed order."""
     return tuple(_SETS)
 
 
-def open_dataset(name_or_path, split="train", data_dir=None, **options):
+def open_dataset(
+    name_or_path: str | Path,
+    split: str = "train",
+    data_dir: str | Path | None = None,
+    **options: Any,
+) -> "EventDataset":
     """Open a data set by name, or whatever lies at a path.
 
     Parameters

@@ -1,6 +1,7 @@
 """The .mat files of ST-MNIST: spike trains and the lookup table of taxel addresses."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -34,7 +35,9 @@ def _name(file):
     return str(file) if isinstance(file, (str, Path)) else str(getattr(file, "name", "bytes"))
 
 
-def read_spiketrain(file, layout=None, source=None):
+def read_spiketrain(
+    file: str | Path | bytes | BinaryIO, layout: np.ndarray | None = None, source: str | None = None
+) -> np.ndarray:
     """Read one ST-MNIST recording.
 
     Parameters
@@ -99,7 +102,7 @@ def events_of_spiketrain(spiketrain, layout=None, source="spiketrain"):
         )
     layout = DEFAULT_LAYOUT if layout is None else layout
     x, y = layout[taxel].T
-    return make_events(x, y, times[column], values, "s", "-1/1", source=source)
+    return make_events(x, y, times[column], values, time_unit="s", polarity="-1/1", source=source)
 
 
 def _check_times(times, source):
@@ -126,7 +129,7 @@ def _check_times(times, source):
         )
 
 
-def read_lut(file, source=None):
+def read_lut(file: str | Path | bytes | BinaryIO, source: str | None = None) -> np.ndarray:
     """Read the lookup table from taxel addresses to X and Y addresses.
 
     The paper shows the table only as a picture (Figure 3), without variable names. Accepted are

@@ -1,6 +1,7 @@
 """Seeded train/test splits: stratified by class, by writer, repeated."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nengo_tactile.errors import DataError
 
@@ -29,7 +30,9 @@ def _round_up_fairly(exact):
     return counts
 
 
-def split_indices(labels, test_share=0.2, seed=0):
+def split_indices(
+    labels: np.ndarray, test_share: float = 0.2, seed: int | np.random.Generator = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Split at random, every class in the same proportion.
 
     Parameters
@@ -62,15 +65,20 @@ def split_indices(labels, test_share=0.2, seed=0):
             f"class {classes[first]} has {sizes[first]} samples, {counts[first]} of them would "
             f"be test samples at test_share {test_share}: change the share or add samples"
         )
-    test = [
+    drawn = [
         rng.permutation(np.flatnonzero(members == index))[:count]
         for index, count in enumerate(counts)
     ]
-    test = np.sort(np.concatenate(test))
+    test = np.sort(np.concatenate(drawn))
     return np.setdiff1d(np.arange(len(labels)), test), test
 
 
-def split_by_writer(writers, test_writers=None, test_share=0.2, seed=0):
+def split_by_writer(
+    writers: np.ndarray,
+    test_writers: ArrayLike | None = None,
+    test_share: float = 0.2,
+    seed: int | np.random.Generator = 0,
+) -> tuple[np.ndarray, np.ndarray]:
     """Split so that no writer is on both sides.
 
     Parameters
@@ -98,20 +106,22 @@ def split_by_writer(writers, test_writers=None, test_share=0.2, seed=0):
     if test_writers is None:
         count = min(max(1, round(len(known) * _share(test_share))), len(known) - 1)
         test_writers = np.random.default_rng(seed).permutation(known)[:count]
-    test_writers = np.unique(np.asarray(test_writers))
-    unknown = np.setdiff1d(test_writers, known)
+    chosen = np.unique(np.asarray(test_writers))
+    unknown = np.setdiff1d(chosen, known)
     if unknown.size:
         raise DataError(f"test_writers {unknown.tolist()} are not among {known.tolist()}")
-    if not 0 < len(test_writers) < len(known):
+    if not 0 < len(chosen) < len(known):
         raise DataError(
-            f"{len(test_writers)} of {len(known)} writers would be test writers: "
+            f"{len(chosen)} of {len(known)} writers would be test writers: "
             "each side needs at least one"
         )
-    is_test = np.isin(writers, test_writers)
+    is_test = np.isin(writers, chosen)
     return np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
-def repeated_splits(labels, n_splits=10, test_share=0.2, seed=0):
+def repeated_splits(
+    labels: np.ndarray, n_splits: int = 10, test_share: float = 0.2, seed: int = 0
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Draw several independent stratified splits, as the ST-MNIST paper's ten (3.2).
 
     Parameters

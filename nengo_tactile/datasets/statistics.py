@@ -1,5 +1,7 @@
 """Table 1 of the ST-MNIST paper, for any labelled set of event recordings."""
 
+from typing import Any
+
 import numpy as np
 
 from nengo_tactile.errors import DataError
@@ -57,7 +59,9 @@ def sample_statistics(events, address_base=0):
     return result
 
 
-def compute_statistics(dataset, address_base=0, progress=None):
+def compute_statistics(
+    dataset: Any, address_base: int = 0, progress: bool | None = None
+) -> dict[str, dict[str, Any]]:
     """Mean and SD of the paper's statistics, per class, in one pass over the samples.
 
     Parameters
@@ -86,7 +90,7 @@ def compute_statistics(dataset, address_base=0, progress=None):
         raise DataError(f"address_base is {address_base}, wanted 0 or 1")
     names = getattr(dataset, "classes", None)
     size = getattr(dataset, "sensor_size", None)
-    moments = {}
+    moments: dict[int, dict] = {}
     total = len(dataset)
     for index in track(range(total), "describing recordings", total, progress):
         events, label = dataset[index]
@@ -108,7 +112,7 @@ def compute_statistics(dataset, address_base=0, progress=None):
     return result
 
 
-def stmnist_table1():
+def stmnist_table1() -> dict[str, dict[str, Any]]:
     """Return the ST-MNIST paper's Table 1 in the form that `table` and `to_json` take.
 
     Returns

@@ -1,5 +1,8 @@
 """STEMNIST: finger-written letters and digits on 16 x 16 taxels, as derived spikes."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from nengo_tactile.datasets.base import EventDataset
@@ -48,12 +51,12 @@ class STEMNIST(EventDataset):
 
     def __init__(
         self,
-        save_to=None,
-        split="train",
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
+        save_to: str | Path | None = None,
+        split: str = "train",
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        transforms: Callable | None = None,
+    ) -> None:
         require_split(split)
         path = locate(
             save_to,
@@ -83,7 +86,7 @@ class STEMNIST(EventDataset):
         self.targets = arrays["label"][rows].astype(np.int64)
         self.writers = arrays["participant"][rows].astype(np.int64)
 
-    def read_events(self, index):
+    def read_events(self, index: int) -> np.ndarray:
         """Return a copy of recording ``index``."""
         return self.data[index].copy()
 

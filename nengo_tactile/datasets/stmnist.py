@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -66,16 +67,16 @@ class STMNIST(EventDataset):
 
     def __init__(
         self,
-        save_to=None,
-        split="all",
-        test_share=0.2,
-        seed=0,
-        default_layout=False,
-        cache=None,
-        transform=None,
-        target_transform=None,
-        transforms=None,
-    ):
+        save_to: str | Path | None = None,
+        split: str = "all",
+        test_share: float = 0.2,
+        seed: int = 0,
+        default_layout: bool = False,
+        cache: str | Path | None = None,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        transforms: Callable | None = None,
+    ) -> None:
         require_split(split, ("all", "train", "test"))
         path = locate_stmnist(save_to)
         super().__init__(path, transform, target_transform, transforms)
@@ -95,7 +96,7 @@ class STMNIST(EventDataset):
             events = _cached_events(self._source, files, self.layout, Path(cache))
             self._parsed = {place: events[index] for place, index in enumerate(chosen)}
 
-    def read_events(self, index):
+    def read_events(self, index: int) -> np.ndarray:
         """Return a copy of recording ``index``, parsed once and kept in memory."""
         if index not in self._parsed:
             name = self.files[index]

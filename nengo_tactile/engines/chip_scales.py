@@ -13,7 +13,6 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.ann.lif import LIFParameters
-from nengo_tactile.conversion import linear_maps as maps
 from nengo_tactile.conversion.build import current_bias, link_gain
 from nengo_tactile.conversion.stages import analogue_sources
 
@@ -84,10 +83,8 @@ def _largest(stage, worth, uncompensated):
     """Largest weight into each neuron, (n_neurons,); the same for all of a channel."""
     largest = np.zeros(stage.n_neurons)
     for link in stage.links:
-        weights = np.abs(_columns(link.map, stage.n_neurons))
-        largest = np.maximum(
-            largest, weights * abs(link_gain(stage, link, uncompensated)) * worth[link.source]
-        )
+        gain = abs(link_gain(stage, link, uncompensated)) * worth[link.source]
+        largest = np.maximum(largest, link.map.largest() * gain)
     if _shared(stage):
         channels = stage.shape[-1]
         largest = np.tile(largest.reshape(-1, channels).max(axis=0), stage.n_neurons // channels)
@@ -97,20 +94,6 @@ def _largest(stage, worth, uncompensated):
 def _shared(stage):
     """Whether neurons share weights with those of other positions, through a convolution."""
     return len(stage.shape) > 1
-
-
-def _columns(found, n_neurons):
-    """Largest absolute weight of a map into each of its outputs, (n_out,)."""
-    if isinstance(found, maps.Dense):
-        return np.abs(found.kernel).max(axis=0)
-    if isinstance(found, (maps.Convolution, maps.TransposedConvolution)):
-        channels = np.abs(found.kernel).max(axis=tuple(range(found.kernel.ndim - 1)))
-        return np.tile(channels, n_neurons // len(channels))
-    if isinstance(found, maps.Sparse):
-        return abs(found.matrix).max(axis=1).toarray().ravel()
-    if isinstance(found, maps.Diagonal):
-        return np.abs(found.weights)
-    return np.full(n_neurons, abs(found.factor))
 
 
 def _factors(stage, largest, dt, synapse):
@@ -129,25 +112,10 @@ def _factors(stage, largest, dt, synapse):
 
 def _scaled(stage, factors):
     """Weights and constant currents of a stage times a factor for each neuron."""
-    links = tuple(dataclasses.replace(link, map=_times(link.map, factors)) for link in stage.links)
+    links = tuple(
+        dataclasses.replace(link, map=link.map.outputs_scaled(factors)) for link in stage.links
+    )
     current = current_bias(stage)
     constant = current - stage.neuron.gain * stage.bias  # offset or shift, which stay as they are
     bias = (current * factors - constant) / np.float32(stage.neuron.gain)
     return dataclasses.replace(stage, links=links, bias=bias.astype(np.float32))
-
-
-def _times(found, factors):
-    """A map with its outputs times factors, (n_out,); those of a channel are the same."""
-    if isinstance(found, maps.Dense):
-        return dataclasses.replace(found, kernel=found.kernel * factors)
-    if isinstance(found, (maps.Convolution, maps.TransposedConvolution)):
-        kernel = found.kernel * factors[: found.kernel.shape[-1]]
-        return dataclasses.replace(found, kernel=kernel)
-    if isinstance(found, maps.Sparse):
-        import scipy.sparse
-
-        matrix = (scipy.sparse.diags(factors) @ found.matrix).tocsr()
-        return dataclasses.replace(found, matrix=matrix.astype(np.float32))
-    weights = found.weights if isinstance(found, maps.Diagonal) else found.factor
-    weights = (weights * factors).astype(np.float32)
-    return maps.Diagonal(weights, weights.shape)

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion import linear_maps as maps
 from nengo_tactile.conversion.build import sends_changes
 from nengo_tactile.engines.placement import CORE_LIMITS
 from nengo_tactile.errors import EngineError
+from nengo_tactile.networks.linear_maps import Convolution
 
 #: Floor of integrate-and-fire neurons' membrane potential on the chip, in thresholds: far below
 #: what inhibition reaches within a presentation (the chip's registers hold 23 bits).
@@ -55,7 +55,7 @@ def chip_stages(stages, host):
 
 def _input_shape(stages):
     links = [link for stage in stages for link in stage.links if link.source == "input"]
-    return next((link.map.input_shape for link in links if hasattr(link.map, "input_shape")), None)
+    return next((link.map.input_shape for link in links if link.map.n_axes), None)
 
 
 def _by_pixel(stage, shapes):
@@ -64,16 +64,15 @@ def _by_pixel(stage, shapes):
     Axons of a convolution are pixels: what a spike brings depends on the pixel and its channel
     ("population axons"). A dense layer is the convolution whose kernel covers the whole map.
     """
-    dense = [link.map.n_in for link in stage.links if isinstance(link.map, maps.Dense)]
+    dense = [link.map.n_in for link in stage.links if link.map.dense]
     if sum(dense) <= CORE_LIMITS["in_axons"]:
         return stage
     links = []
     for link in stage.links:
-        shape = isinstance(link.map, maps.Dense) and _pixels(link.map.n_in, shapes[link.source])
+        shape = link.map.dense and _pixels(link.map.n_in, shapes[link.source])
         if shape:
             kernel = link.map.kernel.reshape(*shape, -1)
-            one = (1, 1, kernel.shape[-1])
-            found = maps.Convolution(kernel, (1, 1), "valid", shape, one)
+            found = Convolution(kernel, shape, (1, 1, kernel.shape[-1]))
             link = dataclasses.replace(link, map=found)
         links.append(link)
     return dataclasses.replace(stage, links=tuple(links))
@@ -174,20 +173,18 @@ def check_stage(stage, off_chip):
             f"layer '{stage.name}' (LeakyReLU): the chip's spikes have one sign; use a ReLU"
         )
     for link in stage.links:
-        if link.target is not None or getattr(link.map, "indices", None) is not None:
+        if link.target is not None or link.map.indices is not None:
             raise EngineError(
                 f"layer '{stage.name}': reads or fills part of a map (padding, cropping, "
                 f"concatenation) with what comes from '{link.source}', which the chip's "
                 "connections cannot; use convolutions and Add"
             )
-        if (
-            isinstance(link.map, maps.TransposedConvolution)
-            and link.map.padding == "same"
-            and max(link.map.strides) > 1
-        ):
+        found = link.map
+        turned = found.n_axes and found.transposed and max(found.strides) > 1
+        if turned and found.padding_word() == "same":
             raise EngineError(
                 f"layer '{stage.name}' (transposed convolution): padding is 'same' with strides "
-                f"{link.map.strides}, which nengo-loihi puts a pixel too far up and left; use "
+                f"{found.strides}, which nengo-loihi puts a pixel too far up and left; use "
                 "padding='valid'"
             )
 
@@ -208,9 +205,10 @@ def refuse_changes(stage):
 
 def _check_way_back(stage, off_chip):
     """Refuse spikes that come from the chip to the host through a convolution or pooling."""
-    without_matrix = (maps.Convolution, maps.TransposedConvolution, maps.Sparse)
     for link in stage.links:
-        if link.source in off_chip or not isinstance(link.map, without_matrix):
+        found = link.map
+        full = found.dense or found.diagonal is not None or found.indices is not None
+        if link.source in off_chip or full:
             continue
         if stage.kind == "read-out":
             raise EngineError(
@@ -247,35 +245,34 @@ def _check_way_there(stage, readers, off_chip):
 
 def _as_convolution(link, shape):
     """Identity and diagonal maps of images as convolutions over two axes; others as they are."""
-    if isinstance(link.map, (maps.Convolution, maps.TransposedConvolution)):
+    weights = link.map.diagonal
+    if link.map.n_axes and not link.map.pools:
         return dataclasses.replace(link, map=_two_dimensional(link.map))
-    if shape is None or len(shape) != 3 or not isinstance(link.map, (maps.Diagonal, maps.Routing)):
+    if shape is None or len(shape) != 3 or weights is None:
         return link
-    channels = shape[-1]
-    if isinstance(link.map, maps.Routing):
-        weights = np.full(channels, link.map.factor, np.float32)
-    else:
-        per_pixel = link.map.weights.reshape(-1, channels)
-        if (per_pixel != per_pixel[0]).any():
-            raise EngineError(
-                f"what comes from '{link.source}' has weights of its own at every pixel, which "
-                "the chip's connections cannot; use a convolution"
-            )
-        weights = per_pixel[0]
-    kernel = np.diag(weights).astype(np.float32)[None, None]
-    convolution = maps.Convolution(kernel, (1, 1), "valid", shape, shape)
-    return dataclasses.replace(link, map=convolution)
+    per_pixel = weights.astype(np.float32).reshape(-1, shape[-1])
+    if (per_pixel != per_pixel[0]).any():
+        raise EngineError(
+            f"what comes from '{link.source}' has weights of its own at every pixel, which "
+            "the chip's connections cannot; use a convolution"
+        )
+    return dataclasses.replace(
+        link, map=Convolution(np.diag(per_pixel[0])[None, None], shape, shape)
+    )
 
 
 def _two_dimensional(convolution):
-    """A convolution of sequences as one of images of width 1."""
-    if len(convolution.input_shape) == 3:
-        return convolution
-    (n, channels), (m, filters) = convolution.input_shape, convolution.output_shape
+    """A convolution of sequences as one of images of width 1, without groups and dilation."""
+    plain = convolution.plain()
+    if plain.n_axes == 2:
+        return plain
+    (n, channels), (m, filters) = plain.input_shape, plain.output_shape
     return dataclasses.replace(
-        convolution,
-        kernel=convolution.kernel[:, None],
-        strides=(*convolution.strides, 1),
+        plain,
+        kernel=plain.kernel[:, None],
+        strides=(*plain.strides, 1),
+        padding=(*plain.padding, 0),
+        dilation=(),
         input_shape=(n, 1, channels),
         output_shape=(m, 1, filters),
     )

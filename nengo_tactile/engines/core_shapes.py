@@ -10,13 +10,11 @@ import re
 
 import numpy as np
 
-from nengo_tactile.conversion import linear_maps as maps
 from nengo_tactile.engines.chip_host import layers_on_host
 from nengo_tactile.engines.chip_stages import chip_problems, chip_stages
 from nengo_tactile.engines.placement import CORE_LIMITS
 from nengo_tactile.errors import EngineError
 
-_KERNELS = (maps.Convolution, maps.TransposedConvolution)
 #: nengo-loihi's formats (block.py): bits of an index, and of a weight with its exponent shared.
 _INDEX_BITS = (0, 6, 7, 8, 9, 10, 11, 12)
 _WEIGHT_BITS = 8
@@ -174,14 +172,14 @@ def _inside(stage, block):
 def _link_inside(link, shape, ranges, uncut):
     """Input axons and synapse bits that a link takes of the core with a part of a layer."""
     found = link.map
-    if isinstance(found, _KERNELS):
+    if found.n_axes and not found.pools:
         return _kernel_inside(
             found, ranges if len(ranges) == 3 else ((0, 1), (0, 1), *ranges), uncut
         )
     n_out = math.prod(b - a for a, b in ranges)
-    if isinstance(found, maps.Dense):
+    if found.dense:
         return found.n_in, found.n_in * bits_of_axon(n_out)
-    matrix = _matrix(found)
+    matrix = found.matrix()
     numbers = np.arange(math.prod(shape)).reshape(shape)[tuple(slice(*r) for r in ranges)]
     part = matrix[numbers.ravel()].tocsc()
     rows = [
@@ -192,15 +190,6 @@ def _link_inside(link, shape, ranges, uncut):
         return len(rows), sum(bits_of_axon(n) for _, _, n in rows)
     rows = [row for row in rows if row[2]]
     return len(rows), sum(bits_of_axon(n) for _, _, n in set(rows))  # equal ones are shared
-
-
-def _matrix(found):
-    import scipy.sparse
-
-    if isinstance(found, maps.Sparse):
-        return found.matrix.tocsr()
-    weights = found.weights if isinstance(found, maps.Diagonal) else np.ones(found.n_in)
-    return scipy.sparse.diags(weights).tocsr()
 
 
 def _kernel_inside(found, ranges, uncut):
@@ -236,22 +225,11 @@ def _reached(found, axis, start, stop):
         ``first`` of them, counted from the block's start, ``length``, how many, and ``tap``, where
         in the kernel the first one's weight is.
     """
-    n_in, n_out = found.input_shape[axis], found.output_shape[axis]
-    side, stride = found.kernel.shape[axis], found.strides[axis]
-    i = np.arange(n_in)
-    if isinstance(found, maps.TransposedConvolution):
-        before = 0
-        if found.padding == "same":
-            before = min(max(n_out + side - 1 - ((n_in - 1) * stride + 1), 0), 2 * side - 2) // 2
-        first, last, step, shift = i * stride - before, i * stride - before + side - 1, 1, 0
-    else:
-        pad = max((n_out - 1) * stride + side - n_in, 0) // 2 if found.padding == "same" else 0
-        first, last = -(-(i + pad + 1 - side) // stride), (i + pad) // stride
-        step, shift = -stride, i + pad
-    low, high = np.maximum(first, start), np.minimum(last, stop - 1)
-    length = np.maximum(high - low + 1, 0)
-    tap = shift + step * low if step < 0 else low - first
-    return {"first": low - start, "length": length, "tap": tap}
+    reach = found.reach(axis)
+    inside = (reach >= start) & (reach < stop)
+    first = np.where(inside, reach, stop).min(axis=0)
+    tap = np.where(inside, reach, stop).argmin(axis=0)
+    return {"first": first - start, "length": inside.sum(axis=0), "tap": tap}
 
 
 def _out_axons(stage, chip, blocks):
@@ -270,7 +248,7 @@ def _axons_to(link, shape, block, post_shape, post_block):
     """Output axons of each block of a layer, for one link to another: (n_blocks,) array."""
     found, uncut = link.map, post_block == post_shape
     n_posts = [math.ceil(n / b) for n, b in zip(post_shape, post_block)]
-    if isinstance(found, _KERNELS):
+    if found.n_axes and not found.pools:
         if len(post_shape) == 1:  # a dense layer as a convolution
             post_shape, post_block = (1, 1, *post_shape), (1, 1, *post_block)
         counts, corners = [], []
@@ -299,9 +277,9 @@ def _axons_to(link, shape, block, post_shape, post_block):
         numbers[tuple(slice(c, c + b) for c, b in zip(corner, block))].ravel()
         for corner in itertools.product(*(range(0, n, b) for n, b in zip(shape, block)))
     ]
-    if uncut or isinstance(found, maps.Dense):
+    if uncut or found.dense:
         return np.array([len(part) for part in parts]) * math.prod(n_posts)
-    matrix, targets = _matrix(found).tocsc(), np.arange(math.prod(post_shape)).reshape(post_shape)
+    matrix, targets = found.matrix().tocsc(), np.arange(math.prod(post_shape)).reshape(post_shape)
     total = np.zeros(matrix.shape[1], int)
     for corner in itertools.product(*(range(0, n, b) for n, b in zip(post_shape, post_block))):
         rows = targets[tuple(slice(c, c + b) for c, b in zip(corner, post_block))].ravel()

@@ -1,6 +1,7 @@
 """What an engine measured: the read-out over time, spikes and synaptic operations."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -37,35 +38,36 @@ class Recording:
     """
 
     outputs: np.ndarray
-    spike_counts: dict
-    spikes_over_time: dict
-    synops_over_time: dict
+    spike_counts: dict[str, np.ndarray]
+    spikes_over_time: dict[str, np.ndarray]
+    synops_over_time: dict[str, np.ndarray]
     dt: float
     engine: str
     decisions: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
-    read_out: ReadOut | None = dataclasses.field(default=None, kw_only=True)
-    notes: tuple = dataclasses.field(default=(), kw_only=True)
+    # never None once it is made
+    read_out: ReadOut = dataclasses.field(default=None, kw_only=True)  # type: ignore[assignment]
+    notes: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
 
     def __post_init__(self):
         if self.read_out is None:
             object.__setattr__(self, "read_out", ReadOut.linear(self.outputs.shape[2:]))
 
     @property
-    def n_samples(self):
+    def n_samples(self) -> int:
         """Number of samples."""
         return self.outputs.shape[0]
 
     @property
-    def n_steps(self):
+    def n_steps(self) -> int:
         """Number of time steps each sample was shown for."""
         return self.outputs.shape[1]
 
     @property
-    def synops(self):
+    def synops(self) -> dict[str, np.ndarray]:
         """Synaptic operations per sample, {layer: (n_samples,) int array}."""
         return {name: steps.sum(axis=1) for name, steps in self.synops_over_time.items()}
 
-    def predictions(self):
+    def predictions(self) -> np.ndarray:
         """Decision after each step: see `ReadOut.decide`.
 
         Returns
@@ -81,7 +83,7 @@ class Recording:
         """
         return self.read_out.decide(self.outputs) if self.decisions is None else self.decisions
 
-    def predict(self, step=-1):
+    def predict(self, step: int = -1) -> np.ndarray:
         """What the Keras model's ``predict`` gives, as the spiking network reads it.
 
         Parameters
@@ -106,7 +108,7 @@ class Recording:
             )
         return self.read_out.apply(self.outputs[:, step])
 
-    def accuracy(self, labels):
+    def accuracy(self, labels: np.ndarray) -> np.ndarray:
         """Accuracy if one stopped reading after each step.
 
         Parameters
@@ -131,7 +133,7 @@ class Recording:
         labels, _ = self.read_out.check_labels(labels, self.n_samples)
         return (self.decisions == labels[:, None]).mean(axis=0)
 
-    def error(self, values):
+    def error(self, values: np.ndarray) -> np.ndarray:
         """Root mean square error if one stopped reading after each step, in the output's units.
 
         Parameters
@@ -165,13 +167,13 @@ class Recording:
         off = (self.predict(step) - values for step in range(self.n_steps))
         return np.array([np.sqrt(np.mean(each**2)) for each in off])
 
-    def firing_rates(self):
+    def firing_rates(self) -> dict[str, np.ndarray]:
         """Mean firing rate of each neuron in hertz, {layer: (n_samples, n_neurons) array}."""
         seconds = self.n_steps * self.dt
         return {name: counts / seconds for name, counts in self.spike_counts.items()}
 
     @staticmethod
-    def concatenate(recordings):
+    def concatenate(recordings: "Iterable[Recording]") -> "Recording":
         """Join the recordings of consecutive minibatches into one."""
         recordings = list(recordings)
         if not recordings:

@@ -6,13 +6,12 @@ import math
 import numpy as np
 
 from nengo_tactile import nengo_runs
-from nengo_tactile.conversion import linear_maps
 from nengo_tactile.engines.counting import BASE, configure, event_sums
 from nengo_tactile.engines.nengo_dl import LARGEST_BATCH
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
 from nengo_tactile.progress import track
-from nengo_tactile.slayer.nengo_network import DT, pooling_matrix
+from nengo_tactile.slayer.nengo_network import DT
 from nengo_tactile.slayer.stages import check
 
 ENGINES = ("event", "nengo-dl", "nengo", "loihi")
@@ -127,7 +126,7 @@ def fan_outs(stages):
     result = {}
     for before, stage in zip((None, *stages), stages):
         reached = np.ones(stage.n_neurons, np.int64)
-        count = _map(stage).fan_out(reached)
+        count = stage.map.fan_out(reached)
         if before is not None and before.recurrent is not None:
             count = count + np.count_nonzero(before.recurrent, axis=1)
         result["input" if before is None else before.name] = count
@@ -135,20 +134,6 @@ def fan_outs(stages):
     own = np.zeros((last.n_neurons, 0)) if last.recurrent is None else last.recurrent
     result[last.name] = np.count_nonzero(own, axis=1)
     return result
-
-
-def _map(stage):
-    if stage.kind == "dense":
-        return linear_maps.Dense(stage.weights)
-    if stage.kind == "pool":
-        return linear_maps.Sparse(pooling_matrix(stage))
-    return linear_maps.Convolution(
-        stage.weights,
-        (stage.stride, stage.stride),
-        stage.padding,
-        tuple(stage.input_shape),
-        tuple(stage.shape),
-    )
 
 
 def _check_engine(engine, dtype, threads):

@@ -12,7 +12,6 @@ import nengo
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion import linear_maps as maps
 from nengo_tactile.conversion.stages import Link
 from nengo_tactile.conversion.stages import Stage as Layer
 from nengo_tactile.engines.chip_report import ChipReport
@@ -22,9 +21,10 @@ from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emu
 from nengo_tactile.engines.placement import place, rounding
 from nengo_tactile.errors import EngineError
 from nengo_tactile.nengo_runs import Rows
+from nengo_tactile.networks.linear_maps import Convolution
 from nengo_tactile.neurons.current_based import CurrentBased
 from nengo_tactile.neurons.integrate_fire import IntegrateFire
-from nengo_tactile.slayer.nengo_network import DT, pooling_matrix, transform_of
+from nengo_tactile.slayer.nengo_network import DT, transform_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 from nengo_tactile.slayer.stages import check
 
@@ -108,7 +108,7 @@ def build_chip(stages, dt):
             nengo.Connection(
                 before.neurons,
                 ensemble.neurons,
-                transform=transform_of(stage, gain),
+                transform=transform_of(stage.map, gain),
                 synapse=synapse,
             )
             if stage.recurrent is not None:
@@ -224,17 +224,9 @@ def as_layers(stages):
     """The stages as a converted network has them: links and shapes."""
     layers, source = [], "input"
     for stage in stages:
-        weights = np.asarray(stage.weights)
-        if stage.kind == "dense":
-            found = maps.Dense(weights)
-        elif stage.kind == "pool":
-            found = maps.Sparse(pooling_matrix(stage))
-        else:
-            shapes = tuple(stage.input_shape), tuple(stage.shape)
-            found = maps.Convolution(weights, (stage.stride,) * 2, stage.padding, *shapes)
-        links = [Link(source, found)]
+        links = [Link(source, stage.map)]
         if stage.recurrent is not None:
-            links.append(Link(stage.name, maps.Dense(np.asarray(stage.recurrent))))
+            links.append(Link(stage.name, Convolution.matrix_of(np.asarray(stage.recurrent))))
         bias = np.zeros(stage.n_neurons, np.float32)
         layers.append(
             Layer(stage.name, stage.name, "neurons", tuple(stage.shape), tuple(links), bias)

@@ -23,10 +23,9 @@ from nengo_tactile.engines.slayer_kernel import (
 )
 from nengo_tactile.progress import track
 from nengo_tactile.slayer.neurons import SpikeResponseModel
-from nengo_tactile.slayer.stages import padding_before
 
 #: Types that the loops are compiled for in this process.
-_COMPILED = set()
+_COMPILED: set[tuple] = set()
 _KINDS = {"dense": DENSE, "conv": CONV, "pool": POOL}
 
 
@@ -163,17 +162,15 @@ def scratch_of(plan, n_inputs):
 
 
 def _geometry(stage):
-    row = dict.fromkeys(("top", "left"), 0)
-    row.update(kind=_KINDS[stage.kind], size=stage.n_neurons, stride=stage.stride)
-    row.update(height=stage.stride, width=stage.stride)
-    if stage.kind == "dense":
-        row.update(in_columns=1, in_channels=1, rows=1, columns=1, channels=stage.n_neurons)
-        return row
-    row["top"], row["left"] = padding_before(stage)
-    if stage.kind == "conv":
-        row["height"], row["width"] = stage.weights.shape[:2]
-    row.update(zip(("in_columns", "in_channels"), stage.input_shape[1:]))
-    row.update(zip(("rows", "columns", "channels"), stage.shape))
+    linear = stage.map
+    row = {"kind": _KINDS[stage.kind], "size": stage.n_neurons, "stride": stage.stride}
+    for names, values in (
+        (("height", "width"), linear.sides),
+        (("top", "left"), linear.padding),
+        (("in_columns", "in_channels"), linear.input_shape[1:]),
+        (("rows", "columns", "channels"), linear.output_shape),
+    ):
+        row |= dict(zip(names, values)) if linear.n_axes else dict.fromkeys(names, 1)
     return row
 
 

@@ -6,6 +6,7 @@ only. Whatever counts events uses what it returns.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.clocks import check_clock, microseconds
@@ -19,7 +20,17 @@ _LARGEST_ADDRESS = np.iinfo(EVENT_DTYPE["x"]).max
 _VALUES_SHOWN = 6
 
 
-def make_events(x, y, t, p, time_unit=None, polarity="0/1", sensor_size=None, source="events"):
+def make_events(
+    x: ArrayLike,
+    y: ArrayLike,
+    t: ArrayLike,
+    p: ArrayLike,
+    *,
+    time_unit: str | None = None,
+    polarity: str = "0/1",
+    sensor_size: tuple[int, ...] | None = None,
+    source: str = "events",
+) -> np.ndarray:
     """Pack four columns into one structured event array, or say what cannot be read.
 
     Parameters
@@ -63,7 +74,9 @@ def make_events(x, y, t, p, time_unit=None, polarity="0/1", sensor_size=None, so
     return events
 
 
-def check_events(events, sensor_size=None, source="events"):
+def check_events(
+    events: np.ndarray, sensor_size: tuple[int, ...] | None = None, source: str = "events"
+) -> np.ndarray:
     """Return well-formed events as an array of `EVENT_DTYPE`, else say what is wrong where.
 
     Parameters

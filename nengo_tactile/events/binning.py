@@ -7,7 +7,15 @@ from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.clocks import late_event
 
 
-def spike_tensor(events, sensor_size, bin_us, n_steps, binary=True, start_us=0, source="events"):
+def spike_tensor(
+    events: np.ndarray,
+    sensor_size: tuple[int, ...],
+    bin_us: int,
+    n_steps: int,
+    binary: bool = True,
+    start_us: int = 0,
+    source: str = "events",
+) -> np.ndarray:
     """Count events in time bins.
 
     Parameters
@@ -55,10 +63,10 @@ def spike_tensor(events, sensor_size, bin_us, n_steps, binary=True, start_us=0, 
         raise late_event(events, index, source, bins, remedy)
     width, height = sensor_size[:2]
     shape = (n_steps, height, width, 2)
-    index = np.ravel_multi_index(
+    cell = np.ravel_multi_index(
         (step, events["y"], events["x"], events["p"].astype(np.int64)), shape
     )
-    counts = np.bincount(index, minlength=np.prod(shape)).reshape(shape)
+    counts = np.bincount(cell, minlength=np.prod(shape)).reshape(shape)
     if binary:
         return (counts > 0).astype(np.uint8)
     if counts.max(initial=0) > np.iinfo(np.uint16).max:

@@ -44,7 +44,7 @@ TABLE1_ADDRESS_BASE = 1
 FILE_NAME = "eskin_parameters.json"
 
 
-def table1():
+def table1() -> dict[str, dict[str, np.ndarray]]:
     """Return Table 1: {statistic: {"mean": (10,) array, "sd": (10,) array}}."""
     return {
         name: {"mean": np.array(TABLE1_MEAN[name]), "sd": np.array(TABLE1_SD[name])}
@@ -57,7 +57,7 @@ def _file():
     return json.loads((resources.files(__package__) / FILE_NAME).read_text("utf-8"))
 
 
-def fitted_parameters(source="pendigits"):
+def fitted_parameters(source: str = "pendigits") -> ESkinParameters:
     """Return the parameters fitted to Table 1 for a source of trajectories.
 
     Parameters

@@ -60,7 +60,7 @@ class DelayCoding:
                     "largest finite and above zero"
                 )
 
-    def times(self, x):
+    def times(self, x: np.ndarray) -> np.ndarray:
         """When each pixel fires, in time units; infinity for those that do not.
 
         Parameters
@@ -81,7 +81,7 @@ class DelayCoding:
         x = x.astype(np.result_type(x.dtype, np.float32), copy=False)
         return spike_delays(x / x.dtype.type(self.largest), self.silent_up_to, self.span)
 
-    def check(self, x):
+    def check(self, x: np.ndarray) -> None:
         """Refuse values that are no intensities.
 
         Raises
@@ -98,7 +98,7 @@ class DelayCoding:
                 "of both signs coding='current'"
             )
 
-    def signal(self, x, n_steps):
+    def signal(self, x: np.ndarray, n_steps: int) -> np.ndarray:
         """Spikes in each step, worth `largest`: (n_samples, n_steps, n_pixels) float32 array.
 
         Parameters
@@ -113,13 +113,13 @@ class DelayCoding:
         np.put_along_axis(signal, steps, fires * np.float32(self.largest), axis=1)
         return signal[:, :n_steps]
 
-    def steps(self, times):
+    def steps(self, times: np.ndarray) -> np.ndarray:
         """Step that each time of `times` falls into, int64 array; 0 where nothing fires."""
         # float32 intensities that lie on a step's edge must not slip into the step before
         share = np.where(np.isfinite(times), times, 0) / self.span + 1e-6
         return np.minimum((share * self.n_steps).astype(np.int64), self.n_steps - 1)
 
-    def total(self, x):
+    def total(self, x: np.ndarray) -> np.ndarray:
         """What arrives in all: the image of one bit, `largest` or 0, float32."""
         return np.isfinite(self.times(x)) * np.float32(self.largest)
 
@@ -142,10 +142,10 @@ class CurrentCoding:
     def __post_init__(self):
         _check_steps(self.n_steps)
 
-    def check(self, x):
+    def check(self, x: np.ndarray) -> None:
         """Take any finite values, which arrays of samples are checked for before."""
 
-    def signal(self, x, n_steps):
+    def signal(self, x: np.ndarray, n_steps: int) -> np.ndarray:
         """Current in each step, (n_samples, n_steps, n_pixels) float32 array.
 
         Parameters
@@ -159,7 +159,7 @@ class CurrentCoding:
         signal[:, : self.n_steps] = part
         return signal
 
-    def total(self, x):
+    def total(self, x: np.ndarray) -> np.ndarray:
         """What arrives in all: the image, float32."""
         return np.asarray(x, np.float32)
 

@@ -10,7 +10,7 @@ SILENT_UP_TO = 0.2
 DELAY_SPAN = 0.8
 
 
-def constant_current(values, n_steps):
+def constant_current(values: np.ndarray, n_steps: int) -> np.ndarray:
     """Show the same values at every time step.
 
     Parameters
@@ -33,7 +33,9 @@ def constant_current(values, n_steps):
     return np.broadcast_to(values[:, None], shape)
 
 
-def poisson_spikes(values, n_steps, dt, max_rate, seed):
+def poisson_spikes(
+    values: np.ndarray, n_steps: int, dt: float, max_rate: float, seed: int | np.random.Generator
+) -> np.ndarray:
     """Draw spikes whose firing rate follows the values.
 
     A step holds at most one spike, with probability 1 - exp(-rate dt): that of at least one
@@ -69,7 +71,9 @@ def poisson_spikes(values, n_steps, dt, max_rate, seed):
     return (rng.random(shape, dtype=np.float32) < probability[:, None]).astype(np.uint8)
 
 
-def spike_delays(values, silent_up_to=SILENT_UP_TO, span=DELAY_SPAN):
+def spike_delays(
+    values: np.ndarray, silent_up_to: float = SILENT_UP_TO, span: float = DELAY_SPAN
+) -> np.ndarray:
     """Turn intensity into the time of at most one spike, bright first.
 
     ``delay = span * (1 - v) / (1 - silent_up_to)``: value 1 fires at 0, values just
@@ -105,7 +109,13 @@ def spike_delays(values, silent_up_to=SILENT_UP_TO, span=DELAY_SPAN):
     return np.where(values <= cut, np.inf, delays)
 
 
-def delay_spikes(values, n_steps, dt, silent_up_to=SILENT_UP_TO, span=DELAY_SPAN):
+def delay_spikes(
+    values: np.ndarray,
+    n_steps: int,
+    dt: float,
+    silent_up_to: float = SILENT_UP_TO,
+    span: float = DELAY_SPAN,
+) -> np.ndarray:
     """Turn intensity into spike tensors with at most one spike per value, bright first.
 
     Parameters

@@ -8,6 +8,7 @@ top, have the lowest X means, 2 the highest).
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -117,7 +118,7 @@ class ESkinParameters:
     threshold: float = 0.2
     threshold_mismatch: float = 0.1
     gain_mismatch: float = 0.2
-    gain_slope: tuple = (0.0, 0.0)
+    gain_slope: tuple[float, float] = (0.0, 0.0)
     device_seed: int = 2005
     vibration: float = 0.15
     refractory_us: float = 3272.0
@@ -134,7 +135,7 @@ class ESkinParameters:
     force_ramp_s: float = 0.015
     tremor: float = 0.1
     seconds_per_unit: float = 0.02
-    pace: tuple = (1.0,) * 10
+    pace: tuple[float, ...] = (1.0,) * 10
     pace_writer_sd: float = 0.4
     pace_sample_sd: float = 0.25
     slowing: float = 0.0
@@ -143,7 +144,7 @@ class ESkinParameters:
     height_sd: float = 0.06
     aspect: float = 1.0
     aspect_power: float = 0.6
-    centre_mm: tuple = (0.2, 0.6)
+    centre_mm: tuple[float, float] = (0.2, 0.6)
     centre_writer_sd_mm: float = 0.4
     centre_sample_sd_mm: float = 0.3
 
@@ -188,17 +189,17 @@ class ESkinParameters:
                     f"e-skin: {field.name} is {getattr(self, field.name)}; give {least}"
                 )
 
-    def without_pace(self):
+    def without_pace(self) -> "ESkinParameters":
         """Return these parameters with the same mean pace for all digits."""
         return dataclasses.replace(self, pace=(1.0,) * 10)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return the parameters as plain JSON values."""
         values = dataclasses.asdict(self)
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict[str, Any]) -> "ESkinParameters":
         """Rebuild from `to_dict`'s values; unknown keys raise DataError."""
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(values) - known)
@@ -221,10 +222,10 @@ class Hand:
 
     force: float
     pace: float
-    centre_mm: tuple
+    centre_mm: tuple[float, float]
 
     @classmethod
-    def draw(cls, rng, parameters):
+    def draw(cls, rng: np.random.Generator, parameters: ESkinParameters) -> "Hand":
         """Draw a writer's hand."""
         return cls(
             force=np.exp(rng.normal(0, parameters.force_writer_sd)),

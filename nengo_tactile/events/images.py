@@ -1,6 +1,8 @@
 """Tactile images: events aggregated per taxel, normalised (ST-MNIST paper, section 3.2.1)."""
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +44,7 @@ class TactileImage:
     sees "nothing", which is the truth.
     """
 
-    sensor_size: tuple = (10, 10, 2)
+    sensor_size: tuple[int, ...] = (10, 10, 2)
     n_bins: int = 1
     polarity: str = "merge"
     normalise: str = "max"
@@ -68,14 +70,14 @@ class TactileImage:
                 )
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of an image; channels vary fastest over polarity."""
         width, height = self.sensor_size[:2]
         if self.upright:
             width, height = height, width
         return height, width, self.n_bins * (2 if self.polarity == "split" else 1)
 
-    def counts(self, events, source="events"):
+    def counts(self, events: np.ndarray, source: str = "events") -> np.ndarray:
         """Aggregate without normalising.
 
         Parameters
@@ -114,7 +116,7 @@ class TactileImage:
         image = counts.reshape(height, width, -1).astype(np.float32)
         return image.transpose(1, 0, 2) if self.upright else image
 
-    def normalised(self, counts):
+    def normalised(self, counts: np.ndarray) -> np.ndarray:
         """Normalise counts.
 
         Parameters
@@ -144,7 +146,9 @@ class TactileImage:
         """Turn one recording into its normalised image, float32 of `shape`."""
         return self.normalised(self.counts(events, source))
 
-    def batch(self, recordings, progress=None, total=None):
+    def batch(
+        self, recordings: Iterable, progress: bool | None = None, total: int | None = None
+    ) -> np.ndarray:
         """Turn many recordings into images.
 
         Parameters
@@ -166,12 +170,12 @@ class TactileImage:
             images.append(self(events, f"recording {number}"))
         return np.stack(images) if images else np.zeros((0, *self.shape), np.float32)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain JSON values."""
         return {**dataclasses.asdict(self), "sensor_size": list(self.sensor_size)}
 
     @classmethod
-    def from_dict(cls, settings):
+    def from_dict(cls, settings: dict[str, Any]) -> "TactileImage":
         """Rebuild from `to_dict`'s values; unknown keys raise DataError."""
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(settings) - known)

@@ -52,7 +52,7 @@ class PatternLayout:
         For values that are no whole numbers over 0 (``tail_steps`` may be 0).
     """
 
-    sensor_size: tuple = SENSOR_SIZE
+    sensor_size: tuple[int, ...] = SENSOR_SIZE
     down_sampling: int = 1
     step_us: int = STEP_US
     recording_steps: int = RECORDING_STEPS
@@ -74,22 +74,22 @@ class PatternLayout:
                 )
 
     @property
-    def columns(self):
+    def columns(self) -> int:
         """Channels along x."""
         return -(-self.sensor_size[0] // self.down_sampling)
 
     @property
-    def rows(self):
+    def rows(self) -> int:
         """Channels along y."""
         return -(-self.sensor_size[1] // self.down_sampling)
 
     @property
-    def n_channels(self):
+    def n_channels(self) -> int:
         """Number of channels: rows times columns, twice that with separate polarities."""
         return self.rows * self.columns * (1 + self.separate_polarities)
 
     @property
-    def n_steps(self):
+    def n_steps(self) -> int:
         """Length of a pattern in steps: 360 by default."""
         return self.recording_steps + self.tail_steps
 
@@ -129,7 +129,9 @@ def steps_of(t_us, layout):
     return np.asarray(t_us, np.int64) // layout.step_us
 
 
-def pattern_entries(events, layout=None, source="events"):
+def pattern_entries(
+    events: np.ndarray, layout: PatternLayout | None = None, source: str = "events"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Accumulate the polarity of events per step and channel (equation 4), as a sparse pattern.
 
     Parameters
@@ -182,7 +184,9 @@ def pattern_entries(events, layout=None, source="events"):
     return steps, channels, values[kept]
 
 
-def event_pattern(events, layout=None, source="events"):
+def event_pattern(
+    events: np.ndarray, layout: PatternLayout | None = None, source: str = "events"
+) -> np.ndarray:
     """Accumulate the polarity of events per step and channel (equation 4).
 
     Parameters

@@ -19,6 +19,7 @@ import dataclasses
 import functools
 import json
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -93,9 +94,9 @@ class SaccadeParameters:
         Simulation step in microseconds; events lie between steps.
     """
 
-    path_ms: tuple = (0.0, 105.0, 210.0, 315.0)
-    path_x: tuple = (-2.5, -1.0, 2.5, -2.1)
-    path_y: tuple = (-2.0, 3.5, -1.6, -1.7)
+    path_ms: tuple[float, ...] = (0.0, 105.0, 210.0, 315.0)
+    path_x: tuple[float, ...] = (-2.5, -1.0, 2.5, -2.1)
+    path_y: tuple[float, ...] = (-2.0, 3.5, -1.6, -1.7)
     scale: float = 1.01
     blur: float = 0.5
     black: float = 0.2
@@ -108,7 +109,7 @@ class SaccadeParameters:
     noise_rate_hz: float = 0.3
     noise_mismatch: float = 0.5
     noise_on_share: float = 0.5
-    hot_pixels: tuple = ()
+    hot_pixels: tuple[tuple[float, float, float], ...] = ()
     start_sd_ms: float = 0.0
     position_sd: float = 0.0
     duration_ms: float = 310.0
@@ -171,14 +172,14 @@ class SaccadeParameters:
                     "from the sensor's corner"
                 )
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return the parameters as plain JSON values."""
         values = dataclasses.asdict(self)
         values["hot_pixels"] = [list(pixel) for pixel in self.hot_pixels]
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict[str, Any]) -> "SaccadeParameters":
         """Rebuild from `to_dict`'s values; unknown keys raise DataError."""
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(values) - known)
@@ -188,7 +189,7 @@ class SaccadeParameters:
 
 
 @functools.cache
-def fitted_saccades():
+def fitted_saccades() -> SaccadeParameters:
     """Return the parameters fitted to the recordings of N-MNIST, a `SaccadeParameters`."""
     stored = json.loads((resources.files(__package__) / FILE_NAME).read_text("utf-8"))
     return SaccadeParameters.from_dict(stored["parameters"])

@@ -9,6 +9,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.files import atomic_write, read_npz
@@ -43,7 +44,7 @@ class SpikeSamples:
     labels : (n_samples,) int64 array or None
     """
 
-    shape: tuple
+    shape: tuple[int, ...]
     bin_us: float
     n_steps: int
     offsets: np.ndarray
@@ -71,11 +72,18 @@ class SpikeSamples:
         return self.dense(np.array([index % len(self)]))[0]
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Memory of all arrays in bytes."""
         return sum(array.nbytes for array in _arrays(self).values())
 
-    def dense(self, indices, starts=0, n_steps=None, shifts=None, dtype=np.float32):
+    def dense(
+        self,
+        indices: np.ndarray,
+        starts: int | np.ndarray = 0,
+        n_steps: int | None = None,
+        shifts: np.ndarray | None = None,
+        dtype: DTypeLike = np.float32,
+    ) -> np.ndarray:
         """Return samples, or windows of them, as one dense array.
 
         Parameters
@@ -118,7 +126,9 @@ class SpikeSamples:
         dense.reshape(-1)[place] = 1 if self.counts is None else self._counts(entry, dense.dtype)
         return dense
 
-    def lengths_within(self, indices, starts=0, n_steps=None):
+    def lengths_within(
+        self, indices: np.ndarray, starts: int | np.ndarray = 0, n_steps: int | None = None
+    ) -> np.ndarray:
         """Steps of each window that the recording covers; a loss leaves the others out.
 
         Parameters
@@ -135,7 +145,9 @@ class SpikeSamples:
         n_steps = self.n_steps if n_steps is None else positive(n_steps, "n_steps")
         return np.clip(self.lengths[indices] - starts, 0, n_steps)
 
-    def random_starts(self, indices, n_steps, rng):
+    def random_starts(
+        self, indices: np.ndarray, n_steps: int, rng: np.random.Generator
+    ) -> np.ndarray:
         """Draw where a stretch of each sample begins.
 
         Parameters
@@ -154,7 +166,7 @@ class SpikeSamples:
         spare = np.maximum(self.lengths[indices] - positive(n_steps, "n_steps"), 0)
         return rng.integers(0, spare + 1)
 
-    def take(self, indices):
+    def take(self, indices: np.ndarray) -> "SpikeSamples":
         """Return these samples, in this order, as `SpikeSamples` of the same ``n_steps``."""
         indices, starts = self._windows(indices, 0)
         entry, sizes = _entries(*self._ranges(indices, starts, self.n_steps))
@@ -168,7 +180,7 @@ class SpikeSamples:
             labels=None if self.labels is None else self.labels[indices],
         )
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write all arrays as one .npz file, atomically; `load_spike_samples` reads it."""
         with atomic_write(path, "wb") as file:
             np.savez(
@@ -179,7 +191,7 @@ class SpikeSamples:
                 n_steps=np.array(self.n_steps),
             )
 
-    def _windows(self, indices, starts):
+    def _windows(self, indices, starts) -> tuple[np.ndarray, np.ndarray]:
         """Return indices and starts as checked int64 arrays of one length."""
         indices = np.asarray(indices)
         if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
@@ -275,7 +287,7 @@ def joined(parts):
     return dataclasses.replace(first, offsets=np.concatenate([*offsets, begins[-1:]]), **arrays)
 
 
-def random_shifts(n_samples, pixels, rng):
+def random_shifts(n_samples: int, pixels: int, rng: np.random.Generator) -> np.ndarray:
     """Draw shifts by up to ``pixels`` along y and x.
 
     Parameters
@@ -291,7 +303,7 @@ def random_shifts(n_samples, pixels, rng):
     return rng.integers(-pixels, pixels + 1, (n_samples, 2))
 
 
-def load_spike_samples(path):
+def load_spike_samples(path: str | Path) -> SpikeSamples:
     """Read what `SpikeSamples.save` wrote.
 
     Parameters

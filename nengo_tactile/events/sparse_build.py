@@ -1,5 +1,8 @@
 """Sparse spike samples from recordings or from a data set."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 from nengo_tactile.errors import DataError
@@ -11,18 +14,18 @@ LATE = ("error", "drop")
 
 
 def spike_samples(
-    recordings,
-    sensor_size,
-    bin_us,
-    n_steps=None,
-    shape=None,
-    binary=True,
-    late="error",
-    durations_us=None,
-    labels=None,
-    source="sample",
-    phases=1,
-):
+    recordings: Iterable[np.ndarray],
+    sensor_size: tuple[int, ...],
+    bin_us: float,
+    n_steps: int | None = None,
+    shape: tuple[int, ...] | None = None,
+    binary: bool = True,
+    late: str = "error",
+    durations_us: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    source: str = "sample",
+    phases: int = 1,
+) -> SpikeSamples:
     """Bin recordings into sparse spikes, one recording at a time.
 
     Parameters
@@ -121,7 +124,14 @@ def spike_samples(
     )
 
 
-def spike_samples_of(dataset, bin_us, n_steps=None, indices=None, progress=None, **options):
+def spike_samples_of(
+    dataset: Any,
+    bin_us: float,
+    n_steps: int | None = None,
+    indices: np.ndarray | None = None,
+    progress: bool | None = None,
+    **options: Any,
+) -> SpikeSamples:
     """Bin the recordings of a data set, one at a time, with a progress bar.
 
     Parameters

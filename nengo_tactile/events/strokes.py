@@ -10,7 +10,7 @@ from nengo_tactile.events.trajectories import Trajectory
 # Control points (x right, y up, roughly in a unit square) of each digit's strokes, in writing
 # order; several ways of writing a digit where schools differ. Drawn by hand for this package.
 # A point given twice is a corner.
-DIGITS = {
+DIGITS: dict[int, list[list[list[tuple[float, float]]]]] = {
     0: [
         [[(0.55, 1), (0.2, 0.86), (0.03, 0.5), (0.2, 0.12), (0.5, 0), (0.82, 0.14),
           (0.97, 0.52), (0.82, 0.88), (0.5, 1)]],
@@ -114,10 +114,10 @@ class WriterStyle:
     curve_slowing: float
     tremor: float
     sloppiness: float
-    variants: tuple
+    variants: tuple[int, ...]
 
     @classmethod
-    def draw(cls, rng):
+    def draw(cls, rng: np.random.Generator) -> "WriterStyle":
         """Draw one writer from the population.
 
         The spreads are chosen by eye so that digits stay legible; only what reaches the skin is
@@ -139,7 +139,13 @@ class WriterStyle:
         )
 
 
-def digit_trajectory(digit, style, rng, seconds_per_length, lift_s):
+def digit_trajectory(
+    digit: int,
+    style: WriterStyle,
+    rng: np.random.Generator,
+    seconds_per_length: float,
+    lift_s: float,
+) -> Trajectory:
     """Write a digit once.
 
     Parameters

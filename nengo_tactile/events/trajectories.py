@@ -44,7 +44,7 @@ class Trajectory:
             )
 
     @property
-    def duration_s(self):
+    def duration_s(self) -> float:
         """Seconds from the first to the last point."""
         return float(self.t_s[-1] - self.t_s[0])
 

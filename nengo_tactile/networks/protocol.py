@@ -85,7 +85,7 @@ class Network(Protocol):
     def fastest(self) -> str: ...
 
     @property
-    def read_out(self) -> ReadOut | None: ...
+    def read_out(self) -> ReadOut: ...
 
     @property
     def scale(self) -> ImageScale | None: ...
@@ -149,8 +149,9 @@ def check_data(network: Network, data) -> None:
     """
     size, classes = getattr(data, "sensor_size", None), getattr(data, "classes", None)
     n_classes = network.read_out.n_classes
-    if size is not None and tuple(size[:2]) != tuple(network.sensor_size[:2]):
-        (width, height), (there_w, there_h) = network.sensor_size[:2], size[:2]
+    own = network.sensor_size
+    if size is not None and own is not None and tuple(size[:2]) != tuple(own[:2]):
+        (width, height), (there_w, there_h) = own[:2], size[:2]
         raise DataError(
             f"the network reads {width} x {height} pixels, {data!r} has {there_w} x {there_h}: "
             "choose another data set (--task)"

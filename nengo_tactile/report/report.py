@@ -10,10 +10,16 @@ import dataclasses
 import math
 import numbers
 import struct
+from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _DASH = "\N{EN DASH}"
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -36,7 +42,7 @@ class KeyNumber:
     """
 
     label: str
-    value: object
+    value: str | float
     note: str = ""
 
 
@@ -54,8 +60,8 @@ class Table:
     caption : str
     """
 
-    columns: object
-    rows: object
+    columns: Sequence[str]
+    rows: Sequence[Sequence | Mapping]
     caption: str = ""
 
 
@@ -73,7 +79,7 @@ class Picture:
         What it shows, for those who cannot see it. Required.
     """
 
-    figure: object
+    figure: "Figure | bytes"
     caption: str
     alt: str
 
@@ -108,7 +114,7 @@ class Section:
 
     title: str
     text: str = ""
-    items: object = ()
+    items: Sequence[Table | Picture | Note] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,10 +137,10 @@ class Report:
 
     title: str
     lead: str = ""
-    metadata: object = dataclasses.field(default_factory=dict)
-    key_numbers: object = ()
-    notes: object = ()
-    sections: object = ()
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    key_numbers: Sequence[KeyNumber] = ()
+    notes: Sequence[Note] = ()
+    sections: Sequence[Section] = ()
 
 
 def _text(value):
@@ -269,7 +275,7 @@ def _groups(items):
     return groups
 
 
-def render_report(report):
+def render_report(report: Report) -> str:
     """Turn a report into the text of an HTML page.
 
     Parameters
@@ -317,7 +323,7 @@ def render_report(report):
     )
 
 
-def write_report(path, report):
+def write_report(path: str | Path, report: Report) -> None:
     """Write a report as one self-contained HTML file, whole or not at all.
 
     Parameters

@@ -49,7 +49,7 @@ class Setting:
     about: str
     layout: SpikeLayout
     network: str
-    neuron: SpikeResponseModel
+    neuron: SpikeResponseModel | CurrentBasedLIF
     surrogate: Surrogate
     window: int
     rates: tuple

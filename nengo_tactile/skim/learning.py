@@ -26,7 +26,7 @@ class _Rule(LearningRuleType):
     """What the three rules share."""
 
     modifies = "decoders"
-    probeable = ("target", "error", "delta")
+    probeable: tuple[str, ...] = ("target", "error", "delta")
 
     pre_synapse = SynapseParam("pre_synapse", default=None, readonly=True)
 

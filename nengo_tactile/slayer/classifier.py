@@ -144,7 +144,7 @@ class SlayerNetwork:
     runners: ClassVar = dict.fromkeys(
         ("event", "nengo-dl", "nengo", "loihi"), "nengo_tactile.engines.slayer"
     )
-    others: ClassVar = {}
+    others: ClassVar[dict[str, str]] = {}
     reference: ClassVar = Reference(
         "layers",
         "Keras layers",

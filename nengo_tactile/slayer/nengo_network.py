@@ -64,7 +64,7 @@ def build(stages, dt=DT, seed=0, dtype="float64"):
         for stage in stages:
             neurons = _neurons(stage, dt)
             nengo.Connection(
-                before, neurons, transform=transform_of(stage), synapse=response(stage.neuron)
+                before, neurons, transform=transform_of(stage.map), synapse=response(stage.neuron)
             )
             before = neurons if stage.delays is None else _axons(stage, neurons)
             if stage.recurrent is not None:
@@ -131,36 +131,9 @@ def _axons(stage, neurons):
     return axons
 
 
-def transform_of(stage, gain=1.0):
-    """The connection into a stage as the transform of a Nengo connection, times ``gain``."""
-    weights = gain * np.asarray(stage.weights, float)
-    if stage.kind == "dense":
-        return weights.T
-    if stage.kind == "pool":
-        matrix = gain * pooling_matrix(stage)
-        return nengo.Sparse(matrix.shape, init=matrix)
-    return nengo.Convolution(
-        n_filters=stage.shape[-1],
-        input_shape=tuple(stage.input_shape),
-        kernel_size=weights.shape[:2],
-        strides=(stage.stride, stage.stride),
-        padding=stage.padding,
-        init=weights,
-    )
+def transform_of(linear, gain=1.0):
+    """A map as the transform of a Nengo connection, times ``gain``, in float64."""
+    return linear.reweighted(lambda weights: gain * weights.astype(float)).transform()
 
 
-def pooling_matrix(stage):
-    """The weights of a "pool" stage, (n_neurons, n_inputs) scipy.sparse.csr_matrix."""
-    import scipy.sparse
-
-    inputs = np.arange(int(np.prod(stage.input_shape))).reshape(stage.input_shape)
-    rows, columns, channels = stage.shape
-    side = stage.stride
-    windows = inputs[: rows * side, : columns * side].reshape(rows, side, columns, side, channels)
-    sources = windows.transpose(0, 2, 4, 1, 3).reshape(-1)
-    targets = np.repeat(np.arange(stage.n_neurons), side * side)
-    values = np.full(len(sources), float(stage.weights))
-    return scipy.sparse.csr_matrix((values, (targets, sources)), (stage.n_neurons, inputs.size))
-
-
-__all__ = ["build", "neuron_type", "pooling_matrix", "response", "transform_of"]
+__all__ = ["build", "neuron_type", "response", "transform_of"]

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile.slayer.neurons import SpikeResponseModel
-from nengo_tactile.slayer.stages import check, padding_before
+from nengo_tactile.slayer.stages import check
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ def linear(stage, frame):
         return (frame.reshape(-1) @ weights).reshape(stage.shape)
     result = np.zeros(stage.shape)
     side = weights.shape[:2] if stage.kind == "conv" else (stage.stride, stage.stride)
-    top, left = padding_before(stage)
+    top, left = stage.map.padding
     for row in range(stage.shape[0]):
         for column in range(stage.shape[1]):
             for i in range(side[0]):

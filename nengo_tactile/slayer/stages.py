@@ -1,11 +1,13 @@
 """A trained SLAYER network as plain arrays: what engines, files and the chip read."""
 
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
 
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.networks.linear_maps import Convolution, Pooling, same_padding
 
 KINDS = ("dense", "conv", "pool")
 PADDINGS = ("valid", "same")
@@ -52,18 +54,18 @@ class Stage:
         """Neurons of the stage."""
         return int(np.prod(self.shape))
 
-
-def padding_before(stage):
-    """Rows and columns of zeros above and to the left of a stage's input, (2,) tuple of int.
-
-    As Keras and TensorFlow pad: what windows need beyond the input, its smaller half first.
-    """
-    if stage.kind != "conv" or stage.padding == "valid":
-        return 0, 0
-    return tuple(
-        max((n_out - 1) * stage.stride + side - n_in, 0) // 2
-        for n_out, side, n_in in zip(stage.shape[:2], stage.weights.shape, stage.input_shape)
-    )
+    @functools.cached_property
+    def map(self):
+        """What the connection into it computes, `nengo_tactile.networks.linear_maps.Map`."""
+        weights = np.asarray(self.weights)
+        if self.kind == "dense":
+            return Convolution.matrix_of(weights)
+        if self.kind == "pool":
+            return Pooling.of(weights, self.stride, self.input_shape, self.shape)
+        strides, padding = (self.stride,) * 2, ()
+        if self.padding == "same":
+            padding = same_padding(self.input_shape, self.shape, weights.shape[:2], strides)
+        return Convolution(weights, self.input_shape, self.shape, strides, padding)
 
 
 def check(stages):

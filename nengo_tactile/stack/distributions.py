@@ -58,7 +58,6 @@ DISTRIBUTIONS = (
     Distribution("tonic", "event data sets and transforms", "GPL-3.0"),
     Distribution("numba", "compiled loops", "BSD-2-Clause"),
     Distribution("h5py", "HDF5 files", "BSD-3-Clause"),
-    Distribution("scikit-learn", "nearest neighbours, to check the e-skin", "BSD-3-Clause"),
     Distribution("matplotlib", "plots", "Matplotlib licence (BSD style)"),
     Distribution("pooch", "downloads", "BSD-3-Clause"),
     Distribution("rich", "tables and progress bars", "MIT"),

@@ -13,7 +13,7 @@ from nengo_tactile.ann.lif import linear_parameters
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import SpikingNetwork, check, convert
 from nengo_tactile.conversion.convert import START_RATE
-from nengo_tactile.conversion.linear_maps import Convolution
+from nengo_tactile.conversion.mapping import linear_map
 from nengo_tactile.conversion.passes import spiking_layers, use_lif
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.conversion.stages import stages_of
@@ -113,8 +113,7 @@ def test_fan_out_counts_edges(padding, kernel, strides):
         filters, kernel, strides, padding, kernel_initializer="ones", use_bias=False
     )
     reached = layer(np.eye(84, dtype=np.float32).reshape(84, *shape)).numpy()
-    conv = Convolution(np.ones((*kernel, 2, filters)), strides, padding, shape, reached.shape[1:])
-    counts = conv.fan_out(np.ones(reached[0].size, np.int64))
+    counts = linear_map(layer, shape, reached.shape[1:]).fan_out(np.ones(reached[0].size, np.int64))
     assert (counts == (reached != 0).sum(axis=(1, 2, 3))).all()
 
 

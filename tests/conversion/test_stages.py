@@ -321,9 +321,8 @@ def test_links_reach_the_neurons_that_they_say(graph):
 
 def applied(linear, values):
     """A map's output, by multiplying with its matrix in Nengo's own code."""
-    indices = getattr(linear, "indices", None)
-    values = values if indices is None else values[indices]
-    transform = linear.transform(1.0)
+    values = values if linear.indices is None else values[linear.indices]
+    transform = linear.transform()
     if isinstance(transform, (nengo.Convolution, nengo.transforms.ConvolutionTranspose)):
         with nengo.Network() as net:
             source, target = nengo.Node(values), nengo.Node(size_in=transform.size_out)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.linear_maps import Routing
 from nengo_tactile.conversion.mapping import linear_map
 from nengo_tactile.conversion.stages import Link, Stage
 from nengo_tactile.engines.chip_stages import chip_stages
 from nengo_tactile.errors import EngineError
+from nengo_tactile.networks.linear_maps import Sparse
 
 
 def matrix_on_chip(transform):
@@ -56,16 +56,16 @@ def test_weights_on_the_chip_are_keras(shape, transpose, strides, padding):
         with pytest.raises(EngineError, match=r"'after' .*padding is 'same'.*use padding='valid'"):
             chip_stages(stages, ())
         if len(shape) == 3:  # what the refusal is for
-            assert np.abs(matrix_on_chip(found.transform(1.0)) - wanted).max() > 0.1
+            assert np.abs(matrix_on_chip(found.transform()) - wanted).max() > 0.1
         return
     link = chip_stages(stages, ())[1].links[0]
-    assert np.abs(matrix_on_chip(link.map.transform(1.0)) - wanted).max() < 1e-6
+    assert np.abs(matrix_on_chip(link.map.transform()) - wanted).max() < 1e-6
 
 
 def test_shortcuts_are_convolutions_of_one_pixel():
     stack.nengo_loihi()
     shape = (4, 3, 2)
-    link = Link("before", Routing(None, 24, 0.5))
+    link = Link("before", Sparse.routing(None, 24, 0.5))
     found = chip_stages(stages_with(link, shape), ())[1].links[0].map
     assert found.kernel.shape == (1, 1, 2, 2)
-    assert (matrix_on_chip(found.transform(2.0)) == np.eye(24)).all()
+    assert (matrix_on_chip(found.scaled(2.0).transform()) == np.eye(24)).all()

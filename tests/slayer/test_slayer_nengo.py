@@ -88,17 +88,6 @@ def test_response_is_the_kernel_of_unit_peak_and_not_nengos_alpha():
     assert alpha.max() < 0.1
 
 
-def test_pooling_matrix_sums_windows_and_leaves_out_what_fills_none(rng):
-    stage = pool("pool", (5, 7, 3), 2, weight=1.5)
-    frame = rng.random(stage.input_shape)
-    found = (nengo_network.pooling_matrix(stage) @ frame.reshape(-1)).reshape(stage.shape)
-    expected = np.zeros((2, 3, 3))
-    for row, column in np.ndindex(2, 3):
-        window = frame[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
-        expected[row, column] = 1.5 * window.sum((0, 1))
-    np.testing.assert_allclose(found, expected)
-
-
 def test_convolutions_of_the_reference_equal_tensorflow(rng):
     from nengo_tactile import stack
 

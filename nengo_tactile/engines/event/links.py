@@ -7,11 +7,11 @@ filters make one run.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
-from nengo_tactile.conversion import linear_maps as maps
-from nengo_tactile.errors import EngineError
+from nengo_tactile.networks.linear_maps import Convolution, Sparse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,31 +49,15 @@ def runs_of(link, gain):
     -------
     Runs
     """
-    linear, target = link.map, link.target
-    if isinstance(linear, maps.Convolution | maps.TransposedConvolution):
-        return _kernel(linear, np.float32(gain), target)
-    if isinstance(linear, maps.Dense):
-        weights = linear.kernel * np.float32(gain)
-        filters = weights.shape[1]
-        return _from_taps(weights[:, None], np.zeros((1, 1), np.int64), filters, target)
-    if isinstance(linear, maps.Diagonal):
-        return _one_each(linear.weights * np.float32(gain), target)
-    if isinstance(linear, maps.Routing):
-        factor = np.float32(linear.factor * float(gain))
-        if linear.indices is None:
-            return _one_each(np.full(linear.n_in, factor, np.float32), target)
-        places = np.arange(len(linear.indices)) if target is None else target
-        return _entries(
-            linear.indices, places, np.full(len(places), factor, np.float32), linear.n_in
-        )
-    if isinstance(linear, maps.Sparse):
-        matrix = (linear.matrix * np.float32(gain)).tocoo()
-        places = matrix.row if target is None else target[matrix.row]
-        return _entries(matrix.col, places, matrix.data.astype(np.float32), linear.n_in)
-    raise EngineError(
-        f"what comes from '{link.source}' is a {type(linear).__name__}, which the event engine "
-        "does not know: use engine='nengo-dl'"
-    )
+    linear = link.map.scaled(gain)
+    if linear.diagonal is not None:
+        return _one_each(linear.diagonal, link.target)
+    return _runs(linear, link.target)
+
+
+@functools.singledispatch
+def _runs(linear, target):
+    raise NotImplementedError(type(linear))
 
 
 def _one_each(weights, target):
@@ -92,71 +76,38 @@ def _entries(sources, targets, weights, n_in):
     return Runs(weights[order][None], pointers, targets[order], np.arange(len(order)), ones)
 
 
-def _kernel(linear, gain, target):
-    """Runs of a convolution or its transpose."""
-    kernel = linear.kernel * gain
-    *sides, channels, filters = kernel.shape
-    reaches = [
-        _reach(linear, axis, side) for axis, side in enumerate(sides)
-    ]  # each (taps, n_in) along its axis, -1 where a tap falls outside
-    orders = [_neighbours_last(reach, linear, axis) for axis, reach in enumerate(reaches)]
-    kernel = kernel[np.ix_(*orders)].reshape(-1, channels, filters)
-    reaches = [reach[order] for reach, order in zip(reaches, orders)]
-    pixels = reaches[0]
-    for reach, size in zip(reaches[1:], linear.output_shape[1:-1]):
+@_runs.register
+def _(linear: Sparse, target):
+    matrix = linear.weights.tocoo()
+    places = matrix.row if target is None else target[matrix.row]
+    return _entries(matrix.col, places, matrix.data.astype(np.float32), linear.n_in)
+
+
+@_runs.register
+def _(linear: Convolution, target):
+    inputs, filters = linear.kernel.shape[-2:]
+    pixels = np.zeros((1, 1), np.int64)  # output of each tap and input
+    orders = []
+    for axis, size in enumerate(linear.output_shape[:-1]):
+        orders.append(_neighbours_last(linear, axis))
+        reach = linear.reach(axis)[orders[-1]]
         inside = (pixels[:, None, :, None] >= 0) & (reach[None, :, None] >= 0)
         both = np.where(inside, pixels[:, None, :, None] * size + reach[None, :, None], -1)
         pixels = both.reshape(len(pixels) * len(reach), -1)
-    used = kernel.any(axis=(1, 2))  # dilated kernels have zeros in between
-    kernel, pixels = kernel[used], pixels[used].T
-    block = _groups(kernel)
-    if block is None:
-        return _from_taps(kernel.swapaxes(0, 1), pixels, filters, target)
-    first, width = block
-    columns = first[None, :, None] + np.arange(width)
-    kernel = np.take_along_axis(kernel, columns, axis=2).swapaxes(0, 1)
-    return _from_taps(kernel, pixels, filters, target, first)
+    kernel, groups = linear.kernel[np.ix_(*orders)] if orders else linear.kernel, linear.groups
+    width = filters // groups
+    # what a channel reaches: the filters of its group
+    kernel = kernel.reshape(-1, inputs, groups, width).transpose(2, 1, 0, 3)
+    kernel = kernel.reshape(groups * inputs, -1, width)
+    first = None if groups == 1 else np.repeat(np.arange(groups) * width, inputs)
+    return _from_taps(kernel, pixels.T, filters, target, first)
 
 
-def _groups(kernel):
-    """First filter and number of filters that each channel reaches, if these are fewer than all.
-
-    Returns
-    -------
-    ((channels,) array, int), or None where a channel reaches more than half of the filters
-    """
-    filters = kernel.shape[-1]
-    used = kernel.any(axis=0)
-    used[:, 0] |= ~used.any(axis=1)  # a channel without weights
-    first, last = used.argmax(axis=1), filters - used[:, ::-1].argmax(axis=1)
-    width = int((last - first).max())
-    if 2 * width > filters:
-        return None
-    return np.minimum(first, filters - width), width
-
-
-def _reach(linear, axis, side):
-    """Output position of each kernel position and input position along an axis, (side, n_in)."""
-    n_in, n_out = linear.input_shape[axis], linear.output_shape[axis]
-    stride = linear.strides[axis]
-    tap, place = np.arange(side)[:, None], np.arange(n_in)[None]
-    if isinstance(linear, maps.TransposedConvolution):
-        before = max((n_in - 1) * stride + side - n_out, 0) // 2 if linear.padding == "same" else 0
-        out = place * stride + tap - before
-        fits = (out >= 0) & (out < n_out)
-    else:
-        before = max((n_out - 1) * stride + side - n_in, 0) // 2 if linear.padding == "same" else 0
-        out = place + before - tap
-        fits = (out >= 0) & (out % stride == 0) & (out < n_out * stride)
-        out = out // stride
-    return np.where(fits, out, -1)
-
-
-def _neighbours_last(reach, linear, axis):
+def _neighbours_last(linear, axis):
     """Order of the kernel positions in which neighbouring outputs follow one another."""
-    taps = np.arange(len(reach))
-    if isinstance(linear, maps.TransposedConvolution):
-        return taps
+    taps = np.arange(linear.sides[axis]) * linear.dilation[axis]
+    if linear.transposed:
+        return np.arange(len(taps))
     return np.lexsort((-taps, taps % linear.strides[axis]))
 
 

@@ -1,0 +1,23 @@
+from nengo_tactile import analysis as analysis
+from nengo_tactile import ann as ann
+from nengo_tactile import conversion as conversion
+from nengo_tactile import datasets as datasets
+from nengo_tactile import engines as engines
+from nengo_tactile import events as events
+from nengo_tactile import networks as networks
+from nengo_tactile import report as report
+from nengo_tactile import reproduce as reproduce
+from nengo_tactile import skim as skim
+from nengo_tactile import slayer as slayer
+from nengo_tactile import stack as stack
+from nengo_tactile.conversion import SpikingNetwork as SpikingNetwork
+from nengo_tactile.conversion import check as check
+from nengo_tactile.conversion import convert as convert
+from nengo_tactile.engines import Recording as Recording
+from nengo_tactile.engines import run as run
+from nengo_tactile.networks.protocol import Network as Network
+from nengo_tactile.saved import load as load
+from nengo_tactile.skim import SkimNetwork as SkimNetwork
+from nengo_tactile.slayer import SlayerNetwork as SlayerNetwork
+
+__version__: str
