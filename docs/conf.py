@@ -34,6 +34,7 @@ napoleon_google_docstring = False
 napoleon_use_param = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
-# a module's references may be cited in its comments alone
-suppress_warnings = ["ref.footnote"]
+# a module's references may be cited in its comments alone; names in docstrings are words, which
+# several rooms have
+suppress_warnings = ["ref.footnote", "ref.python"]
 default_role = "code"  # single backquotes in docstrings mark code

@@ -7,7 +7,7 @@ sums over events, block of neurons by block of neurons, as many as fit into the 
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Events(NamedTuple):
     n_channels: int
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """(n_steps, n_channels), as of the pattern."""
         return len(self.pointers) - 1, self.n_channels
 
@@ -109,7 +109,7 @@ def check_pattern(pattern, n_steps, n_channels, sample=""):
     return pattern
 
 
-def dense(pattern):
+def dense(pattern: Any) -> np.ndarray:
     """A pattern as (n_steps, n_channels) float array, also one given as `Events`."""
     if not isinstance(pattern, Events):
         return np.asarray(pattern, float)

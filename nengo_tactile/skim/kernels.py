@@ -10,7 +10,7 @@ of two states, so a step costs the same however long the kernel is.
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class Kernels:
     def __len__(self):
         return len(self.tau)
 
-    def part(self, neurons):
+    def part(self, neurons: Any) -> "Kernels":
         """The kernels of some of the neurons: a slice, a mask or their numbers."""
 
         def of(values):
@@ -109,7 +109,14 @@ def _check(kind, name, values, shape):
         )
 
 
-def draw_kernels(kind, n_neurons, seed, tau=None, delay=None, period=None):
+def draw_kernels(
+    kind: str,
+    n_neurons: int,
+    seed: int | np.random.Generator,
+    tau: tuple[float, float] | None = None,
+    delay: tuple[float, float] | None = None,
+    period: tuple[float, float] | None = None,
+) -> Kernels:
     """Draw the kernels of a hidden layer, uniformly from ranges.
 
     Parameters
@@ -149,7 +156,7 @@ def draw_kernels(kind, n_neurons, seed, tau=None, delay=None, period=None):
     return Kernels(kind, **drawn)
 
 
-def impulse_response(kernels, n_steps):
+def impulse_response(kernels: Kernels, n_steps: int) -> np.ndarray:
     """The kernels in closed form (Tapson et al. 2013, Table 1), with a peak of one.
 
     With ``k`` the steps since the spike, less the delay: ``exp(-k / tau)``;

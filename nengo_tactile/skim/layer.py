@@ -3,6 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -82,16 +83,16 @@ class HiddenLayer:
                 )
 
     @property
-    def n_hidden(self):
+    def n_hidden(self) -> int:
         """Hidden neurons."""
         return self.input_weights.shape[0]
 
     @property
-    def n_inputs(self):
+    def n_inputs(self) -> int:
         """Input channels."""
         return self.input_weights.shape[1]
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """A text that differs when anything of the layer does; how it was drawn does not count."""
         digest = hashlib.sha256(f"{self.kernels.kind} {self.nonlinearity}".encode())
         times = np.array([self.tau_rc, self.tau_ref, self.trace])
@@ -104,7 +105,15 @@ class HiddenLayer:
         return digest.hexdigest()
 
 
-def draw_layer(n_hidden, n_channels, seed, kind="alpha", nonlinearity="tanh", scale=1.0, **ranges):
+def draw_layer(
+    n_hidden: int,
+    n_channels: int,
+    seed: int,
+    kind: str = "alpha",
+    nonlinearity: str = "tanh",
+    scale: float = 1.0,
+    **ranges: Any,
+) -> HiddenLayer:
     """Draw a hidden layer.
 
     Parameters

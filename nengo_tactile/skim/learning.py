@@ -6,6 +6,7 @@ squares needs is the error of the present activity, and a loop through connectio
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from nengo.builder import Builder
@@ -86,7 +87,14 @@ class Opium(_Rule):
     forgetting = NumberParam("forgetting", low=0, high=1, low_open=True, readonly=True)
     inverse = NdarrayParam("inverse", shape=("*", "*"), optional=True, readonly=True)
 
-    def __init__(self, n_outputs, ridge=1.0, forgetting=1.0, inverse=None, pre_synapse=None):
+    def __init__(
+        self,
+        n_outputs: int,
+        ridge: float = 1.0,
+        forgetting: float = 1.0,
+        inverse: np.ndarray | None = None,
+        pre_synapse: Any = None,
+    ) -> None:
         super().__init__(n_outputs, pre_synapse)
         opium.check_ridge(ridge)
         if not 0 < forgetting <= 1:
@@ -95,7 +103,9 @@ class Opium(_Rule):
         self.forgetting = forgetting
         self.inverse = None if inverse is None else np.array(inverse, float)
 
-    def learn(self, weights, inverse, x, y):
+    def learn(
+        self, weights: np.ndarray, inverse: np.ndarray, x: np.ndarray, y: np.ndarray
+    ) -> np.ndarray:
         """Change weights and inverse in place; return the error before."""
         return opium.opium(weights, inverse, x, y, self.forgetting)
 
@@ -114,13 +124,22 @@ class OpiumDynamic(Opium):
 
     alpha = NumberParam("alpha", low=0, readonly=True)
 
-    def __init__(self, n_outputs, alpha, ridge=1.0, inverse=None, pre_synapse=None):
+    def __init__(
+        self,
+        n_outputs: int,
+        alpha: float,
+        ridge: float = 1.0,
+        inverse: np.ndarray | None = None,
+        pre_synapse: Any = None,
+    ) -> None:
         super().__init__(n_outputs, ridge, inverse=inverse, pre_synapse=pre_synapse)
         if not (math.isfinite(alpha) and alpha >= 0):
             raise EngineError(f"OpiumDynamic alpha is {alpha}: choose it finite and from 0")
         self.alpha = alpha
 
-    def learn(self, weights, inverse, x, y):
+    def learn(
+        self, weights: np.ndarray, inverse: np.ndarray, x: np.ndarray, y: np.ndarray
+    ) -> np.ndarray:
         """Change weights and inverse in place; return the error before."""
         return opium.opium_dynamic(weights, inverse, x, y, self.alpha)
 
@@ -138,13 +157,15 @@ class OpiumLight(_Rule):
 
     gain = NumberParam("gain", low=0, low_open=True, readonly=True)
 
-    def __init__(self, n_outputs, gain, pre_synapse=None):
+    def __init__(self, n_outputs: int, gain: float, pre_synapse: Any = None) -> None:
         super().__init__(n_outputs, pre_synapse)
         if not (math.isfinite(gain) and gain > 0):
             raise EngineError(f"OpiumLight gain is {gain}: choose it finite and above 0")
         self.gain = gain
 
-    def learn(self, weights, inverse, x, y):
+    def learn(
+        self, weights: np.ndarray, inverse: np.ndarray, x: np.ndarray, y: np.ndarray
+    ) -> np.ndarray:
         """Change weights in place; return the error before."""
         return opium.opium_light(weights, x, y, self.gain)
 

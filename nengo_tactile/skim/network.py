@@ -6,6 +6,8 @@ through the read-out's filter. `lag` says how far; functions here take it out.
 """
 
 import itertools
+from collections.abc import Callable, Iterable, Sequence, Sized
+from typing import TYPE_CHECKING, Any
 
 import nengo
 import numpy as np
@@ -19,11 +21,22 @@ from nengo_tactile.skim.activity import check_pattern, dense
 from nengo_tactile.skim.layer import check_weights
 from nengo_tactile.skim.synapse import KernelSynapse
 
+if TYPE_CHECKING:
+    from nengo_tactile.skim.layer import HiddenLayer
+    from nengo_tactile.skim.opium import OpiumState
+    from nengo_tactile.skim.supervision import Supervision
+
 #: Seconds of a step: the paper bins events to milliseconds (Cohen et al. 2016, equation 3).
 DT = 0.001
 
 
-def build(layer, weights, rule=None, dt=DT, seed=0):
+def build(
+    layer: "HiddenLayer",
+    weights: np.ndarray,
+    rule: Callable | None = None,
+    dt: float = DT,
+    seed: int = 0,
+) -> nengo.Network:
     """Make the Nengo network of a hidden layer and its output weights.
 
     Parameters
@@ -102,7 +115,13 @@ def neuron_type(layer, dt=DT):
     )
 
 
-def outputs(net, patterns, engine="nengo", batch_size=16, progress=None):
+def outputs(
+    net: nengo.Network,
+    patterns: Sequence,
+    engine: str = "nengo",
+    batch_size: int = 16,
+    progress: bool | None = None,
+) -> np.ndarray:
     """Run a network on samples, each from rest.
 
     Parameters
@@ -172,7 +191,13 @@ def _batches(patterns, shape, size):
         )
 
 
-def learn(sim, net, samples, supervision, progress=None):
+def learn(
+    sim: Any,
+    net: nengo.Network,
+    samples: Iterable,
+    supervision: "Supervision",
+    progress: bool | None = None,
+) -> "OpiumState":
     """Show samples to a running network that learns, each from rest.
 
     Call it again, with the same simulator, to go on; or build the network anew from a saved state.
@@ -206,7 +231,7 @@ def learn(sim, net, samples, supervision, progress=None):
             "the network was built without a learning rule: give build(..., rule=learning.Opium)"
         )
     n_classes, steps = net.output.size_in, supervision.n_steps
-    total = len(samples) if hasattr(samples, "__len__") else None
+    total = len(samples) if isinstance(samples, Sized) else None
     shown = track(samples, "training SKIM in Nengo", total=total, progress=progress)
     for number, (pattern, label) in zip(itertools.count(), shown):
         who = f"sample {number}: "

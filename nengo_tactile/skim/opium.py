@@ -9,6 +9,7 @@ would cost more than the update.
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -167,14 +168,14 @@ def opium_dynamic(weights, inverse, x, y, alpha):
     return error
 
 
-def save_state(path, state):
+def save_state(path: str | Path, state: OpiumState) -> None:
     """Write what was learnt into a .npz file, whole or not at all."""
     arrays = {} if state.inverse is None else {"inverse": state.inverse}
     with atomic_write(path, "wb") as file:
         np.savez(file, weights=state.weights, **arrays)
 
 
-def load_state(path):
+def load_state(path: str | Path) -> OpiumState:
     """Read what was learnt.
 
     Returns

@@ -22,7 +22,9 @@ MU, SIGMA = 10.0, 5.0
 DECAYS = 4.0
 
 
-def training_pattern(kind, length, mu=MU, sigma=SIGMA, tau=None):
+def training_pattern(
+    kind: str, length: int, mu: float = MU, sigma: float = SIGMA, tau: float | None = None
+) -> np.ndarray:
     """What the right output should do, with a peak of one (Cohen et al. 2016, Figure 2).
 
     Parameters
@@ -108,16 +110,16 @@ class Supervision:
         object.__setattr__(self, "pattern", pattern)
 
     @property
-    def first(self):
+    def first(self) -> int:
         """The window's first step."""
         return self.n_steps - self.window
 
     @property
-    def taught(self):
+    def taught(self) -> slice:
         """The steps of the window in which the pattern is, as a slice."""
         return slice(self.onset, self.onset + len(self.pattern))
 
-    def targets(self, label, n_classes, sample=""):
+    def targets(self, label: int, n_classes: int, sample: str = "") -> np.ndarray:
         """What all outputs should do in the window for one sample, (window, n_classes).
 
         ``sample`` says in errors whose label it is.
@@ -144,7 +146,7 @@ def check_label(label, n_classes, sample=""):
         )
 
 
-def determine(outputs, method, supervision):
+def determine(outputs: np.ndarray, method: str, supervision: Supervision) -> np.ndarray:
     """Choose the classes of samples by what the outputs did while the pattern was expected.
 
     Parameters

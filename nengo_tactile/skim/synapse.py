@@ -46,7 +46,7 @@ class KernelSynapse(Synapse):
     delay = NdarrayParam("delay", shape=("*",), optional=True, readonly=True)
     period = NdarrayParam("period", shape=("*",), optional=True, readonly=True)
 
-    def __init__(self, kernels):
+    def __init__(self, kernels: Kernels) -> None:
         super().__init__(default_size_in=len(kernels))
         self.kind = kernels.kind
         for name in ("tau", "delay", "period"):  # not the arrays of others: Nengo freezes them
@@ -54,7 +54,7 @@ class KernelSynapse(Synapse):
             setattr(self, name, None if values is None else values.copy())
 
     @property
-    def kernels(self):
+    def kernels(self) -> Kernels:
         """The kernels."""
         return Kernels(self.kind, self.tau, self.delay, self.period)
 

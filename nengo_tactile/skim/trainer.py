@@ -8,8 +8,10 @@ another, so memory does not grow with their number, and both can be saved and go
 import hashlib
 import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import blas, lapack
@@ -19,6 +21,10 @@ from nengo_tactile.files import atomic_write, read_npz
 from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import check_pattern, hidden_activities, prepare
 from nengo_tactile.skim.memory import check_fits
+
+if TYPE_CHECKING:
+    from nengo_tactile.skim.layer import HiddenLayer
+    from nengo_tactile.skim.supervision import Supervision
 
 #: A window's directions of less than this share of its greatest (squared) count as rounding.
 SMALLEST = 1e-15
@@ -171,18 +177,18 @@ def chunk_size(n_hidden, window):
 
 
 def train(
-    layer,
-    samples,
-    supervision,
-    n_classes,
-    ridge=1.0,
-    equations=None,
-    state_path=None,
-    save_every=2000,
-    threads=None,
-    available=None,
-    progress=None,
-):
+    layer: "HiddenLayer",
+    samples: Iterable,
+    supervision: "Supervision",
+    n_classes: int,
+    ridge: float = 1.0,
+    equations: NormalEquations | None = None,
+    state_path: str | Path | None = None,
+    save_every: int = 2000,
+    threads: int | None = None,
+    available: float | None = None,
+    progress: bool | None = None,
+) -> tuple[np.ndarray, NormalEquations]:
     """Train the output weights of a SKIM network on samples, in one pass.
 
     Parameters
@@ -291,7 +297,14 @@ def observations(prepared, samples, supervision, n_classes, first=0, threads=Non
     return activity, np.stack(targets)
 
 
-def read_out(layer, weights, patterns, supervision, threads=None, progress=None):
+def read_out(
+    layer: "HiddenLayer",
+    weights: np.ndarray,
+    patterns: Iterable,
+    supervision: "Supervision",
+    threads: int | None = None,
+    progress: bool | None = None,
+) -> np.ndarray:
     """Outputs of a trained network in the window of each sample.
 
     Parameters

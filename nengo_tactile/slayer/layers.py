@@ -5,6 +5,7 @@ delay what they send. Weights have no bias: without input there are no spikes.
 """
 
 import math
+from typing import Any
 
 from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
@@ -191,7 +192,14 @@ class SpikingDense(_Spiking):
         If there are no units, or a recurrent layer should have delays.
     """
 
-    def __init__(self, units, gain=None, recurrent=False, seed=0, **options):
+    def __init__(
+        self,
+        units: int,
+        gain: float | None = None,
+        recurrent: bool = False,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         if int(units) != units or units < 1:
             raise ConversionError(f"layer {self.name!r}: units is {units}: give at least one")
@@ -250,7 +258,16 @@ class SpikingConv2D(_Spiking):
         If a number is not at least one, or the kernel larger than its input.
     """
 
-    def __init__(self, filters, size, stride=1, padding="valid", gain=None, seed=0, **options):
+    def __init__(
+        self,
+        filters: int,
+        size: int,
+        stride: int = 1,
+        padding: str = "valid",
+        gain: float | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         for name, value in (("filters", filters), ("size", size), ("stride", stride)):
             if int(value) != value or value < 1:
@@ -312,7 +329,7 @@ class AggregatePooling2D(_Spiking):
         If the window is larger than its input.
     """
 
-    def __init__(self, size, **options):
+    def __init__(self, size: int, **options: Any) -> None:
         super().__init__(**options)
         if int(size) != size or size < 1:
             raise ConversionError(f"layer {self.name!r}: size is {size}: give at least one")

@@ -20,6 +20,7 @@ has ended.
 
 import math
 import numbers
+from typing import Any
 
 from nengo_tactile import stack
 from nengo_tactile.errors import DataError
@@ -152,7 +153,7 @@ class SpikeRate(SpikeLoss):
         If a rate is outside of that, or ``true_rate`` not above ``false_rate``.
     """
 
-    def __init__(self, true_rate, false_rate, **kwargs):
+    def __init__(self, true_rate: float, false_rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for name, rate in (("true_rate", true_rate), ("false_rate", false_rate)):
             if not 0 < rate <= 1:
@@ -161,14 +162,14 @@ class SpikeRate(SpikeLoss):
             self.refuse(f"true_rate {true_rate} is not above false_rate {false_rate}: raise it")
         self.true_rate, self.false_rate = float(true_rate), float(false_rate)
 
-    def value_and_gradient(self, target, spikes, valid):
+    def value_and_gradient(self, target: Any, spikes: Any, valid: Any) -> tuple[Any, Any]:
         """See `SpikeLoss`."""
         n_steps = _steps(valid)
         wanted = self.false_rate + (self.true_rate - self.false_rate) * target
         error = tf.reduce_sum(spikes, axis=1) / n_steps - wanted
         return tf.reduce_sum(error**2, axis=-1), (2 * error / n_steps)[:, None]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments as plain values."""
         return super().get_config() | {"true_rate": self.true_rate, "false_rate": self.false_rate}
 
@@ -194,13 +195,13 @@ class SpikemaxGlobal(SpikeLoss):
         If ``extra_count`` is not finite and above zero.
     """
 
-    def __init__(self, extra_count=EXTRA_COUNT, **kwargs):
+    def __init__(self, extra_count: float = EXTRA_COUNT, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 < extra_count < math.inf:
             self.refuse(f"extra_count is {extra_count}: give a finite number above zero")
         self.extra_count = float(extra_count)
 
-    def value_and_gradient(self, target, spikes, valid):
+    def value_and_gradient(self, target: Any, spikes: Any, valid: Any) -> tuple[Any, Any]:
         """See `SpikeLoss`."""
         value, slope = self._surprise(target, tf.reduce_sum(spikes, axis=1))
         return value, (_steps(valid) * slope)[:, None]
@@ -211,7 +212,7 @@ class SpikemaxGlobal(SpikeLoss):
         share = counts / tf.reduce_sum(counts, axis=-1, keepdims=True)
         return -tf.math.log(tf.reduce_sum(share * target, axis=-1)), (share - target) / counts
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments as plain values."""
         return super().get_config() | {"extra_count": self.extra_count}
 
@@ -246,13 +247,13 @@ class Spikemax(SpikemaxGlobal):
         If ``window`` is not a whole number of at least 1, or longer than the sequences.
     """
 
-    def __init__(self, window, extra_count=EXTRA_COUNT, **kwargs):
+    def __init__(self, window: int, extra_count: float = EXTRA_COUNT, **kwargs: Any) -> None:
         super().__init__(extra_count, **kwargs)
         if not _is_whole(window) or window < 1:
             self.refuse(f"window is {window!r}: give a whole number of steps, at least 1")
         self.window = int(window)
 
-    def value_and_gradient(self, target, spikes, valid):
+    def value_and_gradient(self, target: Any, spikes: Any, valid: Any) -> tuple[Any, Any]:
         """See `SpikeLoss`."""
         problem = f"window {self.window} is longer than the sequences: shorten it"
         n_steps = spikes.shape[1]
@@ -267,7 +268,7 @@ class Spikemax(SpikemaxGlobal):
         value = tf.reduce_sum(value * valid[..., 0], axis=1) / _steps(valid)[:, 0]
         return value, self.window * slope
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments as plain values."""
         return super().get_config() | {"window": self.window}
 
@@ -286,7 +287,7 @@ class SpikemaxSoftmax(SpikeLoss):
         ``reduction`` and ``name``.
     """
 
-    def value_and_gradient(self, target, spikes, valid):
+    def value_and_gradient(self, target: Any, spikes: Any, valid: Any) -> tuple[Any, Any]:
         """See `SpikeLoss`."""
         log_share = tf.nn.log_softmax(tf.reduce_sum(spikes, axis=1))
         value = -tf.reduce_sum(log_share * target, axis=-1)
@@ -327,7 +328,14 @@ class SpikeCount(SpikeLoss):
         outside of the sequences or has fewer steps than ``true_count``.
     """
 
-    def __init__(self, true_count, false_count, tau_s, region=None, **kwargs):
+    def __init__(
+        self,
+        true_count: float,
+        false_count: float,
+        tau_s: float,
+        region: tuple[int, int] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not 0 <= false_count < true_count < math.inf:
             self.refuse(
@@ -342,7 +350,7 @@ class SpikeCount(SpikeLoss):
         self.tau_s = float(tau_s)
         self.region = None if region is None else (int(region[0]), int(region[1]))
 
-    def value_and_gradient(self, target, spikes, valid):
+    def value_and_gradient(self, target: Any, spikes: Any, valid: Any) -> tuple[Any, Any]:
         """See `SpikeLoss`."""
         start, stop = self._region(spikes.shape[1])
         step = tf.range(tf.shape(spikes)[1])
@@ -366,7 +374,7 @@ class SpikeCount(SpikeLoss):
             )
         return start, stop
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Arguments as plain values."""
         names = ("true_count", "false_count", "tau_s", "region")
         return super().get_config() | {name: getattr(self, name) for name in names}

@@ -20,7 +20,7 @@ class SpikeAccuracy(tf.keras.metrics.Mean):
         Of the result.
     """
 
-    def __init__(self, name="spike_accuracy", dtype=None):
+    def __init__(self, name: str = "spike_accuracy", dtype: str | None = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
     @tf.autograph.experimental.do_not_convert

@@ -1,5 +1,7 @@
 """The papers' notation ("34x34x2-16c5-2a-32c3-2a-64c3-512-10") as networks of spiking layers."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from nengo_tactile import stack
@@ -14,6 +16,10 @@ from nengo_tactile.slayer.layers import (
 )
 from nengo_tactile.slayer.stages import Stage
 
+if TYPE_CHECKING:
+    from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
+    from nengo_tactile.slayer.surrogates import Surrogate
+
 tf = stack.tensorflow()
 
 _SPIKING = (SpikingDense, SpikingConv2D, AggregatePooling2D)
@@ -21,17 +27,17 @@ _SILENT = (tf.keras.layers.InputLayer, tf.keras.layers.Dropout, HeldDropout)
 
 
 def build(
-    notation,
-    neuron=None,
-    surrogate=None,
-    n_steps=None,
-    padding="valid",
-    max_delay=MAX_DELAY,
-    dropout=0.0,
-    recurrent=False,
-    gains=None,
-    seed=0,
-):
+    notation: str,
+    neuron: "SpikeResponseModel | CurrentBasedLIF | None" = None,
+    surrogate: "Surrogate | None" = None,
+    n_steps: int | None = None,
+    padding: str = "valid",
+    max_delay: int = MAX_DELAY,
+    dropout: float = 0.0,
+    recurrent: bool = False,
+    gains: dict[str, float] | None = None,
+    seed: int = 0,
+) -> Any:
     """Make a Keras model of spiking layers.
 
     Parameters
@@ -72,15 +78,16 @@ def build(
     """
     shape, specs = parse(notation)
     x = inputs = tf.keras.Input((n_steps, *shape), name="events")
-    counts, gains = {}, gains or {}
+    counts: dict[str, int] = {}
+    gains = gains or {}
 
     def name(kind):
         counts[kind] = counts.get(kind, 0) + 1
         return f"{kind}{counts[kind]}"
 
     for number, spec in enumerate(specs):
-        shared = {"neuron": neuron, "surrogate": surrogate}
-        drawn = {"seed": 1009 * seed + number, "gain": gains.get(spec.kind)}
+        shared: dict[str, Any] = {"neuron": neuron, "surrogate": surrogate}
+        drawn: dict[str, Any] = {"seed": 1009 * seed + number, "gain": gains.get(spec.kind)}
         if spec.kind == "conv":
             layer = SpikingConv2D(
                 spec.units, spec.size, spec.step, padding, max_delay=max_delay,

@@ -52,11 +52,11 @@ class SpikeResponseModel:
     def __post_init__(self):
         _require(self, {"tau_s", "tau_r", "threshold"}, {"refractory"})
 
-    def response(self, n_steps):
+    def response(self, n_steps: int) -> np.ndarray:
         """What one unit of current does to the potential, (n_steps,) float array."""
         return alpha(self.tau_s, n_steps)
 
-    def refractoriness(self, n_steps):
+    def refractoriness(self, n_steps: int) -> np.ndarray:
         """What a spike does to the potential, (n_steps,) float array."""
         return -self.refractory * self.threshold * alpha(self.tau_r, n_steps)
 
@@ -95,7 +95,7 @@ class CurrentBasedLIF:
                     f"{type(self).__name__}: {name} is {value}: give a share above 0 to 1"
                 )
 
-    def response(self, n_steps):
+    def response(self, n_steps: int) -> np.ndarray:
         """What one unit of current does to the potential without spikes, (n_steps,) float array."""
         steps = np.arange(n_steps)
         current = (1 - self.current_decay) ** steps
@@ -103,7 +103,7 @@ class CurrentBasedLIF:
         return np.convolve(current, voltage)[:n_steps]
 
     @property
-    def tau_s(self):
+    def tau_s(self) -> float:
         """Time constant of the alpha function that lags as much on average, in steps.
 
         With equal decays that alpha function is the response, a step earlier.

@@ -7,6 +7,7 @@ for every threshold.
 
 import dataclasses
 import math
+from typing import Any
 
 from nengo_tactile.errors import ConversionError
 
@@ -51,7 +52,7 @@ class Surrogate:
                     f"surrogate: {name} is {value}: give a finite number above zero"
                 )
 
-    def derivative(self, potential, threshold):
+    def derivative(self, potential: Any, threshold: float) -> Any:
         """Derivative at each potential.
 
         Parameters

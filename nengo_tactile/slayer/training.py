@@ -5,6 +5,9 @@ import dataclasses
 import math
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +20,9 @@ from nengo_tactile.slayer.losses import SpikeLoss, Spikemax
 from nengo_tactile.slayer.metrics import SpikeAccuracy
 from nengo_tactile.slayer.models import spiking_layers
 from nengo_tactile.slayer.start import fires, look_at, scale_weights
+
+if TYPE_CHECKING:
+    from nengo_tactile.events.sparse import SpikeSamples
 
 tf = stack.tensorflow()
 
@@ -95,17 +101,17 @@ def _masked(function):
 
 
 def train(
-    model,
-    samples,
-    loss,
-    recipe=Recipe(),
-    seed=0,
-    load=None,
-    validation=None,
-    checkpoint=None,
-    progress=None,
-    description="training",
-):
+    model: Any,
+    samples: "SpikeSamples",
+    loss: Any,
+    recipe: Recipe = Recipe(),
+    seed: int = 0,
+    load: Callable | None = None,
+    validation: "SpikeSamples | None" = None,
+    checkpoint: str | Path | None = None,
+    progress: bool | None = None,
+    description: str = "training",
+) -> History:
     """Train a spiking network with Keras's ``fit``, in place.
 
     Weights that were drawn without a gain are first scaled on some of the samples until each
@@ -166,7 +172,7 @@ def train(
     history = History()
     mark = _fingerprint(model, loss, recipe, seed, samples, labels) if checkpoint else None
     first = resume(checkpoint, model, optimizer, history, mark) if checkpoint else 0
-    layers, told = spiking_layers(model), frozenset()
+    layers, told = spiking_layers(model), frozenset[str]()
     if not first:
         scale_weights(model, look_at(samples, seed, load, recipe.batch_size))
     for epoch in range(first, recipe.epochs):
@@ -199,7 +205,9 @@ def spiking_names(model):
     return [layer.name for layer in spiking_layers(model)]
 
 
-def evaluate(model, samples, batch_size=32, progress=None):
+def evaluate(
+    model: Any, samples: "SpikeSamples", batch_size: int = 32, progress: bool | None = None
+) -> dict[str, Any]:
     """Accuracy by spike counts, and spikes per sample by layer.
 
     Parameters
