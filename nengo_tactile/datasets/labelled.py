@@ -96,3 +96,37 @@ class Labelled:
             recordings = self.data.recordings(list(self.indices), progress=False)
             return zip(recordings, (targets[index] for index in self.indices))
         return (self.data[index] for index in self.indices)
+
+
+def longest_us(recordings) -> int:
+    """Length of the longest of some recordings in microseconds, up to its last event.
+
+    Parameters
+    ----------
+    recordings : iterable of event arrays
+
+    Raises
+    ------
+    DataError
+        If none has an event.
+    """
+    longest = max((int(events["t"].max()) + 1 for events in recordings if len(events)), default=0)
+    if not longest:
+        raise DataError("no recording has an event: give recordings with events")
+    return longest
+
+
+def classes_of(data, labels) -> tuple[str, ...]:
+    """Names of the classes of a data set, or numbers up to the largest of the labels.
+
+    Raises
+    ------
+    DataError
+        If there are no labels.
+    """
+    if labels is None:
+        raise DataError(
+            "the recordings have no labels: give a data set, or a list of (events, label) pairs"
+        )
+    names = getattr(data, "classes", None)
+    return tuple(map(str, range(int(labels.max()) + 1) if names is None else names))

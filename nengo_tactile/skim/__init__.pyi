@@ -2,6 +2,7 @@ from nengo_tactile.skim.activity import Events as Events
 from nengo_tactile.skim.activity import dense as dense
 from nengo_tactile.skim.classifier import Samples as Samples
 from nengo_tactile.skim.classifier import SkimNetwork as SkimNetwork
+from nengo_tactile.skim.from_recordings import fit as fit
 from nengo_tactile.skim.kernels import Kernels as Kernels
 from nengo_tactile.skim.kernels import draw_kernels as draw_kernels
 from nengo_tactile.skim.kernels import impulse_response as impulse_response
