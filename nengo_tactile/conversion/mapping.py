@@ -121,7 +121,7 @@ def channelwise_matrix(layer, input_shape):
     layer : tf.keras.layers.Layer
         Linear, without weights.
     input_shape : tuple of int
-        (*size, channels).
+        (size..., channels).
 
     Returns
     -------

@@ -175,10 +175,10 @@ class Convolution(Map):
 
     Attributes
     ----------
-    kernel : (*sides, input channels / groups, output channels) array
+    kernel : (sides..., input channels / groups, output channels) array
         Without sides a matrix; with as many groups as inputs besides, a weight for each input.
     input_shape, output_shape : tuple of int
-        (*size, channels).
+        (size..., channels).
     strides, padding, dilation : tuple of int
         For each axis; by default 1, 0 and 1. Padding is the zeros in front of an axis; behind it
         are as many as windows reach.
