@@ -11,6 +11,7 @@ import numpy as np
 from nengo_tactile.errors import ModelFileError, TactileError
 from nengo_tactile.files import restore_folder
 from nengo_tactile.networks.folders import FORMAT, digest, read_arrays, read_json
+from nengo_tactile.networks.protocol import Network
 
 
 class Kind(NamedTuple):
@@ -36,7 +37,7 @@ KINDS = {
 }
 
 
-def load(source):
+def load(source: str | Path) -> Network:
     """Read a saved network.
 
     Parameters
@@ -87,7 +88,7 @@ def load(source):
         ) from error
 
 
-def find(source):
+def find(source: str | Path) -> Path:
     """The folder of a saved network, given as such or by its shipped name.
 
     Raises
@@ -108,7 +109,7 @@ def find(source):
     return shipped[str(source)]
 
 
-def kind_of(folder):
+def kind_of(folder: str | Path) -> str:
     """Kind of the network in a folder, one of `KINDS`.
 
     Raises
@@ -126,9 +127,9 @@ def kind_of(folder):
     return kind
 
 
-def shipped_models():
+def shipped_models() -> dict[str, Path]:
     """Folders of the models that come with the package, {name: Path}."""
-    found = {}
+    found: dict[str, Path] = {}
     roots = [Path(__file__).parents[1] / "models"]
     # run from a checkout that is not installed, the second is not there
     with contextlib.suppress(ModuleNotFoundError):

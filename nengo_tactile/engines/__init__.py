@@ -1,6 +1,8 @@
 """Engines: ``run(network, inputs, n_steps) -> Recording``."""
 
 import inspect
+from collections.abc import Collection
+from typing import Any
 
 from nengo_tactile.conversion.support import ENGINES
 from nengo_tactile.datasets.labelled import is_recordings
@@ -12,7 +14,12 @@ __all__ = ["ENGINES", "Recording", "check_run", "run"]
 
 
 def run(
-    network: Network, x, n_steps=None, engine=None, progress: bool | None = None, **options
+    network: Network,
+    x: Any,
+    n_steps: int | None = None,
+    engine: str | None = None,
+    progress: bool | None = None,
+    **options: Any,
 ) -> Recording:
     """Run a spiking network.
 
@@ -58,7 +65,9 @@ def run(
     return module.run(network, x, n_steps, progress=progress, **options)
 
 
-def check_run(network, n_steps, engine, options=()):
+def check_run(
+    network: Network, n_steps: int | None, engine: str, options: Collection[str] = ()
+) -> int | None:
     """Refuse a run that cannot be, before samples are read.
 
     Parameters

@@ -5,6 +5,9 @@ room, and the engines that it names, asks which one it is.
 """
 
 import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -78,8 +81,12 @@ class Network(Protocol):
     runners: ClassVar[dict[str, str]]
     others: ClassVar[dict[str, str]]
     reference: ClassVar[Reference]
-    classes: tuple
-    card: dict
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def card(self) -> dict[str, Any]: ...
 
     @property
     def fastest(self) -> str: ...
@@ -91,10 +98,10 @@ class Network(Protocol):
     def scale(self) -> ImageScale | None: ...
 
     @property
-    def input_shape(self) -> tuple: ...
+    def input_shape(self) -> tuple[int, ...]: ...
 
     @property
-    def sensor_size(self) -> tuple | None: ...
+    def sensor_size(self) -> tuple[int, ...] | None: ...
 
     @property
     def n_steps(self) -> int: ...
@@ -105,20 +112,24 @@ class Network(Protocol):
     @property
     def n_neurons(self) -> int: ...
 
-    def encode(self, data, indices=None, progress=None) -> tuple[Any, np.ndarray | None]:
+    def encode(
+        self, data: Any, indices: Sequence[int] | None = None, progress: bool | None = None
+    ) -> tuple[Any, np.ndarray | None]:
         """Samples (or some of them) as what `nengo_tactile.run` takes, and labels or None."""
 
-    def steps(self, n_steps=None) -> int | None:
+    def steps(self, n_steps: int | None = None) -> int | None:
         """Steps of a run that is asked for so many; None where engine or samples decide."""
 
-    def compare(self, x, labels, recording, progress=None) -> dict[str, float]:
+    def compare(
+        self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None
+    ) -> dict[str, float]:
         """Measures of the code that trained it on the samples of a recording."""
 
-    def save(self, folder) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write it to a folder, whole or not at all."""
 
 
-def runner(network: Network, engine: str):
+def runner(network: Network, engine: str) -> ModuleType:
     """The module that runs a network on an engine.
 
     Raises

@@ -1,7 +1,9 @@
 """A trained SKIM network as one object: from recordings to classes, saved, loaded and run."""
 
 import dataclasses
-from typing import ClassVar
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -95,47 +97,49 @@ class SkimNetwork:
         object.__setattr__(self, "classes", classes)
 
     @property
-    def n_steps(self):
+    def n_steps(self) -> int:
         """Steps of a pattern."""
         return self.supervision.n_steps
 
     @property
-    def dt(self):
+    def dt(self) -> float:
         """Length of a step in seconds."""
         return self.layout.step_us / 1e6
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int, int]:
         """Shape of a pattern, (n_steps, n_channels)."""
         return self.n_steps, self.layer.n_inputs
 
     @property
-    def read_out(self):
+    def read_out(self) -> ReadOut:
         """What outputs mean: a value for each class."""
         return ReadOut.linear((len(self.classes),))
 
     @property
-    def sensor_size(self):
+    def sensor_size(self) -> tuple[int, ...]:
         """(width, height, polarities) of the recordings that it reads."""
         return self.layout.sensor_size
 
     @property
-    def n_neurons(self):
+    def n_neurons(self) -> int:
         """Spiking neurons."""
         return self.layer.n_hidden if self.layer.nonlinearity == "lif" else 0
 
     @property
-    def net(self):
+    def net(self) -> Any:
         """A new Nengo network to look into, connect and simulate."""
         return self.build()
 
-    def build(self, rule=None):
+    def build(self, rule: Any = None) -> Any:
         """Make the Nengo network: see `nengo_tactile.skim.network.build`."""
         from nengo_tactile.skim.network import build
 
         return build(self.layer, self.weights, rule, self.dt)
 
-    def encode(self, data, indices=None, progress=None):
+    def encode(
+        self, data: Any, indices: Sequence[int] | None = None, progress: bool | None = None
+    ) -> tuple[Any, np.ndarray | None]:
         """Turn recordings (or patterns) into the network's input.
 
         Parameters
@@ -173,7 +177,7 @@ class SkimNetwork:
             check_pattern(pattern, *self.input_shape, f"sample {number}: ")
         return data, None
 
-    def steps(self, n_steps=None):
+    def steps(self, n_steps: int | None = None) -> int:
         """Steps of a run: a pattern's, there is no other choice.
 
         Raises
@@ -188,7 +192,9 @@ class SkimNetwork:
             )
         return self.n_steps
 
-    def compare(self, x, labels, recording, progress=None):
+    def compare(
+        self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None
+    ) -> dict[str, float]:
         """Accuracy of the batch code, and how far outputs in the window are from its."""
         batch = self.window_outputs(x, progress=progress)
         classes = determine(batch, self.method, self.supervision)
@@ -198,7 +204,13 @@ class SkimNetwork:
             "largest_difference": float(difference),
         }
 
-    def outputs(self, patterns, engine="nengo-dl", batch_size=16, progress=None):
+    def outputs(
+        self,
+        patterns: Any,
+        engine: str = "nengo-dl",
+        batch_size: int = 16,
+        progress: bool | None = None,
+    ) -> np.ndarray:
         """Run the Nengo network: see `nengo_tactile.skim.network.outputs`.
 
         Returns
@@ -209,7 +221,9 @@ class SkimNetwork:
 
         return outputs(self.build(), patterns, engine, batch_size, progress)
 
-    def window_outputs(self, patterns, threads=None, progress=None):
+    def window_outputs(
+        self, patterns: Any, threads: int | None = None, progress: bool | None = None
+    ) -> np.ndarray:
         """Outputs in the window, from the batch code: see `nengo_tactile.skim.trainer.read_out`.
 
         Returns
@@ -220,7 +234,9 @@ class SkimNetwork:
 
         return read_out(self.layer, self.weights, patterns, self.supervision, threads, progress)
 
-    def predict(self, patterns, threads=None, progress=None):
+    def predict(
+        self, patterns: Any, threads: int | None = None, progress: bool | None = None
+    ) -> np.ndarray:
         """Choose classes with the batch code, without Nengo.
 
         Parameters
@@ -237,7 +253,7 @@ class SkimNetwork:
             self.window_outputs(patterns, threads, progress), self.method, self.supervision
         )
 
-    def save(self, folder):
+    def save(self, folder: str | Path) -> None:
         """Write the network to a folder, whole or not at all."""
         from nengo_tactile.skim.storage import save
 
@@ -257,7 +273,9 @@ class Samples:
         Some of the samples, in an order of their own; by default all.
     """
 
-    def __init__(self, dataset, layout, indices=None):
+    def __init__(
+        self, dataset: Any, layout: PatternLayout, indices: Sequence[int] | None = None
+    ) -> None:
         self.dataset, self.layout = dataset, layout
         self.indices = range(len(dataset)) if indices is None else np.asarray(indices)
 

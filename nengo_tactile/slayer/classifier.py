@@ -1,7 +1,9 @@
 """A trained SLAYER network as one object: from recordings to classes, saved, loaded and run."""
 
 import dataclasses
-from typing import ClassVar
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +15,10 @@ from nengo_tactile.networks.protocol import Reference, check_data
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.progress import track
 from nengo_tactile.slayer.stages import Stage, check
+
+if TYPE_CHECKING:
+    from nengo_tactile.events.sparse import SpikeSamples
+    from nengo_tactile.slayer.surrogates import Surrogate
 
 #: Samples that the Keras layers are shown at once.
 _BATCH = 32
@@ -44,10 +50,11 @@ class SpikeLayout:
         If a value is out of its range.
     """
 
-    sensor_size: tuple
+    sensor_size: tuple[int, ...]
     bin_us: float
     n_steps: int
-    shape: tuple | None = None
+    # never None once it is made
+    shape: tuple[int, ...] = None  # type: ignore[assignment]
     late: str = "error"
     phases: int = 1
 
@@ -78,7 +85,9 @@ class SpikeLayout:
         ):
             object.__setattr__(self, name, value)
 
-    def samples(self, data, indices=None, progress=None):
+    def samples(
+        self, data: Any, indices: Sequence[int] | None = None, progress: bool | None = None
+    ) -> "SpikeSamples":
         """Bin recordings.
 
         Parameters
@@ -180,47 +189,49 @@ class SlayerNetwork:
         object.__setattr__(self, "classes", classes)
 
     @property
-    def n_steps(self):
+    def n_steps(self) -> int:
         """Steps of a sample."""
         return self.layout.n_steps
 
     @property
-    def dt(self):
+    def dt(self) -> float:
         """Length of a step in seconds."""
         return self.layout.bin_us / 1e6
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int, ...]:
         """Shape of a sample, (n_steps, ...)."""
         return (self.n_steps, *self.layout.shape)
 
     @property
-    def read_out(self):
+    def read_out(self) -> ReadOut:
         """What outputs mean: spikes of each class."""
         return ReadOut.linear((len(self.classes),))
 
     @property
-    def sensor_size(self):
+    def sensor_size(self) -> tuple[int, ...]:
         """(width, height, polarities) of the recordings that it reads."""
         return self.layout.sensor_size
 
     @property
-    def n_neurons(self):
+    def n_neurons(self) -> int:
         """Spiking neurons."""
         return sum(stage.n_neurons for stage in self.stages)
 
     @property
-    def net(self):
+    def net(self) -> Any:
         """A new Nengo network to look into, connect and simulate."""
         return self.build()
 
-    def build(self, **options):
+    def build(self, **options: Any) -> Any:
         """Make the Nengo network: see `nengo_tactile.slayer.nengo_network.build`."""
         from nengo_tactile.slayer.nengo_network import build
 
         return build(self.stages, self.dt, **options)
 
-    def encode(self, data, indices=None, progress=None):
+    def encode(
+        self, data: Any, indices: Sequence[int] | None = None, progress: bool | None = None
+    ) -> tuple[Any, np.ndarray | None]:
         """Turn recordings into the network's input.
 
         Parameters
@@ -264,11 +275,13 @@ class SlayerNetwork:
         data = data.dense(chosen) if dense else np.asarray(data)[chosen]
         return data, None if labels is None else labels[chosen]
 
-    def steps(self, n_steps=None):
+    def steps(self, n_steps: int | None = None) -> int | None:
         """Steps of a run that is asked for so many; None for all that samples have."""
         return n_steps
 
-    def compare(self, x, labels, recording, progress=None):
+    def compare(
+        self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None
+    ) -> dict[str, float]:
         """Accuracy of the Keras layers on the samples of a recording, after as many steps."""
         model, hits = self.keras_model(), 0
         starts = range(0, len(x), _BATCH)
@@ -278,7 +291,7 @@ class SlayerNetwork:
             hits += (fired.sum(1).argmax(1) == labels[batch]).sum()
         return {f"{self.reference.key}_accuracy": float(hits / len(x))}
 
-    def keras_model(self, surrogate=None):
+    def keras_model(self, surrogate: "Surrogate | None" = None) -> Any:
         """The network as a Keras model, to look into or train on.
 
         Parameters
@@ -293,7 +306,7 @@ class SlayerNetwork:
 
         return model_of(self.stages, surrogate)
 
-    def save(self, folder):
+    def save(self, folder: str | Path) -> None:
         """Write the network to a folder, whole or not at all."""
         from nengo_tactile.slayer.storage import save
 

@@ -83,11 +83,10 @@ def fit(
     classes = classes_of(data, samples.labels)
     shape, layers = parse(notation)
     if tuple(shape) != layout.shape or layers[-1].units != len(classes):
-        there = "x".join(map(str, layout.shape or ()))
         raise DataError(
             f"network {notation} reads {'x'.join(map(str, shape))} and has {layers[-1].units} "
-            f"outputs, the recordings are {there} of {len(classes)} classes: "
-            " begin and end the notation with these numbers"
+            f"outputs, the recordings are {'x'.join(map(str, layout.shape))} of {len(classes)} "
+            "classes: begin and end the notation with these numbers"
         )
     neuron = SpikeResponseModel(tau_s=5, tau_r=5) if neuron is None else neuron
     recipe = Recipe() if recipe is None else recipe
@@ -115,4 +114,4 @@ def fit(
     }
     if validation is not None:
         card["validation accuracy"] = history.validation_accuracy[-1]
-    return SlayerNetwork(stages_of(model), layout, classes, card)
+    return SlayerNetwork(tuple(stages_of(model)), layout, classes, card)

@@ -1,5 +1,6 @@
 """The papers' notation ("34x34x2-16c5-2a-32c3-2a-64c3-512-10") as networks of spiking layers."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from nengo_tactile.slayer.layers import (
     SpikingDense,
 )
 from nengo_tactile.slayer.stages import Stage
+
+if TYPE_CHECKING:
+    from nengo_tactile.slayer.surrogates import Surrogate
 
 if TYPE_CHECKING:
     from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
@@ -139,7 +143,7 @@ def spiking_layers(model):
     return found
 
 
-def stages_of(model):
+def stages_of(model: Any) -> list[Stage]:
     """Return a trained network as plain arrays, one `Stage` for each spiking layer.
 
     Parameters
@@ -174,7 +178,7 @@ def _stage(layer):
                  delays=delays, **options)  # fmt: skip
 
 
-def model_of(stages, surrogate=None):
+def model_of(stages: Sequence[Stage], surrogate: "Surrogate | None" = None) -> Any:
     """Make a Keras model with the weights of stages, to look into or train on.
 
     Parameters
@@ -193,9 +197,13 @@ def model_of(stages, surrogate=None):
         If a pooling has another weight than Keras layers have.
     """
     x = inputs = tf.keras.Input((None, *stages[0].input_shape), name="events")
-    layers = []
+    layers: list[Any] = []
     for stage in stages:
-        options = {"neuron": stage.neuron, "surrogate": surrogate, "name": stage.name}
+        options: dict[str, Any] = {
+            "neuron": stage.neuron,
+            "surrogate": surrogate,
+            "name": stage.name,
+        }
         if stage.delays is not None:
             options["max_delay"] = max(MAX_DELAY, int(stage.delays.max()) + 1)
         if stage.kind == "dense":
