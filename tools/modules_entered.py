@@ -1,0 +1,106 @@
+"""Count the modules of the package that running a network enters, and how often one is entered.
+
+    python tools/modules_entered.py [NAME ...]
+
+For each shipped network (by default those below) and each engine that takes it: the modules whose
+functions run between the call of ``nengo_tactile.run`` and its end, without those that only an
+import runs. Then, for one conversion, how often it enters ``conversion/graph`` from another
+module. What one has to read to follow a run is what this counts.
+"""
+
+import argparse
+import contextlib
+import sys
+from collections import Counter
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import nengo_tactile as nt
+import nengo_tactile.errors
+
+PACKAGE = "nengo_tactile."
+NETWORKS = ("eskin-cnn", "mnist-resnet8", "mnist-sigma-delta", "eskin-slayer", "nmnist-skim-2000")
+#: Not a room of the package's own: where libraries come from, and what shows that work goes on.
+APART = (f"{PACKAGE}stack", f"{PACKAGE}lazy", f"{PACKAGE}progress")
+
+
+@contextlib.contextmanager
+def entered():
+    """Yield a Counter of the calls that enter each module of the package from another one."""
+    counts: Counter = Counter()
+
+    def hook(frame, event, argument):
+        if event != "call" or frame.f_code.co_name == "<module>":
+            return
+        name = frame.f_globals.get("__name__", "")
+        if not name.startswith(PACKAGE) or name.startswith(APART):
+            return
+        caller = frame.f_back
+        while caller and not caller.f_globals.get("__name__", "").startswith(PACKAGE):
+            caller = caller.f_back
+        if caller is None or caller.f_globals["__name__"] != name:
+            counts[name.removeprefix(PACKAGE)] += 1
+
+    sys.setprofile(hook)
+    try:
+        yield counts
+    finally:
+        sys.setprofile(None)
+
+
+def of_a_run(network, engine, x):
+    """Modules that a run enters, in the order of their names; a first run loads what it needs."""
+    options = {"n_steps": 2} if engine == "loihi" else {}
+    if engine == "loihi" and hasattr(network, "chip_rate"):
+        options["least_agreement"] = 0
+    nt.run(network, x, engine=engine, progress=False, **options)
+    with entered() as counts:
+        nt.run(network, x, engine=engine, progress=False, **options)
+    return sorted(counts)
+
+
+def of_a_conversion():
+    """How often each module is entered while a small network is converted."""
+    layers = nt.stack.tensorflow().keras.layers
+    model = nt.stack.tensorflow().keras.Sequential(
+        [
+            layers.Conv2D(4, 3, input_shape=(8, 8, 1)),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.AveragePooling2D(),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    x = np.random.default_rng(0).random((32, 8, 8, 1)).astype(np.float32)
+    with entered() as counts:
+        nt.convert(model, x, neuron="if", progress=False)
+    return counts
+
+
+def main(arguments=None):
+    """Command line of this tool."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=list(NETWORKS), help="shipped networks")
+    names = parser.parse_args(arguments).names
+    table = Table("network", "engine", "modules", "which")
+    for name in names:
+        network = nt.load(name)
+        x = np.zeros((2, *network.input_shape), np.float32)
+        for engine in network.runners:
+            try:
+                modules = of_a_run(network, engine, x)
+            except nt.errors.TactileError as error:
+                table.add_row(name, engine, "-", str(error).partition(":")[0])
+                continue
+            table.add_row(name, engine, str(len(modules)), ", ".join(modules))
+    console = Console()
+    console.print(table)
+    counts = of_a_conversion()
+    console.print(f"one conversion enters conversion.graph {counts['conversion.graph']} times")
+
+
+if __name__ == "__main__":
+    main()
