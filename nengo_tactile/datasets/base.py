@@ -80,6 +80,10 @@ class EventDataset(Dataset):
             sample, target = self.transforms(sample, target)
         return sample, target
 
+    def read_events(self, index: int) -> np.ndarray:
+        """Return recording ``index``, without transforms: a subclass's to say."""
+        raise NotImplementedError(f"{type(self).__name__}.read_events")
+
     def recordings(
         self, indices: Iterable[int] | None = None, progress: bool | None = None
     ) -> Iterator[np.ndarray]:

@@ -113,7 +113,10 @@ class Network(Protocol):
     def n_neurons(self) -> int: ...
 
     def encode(
-        self, data: Any, indices: Sequence[int] | None = None, progress: bool | None = None
+        self,
+        data: Any,
+        indices: Sequence[int] | np.ndarray | None = None,
+        progress: bool | None = None,
     ) -> tuple[Any, np.ndarray | None]:
         """Samples (or some of them) as what `nengo_tactile.run` takes, and labels or None."""
 

@@ -138,7 +138,10 @@ class SkimNetwork:
         return build(self.layer, self.weights, rule, self.dt)
 
     def encode(
-        self, data: Any, indices: Sequence[int] | None = None, progress: bool | None = None
+        self,
+        data: Any,
+        indices: Sequence[int] | np.ndarray | None = None,
+        progress: bool | None = None,
     ) -> tuple[Any, np.ndarray | None]:
         """Turn recordings (or patterns) into the network's input.
 
@@ -274,7 +277,7 @@ class Samples:
     """
 
     def __init__(
-        self, dataset: Any, layout: PatternLayout, indices: Sequence[int] | None = None
+        self, dataset: Any, layout: PatternLayout, indices: Sequence[int] | np.ndarray | None = None
     ) -> None:
         self.dataset, self.layout = dataset, layout
         self.indices = range(len(dataset)) if indices is None else np.asarray(indices)

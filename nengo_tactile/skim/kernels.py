@@ -112,7 +112,7 @@ def _check(kind, name, values, shape):
 def draw_kernels(
     kind: str,
     n_neurons: int,
-    seed: int | np.random.Generator,
+    seed: int | np.random.SeedSequence | np.random.Generator,
     tau: tuple[float, float] | None = None,
     delay: tuple[float, float] | None = None,
     period: tuple[float, float] | None = None,

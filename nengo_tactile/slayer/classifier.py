@@ -86,7 +86,10 @@ class SpikeLayout:
             object.__setattr__(self, name, value)
 
     def samples(
-        self, data: Any, indices: Sequence[int] | None = None, progress: bool | None = None
+        self,
+        data: Any,
+        indices: Sequence[int] | np.ndarray | None = None,
+        progress: bool | None = None,
     ) -> "SpikeSamples":
         """Bin recordings.
 
@@ -230,7 +233,10 @@ class SlayerNetwork:
         return build(self.stages, self.dt, **options)
 
     def encode(
-        self, data: Any, indices: Sequence[int] | None = None, progress: bool | None = None
+        self,
+        data: Any,
+        indices: Sequence[int] | np.ndarray | None = None,
+        progress: bool | None = None,
     ) -> tuple[Any, np.ndarray | None]:
         """Turn recordings into the network's input.
 
