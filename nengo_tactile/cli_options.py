@@ -23,6 +23,14 @@ Scale = Annotated[
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
 Split = Annotated[str, typer.Option(help="train or test.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, help="Run cells in so many processes (default: in this one)."),
+]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Or on the Dask cluster of the scheduler at this address.")
+]
+Threads = Annotated[int, typer.Option(min=1, help="Threads that a cell computes with.")]
 Samples = Annotated[int | None, typer.Option(min=1, help="Use so many random samples.")]
 
 

@@ -1,13 +1,98 @@
 """``nengo-tactile reproduce``: a command for each paper."""
 
+import dataclasses
+import inspect
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from nengo_tactile.cli_options import DataDir, Out, Samples, Seed, say, show
+from nengo_tactile.cli_options import (
+    DataDir,
+    Jobs,
+    Out,
+    Scheduler,
+    Seed,
+    Threads,
+    say,
+    show,
+)
+from nengo_tactile.papers import PAPERS, paper_named
 
-app = typer.Typer(no_args_is_help=True, help="A paper's tables, ours beside theirs.")
+
+def command_of(paper):
+    """A typer command that runs a paper's plan and shows its tables.
+
+    It ends with exit code 1 if cells failed.
+
+    Parameters
+    ----------
+    paper : nengo_tactile.experiments.papers.Paper
+
+    Returns
+    -------
+    callable
+    """
+
+    def command(out, data_dir, jobs, scheduler, threads, **chosen):
+        from nengo_tactile.experiments.workers import Crew
+
+        plan = paper.plan(**{name: value for name, value in chosen.items() if value is not None})
+        results = paper.run(plan, out, data_dir, Crew(jobs, scheduler, threads), say=say)
+        for table in paper.terminal_tables(results):
+            show(table)
+        if "failed" in results:
+            raise typer.Exit(1)
+
+    def parameter(name, kind, default):
+        return inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
+        )
+
+    options = [parameter(field.name, *_option(field)) for field in dataclasses.fields(paper.plan)]
+    options += [
+        parameter("out", Out, Path(f"nengo-tactile-out/{paper.name}")),
+        parameter("data_dir", DataDir, None),
+        parameter("jobs", Jobs, None),
+        parameter("scheduler", Scheduler, None),
+        parameter("threads", Threads, 1),
+    ]
+    command.__signature__ = inspect.Signature(options)
+    command.__annotations__ = {each.name: each.annotation for each in options}
+    command.__doc__ = paper.about
+    return command
+
+
+def _option(field):
+    """Type and default of a plan's field on the command line."""
+    about = field.metadata
+    named = typer.Option(about["flag"], help=about["about"], min=about["least"])
+    default = (
+        ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+    )
+    kind = about["kind"]
+    return Annotated[kind | None, named], default
+
+
+class Papers(TyperGroup):
+    """Commands that are made when they are asked for: what papers need takes long to load."""
+
+    def list_commands(self, ctx):
+        """Names of all papers."""
+        return [*super().list_commands(ctx), *PAPERS]
+
+    def get_command(self, ctx, cmd_name):
+        """A paper's command."""
+        if cmd_name not in PAPERS:
+            return super().get_command(ctx, cmd_name)
+        single = typer.Typer(add_completion=False)
+        single.command(cmd_name)(command_of(paper_named(cmd_name)))
+        return get_command(single)
+
+
+app = typer.Typer(cls=Papers, no_args_is_help=True, help="A paper's tables, ours beside theirs.")
 
 
 @app.command("st-mnist")
@@ -56,61 +141,6 @@ def reproduce_st_mnist(
     )
 
 
-@app.command("spiking-resnet")
-def reproduce_spiking_resnet(
-    parts: Annotated[
-        str | None, typer.Option(help="table1,table2,table3,figure3,figure4,steps (default: all).")
-    ] = None,
-    networks: Annotated[
-        str | None, typer.Option(help="cifar10-resnet20,... (default: all that are trained).")
-    ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Time steps per image.")] = 128,
-    samples: Samples = None,
-    figure3_samples: Annotated[int, typer.Option(min=1, help="Random training images.")] = 1000,
-    weights: Annotated[
-        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
-    ] = None,
-    out: Out = Path("nengo-tactile-out/spiking-resnet"),
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-):
-    """Tables 1 to 3 and Figures 3 and 4 of the Spiking ResNet paper; an interrupted run goes on."""
-    from nengo_tactile.reproduce import resnet_pages, resnet_plan, spiking_resnet
-
-    plan = resnet_plan.make_plan(
-        parts,
-        networks,
-        n_steps=steps,
-        n_samples=samples,
-        n_figure3=figure3_samples,
-        weights=weights,
-        seed=seed,
-    )
-    results = spiking_resnet.run(plan, out, data_dir, say=say)
-    for table in resnet_pages.terminal_tables(results):
-        show(table)
-
-
-@app.command("sigma-delta")
-def reproduce_sigma_delta(
-    settings: Annotated[
-        str | None, typer.Option(help="threshold-1,rate-25,... (default: all).")
-    ] = None,
-    samples: Samples = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
-    ] = None,
-    out: Out = Path("nengo-tactile-out/sigma-delta"),
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-):
-    """Table I and Figures 2 to 4 of the sigma-delta paper; an interrupted run goes on."""
-    from nengo_tactile.reproduce import delta_pages, delta_plan, sigma_delta
-
-    plan = delta_plan.make_plan(settings, n_samples=samples, weights=weights, seed=seed)
-    show(delta_pages.terminal_table(sigma_delta.run(plan, out, data_dir, say=say)))
-
-
 @app.command("skim")
 def reproduce_skim(
     parts: Annotated[
@@ -153,45 +183,4 @@ def reproduce_skim(
     )
     results = skim.run(plan, out, data_dir, say=say)
     for table in skim_pages.terminal_tables(results):
-        show(table)
-
-
-@app.command("spikemax")
-def reproduce_spikemax(
-    sets: Annotated[
-        str | None,
-        typer.Option(help="Data sets: eskin,ev-objects,... (default: those at hand)."),
-    ] = None,
-    losses: Annotated[
-        str | None,
-        typer.Option(help="spike-rate,spikemax,spikemax_g,spikemax_s,spike-count (default: all)."),
-    ] = None,
-    trials: Annotated[int, typer.Option(min=1, help="Networks of each, with own seeds.")] = 5,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs (default: the data set's).")
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(min=1, help="Random training samples (default: all).")
-    ] = None,
-    test_samples: Annotated[
-        int | None, typer.Option(min=1, help="Random test samples (default: all).")
-    ] = None,
-    out: Out = Path("nengo-tactile-out/spikemax"),
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-):
-    """Table I and Figures 2 to 7 of the Spikemax paper; an interrupted run goes on."""
-    from nengo_tactile.reproduce import spikemax, spikemax_pages, spikemax_plan
-
-    plan = spikemax_plan.make_plan(
-        sets,
-        losses,
-        n_trials=trials,
-        epochs=epochs,
-        n_samples=samples,
-        n_test=test_samples,
-        seed=seed,
-    )
-    results = spikemax.run(plan, out, data_dir, say=say)
-    for table in spikemax_pages.terminal_tables(results):
         show(table)

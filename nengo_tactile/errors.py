@@ -32,6 +32,10 @@ class EngineError(TactileError, RuntimeError):
     """An engine cannot run this network."""
 
 
+class ClusterError(TactileError, RuntimeError):
+    """Workers on other machines are not there, or do not fit the study."""
+
+
 class StackWarning(UserWarning):
     """Versions of the libraries below that were not tried."""
 

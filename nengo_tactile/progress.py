@@ -1,5 +1,6 @@
 """One progress bar for everything that takes over two seconds."""
 
+import contextlib
 import sys
 
 from rich.progress import (
@@ -30,22 +31,42 @@ def track(sequence, description, total=None, progress=None):
     item
         The items of ``sequence``, unchanged.
     """
-    if progress is None:
-        progress = sys.stderr.isatty()
-    if not progress:
+    if not shown(progress):
         yield from sequence
         return
     if total is None and hasattr(sequence, "__len__"):
         total = len(sequence)
-    with open_bar() as bar:
+    with open_bar(progress) as bar:
         task = bar.add_task(description, total=total)
-        for item in sequence:
-            yield item
-            bar.advance(task)
+        try:
+            for item in sequence:
+                yield item
+                bar.advance(task)
+        finally:
+            bar.remove_task(task)
 
 
-def open_bar():
-    """A `rich.progress.Progress` on the error stream, for bars whose words change."""
+def shown(progress=None):
+    """Whether bars are shown: see `track`."""
+    return sys.stderr.isatty() if progress is None else progress
+
+
+#: The bars that are open; those inside of another are lines of it.
+_OPEN: list[Progress] = []
+
+
+@contextlib.contextmanager
+def open_bar(progress=None):
+    """A `rich.progress.Progress` on the error stream, for bars whose words change.
+
+    Parameters
+    ----------
+    progress : bool, optional
+        See `track`; without it nothing is drawn.
+    """
+    if _OPEN:
+        yield _OPEN[-1]
+        return
     from rich.console import Console
 
     columns = (
@@ -55,4 +76,11 @@ def open_bar():
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    options = {"transient": True, "disable": not shown(progress), "redirect_stdout": False}
+    with Progress(*columns, console=console, **options) as bar:
+        _OPEN.append(bar)
+        try:
+            yield bar
+        finally:
+            _OPEN.pop()

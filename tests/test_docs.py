@@ -69,9 +69,10 @@ def commands():
     found = {}
 
     def walk(command, path):
-        for name, below in getattr(command, "commands", {}).items():
-            walk(below, (*path, name))
-        if not hasattr(command, "commands"):
+        names = command.list_commands(None) if hasattr(command, "list_commands") else ()
+        for name in names:
+            walk(command.get_command(None, name), (*path, name))
+        if not names:
             options = {opt for p in command.params for opt in p.opts if opt.startswith("--")}
             found[path] = options
 

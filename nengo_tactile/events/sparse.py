@@ -6,13 +6,14 @@ channels) array of float32 would take 2.8 MB for one recording of N-MNIST.
 """
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from nengo_tactile.errors import DataError
-from nengo_tactile.files import atomic_write, read_npz
+from nengo_tactile.files import atomic_write, fingerprint, read_npz
 
 #: Steps are stored as uint16.
 MAX_STEPS = np.iinfo(np.uint16).max + 1
@@ -75,6 +76,13 @@ class SpikeSamples:
     def nbytes(self) -> int:
         """Memory of all arrays in bytes."""
         return sum(array.nbytes for array in _arrays(self).values())
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Of all spikes, lengths, labels and what a step is, in this order."""
+        arrays = _arrays(self)
+        about = [self.shape, self.bin_us, self.n_steps, list(arrays)]
+        return fingerprint(about, *arrays.values())
 
     def dense(
         self,

@@ -9,10 +9,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from nengo_tactile import files
 from nengo_tactile.networks.folders import check_folder
-from nengo_tactile.reproduce.delta_cells import read_images, run_cell
-from nengo_tactile.reproduce.delta_plan import NEURONS, SETTINGS, SHOWN, WEIGHTS, make_plan
+from nengo_tactile.papers.sigma_delta import NEURONS, PAPER, SETTINGS, SHOWN, WEIGHTS, DeltaPlan
 from nengo_tactile.reproduce.networks import train_command
 from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.saved import load
@@ -57,10 +55,10 @@ def make(
     -------
     SpikingNetwork
     """
-    plan = make_plan(setting, n_samples=n_samples, seed=seed, weights=weights)
+    plan = DeltaPlan(setting, n_samples, weights, seed)
     check_folder(out)
-    files.check_writable(work)
-    state = run_cell(plan, setting, read_images(seed, data_dir).data, work, progress)
+    (cell,) = PAPER.cells(plan, data_dir)
+    state = PAPER.state(cell, work, progress)
     spiking = load(Path(work) / "networks" / setting)
     spiking = dataclasses.replace(spiking, card=_card(setting, seed, state))
     spiking.save(out)

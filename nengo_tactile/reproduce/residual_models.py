@@ -15,10 +15,12 @@ from nengo_tactile.ann import training
 from nengo_tactile.engines.loihi import CHIP_RATE, chip_report, chip_settings
 from nengo_tactile.errors import DataError
 from nengo_tactile.networks.folders import check_folder
+from nengo_tactile.papers import images
+from nengo_tactile.papers.spiking_resnet import PAPER, ResnetPlan
+from nengo_tactile.papers.spiking_resnet.plan import NETWORKS, SETTINGS
+from nengo_tactile.papers.spiking_resnet.runs import LATE, cell
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.networks import train_command, trained
-from nengo_tactile.reproduce.resnet_cells import LATE, read_data, run_cell
-from nengo_tactile.reproduce.resnet_plan import NETWORKS, SETTINGS, Network, Plan
 from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.saved import load
 from nengo_tactile.stack.distributions import made_with
@@ -52,7 +54,7 @@ def make(
     out : path
         The model's folder.
     setting : str
-        How it is converted: a key of `resnet_plan.SETTINGS`. Settings for a few steps have
+        How it is converted: a key of `plan.SETTINGS`. Settings for a few steps have
         their own number of them.
     n_steps : int
     late : bool
@@ -66,7 +68,7 @@ def make(
     weights : path, optional
         Folder of trained weights; by default that of the package.
     work : path
-        Where sums over images are kept: see `resnet_cells`.
+        Where sums over images are kept: see `nengo_tactile.experiments`.
     data_dir : path, optional
     seed : int
     progress : bool, optional
@@ -80,10 +82,9 @@ def make(
     if setting not in SETTINGS:
         raise DataError(f"setting {setting!r} is unknown: choose one of {', '.join(SETTINGS)}")
     check_folder(out)
-    files.check_writable(work)
-    plan = Plan((), (name,), n_steps, n_samples, seed=seed, weights=weights)
-    data = read_data(network.task, seed, data_dir)
-    state = run_cell(plan, network, setting, data, work, progress)
+    plan = ResnetPlan((), (name,), n_steps, n_samples, seed=seed, weights=weights)
+    state = PAPER.state(cell(plan, name, setting, data_dir), work, progress)
+    data = images.read(network.task, seed, data_dir)
     spiking = load(Path(work) / "networks" / f"{name}.{setting}")
     if late:
         spiking = dataclasses.replace(spiking, discard=LATE)
@@ -108,7 +109,7 @@ def _network(name, weights):
     if name not in NETWORKS:
         raise DataError(f"network {name!r} is unknown: choose one of {', '.join(NETWORKS)}")
     trained(name, weights)  # refused before any work when it is not there
-    return Network(name)
+    return NETWORKS[name]
 
 
 def _on_emulator(spiking, data, n_samples, rate, seed, progress):
@@ -188,7 +189,7 @@ def cores_page(name, spiking, report):
     """
     neurons = sum(row["neurons"] for row in report.rows())
     lines = [
-        f"# {Network(name).title} on Loihi",
+        f"# {NETWORKS[name].title} on Loihi",
         "",
         "Made by `python -m nengo_tactile.reproduce.residual_models "
         f"{name} --cores docs/loihi_cores.md --data-dir DATA`: the converted network, placed on "
@@ -241,10 +242,9 @@ def write_cores(
     -------
     ChipReport
     """
-    network = _network(name, weights)
-    plan = Plan((), (name,), n_steps, 1, seed=seed, weights=weights)
-    data = read_data(network.task, seed, data_dir)
-    run_cell(plan, network, setting, data, work, False)  # converts it, if it is not yet
+    _network(name, weights)
+    plan = ResnetPlan((), (name,), n_steps, 1, seed=seed, weights=weights)
+    PAPER.state(cell(plan, name, setting, data_dir), work, False)  # converts it, if it is not yet
     spiking = chip_settings(load(Path(work) / "networks" / f"{name}.{setting}"))
     report = chip_report(spiking)
     with files.atomic_write(path) as file:

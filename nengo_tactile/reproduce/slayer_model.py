@@ -14,11 +14,12 @@ import numpy as np
 
 from nengo_tactile import engines
 from nengo_tactile.engines import slayer_chip
+from nengo_tactile.experiments.ledgers import Ledger
+from nengo_tactile.experiments.studies import Study
 from nengo_tactile.networks.folders import check_folder
+from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs
+from nengo_tactile.papers.spikemax.plan import SETTINGS
 from nengo_tactile.reproduce import paths
-from nengo_tactile.reproduce.spikemax_cells import read_data, run_cell
-from nengo_tactile.reproduce.spikemax_plan import SETTINGS, make_plan
-from nengo_tactile.saved import load
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 from nengo_tactile.stack.distributions import made_with
 
@@ -77,9 +78,11 @@ def make(
     """
     key, loss = MODELS[name]
     check_folder(out)
-    plan = make_plan(key, loss, n_trials=1, seed=seed, **options)
-    data = read_data(plan, key, work, data_dir, progress)
-    state = run_cell(plan, key, loss, 0, data, work, progress)
+    plan = SpikemaxPlan(key, loss, n_trials=1, seed=seed, **options)
+    (cell,) = PAPER.cells(plan, data_dir)
+    state = PAPER.state(cell, work, progress)
+    ledger = Ledger(Study(work, PAPER.command), cell.key, progress)
+    data = runs.read(ledger, key, plan.n_samples, plan.n_test, seed, data_dir)
     network = load(Path(work) / "networks" / f"{key}-{loss}-0")
     card = _card(name, plan, state, data, network, n_engine, progress)
     network = dataclasses.replace(network, card=card)

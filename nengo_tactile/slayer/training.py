@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import math
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -377,18 +376,18 @@ def _note(history, logs, seconds, names):
 @contextlib.contextmanager
 def _bar(total, description, progress):
     """A function that moves a bar by one and says what is going on, None without a bar."""
-    if not (sys.stderr.isatty() if progress is None else progress):
+    from nengo_tactile.progress import open_bar, shown
+
+    if not shown(progress):
         yield None
         return
-    from nengo_tactile.progress import open_bar
-
-    with open_bar() as bar:
+    with open_bar(progress) as bar:
         task = bar.add_task(description, total=total)
         yield lambda text: bar.update(task, advance=1, description=text)
+        bar.remove_task(task)
 
 
 def _fingerprint(model, loss, recipe, seed, samples, labels):
     """What a checkpoint must agree with: network, loss, recipe, seed and data, as a digest."""
     about = [model.to_json(), type(loss).__name__, loss.get_config(), dataclasses.asdict(recipe)]
-    some = np.unique(np.linspace(0, len(samples) - 1, 16).astype(int))
-    return files.fingerprint([*about, seed], labels, samples.dense(some))
+    return files.fingerprint([*about, seed, samples.digest], labels)

@@ -63,6 +63,7 @@ DISTRIBUTIONS = (
     Distribution("rich", "tables and progress bars", "MIT"),
     Distribution("typer", "command line", "MIT"),
     Distribution("jinja2", "report pages", "BSD-3-Clause"),
+    Distribution("threadpoolctl", "threads of linear algebra", "BSD-3-Clause"),
 )
 #: Oldest and newest Python with which the tests pass.
 PYTHON = ("3.10", "3.13")

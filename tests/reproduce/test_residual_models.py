@@ -8,7 +8,8 @@ from image_sets import small_network, write_mnist
 import nengo_tactile as nt
 from nengo_tactile.ann import training
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.reproduce import networks, residual_models, resnet_cells
+from nengo_tactile.papers import images
+from nengo_tactile.reproduce import networks, residual_models
 
 STEPS = 8
 
@@ -23,7 +24,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(resnet_cells.paths, "CALIBRATION_SAMPLES", 16)
+    monkeypatch.setattr("nengo_tactile.reproduce.paths.CALIBRATION_SAMPLES", 16)
+    for cached in (images.read, images.trained):
+        cached.cache_clear()
 
 
 def test_model_and_card(folder, small, tmp_path):
@@ -42,7 +45,7 @@ def test_model_and_card(folder, small, tmp_path):
     )
     network = nt.load(tmp_path / "model")
     card = network.card
-    data = resnet_cells.read_data("mnist", 0, folder)
+    data = images.read("mnist", 0, str(folder))
     x, y = data.x[:20], data.y[:20]
     recording = nt.run(network, x, progress=False)
     curve = recording.accuracy(y)
@@ -81,7 +84,7 @@ def test_late_read_out(folder, small, tmp_path):
     arguments = {"n_steps": STEPS, "n_samples": 20, "weights": folder, "data_dir": folder}
     arguments |= {"work": tmp_path / "work", "progress": False, "say": str}
     residual_models.make("mnist-resnet8", tmp_path / "model", late=True, **arguments)
-    network, data = nt.load(tmp_path / "model"), resnet_cells.read_data("mnist", 0, folder)
+    network, data = nt.load(tmp_path / "model"), images.read("mnist", 0, str(folder))
     assert network.discard == 0.5
     curve = nt.run(network, data.x[:20], engine="event", progress=False).accuracy(data.y[:20])
     assert network.card["spiking accuracy"] == curve[-1]

@@ -8,7 +8,10 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile.datasets.eskin import ESkin
-from nengo_tactile.reproduce import slayer_model, spikemax_cells, spikemax_plan
+from nengo_tactile.experiments.ledgers import content_of
+from nengo_tactile.papers.spikemax import runs
+from nengo_tactile.papers.spikemax.plan import LOSSES, SETTINGS
+from nengo_tactile.reproduce import slayer_model
 from nengo_tactile.reproduce.running import run_network
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
@@ -19,16 +22,16 @@ from nengo_tactile.slayer.training import Recipe
 def small(monkeypatch):
     """The e-skin with invented writers in steps of 50 ms, a small network."""
     setting = dataclasses.replace(
-        spikemax_plan.SETTINGS["eskin"],
+        SETTINGS["eskin"],
         dataset="eskin",
         layout=SpikeLayout((10, 10, 2), 50_000, 40, late="drop"),
         network="10x10x2-3c4s2-10o",
         counts=(15, 2),
         recipe=Recipe(epochs=2, batch_size=10, learning_rate=0.1),
     )
-    monkeypatch.setitem(spikemax_plan.SETTINGS, "eskin", setting)
+    monkeypatch.setitem(SETTINGS, "eskin", setting)
     monkeypatch.setattr(
-        spikemax_cells,
+        runs,
         "open_dataset",
         lambda name, split, place: ESkin(split=split, n_samples=40 if split == "train" else 12),
     )
@@ -42,7 +45,7 @@ def test_a_model_and_its_card(small, tmp_path, monkeypatch):
     card = network.card
     assert card == json.loads(json.dumps(made.card))
     assert (card["training samples"], card["test samples"], card["epochs"]) == (40, 12, 2)
-    state = json.loads((tmp_path / "work/cells/eskin-spike-count-0.json").read_text())
+    state = content_of(tmp_path / "work/cells/eskin-spike-count-0.json")["state"]
     assert card["accuracy"] == state["accuracy"] == card["event engine"]["accuracy"]
     for title in ("Nengo", "NengoDL"):
         assert card[title]["samples with the event engine's spikes"] == 3
@@ -54,7 +57,7 @@ def test_a_model_and_its_card(small, tmp_path, monkeypatch):
         state["input_spikes"] + sum(state["spikes"].values())
     )
     # a network that is there is not trained again
-    monkeypatch.setattr(spikemax_cells, "train_and_test", None)
+    monkeypatch.setattr(runs, "train_and_test", None)
     again = slayer_model.make("eskin-slayer", tmp_path / "m", tmp_path / "work", **arguments)
     np.testing.assert_array_equal(again.stages[0].weights, network.stages[0].weights)
     run_network(tmp_path / "m", tmp_path / "run", engine="event", n_samples=4, progress=False)
@@ -63,9 +66,9 @@ def test_a_model_and_its_card(small, tmp_path, monkeypatch):
 
 def test_the_card_of_loihis_neurons_says_what_its_integers_cost(small, tmp_path, monkeypatch):
     setting = dataclasses.replace(
-        spikemax_plan.SETTINGS["eskin"], neuron=CurrentBasedLIF(0.25, 0.25), max_delay=0
+        SETTINGS["eskin"], neuron=CurrentBasedLIF(0.25, 0.25), max_delay=0
     )
-    monkeypatch.setitem(spikemax_plan.SETTINGS, "ev-objects-loihi", setting)
+    monkeypatch.setitem(SETTINGS, "ev-objects-loihi", setting)
     made = slayer_model.make(
         "ev-objects-loihi", tmp_path / "m", tmp_path / "work", 1, progress=False, say=str
     )
@@ -82,8 +85,8 @@ def test_every_model_has_a_setting_and_a_task():
     from nengo_tactile.reproduce.tasks import any_task_named
 
     for key, loss in slayer_model.MODELS.values():
-        setting = spikemax_plan.SETTINGS[key]
-        assert loss in spikemax_plan.LOSSES
+        setting = SETTINGS[key]
+        assert loss in LOSSES
         task = any_task_named(slayer_model._TASKS.get(key, setting.dataset))
         assert task.about
 

@@ -12,7 +12,8 @@ from nengo_tactile.ann import training
 from nengo_tactile.conversion.lif_training import LIFRecipe
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.reproduce import paths, spikemax_plan, st_mnist, st_mnist_slayer, table2
+from nengo_tactile.papers.spikemax import plan as spikemax_plan
+from nengo_tactile.reproduce import paths, st_mnist, st_mnist_slayer, table2
 from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
 
 QUICK = training.Recipe("adam", 2, 32, 3e-3, "constant", 0.0, 0.0)

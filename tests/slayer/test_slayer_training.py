@@ -333,13 +333,16 @@ class Bar:
     def add_task(self, description, total):
         self.told = [(total, description)]
 
+    def remove_task(self, task):
+        pass
+
     def update(self, task, advance, description):
         self.told.append((advance, description))
 
 
 def test_progress_shows_accuracy_and_spikes(monkeypatch):
     bar = Bar()
-    monkeypatch.setattr(progress, "open_bar", lambda: bar)
+    monkeypatch.setattr(progress, "open_bar", lambda shown: bar)
     history = train(network(), samples(), SpikeRate(0.4, 0.05), Recipe(epochs=1), progress=True)
     first, *others = bar.told
     assert first == (2, "training, epoch 1 of 1")

@@ -5,6 +5,7 @@ each epoch a checkpoint, which goes when it is finished, and the network is save
 """
 
 import dataclasses
+import functools
 import time
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.sparse import load_spike_samples, random_shifts
 from nengo_tactile.events.sparse_build import spike_samples_of
-from nengo_tactile.reproduce.cells import stored
-from nengo_tactile.reproduce.spikemax_plan import SETTINGS, make_loss
+from nengo_tactile.experiments.workers import Cell
+from nengo_tactile.papers.spikemax.plan import SETTINGS, make_loss, recipe_of
 from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
 from nengo_tactile.slayer.neurons import to_config
 from nengo_tactile.slayer.storage import n_parameters
@@ -38,18 +39,18 @@ class Data:
     classes: tuple
 
 
-def read_data(plan, name, folder, data_dir=None, progress=None):
-    """Bin the recordings of a data set, or simulate them.
+def read(ledger, name, n_samples, n_test, seed, data_dir):
+    """Bin the recordings of a data set, or simulate them; once for all cells of a process.
 
     Parameters
     ----------
-    plan : spikemax_plan.Plan
+    ledger : Ledger
+        Whose study keeps the spikes of simulated digits.
     name : str
         Of `SETTINGS`.
-    folder : path
-        Keeps the spikes of simulated digits.
+    n_samples, n_test : int or None
+    seed : int
     data_dir : path, optional
-    progress : bool, optional
 
     Returns
     -------
@@ -60,12 +61,19 @@ def read_data(plan, name, folder, data_dir=None, progress=None):
     DataError
         If recordings are missing.
     """
-    setting, rng = SETTINGS[name], np.random.default_rng(plan.seed)
+    with ledger.study.turn(f"samples-{name}"):
+        about = (SETTINGS[name], name, n_samples, n_test, seed, data_dir)
+        return _read(*about, str(ledger.folder), ledger.progress)
+
+
+@functools.lru_cache(maxsize=1)
+def _read(setting, name, n_samples, n_test, seed, data_dir, folder, progress):
+    rng = np.random.default_rng(seed)
     if name == "nmnist-simulated":
-        return _simulated(plan, setting, rng, folder, data_dir, progress)
+        return _simulated(setting, n_samples, n_test, rng, seed, folder, data_dir, progress)
     sets = [open_dataset(setting.dataset, split, data_dir) for split in ("train", "test")]
     parts = []
-    for dataset, n in zip(sets, (plan.n_samples, plan.n_test)):
+    for dataset, n in zip(sets, (n_samples, n_test)):
         chosen = None if n is None else np.sort(rng.permutation(len(dataset))[:n])
         whole = setting.stretch is not None and dataset is sets[0]
         read = _whole_recordings if whole else SpikeLayout.samples
@@ -80,19 +88,19 @@ def _whole_recordings(layout, dataset, chosen, progress):
     return spike_samples_of(dataset, layout.bin_us, None, chosen, progress, **options)
 
 
-def _simulated(plan, setting, rng, folder, data_dir, progress):
+def _simulated(setting, n_samples, n_test, rng, seed, folder, data_dir, progress):
     """Simulated training digits whose images no recording of the test shows."""
     recordings, order, numbers = recorded_digits(data_dir, "train")
-    digits = SimulatedNMNIST(data_dir, "train", seed=plan.seed)
+    digits = SimulatedNMNIST(data_dir, "train", seed=seed)
     chosen = np.setdiff1d(np.arange(len(digits)), numbers)
     if not len(chosen):
         raise DataError(
             f"{recordings.path}: holds recordings of all {len(digits):,} training digits, which "
             "leaves none to simulate: train on the set 'nmnist'"
         )
-    if plan.n_samples is not None:
-        chosen = np.sort(rng.permutation(chosen)[: plan.n_samples])
-    about = [dataclasses.asdict(setting.layout), digits.parameters.to_dict(), plan.seed]
+    if n_samples is not None:
+        chosen = np.sort(rng.permutation(chosen)[:n_samples])
+    about = [dataclasses.asdict(setting.layout), digits.parameters.to_dict(), seed]
     mark = files.fingerprint(about, chosen.astype(np.int64))
     place = Path(folder) / "samples" / f"{setting.dataset}-{mark}.npz"
     if place.exists():
@@ -100,51 +108,59 @@ def _simulated(plan, setting, rng, folder, data_dir, progress):
     else:
         train = setting.layout.samples(digits, chosen, progress)
         train.save(place)
-    if plan.n_test is not None:
-        order = np.sort(rng.permutation(order)[: plan.n_test])
+    if n_test is not None:
+        order = np.sort(rng.permutation(order)[:n_test])
     return Data(train, setting.layout.samples(recordings, order, progress), recordings.classes)
 
 
-def run_cell(plan, name, loss_name, trial, data, folder, progress=None):
-    """Train a network with a loss and test it.
+def cells(plan, data_dir):
+    """A trial of each loss before the next: what was stopped has all losses."""
+    return [
+        cell(plan, name, loss, trial, data_dir)
+        for name in plan.data
+        for trial in range(plan.n_trials)
+        for loss in plan.losses
+    ]
 
-    Parameters
-    ----------
-    plan : spikemax_plan.Plan
-    name, loss_name : str
-    trial : int
-    data : Data
-    folder : path
-    progress : bool, optional
+
+def cell(plan, name, loss, trial, data_dir):
+    """The cell of a trial."""
+    options = {"n_samples": plan.n_samples, "n_test": plan.n_test, "data_dir": data_dir}
+    options |= {"name": name, "loss": loss, "trial": trial, "epochs": plan.epochs}
+    return Cell(f"{name}-{loss}-{trial}", run_trial, {"seed": plan.seed, **options})
+
+
+def run_trial(ledger, name, loss, trial, epochs, n_samples, n_test, seed, data_dir):
+    """Train a network with a loss and test it.
 
     Returns
     -------
     dict
-        As `spikemax_tables` reads it.
+        As `numbers` reads it.
     """
-    setting, recipe, seed = SETTINGS[name], plan.recipe(name), plan.seed + trial
-    stem = f"{name}-{loss_name}-{trial}"
-    path = Path(folder) / "cells" / f"{stem}.json"
-    mark = mark_of(setting, recipe, loss_name, seed, (data.train, data.test))
-    state = stored(path, mark)
+    data = read(ledger, name, n_samples, n_test, seed, data_dir)
+    setting, recipe, seed = SETTINGS[name], recipe_of(name, epochs), seed + trial
+    state = ledger.begin(
+        [dataclasses.asdict(setting), dataclasses.asdict(recipe), loss, seed],
+        {f"data {name}": data.train.digest, f"test data {name}": data.test.digest},
+    )
     if state is not None:
         return state
     # one of other settings is not gone on from
-    checkpoint = Path(folder) / "checkpoints" / f"{stem}-{mark}.npz"
+    checkpoint = ledger.folder / "checkpoints" / f"{ledger.key}-{ledger.origin}.npz"
     stages, history, found = train_and_test(
         setting,
         (data.train, data.test),
-        loss_name,
+        loss,
         recipe,
         seed,
         checkpoint,
-        progress,
-        f"{name}, {loss_name}, trial {trial + 1}",
+        ledger.progress,
+        f"{name}, {loss}, trial {trial + 1}",
     )
     state = {
-        "fingerprint": mark,
         "data": name,
-        "loss": loss_name,
+        "loss": loss,
         "trial": trial,
         "seed": seed,
         "network": setting.network,
@@ -171,9 +187,9 @@ def run_cell(plan, name, loss_name, trial, data, folder, progress=None):
         "loss_over_epochs": history.loss,
         "accuracy_over_epochs": history.accuracy,
     }
-    network = SlayerNetwork(stages, setting.layout, data.classes, {"fingerprint": mark})
-    network.save(Path(folder) / "networks" / stem)
-    files.write_json(path, state)
+    network = SlayerNetwork(stages, setting.layout, data.classes, {"origin": ledger.origin})
+    network.save(ledger.folder / "networks" / ledger.key)
+    ledger.write(state)
     checkpoint.unlink(missing_ok=True)
     return state
 
@@ -185,7 +201,7 @@ def train_and_test(
 
     Parameters
     ----------
-    setting : spikemax_plan.Setting
+    setting : plan.Setting
     parts : (SpikeSamples, SpikeSamples)
         To train and to test on.
     loss_name : str
@@ -239,7 +255,7 @@ def loader(setting, samples):
 
     Parameters
     ----------
-    setting : spikemax_plan.Setting
+    setting : plan.Setting
     samples : SpikeSamples
 
     Returns
@@ -257,9 +273,3 @@ def loader(setting, samples):
         return x, np.minimum(samples.lengths[indices], n_steps)
 
     return load
-
-
-def mark_of(setting, recipe, loss_name, seed, parts):
-    """What a run's file must agree with, as a digest; parameters as for `train_and_test`."""
-    about = [dataclasses.asdict(setting), dataclasses.asdict(recipe), loss_name, seed]
-    return files.fingerprint(about, *(a for part in parts for a in (part.offsets, part.labels)))

@@ -8,7 +8,7 @@ because there is less to compensate for otherwise.
 import dataclasses
 
 from nengo_tactile.errors import DataError
-from nengo_tactile.reproduce.choices import names_of
+from nengo_tactile.experiments.plans import Plan, option
 from nengo_tactile.reproduce.networks import train_command, weights_file
 
 #: Table 1: task -> (depth, accuracy of the ANN, of the SNN). The SNN is that of Table 3.
@@ -92,10 +92,6 @@ PARTS = {
     "table3": ("beta-zero", "compensated"),
     "figure3": (),
 }
-NETWORKS = (
-    "mnist-resnet8",
-    *(f"cifar10-{kind}{depth}" for depth in PAPER_TABLE2 for kind in ("resnet", "plain")),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,98 +134,77 @@ class Network:
         return tuple(PARTS)
 
 
+#: Those that the paper has, by the names of their weights.
+NETWORKS = {
+    name: Network(name)
+    for name in (
+        "mnist-resnet8",
+        *(f"cifar10-{kind}{depth}" for depth in PAPER_TABLE2 for kind in ("resnet", "plain")),
+    )
+}
+
+
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a reproduction runs.
-
-    Attributes
-    ----------
-    parts : tuple of str
-        Of `PARTS`; what the first ones need runs first.
-    networks : tuple of str
-        Names of trained weights.
-    n_steps : int
-    n_samples : int or None
-        Random test images, None for all.
-    n_figure3 : int
-        Random training images for figure 3 (the paper has 10,000).
-    seed : int
-        Of the choice of images.
-    weights : path or None
-        Folder of the weights; by default that of the package.
+class ResnetPlan(Plan):
+    """Parts of the paper (what the first ones need runs first), networks (None: all that are
+    trained), time steps, random test images (None: all), random training images for figure 3
+    (the paper has 10,000), folder of weights (None: the package's), seed of the choice of images.
     """
 
-    parts: tuple = tuple(PARTS)
-    networks: tuple = ("cifar10-resnet20",)
-    n_steps: int = 128
-    n_samples: int | None = None
-    n_figure3: int = 1000
-    seed: int = 0
-    weights: object = None
+    parts: tuple = option(
+        tuple(PARTS),
+        "--parts",
+        "table1,table2,table3,figure3,figure4,steps (default: all).",
+        PARTS,
+        many=True,
+        always=True,
+    )
+    networks: tuple = option(
+        None,
+        "--networks",
+        "cifar10-resnet20,... (default: all that are trained).",
+        NETWORKS,
+        many=True,
+        always=True,
+    )
+    n_steps: int = option(128, "--steps", "Time steps per image.", least=1, always=True)
+    n_samples: int | None = option(
+        None, "--samples", "Use so many random samples.", least=1, kind=int
+    )
+    n_figure3: int = option(
+        1000, "--figure3-samples", "Random training images.", least=1, always=True
+    )
+    weights: str | None = option(
+        None, "--weights", "Folder of trained weights (default: the package's).", kind=str
+    )
+    seed: int = option(0, "--seed", "Seed of every random draw.", always=True)
 
-    def steps_of(self, key):
-        """Time steps of a setting."""
-        return SETTINGS[key].n_steps or self.n_steps
-
-    def cells(self):
-        """What is run, [(Network, setting's key)] in the order of running."""
-        found = {}
-        for part in self.parts:
-            for key in PARTS[part]:
-                for network in map(Network, self.networks):
-                    tuned = SETTINGS[key].tuned
-                    there = not tuned or weights_file(f"{network.name}-qcfs", self.weights)
-                    if part in network.parts() and there:
-                        found[network, key] = None
-        return list(found)
-
-    def command(self):
-        """The command line that runs it."""
-        samples = "" if self.n_samples is None else f" --samples {self.n_samples}"
-        figure3 = f" --figure3-samples {self.n_figure3}" if "figure3" in self.parts else ""
-        weights = "" if self.weights is None else f" --weights {self.weights}"
-        return (
-            f"nengo-tactile reproduce spiking-resnet --parts {','.join(self.parts)} --networks "
-            f"{','.join(self.networks)} --steps {self.n_steps}{samples}{figure3}{weights} --seed "
-            f"{self.seed} --data-dir DATA"
-        )
-
-
-def make_plan(parts=None, networks=None, **options):
-    """A plan from what a command line gives.
-
-    Parameters
-    ----------
-    parts, networks : str, optional
-        Separated by commas; by default all parts, and all of `NETWORKS` that are trained.
-    **options
-        See `Plan`.
-
-    Returns
-    -------
-    Plan
-
-    Raises
-    ------
-    DataError
-        For parts and networks that are not known, and networks that are not trained.
-    """
-    folder = options.get("weights")
-    parts = names_of(parts, PARTS, "part")
-    if networks is None:
-        names = tuple(name for name in NETWORKS if weights_file(name, folder))
-        if not names:
+    def __post_init__(self):
+        if self.networks is None:
+            trained = tuple(name for name in NETWORKS if weights_file(name, self.weights))
+            object.__setattr__(self, "networks", trained)
+        super().__post_init__()
+        if not self.networks:
             raise DataError(
                 "no trained weights: train one with\n"
                 f"  {train_command('cifar10-resnet20', 'cifar10-resnet20.npz')}\n"
                 "and give its folder (--weights)"
             )
-    else:
-        names = names_of(networks, NETWORKS, "network")
-    for name in names:
-        if not weights_file(name, folder):
-            raise DataError(
-                f"network {name!r} is not trained: train it with\n"
-                f"  {train_command(name, f'{name}.npz')}\nand give its folder (--weights)"
-            )
-    return Plan(parts, names, **options)
+        for name in self.networks:
+            if not weights_file(name, self.weights):
+                raise DataError(
+                    f"network {name!r} is not trained: train it with\n"
+                    f"  {train_command(name, f'{name}.npz')}\nand give its folder (--weights)"
+                )
+
+    def runs(self):
+        """What is run, [(Network, setting's key)] in the order of running."""
+        found = {}
+        for part in self.parts:
+            for key in PARTS[part]:
+                for network in map(NETWORKS.get, self.networks):
+                    tuned = SETTINGS[key].tuned
+                    there = not tuned or weights_file(f"{network.name}-qcfs", self.weights)
+                    if part in network.parts() and there:
+                        found[network, key] = None
+        return list(found)

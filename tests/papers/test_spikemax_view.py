@@ -11,34 +11,37 @@ from spikemax_states import HITS, state, states
 
 from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.events.arrays import make_events
+from nengo_tactile.experiments import tables
+from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs, view
+from nengo_tactile.papers.spikemax.plan import SETTINGS
 from nengo_tactile.report.report import render_report
-from nengo_tactile.reproduce import spikemax, spikemax_cells, spikemax_pages
-from nengo_tactile.reproduce.spikemax_parts import parts
-from nengo_tactile.reproduce.spikemax_plan import SETTINGS, Plan
-from nengo_tactile.reproduce.spikemax_tables import summarise
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.training import Recipe
 
 
 def summary(found):
-    about = {"nmnist": "N-MNIST, few recordings"}
-    return summarise("nengo-tactile reproduce spikemax --seed 10", 10, about, found)
+    return PAPER.results(SpikemaxPlan(seed=10), dict(enumerate(found)))
+
+
+def page_of(results):
+    return render_report(PAPER.report(results, tables.pictures(view.figures(results), results)))
 
 
 def shown(results):
     console = Console(width=200, record=True, file=io.StringIO())
-    for table in spikemax_pages.terminal_tables(results):
+    for table in PAPER.terminal_tables(results):
         console.print(table)
     return console.export_text()
 
 
-def cells(part, *first):
-    (row,) = (row for row in part.rows if tuple(row[: len(first)]) == first)
-    return dict(zip(part.columns, row))
+def cells(item, *first):
+    (row,) = (row for row in item.rows if tuple(row[: len(first)]) == first)
+    return dict(zip(item.columns, row))
 
 
 def test_tables_in_words():
-    found = parts(summary(states("nmnist")))
+    results = summary(states("nmnist"))
+    found = {key: table.item(results) for key, table in view.tables(results).items()}
     row = cells(found["table1"], "N-MNIST", "spike-rate")
     assert (row["paper"], row["ours"]) == ("99.33 (0.03)", "93.00 (1.41)")
     assert (row["weights, paper"], row["weights, ours"], row["trials"]) == ("2,171,728", "750", "2")
@@ -75,17 +78,17 @@ def test_all_pages():
                   "What the paper finds", "40 of 100 ms (0.40"):  # fmt: skip
         assert words in text, words
     assert "by layer" not in text and "Settings" not in text  # the report has them
-    pictures = spikemax_pages.figures(results)
+    pictures = view.figures(results)
     assert list(pictures) == [
         f"{kind}-{data}"
         for data in ("nmnist", "eskin")
         for kind in ("accuracy", "spikes", "training")
     ]
-    page = render_report(spikemax_pages.report(results, pictures))
+    page = page_of(results)
     for words in (
         *("Figure 2. N-MNIST", "Figure 3. N-MNIST", "As Figures 2, 4 and 6. e-skin", "20-30-5"),
         *("all of them were not at hand", "paper 99.33 (0.03) %", "0 of 2"),
-        *("N-MNIST, few recordings. Network 20-30-5, trained on 400 samples", "2.6 points"),
+        *("Recordings of N-MNIST. Network 20-30-5, trained on 400 samples", "2.6 points"),
     ):
         assert words in page, words
     assert "Simulated N-MNIST" not in page
@@ -93,9 +96,9 @@ def test_all_pages():
 
 def test_whole_and_simulated_data_have_their_notes():
     whole = [state("nmnist", "spikemax", 0, HITS["spikemax"][0], n_train=60_000)]
-    page = render_report(spikemax_pages.report(summary(whole), {}))
+    page = page_of(summary(whole))
     assert "not at hand" not in page
-    page = render_report(spikemax_pages.report(summary(states("nmnist-simulated")), {}))
+    page = page_of(summary(states("nmnist-simulated")))
     assert "digits that training leaves out" in page
 
 
@@ -118,9 +121,9 @@ PARTIAL = [
 def test_pages_of_what_there_is(found):
     results = summary(found)
     json.dumps(results, allow_nan=False)
-    pictures = spikemax_pages.figures(results)
+    pictures = view.figures(results)
     assert len(pictures) == 3 * len({each["data"] for each in found})
-    page = render_report(spikemax_pages.report(results, pictures))
+    page = page_of(results)
     assert "Table I" in page
     assert "Table I" in shown(results)
 
@@ -154,17 +157,12 @@ def test_from_runs_to_a_report(tmp_path, monkeypatch, rng):
                     rng.integers(0, 2, 50))
         for _ in range(6)
     ]  # fmt: skip
-    samples = setting.layout.samples(Recordings(events), progress=False)
-    data = spikemax_cells.Data(samples, samples, ("a", "b", "c"))
-    plan = Plan(("eskin",), ("spike-rate", "spikemax"), n_trials=1, seed=3)
-    found = [
-        spikemax_cells.run_cell(plan, "eskin", loss, 0, data, tmp_path, progress=False)
-        for loss in plan.losses
-    ]
+    monkeypatch.setattr(runs, "open_dataset", lambda *_: Recordings(events))
+    plan = SpikemaxPlan(("eskin",), ("spike-rate", "spikemax"), n_trials=1, seed=3)
     said = []
-    results = spikemax.finish(plan, found, tmp_path, said.append)
+    results = PAPER.run(plan, tmp_path, progress=False, say=said.append)
     assert json.loads((tmp_path / "results.json").read_text()) == results
-    assert results["command"] == plan.command() and results["seed"] == 3
+    assert results["command"] == plan.command(PAPER.command) and results["seed"] == 3
     (pair,) = results["comparisons"]
     assert (pair["data"], pair["loss"], pair["n_pairs"]) == ("eskin", "spikemax", 1)
     row = next(row for row in results["rows"] if row["loss"] == "spikemax" and row["n_test"])
@@ -172,5 +170,5 @@ def test_from_runs_to_a_report(tmp_path, monkeypatch, rng):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "2x3x2-3o" in page and "driven by the recorded pen trajectories" in page
     assert (tmp_path / "spikes-eskin.png").read_bytes().startswith(b"\x89PNG")
-    assert said == [f"wrote {tmp_path / 'results.json'}, pictures and report.html"]
-    assert spikemax.line(found[0]).startswith("eskin, spike-rate, trial 1: 0.")
+    assert said[0].startswith("eskin, spike-rate, trial 1: 0.")
+    assert said[2:] == [f"wrote {tmp_path / 'results.json'}, pictures and report.html"]

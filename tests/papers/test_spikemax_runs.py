@@ -12,8 +12,10 @@ from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.arrays import make_events
-from nengo_tactile.reproduce import spikemax_cells, spikemax_plan
-from nengo_tactile.reproduce.spikemax_plan import LOSSES, SETTINGS, Plan, make_loss, make_plan
+from nengo_tactile.experiments.ledgers import Ledger, content_of
+from nengo_tactile.experiments.studies import Study
+from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs
+from nengo_tactile.papers.spikemax.plan import LOSSES, SETTINGS, make_loss, recipe_of
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.neurons import SpikeResponseModel
 from nengo_tactile.slayer.training import Recipe
@@ -54,16 +56,19 @@ def small(monkeypatch):
         recipe=Recipe(epochs=3, batch_size=6, learning_rate=0.2),
         pixels=1,
     )
-    monkeypatch.setitem(spikemax_plan.SETTINGS, "small", setting)
-    monkeypatch.setattr(
-        spikemax_cells, "open_dataset", lambda name, split, place: Recordings(split)
-    )
+    monkeypatch.setitem(SETTINGS, "small", setting)
+    monkeypatch.setattr(runs, "open_dataset", lambda name, split, place: Recordings(split))
     return setting
 
 
+def read(name, folder, data_dir=None, seed=0, n_samples=None, n_test=None):
+    ledger = Ledger(Study(folder, PAPER.command), "any", False)
+    return runs.read(ledger, name, n_samples, n_test, seed, data_dir)
+
+
 def test_a_run_goes_on_and_is_kept(small, tmp_path, monkeypatch):
-    plan = Plan(("small",), n_trials=2, seed=4)
-    data = spikemax_cells.read_data(plan, "small", tmp_path, progress=False)
+    plan = SpikemaxPlan("small", n_trials=2, seed=4)
+    data = read("small", tmp_path, seed=4)
     assert (len(data.train), len(data.test), data.classes) == (36, 21, ("a", "b", "c"))
     from nengo_tactile.slayer import training
 
@@ -76,10 +81,10 @@ def test_a_run_goes_on_and_is_kept(small, tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "save_checkpoint", stop)
-    run = ("small", "spikemax_s", 1, data, tmp_path, False)
+    cell = runs.cell(plan, "small", "spikemax_s", 1, None)
     with pytest.raises(KeyboardInterrupt):
-        spikemax_cells.run_cell(plan, *run)
-    state = spikemax_cells.run_cell(plan, *run)
+        PAPER.state(cell, tmp_path, False)
+    state = PAPER.state(cell, tmp_path, False)
     assert stops == [1, 2, 3]
     assert not list((tmp_path / "checkpoints").glob("*.npz"))
     assert (state["seed"], state["trial"], state["epochs"]) == (5, 1, 3)
@@ -98,16 +103,33 @@ def test_a_run_goes_on_and_is_kept(small, tmp_path, monkeypatch):
         assert count == pytest.approx(recording.spikes_over_time[name].sum() / 21)
     # again: nothing is trained
     monkeypatch.setattr(training, "train", None)
-    assert spikemax_cells.run_cell(plan, *run) == state
-    other = dataclasses.replace(plan, epochs=4)
+    assert PAPER.state(cell, tmp_path, False) == state
+    other = runs.cell(dataclasses.replace(plan, epochs=4), "small", "spikemax_s", 1, None)
     with pytest.raises(ModelFileError, match="other settings"):
-        spikemax_cells.run_cell(other, *run)
-    path = tmp_path / "cells" / "small-spikemax_s-1.json"
-    assert json.loads(path.read_text()) == state
+        PAPER.state(other, tmp_path, False)
+    assert content_of(tmp_path / "cells" / "small-spikemax_s-1.json")["state"] == state
+
+
+def test_every_sample_counts(small, tmp_path, monkeypatch):
+    """A run does not go on when one event of one sample has moved, and no label and no count."""
+    plan = SpikemaxPlan("small", n_trials=1, epochs=1)
+    cell = runs.cell(plan, "small", "spike-rate", 0, None)
+    PAPER.state(cell, tmp_path, False)
+
+    def moved(name, split, place):
+        found = Recordings(split)
+        if split == "train":
+            found.events[17]["x"][20] = (found.events[17]["x"][20] + 1) % 3
+        return found
+
+    monkeypatch.setattr(runs, "open_dataset", moved)
+    runs._read.cache_clear()
+    with pytest.raises(ModelFileError, match="began with other data small"):
+        PAPER.state(cell, tmp_path, False)
 
 
 def test_the_command_line(small, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(spikemax_plan.SETTINGS, "eskin", small)
+    monkeypatch.setitem(SETTINGS, "eskin", small)
     arguments = ["reproduce", "spikemax", "--sets", "eskin", "--trials", "2", "--epochs", "1"]
     arguments += ["--losses", "spike-rate,spikemax_g", "--out", str(tmp_path)]
     assert cli.main(arguments) == 0
@@ -125,31 +147,29 @@ def test_the_command_line(small, tmp_path, monkeypatch, capsys):
 
 
 def test_parts_of_the_data(small, tmp_path):
-    plan = Plan(("small",), n_samples=10, n_test=5)
-    data = spikemax_cells.read_data(plan, "small", tmp_path, progress=False)
+    data = read("small", tmp_path, n_samples=10, n_test=5)
     assert (len(data.train), len(data.test)) == (10, 5)
-    again = spikemax_cells.read_data(plan, "small", tmp_path, progress=False)
+    runs._read.cache_clear()
+    again = read("small", tmp_path, n_samples=10, n_test=5)
     np.testing.assert_array_equal(again.train[:], data.train[:])
-    other = spikemax_cells.read_data(
-        dataclasses.replace(plan, seed=1), "small", tmp_path, progress=False
-    )
+    other = read("small", tmp_path, seed=1, n_samples=10, n_test=5)
     assert not np.array_equal(other.train[:], data.train[:])
 
 
 def test_minibatches_of_training(small, tmp_path):
-    data = spikemax_cells.read_data(Plan(("small",)), "small", tmp_path, progress=False)
+    data = read("small", tmp_path)
     samples, rng = data.train, np.random.default_rng(0)
     plain = dataclasses.replace(small, pixels=0)
-    x, lengths = spikemax_cells.loader(plain, samples)(np.arange(4), rng)
+    x, lengths = runs.loader(plain, samples)(np.arange(4), rng)
     np.testing.assert_array_equal(x, samples[:4])
     np.testing.assert_array_equal(lengths, [30] * 4)
-    moved, _ = spikemax_cells.loader(small, samples)(np.arange(4), np.random.default_rng(0))
-    again, _ = spikemax_cells.loader(small, samples)(np.arange(4), np.random.default_rng(0))
+    moved, _ = runs.loader(small, samples)(np.arange(4), np.random.default_rng(0))
+    again, _ = runs.loader(small, samples)(np.arange(4), np.random.default_rng(0))
     assert moved.shape == (4, 30, 2, 3, 2)
     np.testing.assert_array_equal(moved, again)
     assert not np.array_equal(moved, samples[:4])
     stretch = dataclasses.replace(plain, stretch=10)
-    found, lengths = spikemax_cells.loader(stretch, samples)(np.arange(4), rng)
+    found, lengths = runs.loader(stretch, samples)(np.arange(4), rng)
     assert found.shape == (4, 10, 2, 3, 2)
     np.testing.assert_array_equal(lengths, [10] * 4)
     for part, whole in zip(found, samples[:4]):
@@ -168,11 +188,9 @@ def test_simulated_digits_leave_out_the_recorded_ones(tmp_path, monkeypatch):
     recorded = SimulatedNMNIST(tmp_path, "train", 4, seed=8)
     numbers = np.array([0, 2, 5, 7])
     monkeypatch.setattr(
-        spikemax_cells, "recorded_digits", lambda place, split: (recorded, np.arange(4), numbers)
+        runs, "recorded_digits", lambda place, split: (recorded, np.arange(4), numbers)
     )
-    plan = Plan(("nmnist-simulated",))
-    read = spikemax_cells.read_data
-    data = read(plan, "nmnist-simulated", tmp_path / "out", tmp_path, progress=False)
+    data = read("nmnist-simulated", tmp_path / "out", str(tmp_path))
     others = np.setdiff1d(np.arange(12), numbers)
     np.testing.assert_array_equal(data.train.labels, images["y_train"][others])
     np.testing.assert_array_equal(data.test.labels, recorded.targets)
@@ -181,7 +199,7 @@ def test_simulated_digits_leave_out_the_recorded_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(SimulatedNMNIST, "recordings", None)
     monkeypatch.setattr(recorded.__class__, "recordings", None)
     place = next((tmp_path / "out" / "samples").iterdir())
-    kept = spikemax_cells.load_spike_samples(place)
+    kept = runs.load_spike_samples(place)
     np.testing.assert_array_equal(kept[:], data.train[:])
 
 
@@ -194,12 +212,13 @@ def test_simulated_digits_of_other_settings_are_not_taken(tmp_path, monkeypatch,
     found, name = [], "nmnist-simulated"
     for numbers, n_steps in (([0, 3], 30), ([0, 3], 20) if change == "steps" else ([1, 3], 30)):
         monkeypatch.setattr(
-            spikemax_cells, "recorded_digits", lambda *_, n=numbers: (recorded, np.arange(2), n)
+            runs, "recorded_digits", lambda *_, n=numbers: (recorded, np.arange(2), n)
         )
         layout = dataclasses.replace(SETTINGS[name].layout, n_steps=n_steps)
         setting = dataclasses.replace(SETTINGS[name], layout=layout)
-        monkeypatch.setitem(spikemax_plan.SETTINGS, name, setting)
-        data = spikemax_cells.read_data(Plan((name,)), name, tmp_path, tmp_path, progress=False)
+        monkeypatch.setitem(SETTINGS, name, setting)
+        runs._read.cache_clear()
+        data = read(name, tmp_path, str(tmp_path))
         assert data.train.n_steps == n_steps
         found.append(data.train)
     assert len(list((tmp_path / "samples").iterdir())) == 2
@@ -212,24 +231,20 @@ def test_no_digit_is_left_to_simulate(tmp_path, monkeypatch):
     labels = {"y_train": np.arange(2), "y_test": np.arange(2)}
     np.savez(tmp_path / "mnist.npz", x_train=images, x_test=images, **labels)
     recorded = SimulatedNMNIST(tmp_path, "train")
-    monkeypatch.setattr(
-        spikemax_cells, "recorded_digits", lambda *_: (recorded, np.arange(2), np.arange(2))
-    )
+    monkeypatch.setattr(runs, "recorded_digits", lambda *_: (recorded, np.arange(2), np.arange(2)))
     with pytest.raises(DataError, match="recordings of all 2 training digits"):
-        spikemax_cells.read_data(Plan(), "nmnist-simulated", tmp_path, tmp_path)
+        read("nmnist-simulated", tmp_path, str(tmp_path))
 
 
-def test_stretches_come_from_whole_recordings(small, monkeypatch):
+def test_stretches_come_from_whole_recordings(small, monkeypatch, tmp_path):
     """Training samples are as long as their recordings, test samples as the layout says."""
     layout = dataclasses.replace(small.layout, n_steps=12, late="drop")
-    monkeypatch.setitem(
-        spikemax_plan.SETTINGS, "small", dataclasses.replace(small, layout=layout, stretch=6)
-    )
-    data = spikemax_cells.read_data(Plan(("small",)), "small", "unused", progress=False)
+    monkeypatch.setitem(SETTINGS, "small", dataclasses.replace(small, layout=layout, stretch=6))
+    data = read("small", tmp_path)
     ends = [int(events["t"][-1] // 1000) + 1 for events in Recordings("train").events]
     assert data.train.lengths.tolist() == ends and max(ends) > 20
     assert data.test.n_steps == 12
-    x, lengths = spikemax_cells.loader(spikemax_plan.SETTINGS["small"], data.train)(
+    x, lengths = runs.loader(SETTINGS["small"], data.train)(
         np.zeros(200, int), np.random.default_rng(0)
     )
     assert x.shape[1] == 6 and set(lengths) == {6}
@@ -253,23 +268,23 @@ def test_settings_make_networks_and_losses(name):
 
 
 def test_plans():
-    plan = make_plan("eskin, ev-objects", "spikemax", n_trials=2, epochs=3, n_samples=9, seed=1)
+    plan = SpikemaxPlan("eskin, ev-objects", "spikemax", 2, epochs=3, n_samples=9, seed=1)
     assert plan.data == ("eskin", "ev-objects")
     words = "--sets eskin,ev-objects --losses spikemax --trials 2 --epochs 3 --samples 9 --seed 1"
-    assert words in plan.command()
-    assert plan.recipe("eskin").epochs == 3
-    assert make_plan().losses == LOSSES
+    assert words in plan.command(PAPER.command)
+    assert recipe_of("eskin", 3).epochs == 3
+    assert SpikemaxPlan().losses == LOSSES
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"data": "eskin,cifar"}, "'cifar' is unknown"),
-        ({"losses": "mse"}, "loss 'mse' is unknown"),
+        ({"losses": "mse"}, "--losses: 'mse' is unknown"),
         ({"n_trials": 0}, "n_trials is 0"),
         ({"epochs": -1}, "epochs is -1"),
     ],
 )
 def test_bad_plans(options, words):
     with pytest.raises(DataError, match=words):
-        make_plan(**options)
+        SpikemaxPlan(**options)

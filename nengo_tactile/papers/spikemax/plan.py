@@ -4,8 +4,8 @@ import dataclasses
 
 from nengo_tactile.datasets.evtouch import ASSUMED_BIN_US as EVTOUCH_BIN_US
 from nengo_tactile.datasets.stemnist import BIN_US as STEMNIST_BIN_US
-from nengo_tactile.reproduce.choices import check_counts, names_of
-from nengo_tactile.reproduce.spikemax_paper import LOSSES, N_TRIALS
+from nengo_tactile.experiments.plans import Plan, option
+from nengo_tactile.papers.spikemax.published import LOSSES, N_TRIALS
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.layers import MAX_DELAY
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
@@ -195,81 +195,48 @@ SETTINGS["nmnist-simulated"] = dataclasses.replace(
 AT_HAND = ("eskin", "ev-objects", "ev-containers", "nmnist")
 
 
+def recipe_of(name, epochs=None):
+    """The recipe for a data set, perhaps with another number of epochs."""
+    recipe = SETTINGS[name].recipe
+    return recipe if epochs is None else dataclasses.replace(recipe, epochs=epochs)
+
+
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a reproduction runs.
-
-    Attributes
-    ----------
-    data : tuple of str
-        Of `SETTINGS`.
-    losses : tuple of str
-        Of `spikemax_paper.LOSSES`.
-    n_trials : int
-        Networks of each, with seeds of their own.
-    epochs : int or None
-        Instead of the recipe's.
-    n_samples, n_test : int or None
-        Random training and test samples, None for all.
-    seed : int
-        Trial ``i`` of every loss has the seed ``seed + i``, as the paper has the same for all.
+class SpikemaxPlan(Plan):
+    """Data sets, losses, networks of each, epochs (None: the recipe's), random training and test
+    samples (None: all). Trial ``i`` of every loss has the seed ``seed + i``, as the paper has the
+    same for all.
     """
 
-    data: tuple = AT_HAND
-    losses: tuple = LOSSES
-    n_trials: int = N_TRIALS
-    epochs: int | None = None
-    n_samples: int | None = None
-    n_test: int | None = None
-    seed: int = 0
-
-    def command(self):
-        """The command line that runs it."""
-        options = ""
-        for name, value in (
-            ("--epochs", self.epochs),
-            ("--samples", self.n_samples),
-            ("--test-samples", self.n_test),
-        ):
-            options += "" if value is None else f" {name} {value}"
-        return (
-            f"nengo-tactile reproduce spikemax --sets {','.join(self.data)} --losses "
-            f"{','.join(self.losses)} --trials {self.n_trials}{options} --seed {self.seed} "
-            "--data-dir DATA"
-        )
-
-    def recipe(self, name):
-        """The recipe for a data set."""
-        recipe = SETTINGS[name].recipe
-        return recipe if self.epochs is None else dataclasses.replace(recipe, epochs=self.epochs)
-
-
-def make_plan(data=None, losses=None, **options):
-    """A plan from what a command line gives.
-
-    Parameters
-    ----------
-    data, losses : str, optional
-        Separated by commas; by default `AT_HAND` and all of `spikemax_paper.LOSSES`.
-    **options
-        See `Plan`.
-
-    Returns
-    -------
-    Plan
-
-    Raises
-    ------
-    DataError
-        For names that are not known and numbers below one.
-    """
-    plan = Plan(
-        names_of(data, SETTINGS, "data set", AT_HAND),
-        names_of(losses, LOSSES, "loss"),
-        **options,
+    data: tuple = option(
+        AT_HAND,
+        "--sets",
+        "Data sets: eskin,ev-objects,... (default: those at hand).",
+        SETTINGS,
+        many=True,
+        always=True,
     )
-    check_counts(plan, "n_trials", "epochs", "n_samples", "n_test")
-    return plan
+    losses: tuple = option(
+        LOSSES,
+        "--losses",
+        "spike-rate,spikemax,spikemax_g,spikemax_s,spike-count (default: all).",
+        LOSSES,
+        many=True,
+        always=True,
+    )
+    n_trials: int = option(
+        N_TRIALS, "--trials", "Networks of each, with own seeds.", least=1, always=True
+    )
+    epochs: int | None = option(
+        None, "--epochs", "Epochs (default: the data set's).", least=1, kind=int
+    )
+    n_samples: int | None = option(
+        None, "--samples", "Random training samples (default: all).", least=1, kind=int
+    )
+    n_test: int | None = option(
+        None, "--test-samples", "Random test samples (default: all).", least=1, kind=int
+    )
+    seed: int = option(0, "--seed", "Seed of every random draw.", always=True)
 
 
 def make_loss(name, setting):
@@ -278,7 +245,7 @@ def make_loss(name, setting):
     Parameters
     ----------
     name : str
-        Of `spikemax_paper.LOSSES`.
+        Of `published.LOSSES`.
     setting : Setting
 
     Returns

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import types
 
 import numpy as np
 import pytest
@@ -13,10 +14,14 @@ from nengo_tactile.conversion.layerwise import rate_at
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
 from nengo_tactile.conversion.simplify import simplify
+from nengo_tactile.engines import event
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.reproduce import cells, networks, resnet_cells, resnet_plan, spiking_resnet
-from nengo_tactile.reproduce.resnet_plan import Network, Plan, make_plan
-from nengo_tactile.reproduce.resnet_tables import all_rows, figure4_lines
+from nengo_tactile.experiments.ledgers import content_of
+from nengo_tactile.papers import images, spiking_resnet
+from nengo_tactile.papers.spiking_resnet import PAPER, ResnetPlan, plan, runs, view
+from nengo_tactile.papers.spiking_resnet.numbers import all_rows, figure4_lines
+from nengo_tactile.papers.spiking_resnet.plan import Network
+from nengo_tactile.reproduce import networks
 from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.saved import load
 
@@ -37,28 +42,33 @@ def folder(tmp_path_factory):
 def small(monkeypatch):
     """CIFAR-10 stands for the made images, depth 6 for the paper's depths, 16 images for 512."""
     monkeypatch.setitem(TASKS, "cifar10", dataclasses.replace(TASKS["mnist"], about="made images"))
-    for table in (resnet_plan.PAPER_TABLE2, resnet_plan.PAPER_PLAIN_LOSS):
+    for table in (plan.PAPER_TABLE2, plan.PAPER_PLAIN_LOSS):
         monkeypatch.setitem(table, 6, table[20])
     for kind in ("resnet", "plain"):
-        table = resnet_plan.PAPER_TABLE3
+        table = plan.PAPER_TABLE3
         monkeypatch.setitem(table, (kind, 6), table[kind, 20])
-    names = ("mnist-resnet6", "cifar10-resnet6", "cifar10-plain6")
-    monkeypatch.setattr(resnet_plan, "NETWORKS", names)
-    monkeypatch.setattr(resnet_cells, "AT_A_TIME", 10)
-    monkeypatch.setattr(resnet_cells, "MINIBATCH", 10)
-    monkeypatch.setattr(resnet_cells.paths, "CALIBRATION_SAMPLES", 16)
+    for name in ("mnist-resnet6", "cifar10-resnet6", "cifar10-plain6"):
+        monkeypatch.setitem(plan.NETWORKS, name, Network(name))
+    monkeypatch.setattr(runs, "AT_A_TIME", 10)
+    monkeypatch.setattr(runs, "MINIBATCH", 10)
+    monkeypatch.setattr("nengo_tactile.reproduce.paths.CALIBRATION_SAMPLES", 16)
+    for cached in (images.read, images.trained):
+        cached.cache_clear()
 
 
 def plan_of(folder, **options):
-    options = {"n_steps": STEPS, "n_samples": 25, "weights": folder, **options}
-    return make_plan(**options)
+    options = {"n_steps": STEPS, "n_samples": 25, "weights": str(folder), **options}
+    return ResnetPlan(**options)
+
+
+def state_of(chosen, name, key, out, folder):
+    return PAPER.state(runs.cell(chosen, name, key, str(folder)), out, False)
 
 
 def test_a_cell_is_the_sum_of_its_parts(folder, small, tmp_path):
     """The sums against one run of the saved network on all images at once."""
-    plan, network = plan_of(folder), Network("cifar10-resnet6")
-    data = resnet_cells.read_data("cifar10", 0, folder)
-    state = resnet_cells.run_cell(plan, network, "beta", data, tmp_path, False)
+    state = state_of(plan_of(folder), "cifar10-resnet6", "beta", tmp_path, folder)
+    data = images.read("cifar10", 0, str(folder))
     assert state["n_done"] == 25
     spiking = load(tmp_path / "networks" / "cifar10-resnet6.beta")
     x, y = data.x[:25], data.y[:25]
@@ -78,10 +88,9 @@ def test_a_cell_is_the_sum_of_its_parts(folder, small, tmp_path):
 
 
 def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
-    plan, network = plan_of(folder, n_samples=20), Network("cifar10-plain6")
-    data = resnet_cells.read_data("cifar10", 0, folder)
-    whole = resnet_cells.run_cell(plan, network, "beta", data, tmp_path / "whole", False)
-    stream, shown = cells.stream, []
+    chosen, name = plan_of(folder, n_samples=20), "cifar10-plain6"
+    whole = state_of(chosen, name, "beta", tmp_path / "whole", folder)
+    stream, shown = event.stream, []
 
     def counted(spiking, x, *arguments, **options):
         for recording in stream(spiking, x, *arguments, **options):
@@ -91,43 +100,39 @@ def test_an_interrupted_cell_goes_on(folder, small, tmp_path, monkeypatch):
             yield recording
 
     place = tmp_path / "parts"
-    monkeypatch.setattr(cells, "stream", counted)
+    monkeypatch.setattr(event, "stream", counted)
     with pytest.raises(KeyboardInterrupt):
-        resnet_cells.run_cell(plan, network, "beta", data, place, False)
+        state_of(chosen, name, "beta", place, folder)
     path = place / "cells" / "cifar10-plain6.beta.json"
-    assert json.loads(path.read_text())["n_done"] == 10
+    assert content_of(path)["state"]["n_done"] == 10
     shown.append("no more interruptions")
     # the network is not converted again
-    monkeypatch.setattr(resnet_cells, "convert", None)
-    resumed = resnet_cells.run_cell(plan, network, "beta", data, place, False)
+    monkeypatch.setattr(runs, "convert", None)
+    resumed = state_of(chosen, name, "beta", place, folder)
     assert len(shown) == 3
     for key in set(whole) - {"seconds"}:
         assert resumed[key] == whole[key], key
     # finished, nothing runs; with more images the rest does
-    monkeypatch.setattr(cells, "stream", None)
-    again = resnet_cells.run_cell(plan, network, "beta", data, place, False)
-    assert again == json.loads(path.read_text()) == resumed
-    monkeypatch.setattr(cells, "stream", stream)
-    longer = dataclasses.replace(plan, n_samples=25)
-    assert resnet_cells.run_cell(longer, network, "beta", data, place, False)["n_done"] == 25
+    monkeypatch.setattr(event, "stream", None)
+    assert state_of(chosen, name, "beta", place, folder) == content_of(path)["state"] == resumed
+    monkeypatch.setattr(event, "stream", stream)
+    longer = dataclasses.replace(chosen, n_samples=25)
+    assert state_of(longer, name, "beta", place, folder)["n_done"] == 25
 
 
 def test_cells_of_other_settings_are_not_mixed(folder, small, tmp_path):
-    plan, network = plan_of(folder, n_samples=5), Network("cifar10-plain6")
-    data = resnet_cells.read_data("cifar10", 0, folder)
-    resnet_cells.run_cell(plan, network, "beta", data, tmp_path, False)
-    others = resnet_cells.read_data("cifar10", 1, folder)
-    for change, images in (({"n_steps": 5}, data), ({}, others)):
-        with pytest.raises(ModelFileError, match="other settings, weights or samples"):
-            changed = dataclasses.replace(plan, **change)
-            resnet_cells.run_cell(changed, network, "beta", images, tmp_path, False)
-    (tmp_path / "cells" / "cifar10-plain6.beta.json").write_text("{}")
-    with pytest.raises(ModelFileError, match="delete it"):
-        resnet_cells.run_cell(plan, network, "beta", data, tmp_path, False)
+    chosen, name = plan_of(folder, n_samples=5), "cifar10-plain6"
+    state_of(chosen, name, "beta", tmp_path, folder)
+    for change, words in (
+        ({"n_steps": 5}, "other settings, weights or samples"),
+        ({"seed": 1}, "began with other data cifar10"),
+    ):
+        with pytest.raises(ModelFileError, match=words):
+            state_of(dataclasses.replace(chosen, **change), name, "beta", tmp_path, folder)
 
 
 def test_choices_see_no_test_images(folder, small):
-    data = resnet_cells.read_data("cifar10", 0, folder)
+    data = images.read("cifar10", 0, str(folder))
     test = {image.tobytes() for image in data.x}
     calibration = {image.tobytes() for image in data.calibration}
     assert len(calibration) == 16
@@ -139,7 +144,7 @@ def test_all_parts_from_the_command_line(folder, small, tmp_path, capsys, monkey
     few = ("bias-16", "qcfs-16")
     settings = {
         key: dataclasses.replace(setting, n_steps=setting.n_steps and 6)
-        for key, setting in resnet_plan.SETTINGS.items()
+        for key, setting in plan.SETTINGS.items()
         if setting.n_steps is None or key in few
     }
     tuned = networks.trained("cifar10-resnet6", folder)
@@ -148,13 +153,12 @@ def test_all_parts_from_the_command_line(folder, small, tmp_path, capsys, monkey
     for name in ("cifar10-resnet6", "cifar10-plain6", "mnist-resnet6"):
         (tmp_path / f"{name}.npz").write_bytes((folder / f"{name}.npz").read_bytes())
     networks.write_weights(quantised, tmp_path / "cifar10-resnet6-qcfs.npz")
-    for module in (resnet_plan, resnet_cells, spiking_resnet.resnet_pages):
+    for module in (plan, runs, view, spiking_resnet.numbers):
         monkeypatch.setattr(module, "SETTINGS", settings)
-    monkeypatch.setattr(spiking_resnet.resnet_tables, "SETTINGS", settings)
-    monkeypatch.setattr(spiking_resnet.resnet_tables, "FEW_STEPS", (6,))
+    monkeypatch.setattr(spiking_resnet.numbers, "FEW_STEPS", (6,))
     steps = ("beta", "beta-zero", *few)
-    monkeypatch.setitem(resnet_plan.PARTS, "steps", steps)
-    monkeypatch.setitem(resnet_plan.PARTS, "table2", ("beta", "alpha"))
+    monkeypatch.setitem(plan.PARTS, "steps", steps)
+    monkeypatch.setitem(plan.PARTS, "table2", ("beta", "alpha"))
     out = tmp_path / "out"
     arguments = [
         *("reproduce", "spiking-resnet", "--steps", STEPS, "--samples", 10, "--weights", tmp_path),
@@ -196,7 +200,7 @@ def test_all_parts_from_the_command_line(folder, small, tmp_path, capsys, monkey
     for key in steps:
         assert rows["steps", "cifar10-resnet6", key, 6]["n_test"] == 10
     # what is read off a longer run is its accuracy after that many steps
-    curve = json.loads((out / "cells" / "cifar10-resnet6.beta.json").read_text())["hits"]
+    curve = content_of(out / "cells" / "cifar10-resnet6.beta.json")["state"]["hits"]
     assert rows["steps", "cifar10-resnet6", "beta", 6]["ours_mean"] == curve[5] / 10
     assert rows["table1", "cifar10-resnet44", "beta", None]["ours_mean"] is None
     (figure3,) = results["figure3"]
@@ -213,17 +217,17 @@ def test_all_parts_from_the_command_line(folder, small, tmp_path, capsys, monkey
     model = networks.trained("cifar10-resnet6", tmp_path)
     model.layers[-1].set_weights([0.5 * weight for weight in model.layers[-1].get_weights()])
     networks.write_weights(model, tmp_path / "cifar10-resnet6.npz")
-    data = resnet_cells.read_data("cifar10", 0, folder)
-    with pytest.raises(ModelFileError, match="other settings"):
-        plan = plan_of(tmp_path, n_samples=10)
-        resnet_cells.run_cell(plan, Network("cifar10-resnet6"), "qcfs-16", data, out, False)
+    images.trained.cache_clear()
+    with pytest.raises(ModelFileError, match="began with other weights cifar10-resnet6"):
+        state_of(plan_of(tmp_path, n_samples=10), "cifar10-resnet6", "qcfs-16", out, folder)
 
 
 def test_rates_against_the_recorded_spikes(folder, small, tmp_path):
     """Figure 3's rates against NengoDL's spike counts of the same network and images."""
-    plan, network = plan_of(folder, n_figure3=15), Network("cifar10-resnet6")
-    data = resnet_cells.read_data("cifar10", 0, folder)
-    state = resnet_cells.run_rates(plan, network, data, tmp_path, False)
+    chosen = plan_of(folder, n_figure3=15, parts="figure3", networks="cifar10-resnet6")
+    (cell,) = runs.cells(chosen, str(folder))
+    state = PAPER.state(cell, tmp_path, False)
+    data = images.read("cifar10", 0, str(folder))
     spiking = load(tmp_path / "networks" / "cifar10-resnet6.beta-zero")
     recording = engines.run(spiking, data.train[:15], STEPS, progress=False)
     assert len(state["histograms"]) == len(recording.spike_counts) == 5
@@ -231,7 +235,7 @@ def test_rates_against_the_recorded_spikes(folder, small, tmp_path):
         assert histogram == np.bincount(counts.ravel(), minlength=STEPS + 1).tolist()
         assert rate_at(histogram) == counts.max() / STEPS
     # going on adds the missing images only
-    assert resnet_cells.run_rates(plan, network, data, tmp_path, False) == state
+    assert PAPER.state(cell, tmp_path, False) == state
 
 
 def test_highest_rate_by_hand():
@@ -245,24 +249,24 @@ def test_highest_rate_by_hand():
 
 def test_order_of_running(folder, small):
     """The first parts' cells first; every cell once; no fine-tuned weights, no such cell."""
-    plan = plan_of(folder)
-    cells = [(network.name, key) for network, key in plan.cells()]
+    cells = [(network.name, key) for network, key in plan_of(folder).runs()]
     assert cells[0] == ("mnist-resnet6", "beta")
     assert cells[1] == ("cifar10-resnet6", "beta")
     assert len(cells) == len(set(cells))
     assert not any("qcfs" in key for _, key in cells)
     assert ("cifar10-plain6", "alpha") not in cells
     only = plan_of(folder, parts="table3", networks="cifar10-plain6")
-    assert [key for _, key in only.cells()] == ["beta-zero", "compensated"]
+    assert [key for _, key in only.runs()] == ["beta-zero", "compensated"]
 
 
 def test_paper_losses_are_the_papers():
     """Table 2 and the text of section 4.3 name the losses themselves."""
-    plan = Plan(("table2", "figure4"), ("cifar10-resnet20", "cifar10-plain56"))
-    rows = {(r["network"], r["setting"]): r for r in all_rows(plan, {})}
+    names = ("cifar10-resnet20", "cifar10-plain56")
+    chosen = types.SimpleNamespace(parts=("table2", "figure4"), networks=names)
+    rows = {(r["network"], r["setting"]): r for r in all_rows(chosen, {})}
     assert rows["cifar10-resnet20", "beta"]["paper_lost_points"] == pytest.approx(0.20)
     assert rows["cifar10-resnet20", "alpha"]["paper_lost_points"] == pytest.approx(2.54)
-    lines = figure4_lines(all_rows(plan, {}))
+    lines = figure4_lines(all_rows(chosen, {}))
     assert lines["plain, paper"][56] == pytest.approx(41.75)
     assert lines["residual, paper"][20] == pytest.approx(0.20)
 
@@ -278,4 +282,4 @@ def test_paper_losses_are_the_papers():
 )
 def test_bad_plans(options, words, tmp_path):
     with pytest.raises(DataError, match=words):
-        make_plan(**options, weights=tmp_path)
+        ResnetPlan(**options, weights=tmp_path)

@@ -5,61 +5,61 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile.analysis.accuracy import first_step_within, latency_step, mean_and_sd
-from nengo_tactile.reproduce import spikemax_paper as paper
-from nengo_tactile.reproduce.spikemax_claims import claims, comparisons
-from nengo_tactile.reproduce.spikemax_trials import TITLES, grouped
+from nengo_tactile.papers.spikemax import published as paper
+from nengo_tactile.papers.spikemax.findings import claims, comparisons
+from nengo_tactile.papers.spikemax.plan import SETTINGS
+from nengo_tactile.papers.spikemax.trials import TITLES, grouped
 
 #: Shares of the sequence after which tables give the accuracy.
 TIMES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 
-def summarise(command, seed, about, states):
-    """All numbers, as in results.json.
+def summarise(plan, states):
+    """All numbers.
 
     Parameters
     ----------
-    command : str
-        The command line that made them.
-    seed : int
-        Of the first trial.
-    about : dict of str to str
-        Data -> what they are, in a few words; `spikemax_trials.TITLES` where it says nothing.
-    states : iterable of dict
-        What the runs keep, see `spikemax_trials.grouped`; losses and trials may be missing.
+    plan : SpikemaxPlan
+    states : dict of str to dict
+        What the cells keep, see `trials.grouped`; losses and trials may be missing.
 
     Returns
     -------
     dict
-        ``paper``, ``command``, ``seed``, ``engine``, ``rows`` (see `all_rows`), ``measures`` (see
-        `measure`), ``comparisons`` and ``claims`` (see `spikemax_claims`).
+        ``rows`` (see `all_rows`), ``measures`` (see `measure`), ``comparisons`` and ``claims``
+        (see `findings`).
 
     Raises
     ------
     DataError
-        For bad states; see `spikemax_trials.grouped`.
+        For bad states; see `trials.grouped`.
     """
-    trials = grouped(states)
+    trials = grouped(states.values())
     compared = comparisons(trials)
     return {
-        "paper": paper.TITLE,
-        "command": command,
-        "seed": seed,
         "engine": "SLAYER layers",
-        "rows": all_rows(trials, about),
+        "rows": all_rows(trials),
         "measures": [measure(each) for losses in trials.values() for each in losses.values()],
         "comparisons": compared,
         "claims": claims(trials, compared),
     }
 
 
-def all_rows(trials, about):
+def line(plan, key, state):
+    """A run in a line, for the terminal."""
+    return (
+        f"{state['data']}, {state['loss']}, trial {state['trial'] + 1}: {state['accuracy']:.4f} of "
+        f"{state['n_test']:,} test samples, {sum(state['spikes'].values()):,.0f} spikes each"
+    )
+
+
+def all_rows(trials):
     """Rows of Table I, and other published ones of the same data.
 
     Parameters
     ----------
     trials : dict
-        Of `spikemax_trials.grouped`.
-    about : dict of str to str
+        Of `trials.grouped`.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def all_rows(trials, about):
     for data in shown:
         found = trials.get(data, {})
         losses = [n for n in paper.LOSSES if n in found or n in _published(data)]
-        source = about.get(data, TITLES[data])
+        source = SETTINGS[data].about
         rows += [_row(data, loss, source, found.get(loss)) for loss in losses]
         known = paper.STANDS_FOR.get(data, data)
         if known not in beside:
@@ -183,7 +183,7 @@ def measure(trials):
 
     Parameters
     ----------
-    trials : spikemax_trials.Trials
+    trials : trials.Trials
 
     Returns
     -------

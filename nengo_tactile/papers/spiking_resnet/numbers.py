@@ -1,8 +1,9 @@
-"""Rows beside the Spiking ResNet paper's, from the sums that `resnet_cells` keeps."""
+"""Rows beside the Spiking ResNet paper's, from the sums that its cells keep."""
 
 from nengo_tactile.conversion.layerwise import rate_at
-from nengo_tactile.reproduce.resnet_plan import (
+from nengo_tactile.papers.spiking_resnet.plan import (
     FEW_STEPS,
+    NETWORKS,
     PAPER_PLAIN_LOSS,
     PAPER_TABLE1,
     PAPER_TABLE2,
@@ -12,14 +13,35 @@ from nengo_tactile.reproduce.resnet_plan import (
 )
 from nengo_tactile.reproduce.tasks import TASKS
 
-#: Table or figure -> its title.
-TITLES = {
-    "table1": "Table 1: the ANN and its spiking network",
-    "table2": "Table 2: shortcut normalisation",
-    "table3": "Table 3: error compensation",
-    "figure4": "Figure 4: plain and residual networks",
-    "steps": "Accuracy after few time steps",
-}
+
+def summarise(plan, states):
+    """All numbers.
+
+    Returns
+    -------
+    dict
+        ``rows`` (see `all_rows`), ``cells`` (see `activity`) and ``figure3``.
+    """
+    shown = {key: state for key, state in states.items() if "hits" in state}
+    return {
+        "engine": "event",
+        "rows": all_rows(plan, shown),
+        "cells": [activity(state) for state in shown.values() if state["n_done"]],
+        "figure3": [figure3(state) for state in states.values() if "histograms" in state],
+    }
+
+
+def line(plan, key, state):
+    """A cell's result, for the terminal."""
+    n = state["n_done"]
+    if "histograms" in state:
+        return f"{NETWORKS[state['network']].title}: firing rates on {n:,} images"
+    lost = 100 * (state["ann_hits"] - state["hits"][-1]) / n
+    return (
+        f"{state['network']}, {state['setting']}: {state['hits'][-1] / n:.4f} after "
+        f"{state['n_steps']} steps, ANN {state['ann_hits'] / n:.4f}, {lost:+.2f} points lost, "
+        f"{n:,} images"
+    )
 
 
 def all_rows(plan, states):
@@ -27,9 +49,9 @@ def all_rows(plan, states):
 
     Parameters
     ----------
-    plan : Plan
-    states : dict of (str, str) to dict
-        Network's name and setting's key -> what `resnet_cells.run_cell` returned.
+    plan : ResnetPlan
+    states : dict of str to dict
+        Network's name and setting's key, with a dot between -> what `runs.show` returned.
 
     Returns
     -------
@@ -49,20 +71,19 @@ def all_rows(plan, states):
     rows = []
     for part in plan.parts:
         if part in makers:
-            for network in map(Network, plan.networks):
+            for network in map(NETWORKS.get, plan.networks):
                 if part in network.parts():
-                    rows += makers[part](network, states)
+                    rows += [{"table": part, **row} for row in makers[part](network, states)]
             if part == "table1":
-                rows += _left_out(plan)
+                rows += [{"table": part, **row} for row in _left_out(plan)]
     return rows
 
 
-def _row(table, network, key, state, paper=None, step=None, paper_ann=None, late=False):
+def _row(network, key, states, paper=None, paper_ann=None, late=False, step=None):
     """A spiking network's row; ``key`` None for the ANN it came from, ``late`` by late read-out."""
     title = "ANN" if key is None else network.setting_title(key)
     title += ", late read-out" * late
     row = {
-        "table": table,
         "name": f"{network.title}, {title}",
         "paper": paper,
         "paper_sd": None,
@@ -80,6 +101,7 @@ def _row(table, network, key, state, paper=None, step=None, paper_ann=None, late
     }
     if None not in (paper, paper_ann):
         row["paper_lost_points"] = 100 * (paper_ann - paper)
+    state = states.get(f"{network.name}.{key or 'beta'}")
     if state is None:
         return row
     n = row["n_test"] = state["n_done"]
@@ -100,15 +122,11 @@ def _table1(network, states):
     depth, ann, snn = PAPER_TABLE1[network.task]
     if network.depth != depth:
         ann = snn = None
-    state = states.get((network.name, "beta"))
     return [
-        _row("table1", network, None, state, ann),
-        _row("table1", network, "beta", state, snn, paper_ann=ann),
-        _row("table1", network, "beta", state, snn, paper_ann=ann, late=True),
-        _row(
-            *("table1", network, "channels", states.get((network.name, "channels")), snn),
-            **{"paper_ann": ann, "late": True},
-        ),
+        _row(network, None, states, ann),
+        _row(network, "beta", states, snn, ann),
+        _row(network, "beta", states, snn, ann, late=True),
+        _row(network, "channels", states, snn, ann, late=True),
     ]
 
 
@@ -118,24 +136,22 @@ def _left_out(plan):
     for task, (depth, ann, snn) in PAPER_TABLE1.items():
         network = Network(f"{task}-resnet{depth}")
         if network.name not in plan.networks:
-            rows.append(_row("table1", network, None, None, ann))
-            rows.append(_row("table1", network, "beta", None, snn, paper_ann=ann))
+            rows += [_row(network, None, {}, ann), _row(network, "beta", {}, snn, ann)]
     return rows
 
 
 def _table2(network, states):
     ann, alpha, beta = PAPER_TABLE2[network.depth]
-    rows = [_row("table2", network, None, states.get((network.name, "beta")), ann)]
+    rows = [_row(network, None, states, ann)]
     for key, paper in (
         ("alpha", alpha),
         ("alpha-zero", alpha),
         ("beta", beta),
         ("beta-zero", beta),
     ):
-        state = states.get((network.name, key))
-        rows.append(_row("table2", network, key, state, paper, paper_ann=ann))
+        rows.append(_row(network, key, states, paper, ann))
         if not key.endswith("zero"):
-            rows.append(_row("table2", network, key, state, paper, paper_ann=ann, late=True))
+            rows.append(_row(network, key, states, paper, ann, late=True))
     return rows
 
 
@@ -159,18 +175,18 @@ def _table3(network, states):
     _, compensated = PAPER_TABLE3.get((network.kind, network.depth), (None, None))
     ann = _paper_ann(network)
     return [
-        _row("table3", network, key, states.get((network.name, key)), paper, paper_ann=ann)
-        for key, paper in (("beta-zero", _paper_snn(network)), ("compensated", compensated))
+        _row(network, "beta-zero", states, _paper_snn(network), ann),
+        _row(network, "compensated", states, compensated, ann),
     ]
 
 
 def _figure4(network, states):
     ann, snn = _paper_ann(network), _paper_snn(network)
-    rows = [_row("figure4", network, None, states.get((network.name, "beta")), ann)]
-    for key in ("beta", "beta-zero"):
-        state = states.get((network.name, key))
-        rows.append(_row("figure4", network, key, state, snn, paper_ann=ann))
-    return rows
+    keys = ("beta", "beta-zero")
+    return [
+        _row(network, None, states, ann),
+        *(_row(network, key, states, snn, ann) for key in keys),
+    ]
 
 
 def _steps(network, states):
@@ -180,40 +196,31 @@ def _steps(network, states):
         keys = ["beta-zero", "beta", "channels"]
         keys += [key for key, setting in SETTINGS.items() if setting.n_steps == step]
         for key in keys:
-            state = states.get((network.name, key))
+            state = states.get(f"{network.name}.{key}")
             if state is not None and state["n_steps"] >= step:
                 for late in (False, True):
-                    row = _row("steps", network, key, state, step=step, late=late)
+                    row = _row(network, key, states, step=step, late=late)
                     rows.append({**row, "name": f"{row['name']}, {step} steps"})
     return rows
 
 
-def figure3(plan, rates):
-    """Maximum firing rates by layer.
+def figure3(state):
+    """Firing rates of a network's ``layers``: ``maximum`` and ``percentile_99_9``, spikes a step.
 
     Parameters
     ----------
-    plan : Plan
-    rates : dict of str to dict
-        Network's name -> what `resnet_cells.run_rates` returned.
-
-    Returns
-    -------
-    list of dict
-        For each network ``layers``, and for each layer ``maximum`` and ``percentile_99_9`` in
-        spikes a step.
+    state : dict
+        What `runs.rates` returned.
     """
-    return [
-        {
-            "network": name,
-            "n_train": state["n_done"],
-            "n_steps": state["n_steps"],
-            "layers": list(state["histograms"]),
-            "maximum": [rate_at(h) for h in state["histograms"].values()],
-            "percentile_99_9": [rate_at(h, 99.9) for h in state["histograms"].values()],
-        }
-        for name, state in rates.items()
-    ]
+    histograms = state["histograms"]
+    return {
+        "network": state["network"],
+        "n_train": state["n_done"],
+        "n_steps": state["n_steps"],
+        "layers": list(histograms),
+        "maximum": [rate_at(h) for h in histograms.values()],
+        "percentile_99_9": [rate_at(h, 99.9) for h in histograms.values()],
+    }
 
 
 def figure4_lines(rows):
@@ -234,24 +241,21 @@ def figure4_lines(rows):
     return lines
 
 
-def activity(states):
-    """What a network's spikes cost, one dict per cell."""
-    return [
-        {
-            "network": name,
-            "setting": key,
-            "n_steps": state["n_steps"],
-            "n_test": state["n_done"],
-            "accuracy_over_time": [hits / state["n_done"] for hits in state["hits"]],
-            "late_accuracy_over_time": [hits / state["n_done"] for hits in state["late_hits"]],
-            "ann_accuracy": state["ann_hits"] / state["n_done"],
-            "converted_accuracy": state["static_hits"] / state["n_done"],
-            "agreement": state["same"] / state["n_done"],
-            "spikes": sum(state["spikes"].values()) / state["n_done"],
-            "synops": sum(state["synops"].values()) / state["n_done"],
-            "images_per_second": state["n_done"] / state["seconds"],
-            "factors": state.get("factors", {}),
-        }
-        for (name, key), state in states.items()
-        if state["n_done"]
-    ]
+def activity(state):
+    """What a network's spikes cost in a setting."""
+    n = state["n_done"]
+    return {
+        "network": state["network"],
+        "setting": state["setting"],
+        "n_steps": state["n_steps"],
+        "n_test": n,
+        "accuracy_over_time": [hits / n for hits in state["hits"]],
+        "late_accuracy_over_time": [hits / n for hits in state["late_hits"]],
+        "ann_accuracy": state["ann_hits"] / n,
+        "converted_accuracy": state["static_hits"] / n,
+        "agreement": state["same"] / n,
+        "spikes": sum(state["spikes"].values()) / n,
+        "synops": sum(state["synops"].values()) / n,
+        "images_per_second": n / state["seconds"],
+        "factors": state.get("factors", {}),
+    }

@@ -8,7 +8,7 @@ import numpy as np
 
 from nengo_tactile.analysis.accuracy import first_step_within, latency_step
 from nengo_tactile.errors import DataError
-from nengo_tactile.reproduce.spikemax_paper import LOSSES
+from nengo_tactile.papers.spikemax.published import LOSSES
 
 #: Data -> how tables call them.
 TITLES = {
@@ -125,7 +125,7 @@ def grouped(states):
     Parameters
     ----------
     states : iterable of dict
-        One for each run: ``data`` (of `TITLES`), ``loss`` (of `spikemax_paper.LOSSES`),
+        One for each run: ``data`` (of `TITLES`), ``loss`` (of `published.LOSSES`),
         ``trial``, ``seed``; ``network`` (in the papers' notation), ``neuron`` (its numbers),
         ``parameters`` (weights), ``delays``, ``epochs``, ``n_train``, ``n_test``, ``n_steps``,
         ``bin_us``; ``accuracy`` (of all steps), ``train_accuracy``, ``hits_over_time``

@@ -9,17 +9,17 @@ from scipy import special
 from spikemax_states import HITS, state, states
 
 from nengo_tactile.errors import DataError
-from nengo_tactile.reproduce import spikemax_paper as paper
-from nengo_tactile.reproduce.spikemax_plan import SETTINGS
-from nengo_tactile.reproduce.spikemax_tables import summarise
-from nengo_tactile.reproduce.spikemax_trials import TITLES, grouped
+from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan
+from nengo_tactile.papers.spikemax import published as paper
+from nengo_tactile.papers.spikemax.plan import SETTINGS
+from nengo_tactile.papers.spikemax.trials import TITLES, grouped
 
 FAST = {"spikemax_g": "spikemax"}  # then all spikemax losses take less than half the time
 
 
 def summary(*found):
-    about = {"nmnist": "N-MNIST, few recordings"}
-    return summarise("nengo-tactile reproduce spikemax", 10, about, [s for f in found for s in f])
+    every = [state for states in found for state in states]
+    return PAPER.results(SpikemaxPlan(seed=10), dict(enumerate(every)))
 
 
 def row_of(results, name):
@@ -49,7 +49,7 @@ def test_rows_beside_the_paper():
     assert row["ours_mean"] == pytest.approx(0.93)
     assert row["ours_sd"] == pytest.approx(0.02 / math.sqrt(2))
     assert (row["n_splits"], row["n_test"], row["n_train"], row["seeds"]) == (2, 100, 400, [10, 11])
-    assert (row["data"], row["parameters"], row["delays"]) == ("N-MNIST, few recordings", 750, 35)
+    assert (row["data"], row["parameters"], row["delays"]) == ("recordings of N-MNIST", 750, 35)
     assert row["train_accuracy"] == pytest.approx(0.955) and row["step_ms"] == 10.0
     # the table at hand does not say which of two rows is which
     for loss in ("spikemax_g", "spikemax_s"):

@@ -4,9 +4,9 @@ import numpy as np
 
 from nengo_tactile.analysis.accuracy import first_step_within, latency_step
 from nengo_tactile.analysis.statistical_tests import compared
-from nengo_tactile.reproduce import spikemax_paper as paper
-from nengo_tactile.reproduce.parts import p_text, points_text
-from nengo_tactile.reproduce.spikemax_trials import TITLES
+from nengo_tactile.experiments.tables import p_value, points
+from nengo_tactile.papers.spikemax import published as paper
+from nengo_tactile.papers.spikemax.trials import TITLES
 
 #: p below which a difference counts as one; ours, the paper has no tests.
 SIGNIFICANT = 0.05
@@ -24,7 +24,7 @@ def comparisons(trials):
     Parameters
     ----------
     trials : dict
-        Of `spikemax_trials.grouped`.
+        Of `trials.grouped`.
 
     Returns
     -------
@@ -87,13 +87,13 @@ def _first_at(accuracy, level):
 def claims(trials, compared):
     """What the paper finds, beside our trials.
 
-    A finding about time or spikes must hold on `spikemax_paper.ENOUGH` data sets; N-MNIST and
+    A finding about time or spikes must hold on `published.ENOUGH` data sets; N-MNIST and
     its simulation are one, on which it holds if it does on both.
 
     Parameters
     ----------
     trials : dict
-        Of `spikemax_trials.grouped`.
+        Of `trials.grouped`.
     compared : list of dict
         Of `comparisons`.
 
@@ -199,7 +199,7 @@ def _time_text(pair, loss, what):
 def _p_text(found):
     if found["equal"]:
         return "all equal"
-    return "no test" if found["p"] is None else f"p {p_text(found['p'])}"
+    return "no test" if found["p"] is None else f"p {p_value(found['p'])}"
 
 
 def _extreme(trials, loss, sign, claim, section):
@@ -248,7 +248,7 @@ def _similar(pairs):
     texts = []
     for data in on:
         found = [(n, pairs[data, n]["accuracy"]) for n in paper.PROPOSED if (data, n) in pairs]
-        each = [f"{n} {points_text(f['difference'])} ({_p_text(f)})" for n, f in found]
+        each = [f"{n} {points(100 * f['difference'])} ({_p_text(f)})" for n, f in found]
         texts += [f"{TITLES[data]}: {', '.join(each)}"] if each else []
     return {
         "claim": "All losses are similarly accurate: spikemax losses differ from spike-rate by no "

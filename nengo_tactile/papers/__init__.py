@@ -1,0 +1,11 @@
+"""Reproductions of papers as declarations: see `nengo_tactile.experiments`."""
+
+import importlib
+
+#: Commands of ``nengo-tactile reproduce`` -> modules whose ``PAPER`` they run.
+PAPERS = {"spiking-resnet": "spiking_resnet", "sigma-delta": "sigma_delta", "spikemax": "spikemax"}
+
+
+def paper_named(name):
+    """The `nengo_tactile.experiments.papers.Paper` of that name."""
+    return importlib.import_module(f"nengo_tactile.papers.{PAPERS[name]}").PAPER
