@@ -46,7 +46,7 @@ class Labelled:
     def __init__(self, data, indices=None, progress=None):
         if isinstance(data, np.ndarray) and data.dtype.names is not None:
             data = [data]
-        if hasattr(data, "images"):
+        if hasattr(data, "images") and not hasattr(data, "read_events"):
             raise DataError(f"{data!r} holds images: give recordings of events")
         if not is_recordings(data):
             raise DataError(

@@ -20,6 +20,7 @@ from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs
 from nengo_tactile.papers.spikemax.plan import SETTINGS
 from nengo_tactile.reproduce import paths
+from nengo_tactile.saved import load
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 from nengo_tactile.stack.distributions import made_with
 
