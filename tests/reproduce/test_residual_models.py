@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from image_sets import small_network, write_mnist
 
@@ -74,9 +75,12 @@ def test_model_and_card(folder, small, tmp_path):
     arguments = {"n_samples": 5, "data_dir": folder, "progress": False, "say": str}
     run_network(tmp_path / "model", tmp_path / "run", **arguments)
     assert json.loads((tmp_path / "run" / "results.json").read_text())["task"] == "mnist"
+    np.save(tmp_path / "x.npy", np.zeros((2, 32, 32, 3)))
+    np.save(tmp_path / "y.npy", np.zeros(2, int))
+    others = {name: str(tmp_path / f"{name}.npy") for name in "xy"}
     with pytest.raises(DataError, match="32, 32, 3"):
-        run_network(tmp_path / "model", tmp_path / "run", "cifar10", **arguments)
-    with pytest.raises(DataError, match="of recordings"):
+        run_network(tmp_path / "model", tmp_path / "run", **others, progress=False, say=str)
+    with pytest.raises(DataError, match="recordings"):
         run_network(tmp_path / "model", tmp_path / "run", "eskin", **arguments)
 
 
