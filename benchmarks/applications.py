@@ -59,7 +59,7 @@ def _warm_up():
 
     tiny = nt.ann.build("6x6-2c3-3o", seed=0)
     nt.check(tiny)
-    nt.convert(tiny, np.random.default_rng(0).random((4, 6, 6, 1), np.float32), neuron="if")
+    nt.convert(tiny, np.random.default_rng(0).random((4, 6, 6, 1), np.float32), nt.IF())
 
 
 def measure(name, seed):
@@ -79,7 +79,7 @@ def measure(name, seed):
     row["refused"] = {la.name: f"{la.type}: {la.remedy}" for la in check.layers if la.remedy}
     begin = time.perf_counter()
     try:
-        network = nt.convert(model, x, neuron="if", percentile=100, n_steps=16)
+        network = nt.convert(model, x, nt.IF(percentile=100), n_steps=16)
         row["convert_s"] = time.perf_counter() - begin
         got = network.read_out.apply(network.ann(x).numpy())
         row["error"] = float(np.abs(got - wanted).max() / np.abs(wanted).max())

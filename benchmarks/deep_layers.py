@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 import nengo_tactile
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.files import write_json
 
 TESTS = Path(__file__).parents[1] / "tests" / "conversion"
@@ -34,7 +35,7 @@ def errors_of(model, x, steps):
     # layer by layer: TensorFlow 2.21's graphs on oneDNN join Conv2D, Add and LeakyReLU into one
     # operation that takes 0.2 for the slope, whatever it is
     wanted = model(x).numpy()
-    network = convert(model, x, neuron="if", percentile=100, discard=0.0)
+    network = convert(model, x, IF(percentile=100, discard=0.0))
     outputs = nengo_tactile.run(network, x, max(steps), engine="event").outputs
     difference = outputs[:, [n - 1 for n in steps]] - wanted[:, None]
     return np.sqrt(np.mean(difference**2, axis=(0, 2))) / np.abs(wanted).max()

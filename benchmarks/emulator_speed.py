@@ -17,7 +17,8 @@ from rich.table import Table
 
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import build
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.engines import loihi
 from nengo_tactile.files import write_json
 
@@ -56,7 +57,7 @@ def measure(notation, n_samples, n_steps):
     x = rng.random((n_samples, *model.input_shape[1:]), dtype=np.float32)
     # the rates at which shipped networks run there (engines/loihi.py)
     network = loihi.chip_settings(
-        convert(model, x, max_rate=500.0, synapse=0.005, n_steps=n_steps // 2)
+        convert(model, x, LIF(max_rate=500.0, synapse=0.005), n_steps=n_steps // 2)
     )
     with stack.quiet_build():
         both = [Emulation(network, at_once) for at_once in (True, False)]

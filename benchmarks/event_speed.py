@@ -27,7 +27,9 @@ from rich.table import Table
 from nengo_tactile import stack
 from nengo_tactile.analysis import style
 from nengo_tactile.ann.integrate_fire import rate_if_layer
-from nengo_tactile.conversion import SpikingNetwork, convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.neurons import IF, SigmaDelta
 from nengo_tactile.datasets import open_dataset
 from nengo_tactile.datasets.images import images_of
 from nengo_tactile.engines.event import asynchronous
@@ -59,11 +61,11 @@ def networks(n_steps, batch, data_dir):
     """{name: (Keras model, spiking network, samples)}."""
     model = read_weights(WEIGHTS / "cifar10-resnet20.npz")
     images = images_of(open_dataset("cifar10", split="train", data_dir=data_dir))[:512]
-    spiking = convert(model, images, neuron="if", n_steps=n_steps)
+    spiking = convert(model, images, IF(), n_steps=n_steps)
     yield "ResNet-20", model, spiking, images[:batch].astype(np.float32)
     model = mnist_network()
     images = digits(data_dir)[:512]
-    yield MNIST, model, convert(model, images, neuron="if", n_steps=n_steps), images[:batch]
+    yield MNIST, model, convert(model, images, IF(), n_steps=n_steps), images[:batch]
 
 
 def mnist_network():
@@ -217,9 +219,7 @@ def density_plot(rows):
 def asynchronous_row(data_dir, n_images):
     """All images once, spike by spike."""
     x = digits(data_dir)[:n_images]
-    network = convert(
-        mnist_network(), x[:256], neuron="sigma-delta", threshold=THRESHOLD, coding=CODING
-    )
+    network = convert(mnist_network(), x[:256], SigmaDelta(threshold=THRESHOLD, coding=CODING))
     asynchronous.run(network, x[:2], network.n_steps, progress=False)  # compiles
     start = both_clocks()
     spikes = synops = 0
@@ -259,8 +259,8 @@ def memory_rows(data_dir, batch):
     """Peak memory of both modes by the number of steps, and what the recording holds of it."""
     x = digits(data_dir)[:batch]
     model = mnist_network()
-    fire = convert(model, x, neuron="if", n_steps=LENGTHS[0])
-    change = convert(model, x, neuron="sigma-delta", threshold=THRESHOLD, coding=CODING)
+    fire = convert(model, x, IF(), n_steps=LENGTHS[0])
+    change = convert(model, x, SigmaDelta(threshold=THRESHOLD, coding=CODING))
     clocked, queue = Clocked(fire, PROCESSORS), Asynchronous(change, PROCESSORS)
     arrivals = arrivals_of(change.coding, x)
     works = {

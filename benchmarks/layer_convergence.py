@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 import nengo_tactile
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.files import write_json
 
 TESTS = Path(__file__).parents[1] / "tests" / "conversion"
@@ -30,7 +31,7 @@ def measure(cases, module, steps, n_samples, seeds):
     for seed in seeds:
         model = module.model_of(cases, seed)
         wanted = model(x).numpy()
-        network = convert(model, x, neuron="if", percentile=100)
+        network = convert(model, x, IF(percentile=100))
         outputs = nengo_tactile.run(network, x, max(steps), engine="event").outputs
         for number, name in enumerate(cases):
             which = slice(number * module.N_OUTPUTS, (number + 1) * module.N_OUTPUTS)

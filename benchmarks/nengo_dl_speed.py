@@ -18,7 +18,8 @@ from rich.table import Table
 
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import build
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.engines.nengo_dl import LARGEST_BATCH
 from nengo_tactile.files import write_json
 
@@ -31,14 +32,12 @@ NETWORKS = (
 
 def measure(notation, batch_size, n_steps, repeats):
     """Seconds per turn and candidate, {candidate: (repeats,) array}."""
-    import nengo
-
     rng = np.random.default_rng(0)
     model = build(notation)
     x = rng.random((batch_size, *model.input_shape[1:]), dtype=np.float32)
-    settings = {"synapse": 0.005, "n_steps": n_steps}
-    network = convert(model, x, max_rate=500.0, **settings)
-    refractory = convert(model, x, max_rate=250.0, neuron=nengo.LIF(), **settings)
+    network = convert(model, x, LIF(max_rate=500.0, synapse=0.005), n_steps=n_steps)
+    nengos = LIF(max_rate=250.0, synapse=0.005, tau_rc=0.02, tau_ref=0.002, offset=0)
+    refractory = convert(model, x, nengos, n_steps=n_steps)
     candidates, closers = {"Keras": turns.forward_passes(model, x, n_steps)}, []
     with stack.quiet_build():
         for name, converted, planner in (

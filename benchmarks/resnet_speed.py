@@ -19,8 +19,9 @@ from rich.table import Table
 
 from nengo_tactile import stack
 from nengo_tactile.ann.residual import resnet, standardise
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
+from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.files import write_json
 
@@ -55,7 +56,7 @@ def main():
     model, images = network(options.depth)
     stack.nengo_dl()  # its import is no part of a conversion
     start = time.perf_counter()
-    spiking = convert(model, images[: options.calibration], neuron="if", n_steps=options.steps)
+    spiking = convert(model, images[: options.calibration], IF(), n_steps=options.steps)
     converting = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     x = images[: options.batch].astype(np.float32)

@@ -69,12 +69,12 @@ def main(arguments=None):
 
     # 2. convert: the last samples calibrate firing rates and synapse, the first are for testing
     n = min(options.samples, len(x) // 2)
-    neuron = "lif" if "lif" in result.neurons else "if"
-    snn = nt.convert(model, calibration=x[n:][:256], neuron=neuron)
+    neuron = nt.LIF() if "lif" in result.neurons else nt.IF()
+    snn = nt.convert(model, x[n:][:256], neuron)
     print(f"spiking layers: {', '.join(snn.spiking_layers)}; synapse {snn.synapse} s")
 
     # 3. run on the engines that take all of its layers
-    for engine in result.engines_with(neuron):
+    for engine in result.engines_with(neuron.name):
         count = min(options.emulator, n) if engine == "loihi" else n
         recording = nt.run(snn, x[:count], engine=engine)
         curve = recording.accuracy(y[:count])

@@ -55,7 +55,7 @@ def main(arguments=None):
     x, seconds = samples("train", options.train)
     x_test, seconds_test = samples("test", options.test)
     model = train(x, seconds, options.epochs)
-    snn = nt.convert(model, x[:256], neuron="if", n_steps=options.steps, image=IMAGE)
+    snn = nt.convert(model, x[:256], nt.IF(), n_steps=options.steps, image=IMAGE)
     recording = nt.run(snn, x_test, engine="event")
 
     def rms(found):

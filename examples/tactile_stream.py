@@ -146,7 +146,7 @@ def main(arguments=None):
         options.task, options.data_dir, options.train, options.epochs, options.seed
     )
     network = nt.convert(
-        model, x, neuron="sigma-delta", max_loss=options.max_loss, labels=y, coding=CurrentCoding(4)
+        model, x, nt.SigmaDelta(max_loss=options.max_loss, coding=CurrentCoding(4)), labels=y
     )
     dataset = nt.datasets.open_dataset(options.task, split="test", data_dir=options.data_dir)
     rng = np.random.default_rng(options.seed)

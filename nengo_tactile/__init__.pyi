@@ -10,9 +10,12 @@ from nengo_tactile import reproduce as reproduce
 from nengo_tactile import skim as skim
 from nengo_tactile import slayer as slayer
 from nengo_tactile import stack as stack
-from nengo_tactile.conversion import SpikingNetwork as SpikingNetwork
-from nengo_tactile.conversion import check as check
-from nengo_tactile.conversion import convert as convert
+from nengo_tactile.conversion.check import check as check
+from nengo_tactile.conversion.convert import convert as convert
+from nengo_tactile.conversion.network import SpikingNetwork as SpikingNetwork
+from nengo_tactile.conversion.neurons import IF as IF
+from nengo_tactile.conversion.neurons import LIF as LIF
+from nengo_tactile.conversion.neurons import SigmaDelta as SigmaDelta
 from nengo_tactile.engines import Recording as Recording
 from nengo_tactile.engines import run as run
 from nengo_tactile.networks.protocol import Network as Network

@@ -20,10 +20,12 @@ from nengo_tactile.cli_options import (
     Task,
     X,
     Y,
-    number_or_word,
+    chosen,
+    options_of,
     say,
     show,
 )
+from nengo_tactile.conversion.neurons import NEURONS
 from nengo_tactile.errors import TactileError
 
 app = typer.Typer(
@@ -147,6 +149,7 @@ def check(
 
 
 @app.command()
+@options_of(NEURONS)
 def convert(
     model: Annotated[str, typer.Argument(help="A .keras, .h5 or .npz file, or trained weights.")],
     out: Annotated[Path, typer.Option(help="Folder for the spiking network.")],
@@ -157,46 +160,11 @@ def convert(
     y: Y = None,
     scale: Scale = None,
     neuron: Annotated[
-        str, typer.Option(help="lif; if, for deep networks; sigma-delta, which sends changes.")
-    ] = "lif",
-    percentile: Annotated[float, typer.Option(help="Of activations, for the scales.")] = 99.9,
-    channelwise: Annotated[
-        bool, typer.Option("--channelwise", help="if: one percentile for each channel.")
-    ] = False,
-    max_rate: Annotated[
-        float | None, typer.Option(help="lif: hertz at the percentile (default: tuned).")
-    ] = None,
-    no_shortcut_normalisation: Annotated[
-        bool, typer.Option("--no-shortcut-normalisation", help="if: leave shortcuts as they are.")
-    ] = False,
-    calibrate: Annotated[
-        str | None, typer.Option(help="if: correct mean errors by bias or potential.")
-    ] = None,
-    compensation: Annotated[
-        str | None, typer.Option(help="if: search a factor per network or per layer.")
-    ] = None,
-    discard: Annotated[
         str | None,
         typer.Option(
-            help="Share of the steps that the read-out leaves out, or (if) tune.",
-            parser=number_or_word,
-            metavar="SHARE",
+            help="lif; if, for deep networks; sigma-delta, which sends changes (default: lif; the "
+            "model's own, if it has any)."
         ),
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="sigma-delta: what a spike is worth, in all layers.")
-    ] = None,
-    max_loss: Annotated[
-        float | None,
-        typer.Option(help="sigma-delta: or thresholds that lose so many points (default: 1)."),
-    ] = None,
-    spike_budget: Annotated[
-        float | None,
-        typer.Option(help="sigma-delta: or thresholds for so many spikes per neuron and sample."),
-    ] = None,
-    coding: Annotated[
-        str | None,
-        typer.Option(help="sigma-delta: input by delay, one spike per pixel, or current."),
     ] = None,
     steps: Annotated[
         int | None,
@@ -207,10 +175,13 @@ def convert(
     ] = False,
     data_dir: DataDir = None,
     seed: Seed = 0,
+    given=None,
 ):
     """Convert a Keras model; all choices are made on training samples, of a task or in files."""
     from nengo_tactile.reproduce.commands import convert_model
 
+    if neuron is not None or given:
+        neuron = chosen(NEURONS, "--neuron", neuron or "lif", given)
     convert_model(
         model,
         out,
@@ -223,17 +194,6 @@ def convert(
         scale=scale,
         for_chip=for_chip,
         neuron=neuron,
-        percentile=percentile,
-        channelwise=channelwise,
-        max_rate=max_rate,
-        shortcut_normalisation=not no_shortcut_normalisation,
-        calibrate=calibrate,
-        compensation=compensation,
-        discard=discard,
-        threshold=threshold,
-        max_loss=max_loss,
-        spike_budget=spike_budget,
-        coding=coding,
         n_steps=steps,
     )
 

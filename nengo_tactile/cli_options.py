@@ -1,9 +1,15 @@
 """What the command line's commands share: options, and how results are printed."""
 
+import dataclasses
+import inspect
+import typing
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from nengo_tactile.errors import ConversionError
+from nengo_tactile.options import members
 
 Task = Annotated[
     str,
@@ -34,6 +40,10 @@ Threads = Annotated[int, typer.Option(min=1, help="Threads that a cell computes 
 Samples = Annotated[int | None, typer.Option(min=1, help="Use so many random samples.")]
 
 
+#: Where `--help` shows what `options_of` adds.
+_PANEL = "Options of these alone"
+
+
 def say(text):
     """Print a line of result."""
     typer.echo(text)
@@ -55,3 +65,109 @@ def number_or_word(text):
         return float(text)
     except ValueError:
         return text
+
+
+def options_of(kinds):
+    """Let a command take the options of several kinds of objects, such as neurons.
+
+    What was given comes to the command as a dict, ``given``, for `chosen`.
+
+    Parameters
+    ----------
+    kinds : dict of str to type
+        `nengo_tactile.options.Options` by their names on the command line.
+
+    Returns
+    -------
+    callable
+        Decorator; a command's own parameters come first.
+    """
+    fields = {}
+    for name, kind in kinds.items():
+        for field in dataclasses.fields(kind):
+            fields.setdefault(field.name, {})[name] = field
+    added = [_parameter(name, owners) for name, owners in fields.items()]
+
+    def decorate(command):
+        def with_given(**values):
+            given = {name: values.pop(name) for name in fields}
+            command(**values, given={n: v for n, v in given.items() if v is not None})
+
+        own = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for name, parameter in inspect.signature(command).parameters.items()
+            if name != "given"
+        ]
+        with_given.__signature__ = inspect.Signature([*own, *added])
+        with_given.__annotations__ = {each.name: each.annotation for each in [*own, *added]}
+        with_given.__name__, with_given.__doc__ = command.__name__, command.__doc__
+        return with_given
+
+    return decorate
+
+
+def chosen(kinds, option, name, given):
+    """The object that a command line names and gives options of.
+
+    Parameters
+    ----------
+    kinds : dict of str to type
+        As in `options_of`.
+    option : str
+        That chooses between them, "--neuron".
+    name : str
+        What it is.
+    given : dict
+        Options by name.
+
+    Returns
+    -------
+    nengo_tactile.options.Options
+
+    Raises
+    ------
+    ConversionError
+        For another name, and an option that only others have.
+    """
+    if name not in kinds:
+        raise ConversionError(f"{option} is {name!r}: choose one of {', '.join(kinds)}")
+    for each, value in given.items():
+        owners = [kind for kind, cls in kinds.items() if hasattr(cls, each)]
+        if name not in owners:
+            raise ConversionError(
+                f"{flag(each)} is {value}, which only {option} {' or '.join(owners)} has: leave it "
+                "out, or choose that"
+            )
+    return kinds[name](**{each: None if v == "none" else v for each, v in given.items()})
+
+
+def flag(name):
+    """An option on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _parameter(name, owners):
+    """A command's parameter for an option, {kind: its field}; None where it is not given."""
+    texts = {}
+    for kind, field in owners.items():
+        texts.setdefault(field.metadata["text"], []).append(kind)
+    text = "; ".join(f"{', '.join(kinds)}: {text}" for text, kinds in texts.items())
+    types = {member for field in owners.values() for member in members(field.type)}
+    shown = {kind: field.default for kind, field in owners.items() if field.default is not None}
+    if bool in types:
+        default = set(shown.values()) == {True}
+        declared = f" /--no-{flag(name)[2:]}" if default else flag(name)
+        option, of = typer.Option(declared, help=text), bool
+    else:
+        values = set(shown.values())
+        if len(values) == 1:
+            text += f" (default: {values.pop()})"
+        elif values:
+            text += f" (default: {', '.join(f'{k} {v}' for k, v in shown.items())})"
+        plain = float in types and not types - {float, type(None), dict}
+        of = float if plain else str
+        parser = None if plain else number_or_word
+        option = typer.Option(flag(name), help=text, parser=parser, rich_help_panel=_PANEL)
+    annotation = Annotated[typing.Optional[of], option]  # noqa: UP045 (of a variable)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=None, annotation=annotation)

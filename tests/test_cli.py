@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import nengo_tactile as nt
 from nengo_tactile import cli, files
 from nengo_tactile.errors import StackError
 from nengo_tactile.stack import distributions
@@ -143,6 +144,52 @@ def test_train_check_convert_run_report(small_model, tmp_path, capsys):
     assert "takes no target" in capsys.readouterr().err
     assert run("run", network, *chip, "--target", "loihi", "--out", out) == 2
     assert "NxSDK" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--neuron", "if", "--max-rate", 300], "--max-rate is 300.0, which only --neuron lif has"),
+        (["--reset", "zero"], "--reset is zero, which only --neuron if has"),
+        (["--neuron", "sigma-delta", "--percentile", 99], "only --neuron lif or if has"),
+        (
+            ["--neuron", "izhikevich"],
+            "--neuron is 'izhikevich': choose one of lif, if",
+        ),
+        (["--neuron", "if", "--reset", "soft"], "IF reset is 'soft': give 'subtract' or 'zero'"),
+    ],
+)
+def test_options_of_other_neurons_are_refused(arguments, words, tmp_path, capsys):
+    """Before anything is read: there is no such model."""
+    assert run("convert", "no.keras", "--out", tmp_path / "n", *arguments) == 2
+    assert words in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_neurons_on_the_command_line_are_those_in_python(monkeypatch, tmp_path):
+    """Options that are not given have the neuron's defaults; none is None, of no options none."""
+    found = []
+    monkeypatch.setattr(
+        "nengo_tactile.reproduce.commands.convert_model",
+        lambda *arguments, neuron, **options: found.append(neuron),
+    )
+    for arguments in (
+        [],
+        ["--max-rate", 300],
+        ["--synapse", "none", "--nonzero"],
+        ["--neuron", "if", "--no-shortcut-normalisation", "--discard", "tune", "--start", 0],
+        ["--neuron", "if", "--discard", 0.25, "--correction", "bias"],
+        ["--neuron", "sigma-delta", "--coding", "current", "--threshold", 0.5],
+    ):
+        assert run("convert", "m.keras", "--out", tmp_path / "n", *arguments) == 0
+    assert found == [
+        None,
+        nt.LIF(max_rate=300.0),
+        nt.LIF(synapse=None, nonzero=True),
+        nt.IF(shortcut_normalisation=False, discard="tune", start=0.0),
+        nt.IF(discard=0.25, correction="bias"),
+        nt.SigmaDelta(coding="current", threshold=0.5),
+    ]
 
 
 def test_run_keeps_what_is_in_its_folder(small_model, tmp_path, capsys):

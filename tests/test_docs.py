@@ -91,6 +91,13 @@ def test_every_command_and_option_is_documented(path):
     assert f"`nengo-tactile {path[0]}" in README.read_text("utf-8")
 
 
+def test_the_table_of_neurons_options_is_theirs():
+    spec = importlib.util.spec_from_file_location("page", ROOT / "tools" / "neuron_options.py")
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    assert f"{page.BEGIN}{page.table()}{page.END}" in COMMAND_LINE.read_text("utf-8")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_in_the_text_exist(page):
     known = commands()

@@ -229,7 +229,7 @@ def converted(model, wanted, x):
 
     import nengo_tactile as nt
 
-    snn, few = nt.convert(model, x, neuron="if", n_steps=STEPS), x[:4]
+    snn, few = nt.convert(model, x, nt.IF(), n_steps=STEPS), x[:4]
     found = {}
     for engine in ALLOWED:
         outputs = nt.run(snn, few, engine=engine, progress=False).outputs[:, -1]

@@ -76,7 +76,7 @@ def of_a_conversion():
     )
     x = np.random.default_rng(0).random((32, 8, 8, 1)).astype(np.float32)
     with entered() as counts:
-        nt.convert(model, x, neuron="if", progress=False)
+        nt.convert(model, x, nt.IF(), progress=False)
     return counts
 
 

@@ -30,7 +30,7 @@ class LIFParameters:
     tau_ref : float
         Refractory time in seconds (Nengo's default 0.002).
     offset : float
-        Constant current. 0.5 makes a slow membrane nearly linear (see `linear_parameters`).
+        Constant current. 0.5 makes a slow membrane nearly linear (see `nengo_tactile.LIF`).
     """
 
     gain: float
@@ -97,7 +97,7 @@ def parameters_for(activation, max_rate, tau_rc=0.02, tau_ref=0.002, offset=0.0)
     Parameters
     ----------
     activation : float
-        A high percentile of the layer's activations on calibration data.
+        A high percentile of the layer's activations on calibration samples.
     max_rate : float
         Firing rate in hertz there.
     tau_rc, tau_ref, offset : float
@@ -110,42 +110,11 @@ def parameters_for(activation, max_rate, tau_rc=0.02, tau_ref=0.002, offset=0.0)
     """
     if not (math.isfinite(activation) and activation > 0):
         raise ConversionError(
-            f"the layer's activations reach {activation} on the calibration data: its scale "
-            "must be finite and above zero; give calibration data that excite the layer"
+            f"the layer's activations reach {activation} on the calibration samples: its scale "
+            "must be finite and above zero; give calibration samples that excite the layer"
         )
     gain = (current_for_rate(max_rate, tau_rc, tau_ref) - offset) / activation
     return LIFParameters(gain, activation / max_rate, tau_rc, tau_ref, offset)
-
-
-def linear_parameters(activation, max_rate):
-    """LIF parameters whose rate is almost that of a ReLU, for networks trained with ReLU.
-
-    Far above threshold a LIF neuron fires at ``(current - 1/2) / tau_rc`` (the expansion of
-    ``1 / log(1 + 1 / (current - 1))``). A slow membrane (0.1 s) reaches ``max_rate`` at a
-    current of ``0.1 * max_rate``, and half a unit of constant current takes the 1/2 away, so
-    that only inputs below ``0.5 / gain`` are lost.
-    """
-    return parameters_for(activation, max_rate, tau_rc=0.1, tau_ref=0.0, offset=0.5)
-
-
-def neuron_parameters(neuron, activation, max_rate):
-    """LIF parameters for a neuron as users name it.
-
-    Parameters
-    ----------
-    neuron : "lif" or nengo.LIF
-        "lif" is the nearly linear neuron of `linear_parameters`; a nengo.LIF gives its own
-        time constants (`parameters_for`).
-    activation, max_rate : float
-        The neuron fires at ``max_rate`` hertz where the ReLU had ``activation``.
-    """
-    import nengo
-
-    if isinstance(neuron, str) and neuron == "lif":
-        return linear_parameters(activation, max_rate)
-    if isinstance(neuron, nengo.LIF):
-        return parameters_for(activation, max_rate, neuron.tau_rc, neuron.tau_ref)
-    raise ConversionError(f"neuron is {neuron!r}: choose 'lif', 'if' or a nengo.LIF")
 
 
 @functools.cache

@@ -7,11 +7,11 @@ from nengo_tactile.ann import functions
 from nengo_tactile.ann.portable import layer_of
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.activations import NEURONS
-from nengo_tactile.conversion.calibration import check_calibration
 from nengo_tactile.conversion.comparison import compare
 from nengo_tactile.conversion.convert import prepare
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.graph import check_weights
+from nengo_tactile.conversion.input_range import check_input
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.passes import spiking_layers, use_if
 from nengo_tactile.conversion.reading import built, describe, end_of, problems
@@ -201,7 +201,7 @@ def check(model, x=None):
         linear = prepare(flat)
         stages = _stages(flat, linear)
         if x is not None:
-            x = check_calibration(flat, x, "x")
+            x = check_input(flat, x, "x")
             difference = compare(model, flat, linear, read_out_of(flat)[0], x)
     except ConversionError as error:
         return Check(description.name, tuple(_blame(rows, error)))
@@ -219,7 +219,7 @@ def _by_table(call, problem, at_end):
             call.kind,
             "the layer that does the same",
             functions.canonical(call.kind) in ("relu", "relu6", "leaky_relu"),
-            support.NEURONS,
+            tuple(support.NEURONS),
             support.ENGINES,
             "",
         )

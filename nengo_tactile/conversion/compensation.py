@@ -111,7 +111,7 @@ def search_compensation(
     model : tf.keras.Model
         With `RateIF` layers.
     x : (n_samples, ...) array
-        Calibration data, never test data.
+        Calibration samples, never test data.
     n_steps : int
     per_layer : bool
         A factor for each layer instead of one for all: layer after layer in the order of

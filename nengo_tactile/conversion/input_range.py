@@ -1,8 +1,8 @@
 """Samples in another range than a network was made for are refused: its output would be nonsense.
 
 Two things tell. A layer at the beginning that rescales or standardises the input tells what the
-model was trained on; the range of the calibration data, which is kept with the network, tells what
-it was converted for.
+model was trained on; the range of the calibration samples, which is kept with the network, tells
+what it was converted for.
 """
 
 import numpy as np
@@ -26,13 +26,42 @@ MARGIN, SHARE_BEYOND = 0.5, 0.25
 LEAST_FILLED = 0.02
 
 
+def check_input(model, x, name="calibration samples"):
+    """Refuse calibration samples that are empty, of another shape or range, NaN or infinite.
+
+    The range is checked where the model begins with a layer that rescales its input, so give the
+    model as it came (see above).
+
+    Raises
+    ------
+    DataError
+        Naming the first bad value and its index.
+    """
+    x = np.asarray(x)
+    wanted = tuple(model.input_shape[1:])
+    if x.ndim != len(wanted) + 1 or x.shape[1:] != wanted:
+        raise DataError(
+            f"{name}: shape {x.shape}, the model '{model.name}' takes (n_samples, "
+            f"{', '.join(map(str, wanted))}): reshape or encode the samples"
+        )
+    if not len(x):
+        raise DataError(f"{name}: no samples; give at least one, better 500")
+    if x.dtype.kind not in "fiub":
+        raise DataError(f"{name}: values are {x.dtype}: give real numbers")
+    if not np.isfinite(x).all():
+        first = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+        raise DataError(f"{name}: value {x[first]} at index {first}: remove or repair that sample")
+    check_first_layer(model, x, name)
+    return x
+
+
 def range_of(x):
     """Least and largest value, (float, float)."""
     return float(np.min(x)), float(np.max(x))
 
 
 def check_against(known, x, name="input"):
-    """Refuse samples that most likely were prepared in another way than the calibration data.
+    """Refuse samples that most likely were prepared in another way than the calibration samples.
 
     A few samples far outside, and all a little outside, are let through. So are samples that are
     all of one value.
@@ -40,7 +69,7 @@ def check_against(known, x, name="input"):
     Parameters
     ----------
     known : (float, float) or None
-        Range of the calibration data; None lets everything through.
+        Range of the calibration samples; None lets everything through.
     x : (n_samples, ...) array
     name : str
         What ``x`` is.
@@ -62,8 +91,8 @@ def check_against(known, x, name="input"):
         f"{known[0]:.4g} to {known[1]:.4g}"
     )
     remedy = (
-        "prepare the samples like the calibration data (same offset and scale), or convert the "
-        "model again with calibration data like these"
+        "prepare the samples like the calibration samples (same offset and scale), or convert the "
+        "model again with calibration samples like these"
     )
     if beyond > SHARE_BEYOND * len(x):
         raise DataError(
@@ -73,7 +102,7 @@ def check_against(known, x, name="input"):
         raise DataError(f"{told}, of which they fill {(largest - least) / width:.2%}: {remedy}")
 
 
-def check_first_layer(model, x, name="calibration data"):
+def check_first_layer(model, x, name="calibration samples"):
     """Refuse samples that a model's first layer was not made for.
 
     The first layer may be a Rescaling, Normalization or BatchNormalization; others tell nothing.

@@ -141,11 +141,11 @@ def simulate(model, x, n_steps, batch_size=32, record=()):
 
 def checked(network, x, n_steps):
     """Inputs as float32 and steps as an int, or an error that says what is wrong with them."""
-    from nengo_tactile.conversion.calibration import check_calibration
+    from nengo_tactile.conversion.input_range import check_input
 
     if n_steps != int(n_steps) or n_steps < 1:
         raise DataError(f"n_steps is {n_steps}: choose a whole number of at least 1")
-    return check_calibration(network.model, x, "input").astype(np.float32), int(n_steps)
+    return check_input(network.model, x, "input").astype(np.float32), int(n_steps)
 
 
 @dataclasses.dataclass

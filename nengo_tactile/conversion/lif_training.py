@@ -10,7 +10,6 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.ann.lif import neuron_parameters
 from nengo_tactile.ann.training import (
     History,
     accuracy,
@@ -20,8 +19,9 @@ from nengo_tactile.ann.training import (
     resume,
     save_checkpoint,
 )
-from nengo_tactile.conversion.calibration import activation_percentiles
+from nengo_tactile.conversion.activation_scales import activation_percentiles
 from nengo_tactile.conversion.graph import copy_layer, rebuild
+from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.conversion.passes import (
     check_layers,
     spiking_layers,
@@ -58,34 +58,35 @@ class LIFRecipe:
     schedule: str = "cosine"
 
 
-def lif_network(model, calibration, max_rate=500.0, percentile=99.9, sigma=0.0, neuron="lif"):
-    """Put LIF rates, scaled on calibration data, in place of a model's ReLUs.
+def lif_network(model, x, neuron=None, sigma=0.0):
+    """Put LIF rates, scaled on calibration samples, in place of a model's ReLUs.
 
     Parameters
     ----------
     model : tf.keras.Model
         Trained with ReLU.
-    calibration : (n_samples, ...) array
-    max_rate : float
-        Firing rate in hertz at the percentile of each layer's activations.
-    percentile, sigma : float
-    neuron : "lif" or nengo.LIF
-        As in `nengo_tactile.convert`. Nengo's default time constants (20 ms, 2 ms) train as
-        well, but lose more on the Loihi emulator: their rate is steep at the threshold, where
-        the chip's rounding weighs most.
+    x : (n_samples, ...) array
+        Calibration samples.
+    neuron : LIF, optional
+        Of its options rate, percentile and time constants count here. Nengo's time constants (20
+        ms, 2 ms) train as well, but lose more on the Loihi emulator: their rate is steep at the
+        threshold, where the chip's rounding weighs most.
+    sigma : float
+        Smoothing near the threshold (soft LIF).
 
     Returns
     -------
     tf.keras.Model
-        With `RateLIF` layers; it computes another function, the more so with nengo.LIF, and
-        is to be trained on.
+        With `RateLIF` layers; it computes another function, the more so with Nengo's time
+        constants, and is to be trained on.
     """
+    neuron = LIF() if neuron is None else neuron
     check_layers(model)
     plain = merge_average_pooling(simplify(model))
-    tops = activation_percentiles(plain, spiking_layers(plain), calibration, percentile)
-    return use_lif(
-        plain, {n: neuron_parameters(neuron, v, max_rate) for n, v in tops.items()}, sigma
+    tops = activation_percentiles(
+        plain, spiking_layers(plain), x, neuron.percentile, nonzero=neuron.nonzero
     )
+    return use_lif(plain, {name: neuron.parameters(top) for name, top in tops.items()}, sigma)
 
 
 def nengo_dl_converter(lif_model, sigma=0.0):

@@ -10,8 +10,7 @@ import numpy as np
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
 from nengo_tactile.conversion.build import build_nengo
-from nengo_tactile.conversion.calibration import check_calibration
-from nengo_tactile.conversion.input_range import check_against
+from nengo_tactile.conversion.input_range import check_against, check_input
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.stages import fan_outs, stages_of
 from nengo_tactile.conversion.trial_run import check_discard
@@ -89,7 +88,7 @@ class SpikingNetwork:
     chip_offset : tuple of float or None
         On the Loihi engine: what is added to each output, from calibration samples.
     input_range : (float, float) or None
-        Least and largest value of the calibration data; `check_input` refuses samples of quite
+        Least and largest value of the calibration samples; `check_input` refuses samples of quite
         another range. None if unknown.
     scale : ImageScale
         How images of the data set that it was converted for become its input, on the command
@@ -166,7 +165,7 @@ class SpikingNetwork:
             if not -math.inf < least <= largest < math.inf:
                 raise ConversionError(
                     f"input_range is {self.input_range}: give the least and the largest value of "
-                    "the calibration data, or None"
+                    "the calibration samples, or None"
                 )
             object.__setattr__(self, "input_range", (least, largest))
         if self.image is not None and self.image.shape != self.input_shape:
@@ -353,7 +352,7 @@ class SpikingNetwork:
             For another shape, values that are not finite or that `coding` cannot send, and a range
             far from `input_range`.
         """
-        x = check_calibration(self.ann, x, "input")
+        x = check_input(self.ann, x, "input")
         check_against(self.input_range, x)
         if self.coding is not None:
             self.coding.check(x)

@@ -53,7 +53,7 @@ def use_lif(model, parameters, sigma=0.0):
         if not _is_plain(layer):
             raise ConversionError(
                 f"layer '{layer.name}' ({type(layer).__name__}): the rate of a LIF neuron has no "
-                "such ceiling, levels or negative part; use neuron='if', or a plain ReLU"
+                "such ceiling, levels or negative part; use neuron=nt.IF(), or a plain ReLU"
             )
         lif = parameters[layer.name]
         return rate_lif_layer()(**vars(lif), sigma=sigma, name=layer.name)(inputs[0])

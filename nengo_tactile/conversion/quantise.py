@@ -8,8 +8,8 @@ import math
 
 from nengo_tactile.ann.clip_floor import LEVELS, check_levels, clip_floor_layer
 from nengo_tactile.ann.training import FINE_TUNE, train
+from nengo_tactile.conversion.activation_scales import activation_scales
 from nengo_tactile.conversion.activations import NEURONS, rectifier
-from nengo_tactile.conversion.calibration import activation_scales
 from nengo_tactile.conversion.graph import functional, rebuild
 from nengo_tactile.conversion.passes import check_layers, spiking_layers
 from nengo_tactile.conversion.simplify import simplify
@@ -59,14 +59,13 @@ def use_clip_floor(model, ceilings, levels=LEVELS):
             )
         if layer.name not in ceilings:
             raise ConversionError(
-                f"{label}: no ceiling given, only for {sorted(ceilings)}: take "
-                "calibration.activation_scales"
+                f"{label}: no ceiling given, only for {sorted(ceilings)}: take activation_scales"
             )
         ceiling = float(ceilings[layer.name])
         if not (math.isfinite(ceiling) and ceiling > 0):
             raise ConversionError(
                 f"{label}: its ceiling is {ceiling}, wanted a finite number above zero: give "
-                "calibration data on which the layer is active"
+                "calibration samples on which the layer is active"
             )
         new = clip_floor_layer()(levels, name=layer.name)
         output = new(inputs[0])
@@ -79,7 +78,7 @@ def use_clip_floor(model, ceilings, levels=LEVELS):
 def fine_tune(
     model,
     data,
-    calibration,
+    x,
     levels=LEVELS,
     recipe=FINE_TUNE,
     seed=0,
@@ -96,14 +95,14 @@ def fine_tune(
         Trained with ReLU; not changed. It ends in logits, or a softmax, which goes.
     data : (x, y) or callable
         Training samples, as in `nengo_tactile.ann.training.train`.
-    calibration : (n_samples, ...) array
-        Training samples whose activations the ceilings begin with.
+    x : (n_samples, ...) array
+        Calibration samples: training samples whose activations the ceilings begin with.
     levels : int
     recipe : Recipe
     seed : int
         Seed of the order of the samples.
     percentile : float
-        Of each layer's activations on the calibration data, where its ceiling begins.
+        Of each layer's activations on the calibration samples, where its ceiling begins.
     validation : (x, y), optional
         Scored after each epoch.
     checkpoint : path, optional
@@ -113,7 +112,7 @@ def fine_tune(
     Returns
     -------
     model : tf.keras.Model
-        New model with `ClipFloor` activations, to convert with ``neuron="if"``.
+        New model with `ClipFloor` activations, to convert with ``neuron=IF()``.
     history : History
 
     Raises
@@ -128,7 +127,7 @@ def fine_tune(
     check_levels(levels)
     check_layers(model)
     simple = simplify(model)
-    ceilings = activation_scales(simple, spiking_layers(simple), calibration, percentile)
+    ceilings = activation_scales(simple, spiking_layers(simple), x, percentile)
     quantised = use_clip_floor(simple, ceilings, levels)
     history = train(quantised, data, recipe, seed, validation, checkpoint, progress, "fine-tuning")
     return quantised, history

@@ -48,7 +48,7 @@ def use_sigma_delta(model, threshold, output_threshold=None):
         if rectifier(layer) != Rectifier():
             raise ConversionError(
                 f"layer '{layer.name}' ({type(layer).__name__}): sigma-delta neurons send the "
-                "value of a plain ReLU; use 'relu' and train again, or neuron='if'"
+                "value of a plain ReLU; use 'relu' and train again, or neuron=nt.IF()"
             )
         return sigma_delta_layer()(thresholds[layer.name], name=layer.name)(inputs[0])
 

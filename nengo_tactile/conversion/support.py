@@ -10,8 +10,8 @@ from nengo_tactile.ann.portable import AUGMENTATION
 
 #: In the order in which tables name them.
 ENGINES = ("nengo-dl", "event", "loihi")
-#: Kinds of neurons, as `convert` takes them.
-NEURONS = ("if", "lif", "sigma-delta")
+#: Kinds of neurons, and what `convert` takes for them.
+NEURONS = {"if": "nt.IF()", "lif": "nt.LIF()", "sigma-delta": "nt.SigmaDelta()"}
 #: What messages call those that have plain ReLUs alone.
 _PLAIN_NEURONS = {"lif": "LIF", "sigma-delta": "sigma-delta"}
 
@@ -43,7 +43,7 @@ class Support:
     becomes: str = ""
     engines: tuple = ENGINES
     chip: str = ""
-    neurons: tuple = NEURONS
+    neurons: tuple = tuple(NEURONS)
     spikes: bool = False
     limits: dict = dataclasses.field(default_factory=dict)
     plain: dict = dataclasses.field(default_factory=dict)
@@ -62,8 +62,8 @@ _TRANSPOSED = {
 _THRESHOLD = {"threshold": ((0, None), "move the threshold into the bias of the layer before")}
 _LAST_AXIS = {"axis": (("last",), "bring the channels to the last axis with a Permute before it")}
 _PLAIN = {
-    "max_value": ((None,), "use neuron='if', or a plain ReLU"),
-    "negative_slope": ((0, None), "use neuron='if', or a plain ReLU"),
+    "max_value": ((None,), "use neuron=nt.IF(), or a plain ReLU"),
+    "negative_slope": ((0, None), "use neuron=nt.IF(), or a plain ReLU"),
 }
 _INTERPOLATION = {
     **_CHANNELS,
@@ -386,12 +386,12 @@ def neuron_problem(layer, neuron):
     row, kind = support_of(layer), _PLAIN_NEURONS[neuron]
     if neuron not in row.neurons:
         return (
-            f"{label}: {kind} neurons have no such response; use neuron={row.neurons[0]!r}, or a "
-            "plain ReLU"
+            f"{label}: {kind} neurons have no such response; use "
+            f"neuron={NEURONS[row.neurons[0]]}, or a plain ReLU"
         )
     if activation_name(layer) in ("relu6", "leaky_relu"):
         text = f"activation is {activation_name(layer)!r}, {kind} neurons have 'relu' alone"
-        return f"{label}: {text}; use neuron='if'"
+        return f"{label}: {text}; use neuron=nt.IF()"
     function = getattr(layer, "activation", None)
     if _is_layer(function):
         return neuron_problem(function, neuron)

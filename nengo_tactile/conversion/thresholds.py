@@ -9,15 +9,13 @@ import numpy as np
 
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.accumulate import LONGEST_REST, Accumulator, RestlessError
-from nengo_tactile.conversion.calibration import activation_scales
+from nengo_tactile.conversion.activation_scales import activation_scales
 from nengo_tactile.conversion.passes import layers_to_spike
 from nengo_tactile.conversion.sigma_delta import use_sigma_delta
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.events.coding import CurrentCoding
 from nengo_tactile.networks.read_out import ReadOut
 
-#: Points that are lost at most when nothing else is asked for.
-MAX_LOSS = 1.0
 #: Percentile of a layer's activations that its threshold is in proportion to.
 PERCENTILE = 99.9
 #: Factors on these percentiles, as powers of two: from where hardly a neuron fires, in steps.
@@ -51,68 +49,6 @@ class Trial:
     n_steps: int
 
 
-def thresholds_for(
-    model,
-    x,
-    coding,
-    threshold=None,
-    threshold_factor=None,
-    max_loss=None,
-    spike_budget=None,
-    labels=None,
-    read_out=None,
-    progress=None,
-):
-    """Thresholds as `convert` is asked for them.
-
-    Parameters
-    ----------
-    model : tf.keras.Model
-        With ReLUs as layers of their own.
-    x : (n_samples, ...) array or None
-        Calibration samples; needed for all but ``threshold``.
-    coding : DelayCoding or CurrentCoding
-    threshold, threshold_factor, max_loss, spike_budget, labels :
-        See `nengo_tactile.conversion.convert.convert`.
-    read_out : ReadOut, optional
-        What the model's outputs mean; by default they are as they are.
-    progress : bool, optional
-
-    Returns
-    -------
-    float or dict of str to float
-
-    Raises
-    ------
-    ConversionError
-        For several answers to the same question, and wishes that no threshold fulfils.
-    """
-    wishes = {
-        "threshold": threshold,
-        "threshold_factor": threshold_factor,
-        "max_loss": max_loss,
-        "spike_budget": spike_budget,
-    }
-    given = [name for name, value in wishes.items() if value is not None]
-    if len(given) > 1:
-        raise ConversionError(
-            f"{' and '.join(given)} are given: each of them decides the thresholds, choose one"
-        )
-    if threshold is not None:
-        return threshold
-    if x is None:
-        raise ConversionError(
-            f"{given[0] if given else 'max_loss'} needs calibration data: give some from the "
-            "training set, or a threshold"
-        )
-    if threshold_factor is not None:
-        return percentile_thresholds(model, coding.total(x), threshold_factor)
-    if not given:
-        max_loss = MAX_LOSS
-    wishes = (max_loss, spike_budget, labels)
-    return search_thresholds(model, x, coding, *wishes, read_out=read_out, progress=progress)[0]
-
-
 def percentile_thresholds(model, x, factor=1.0):
     """Thresholds in proportion to each layer's percentile of its activations.
 
@@ -130,12 +66,8 @@ def percentile_thresholds(model, x, factor=1.0):
     Raises
     ------
     ConversionError
-        For a factor that is not above zero, and a layer that is never active.
+        For a layer that is never active.
     """
-    if not 0 < factor < np.inf:
-        raise ConversionError(
-            f"threshold_factor is {factor}: give a finite number above zero, such as 0.1"
-        )
     scales = activation_scales(model, layers_to_spike(model), x, PERCENTILE)
     return {name: factor * scale for name, scale in scales.items()}
 
@@ -193,10 +125,6 @@ def search_thresholds(
         raise ConversionError(
             f"max_loss is {max_loss} and spike_budget {spike_budget}: give one of the two"
         )
-    if max_loss is not None and not np.isfinite(max_loss):
-        raise ConversionError(f"max_loss is {max_loss}: give a number of points, such as 1")
-    if spike_budget is not None and not spike_budget > 0:
-        raise ConversionError(f"spike_budget is {spike_budget}: give a number above zero")
     ratios = percentile_thresholds(model, coding.total(x)) if ratios is None else ratios
     score, reached = _score(model, x, labels, read_out)
     accumulator = Accumulator(use_sigma_delta(model, ratios))
@@ -258,7 +186,7 @@ def _no_loss_so_small(max_loss, coding, own_loss, trials):
         )
     return ConversionError(
         f"{found}; thresholds below {trials[-1].factor:.3g} times them take more than "
-        f"{LONGEST_REST} steps to come to rest: give max_loss={enough:g}, or neuron='if'"
+        f"{LONGEST_REST} steps to come to rest: give max_loss={enough:g}, or neuron=nt.IF()"
     )
 
 

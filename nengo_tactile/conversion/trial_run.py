@@ -106,7 +106,7 @@ class TrialRun:
             found.append(
                 f"after {self.n_steps} steps the largest output on {len(self.wanted)} calibration "
                 f"samples is {reached:.3g}, without spikes it is {top:.3g}: give more n_steps, a "
-                "smaller discard, or no calibrate and compensation"
+                "smaller discard, or no correction and compensation"
             )
         return found
 
@@ -133,7 +133,7 @@ def run_on(model, read_out, x, n_steps):
     return TrialRun(wanted, means.reshape(len(x), n_steps, -1), read_out)
 
 
-def settled_discard(model, read_out, x, n_steps, discard=None, corrected=False):
+def settled_discard(model, read_out, x, n_steps, discard=0.0, corrected=False):
     """The share of the steps that the read-out leaves out, tried on calibration samples.
 
     Parameters
@@ -145,8 +145,7 @@ def settled_discard(model, read_out, x, n_steps, discard=None, corrected=False):
         Calibration samples.
     n_steps : int
         The presentation time.
-    discard : float, "tune" or None
-        None is 0.
+    discard : float or "tune"
     corrected : bool
         Whether neurons or weights were corrected for ``n_steps``, so that outputs are looked at
         whatever ``discard`` is.
@@ -164,7 +163,7 @@ def settled_discard(model, read_out, x, n_steps, discard=None, corrected=False):
     if not (discard or corrected):
         return 0.0
     run = run_on(model, read_out, x, n_steps)
-    chosen = run.best_discard() if discard == "tune" else discard or 0.0
+    chosen = run.best_discard() if discard == "tune" else discard
     for complaint in run.complaints(chosen):
-        warnings.warn(f"model '{model.name}': {complaint}", ConversionWarning, stacklevel=4)
+        warnings.warn(f"model '{model.name}': {complaint}", ConversionWarning, stacklevel=5)
     return chosen

@@ -1,4 +1,4 @@
-"""Firing rates and synapses chosen on calibration data instead of by guess."""
+"""Firing rates and synapses chosen on calibration samples instead of by guess."""
 
 import dataclasses
 

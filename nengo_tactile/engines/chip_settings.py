@@ -21,7 +21,7 @@ CHIP_SAMPLES = 64
 LEAST_AGREEMENT, LEAST_SAMPLES = 0.9, 5
 
 
-def chip_settings(network, rate=None, calibration=None, progress=None):
+def chip_settings(network, rate=None, x=None, progress=None):
     """The network with the firing rates, presentation time and synapse that suit the chip.
 
     `run` applies them itself (without calibration samples), unless the network has them already;
@@ -42,7 +42,8 @@ def chip_settings(network, rate=None, calibration=None, progress=None):
     rate : float, optional
         Factor on the firing rates; the steps grow by as much, so that the number of spikes
         stays about the same. By default the network's `chip_rate`, or 0.5.
-    calibration : (n_samples, ...) array, optional
+    x : (n_samples, ...) array, optional
+        Calibration samples.
     progress : bool, optional
 
     Returns
@@ -71,11 +72,11 @@ def chip_settings(network, rate=None, calibration=None, progress=None):
     """
     for stage in network.stages:
         refuse_changes(stage)
-    if calibration is None:
+    if x is None:
         return _at_rate(network, rate or network.chip_rate or CHIP_RATE)
     from nengo_tactile.engines.loihi import run
 
-    x = network.check_input(calibration)[:CHIP_SAMPLES]
+    x = network.check_input(x)[:CHIP_SAMPLES]
     if len(x) < LEAST_SAMPLES:
         raise EngineError(
             f"{len(x)} calibration samples: give at least {LEAST_SAMPLES}, or none at all"

@@ -199,7 +199,7 @@ def refuse_changes(stage):
     if sends_changes(stage):
         raise EngineError(
             f"layer '{stage.name}' (sigma-delta): the chip's spikes have one sign; convert the "
-            "model with neuron='if' or 'lif', or use engine='nengo-dl'"
+            "model with neuron=nt.IF() or nt.LIF(), or use engine='nengo-dl'"
         )
 
 

@@ -302,7 +302,7 @@ def _disagreement(network, x, parts, least_agreement):
     return (
         f"on the Loihi emulator {n} samples agree with the Keras model by {share:.2f}, wanted "
         f"{least_agreement:g}: choose settings on calibration samples "
-        "(`engines.loihi.chip_settings(snn, calibration=x)`; convert --for-chip), or take what "
+        "(`engines.loihi.chip_settings(snn, x=x)`; convert --for-chip), or take what "
         "comes with least_agreement=0 (--least-agreement 0); "
         "`engines.chip_agreement.chip_agreement(snn, x)` says which layer loses it"
     )

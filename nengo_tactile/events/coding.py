@@ -1,6 +1,6 @@
 """How a sample arrives over time at a network that adds up what arrives.
 
-A coding belongs to a network (`nengo_tactile.conversion.SpikingNetwork`): the same image gives
+A coding belongs to a network (`nengo_tactile.SpikingNetwork`): the same image gives
 other spikes with another coding. Both are parameters alone, kept as JSON values.
 """
 

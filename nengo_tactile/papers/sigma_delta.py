@@ -13,8 +13,8 @@ from nengo_tactile import engines
 from nengo_tactile.analysis import plots_delta
 from nengo_tactile.ann.digits import NAME
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import convert
-from nengo_tactile.conversion.convert import prepare
+from nengo_tactile.conversion.convert import convert, prepare
+from nengo_tactile.conversion.neurons import IF, SigmaDelta
 from nengo_tactile.conversion.passes import layers_to_spike
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.coding import DelayCoding
@@ -57,8 +57,7 @@ class Setting:
     Attributes
     ----------
     title : str
-    options : dict
-        For `nengo_tactile.conversion.convert.convert`.
+    neuron : SigmaDelta or IF
     n_steps : int
     paper : dict
         Table I: ``ann``, ``quantised``, ``snn`` (accuracy) and ``spikes`` per neuron and image.
@@ -67,7 +66,7 @@ class Setting:
     """
 
     title: str
-    options: dict
+    neuron: object
     n_steps: int = N_STEPS
     paper: dict = dataclasses.field(default_factory=dict)
     budget: float | None = None
@@ -75,17 +74,16 @@ class Setting:
     @property
     def spikes_by_change(self):
         """Whether neurons are sigma-delta ones; else they fire at rates."""
-        return self.options["neuron"] == "sigma-delta"
+        return self.neuron.sends_changes
 
 
 def _delta(title, paper=None, budget=None, **options):
-    options = {"neuron": "sigma-delta", "coding": CODING, **options}
-    return Setting(title, options, N_STEPS, paper or {}, budget)
+    return Setting(title, SigmaDelta(coding=CODING, **options), N_STEPS, paper or {}, budget)
 
 
 def _rate(n_steps, snn, spikes):
     paper = {"ann": 0.9921, "snn": snn, "spikes": spikes}
-    return Setting(f"rate coding, {n_steps} steps", {"neuron": "if"}, n_steps, paper)
+    return Setting(f"rate coding, {n_steps} steps", IF(), n_steps, paper)
 
 
 #: Table I, then what is ours alone.
@@ -214,11 +212,12 @@ def add_sums(state, recording, spiking, x, y, model):
 
 def converted(model, setting, data, progress=None):
     """The spiking network of a setting."""
-    options = dict(setting.options)
+    neuron = setting.neuron
     if setting.budget is not None:
-        options["threshold"] = within_budget(model, data.calibration, setting.budget, progress)
+        thresholds = within_budget(model, data.calibration, setting.budget, progress)
+        neuron = dataclasses.replace(neuron, threshold=thresholds)
     shared = {"n_steps": setting.n_steps, "classes": data.classes, "progress": progress}
-    return convert(model, data.calibration, **shared, **options)
+    return convert(model, data.calibration, neuron, **shared)
 
 
 def within_budget(model, x, budget, progress=None):
@@ -244,8 +243,8 @@ def within_budget(model, x, budget, progress=None):
     wanted = predict(model, x)
 
     def measure(thresholds):
-        options = {"neuron": "sigma-delta", "coding": CODING, "n_steps": N_STEPS}
-        spiking = convert(model, x, threshold=thresholds, **options)
+        neuron = SigmaDelta(threshold=thresholds, coding=CODING)
+        spiking = convert(model, x, neuron, n_steps=N_STEPS)
         recording = engines.run(spiking, x, engine="event", progress=False)
         spikes = sum(recording.spike_counts[n].sum() for n in counted(spiking, recording))
         error = float(((recording.outputs[:, -1] - wanted) ** 2).mean())

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nengo_tactile.conversion import check, convert
+from nengo_tactile.conversion.check import check
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.reading import describe
 from nengo_tactile.errors import DataError
@@ -32,7 +33,8 @@ def convert_model(
     y=None,
     scale=None,
     for_chip=False,
-    **options,
+    neuron=None,
+    n_steps=None,
 ):
     """Convert a Keras model, with scales and all else chosen on training samples.
 
@@ -61,9 +63,9 @@ def convert_model(
     for_chip : bool
         Choose settings that hold on the Loihi emulator: see
         `nengo_tactile.engines.chip_settings.chip_settings`.
-    **options
-        ``neuron``, ``percentile``, ``n_steps`` and so on: see
-        `nengo_tactile.conversion.convert.convert`.
+    neuron : LIF, IF or SigmaDelta, optional
+    n_steps : int, optional
+        See `nengo_tactile.conversion.convert.convert`.
 
     Returns
     -------
@@ -98,15 +100,15 @@ def convert_model(
         scale, told = find_scale(keras, samples.x, targets)
         if told is not None:
             say(told)
-    if options.get("neuron") == "sigma-delta" and targets is not None and not targets.are_values:
-        options["labels"] = targets.y
     network = convert(
         keras,
         scale.apply(samples.x),
+        neuron,
+        labels=None if targets is None or targets.are_values else targets.y,
+        n_steps=n_steps,
         image=samples.image,
         classes=samples.classes,
         progress=progress,
-        **options,
     )
     if for_chip:
         network, told = _for_chip(network, scale.apply(samples.x), progress)
@@ -137,7 +139,7 @@ def convert_model(
 def _for_chip(network, x, progress):
     from nengo_tactile.engines.chip_settings import changes, chip_settings
 
-    held = chip_settings(network, calibration=x, progress=progress)
+    held = chip_settings(network, x=x, progress=progress)
     return held, changes(network, held, held.n_steps)[0]
 
 

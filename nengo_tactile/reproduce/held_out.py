@@ -63,7 +63,7 @@ class Comparison:
 _REMEDIES = {
     "rates": "the largest activations are clipped (raise --percentile), or the input arrives "
     "otherwise than in the Keras model (--scale, --coding)",
-    "spikes": "give more --steps, or --neuron if with --calibrate bias or potential",
+    "spikes": "give more --steps, or --neuron if with --correction bias or potential",
 }
 
 

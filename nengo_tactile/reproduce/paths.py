@@ -7,8 +7,9 @@ import numpy as np
 from nengo_tactile import engines
 from nengo_tactile.analysis import cost_until, energy_of_recording, latency_step, layer_activity
 from nengo_tactile.ann import build, training
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.lif_training import LIFRecipe, lif_network, train_in_nengo_dl
+from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.engines.loihi import CHIP_RATE, chip_report, chip_settings
 from nengo_tactile.networks.targets import targets_of
 
@@ -94,7 +95,7 @@ def train_snn(model, data, recipe=LIFRecipe(), seed=0, progress=None):  # noqa: 
     tf.keras.Model
         With LIF rates.
     """
-    lif = lif_network(model, calibration_samples(data[0], seed), recipe.max_rate)
+    lif = lif_network(model, calibration_samples(data[0], seed), LIF(max_rate=recipe.max_rate))
     trained, _ = train_in_nengo_dl(lif, data, recipe=recipe, seed=seed, progress=progress)
     return trained
 

@@ -96,7 +96,7 @@ x = np.random.default_rng(0).random((16, 8, 8, 2)).astype("float32")
 as_array = keras.ops.convert_to_numpy
 
 def right(model, tolerance=0.1):
-    snn = nt.convert(model, x, neuron="if", n_steps=64)
+    snn = nt.convert(model, x, nt.IF(), n_steps=64)
     wanted = as_array(model(x, training=False)).astype("float32")
     top = np.abs(wanted).max()
     outputs = nt.run(snn, x, engine="event", progress=False).outputs[:, -1]
@@ -162,7 +162,7 @@ def refusal(layer):
     image = keras.Input((8, 8, 2))
     hidden = layers.ReLU()(layer(layers.Flatten()(image)))
     try:
-        nt.convert(keras.Model(image, layers.Dense(2)(hidden)), x, neuron="if")
+        nt.convert(keras.Model(image, layers.Dense(2)(hidden)), x, nt.IF())
     except ConversionError as error:
         return str(error)
 assert "from standard layers that can be converted" in refusal(layer), refusal(layer)

@@ -10,10 +10,10 @@ from nengo_tactile import stack
 from nengo_tactile.ann.lif import (
     LIFParameters,
     current_for_rate,
-    linear_parameters,
     parameters_for,
     rate_lif_layer,
 )
+from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.errors import ConversionError
 
 LIFS = [
@@ -78,8 +78,8 @@ def test_parameters_hit_the_activation_at_the_rate(activation):
 
 
 @pytest.mark.parametrize("max_rate", [100.0, 250.0, 500.0])
-def test_linear_parameters_stay_close_to_a_relu(max_rate):
-    lif = linear_parameters(1.0, max_rate)
+def test_slow_neurons_stay_close_to_a_relu(max_rate):
+    lif = LIF(max_rate=max_rate).parameters(1.0)
     x = np.linspace(-1, 2, 5001)
     error = lif.amplitude * lif.rates(x) - np.maximum(x, 0)
     # current c = tau * rate + 1/2 there; below the threshold the whole input, 1/2 of 1/gain, is
@@ -109,7 +109,7 @@ def test_bad_parameters_are_named(change, name):
 
 @pytest.mark.parametrize("activation", [0.0, -1.0, math.nan, math.inf])
 def test_layers_without_activity_are_refused(activation):
-    with pytest.raises(ConversionError, match="calibration data"):
+    with pytest.raises(ConversionError, match="calibration samples"):
         parameters_for(activation, 100.0)
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from nengo_tactile.ann.notation import build
-from nengo_tactile.conversion import SpikingNetwork
 from nengo_tactile.conversion.lif_training import lif_network
+from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.neurons import LIF
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def model():
 
 @pytest.fixture
 def lif_model(model, x):
-    return lif_network(model, x, max_rate=200.0)
+    return lif_network(model, x, LIF(max_rate=200.0))
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import run, stack
-from nengo_tactile.conversion import check, convert
+from nengo_tactile.conversion.check import check
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.errors import ConversionError, ModelFileError
 
 #: Difference from Keras that is rounding, in units of the largest output.
@@ -312,7 +314,7 @@ def judged(graph, seed, as_file=False):
             except Exception:  # Keras cannot write functions with slices
                 brought = graph.model
         try:
-            network = convert(brought, x, neuron="if", percentile=100, n_steps=N_STEPS, discard=0.0)
+            network = convert(brought, x, IF(percentile=100, discard=0.0), n_steps=N_STEPS)
         except (ConversionError, ModelFileError) as error:
             return _refusal(graph, brought, str(error))
     if graph.foreign:

@@ -5,13 +5,13 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.clip_floor import clip_floor_layer
-from nengo_tactile.conversion.calibration import (
+from nengo_tactile.conversion.activation_scales import (
     N_BINS,
     N_CHANNEL_BINS,
     activation_percentiles,
     activation_scales,
-    check_calibration,
 )
+from nengo_tactile.conversion.input_range import check_input
 from nengo_tactile.errors import ConversionError, DataError
 
 
@@ -51,8 +51,8 @@ def test_percentiles_out_of_range(probe, percentile):
 def test_values_that_are_not_finite_are_named(probe, rng, bad):
     x = rng.random((5, 40))
     x[3, 17] = bad
-    with pytest.raises(DataError, match=rf"calibration data: value {bad} at index \(3, 17\)"):
-        check_calibration(probe, x)
+    with pytest.raises(DataError, match=rf"calibration samples: value {bad} at index \(3, 17\)"):
+        check_input(probe, x)
     with pytest.raises(DataError, match="at index"):
         activation_percentiles(probe, ["relu"], x)
 
@@ -138,7 +138,9 @@ def test_the_ceiling_of_a_quantised_activation_is_its_scale(rng):
 
 
 def test_dead_layers_are_named(channels, values):
-    message = r"layer 'dead' \(ReLU\): never active on the calibration data, all 21600 values are 0"
+    message = (
+        r"layer 'dead' \(ReLU\): never active on the calibration samples, all 21600 values are 0"
+    )
     for channelwise in (False, True):
         with pytest.raises(ConversionError, match=message):
             activation_scales(channels, ["relu", "dead"], values, channelwise=channelwise)
@@ -204,7 +206,7 @@ def test_images_that_were_rescaled_before_are_refused(rng, scale, offset):
     layer = keras.layers.Rescaling(scale, offset, name="rescale")
     model = keras.Model(inputs, keras.layers.ReLU()(layer(inputs)))
     x = rng.random((20, 4, 2))
-    check_calibration(model, 255 * x)
-    check_calibration(model, np.zeros((1, 4, 2)))
+    check_input(model, 255 * x)
+    check_input(model, np.zeros((1, 4, 2)))
     with pytest.raises(DataError, match=r"values from .* to .* layer 'rescale' .*0\.\.255"):
-        check_calibration(model, x)
+        check_input(model, x)

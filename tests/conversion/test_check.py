@@ -10,8 +10,10 @@ import pytest
 from nengo_tactile import stack
 from nengo_tactile.ann import portable
 from nengo_tactile.ann.residual import resnet
-from nengo_tactile.conversion import check, convert
+from nengo_tactile.conversion.check import check
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.layers_page import markdown
+from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.conversion.stages import stages_of
 from nengo_tactile.conversion.support import ENGINES, NEURONS, TABLE, problem, remedy_of
 from nengo_tactile.errors import ConversionError, ModelFileError
@@ -63,7 +65,7 @@ def test_a_good_model(model):
     spikes = {layer.name: layer.spikes for layer in found.layers}
     assert [name for name, s in spikes.items() if s] == ["conv1", "dense1"]
     assert all(set(layer.engines) == set(ENGINES) for layer in found.layers)
-    assert found.engines == ENGINES and found.neurons == NEURONS
+    assert found.engines == ENGINES and found.neurons == tuple(NEURONS)
     text = str(found)
     text = " ".join(text.split())
     assert found.engines_with("if") == ENGINES
@@ -124,7 +126,7 @@ def test_orders_that_cannot_be_converted(layers, named, words):
     assert not found.ok and [layer.name for layer in bad] == [named] and words in bad[0].remedy
     assert found.engines == () and found.neurons == ()
     with pytest.raises(ConversionError):
-        stages_of(convert(model, np.random.default_rng(0).random((3, 6, 5, 1)), neuron="if").ann)
+        stages_of(convert(model, np.random.default_rng(0).random((3, 6, 5, 1)), IF()).ann)
 
 
 @pytest.mark.parametrize(
@@ -183,17 +185,17 @@ def test_what_lif_neurons_cannot_do_is_a_note():
     )
     found = check(model)
     assert found.ok and found.neurons == ("if",) and "neurons if, on" in str(found)
-    assert "use neuron='if'" in by_name(found)["six"].notes["lif"]
+    assert "use neuron=nt.IF()" in by_name(found)["six"].notes["lif"]
     assert "sigma-delta neurons have 'relu' alone" in by_name(found)["six"].notes["sigma-delta"]
     x = np.random.default_rng(0).random((3, 6, 5, 1))
-    with pytest.raises(ConversionError, match="use neuron='if'"):
-        convert(model, x, neuron="lif")
-    assert convert(model, x, neuron="if").spiking_layers == ["six"]
+    with pytest.raises(ConversionError, match=r"use neuron=nt\.IF\(\)"):
+        convert(model, x, LIF())
+    assert convert(model, x, IF()).spiking_layers == ["six"]
 
 
 def test_a_residual_network_runs_everywhere():
     found = check(resnet(6, (8, 8, 3), widths=(4, 6)))
-    assert found.ok and found.engines == ENGINES and found.neurons == NEURONS
+    assert found.ok and found.engines == ENGINES and found.neurons == tuple(NEURONS)
     assert sum(layer.spikes for layer in found.layers) == 5
 
 

@@ -109,13 +109,13 @@ def test_conversion_refuses_wrong_sums(monkeypatch, rng):
     model = model_of()
     replace_sums(monkeypatch, one_wrong(1.0))
     with pytest.raises(ConversionError, match=r"layer 'tall' .*TF_ENABLE_ONEDNN_OPTS=0"):
-        nt.convert(model, calibration=rng.random((8, 6, 1, 1)), neuron="if")
+        nt.convert(model, rng.random((8, 6, 1, 1)), nt.IF())
 
 
 def test_a_network_from_another_machine_is_refused_when_it_runs(monkeypatch, rng):
     x = rng.random((8, 6, 2, 1))
     model = model_of((6, 2, 1), padding="valid")  # right on every machine, as far as is known
-    network = nt.convert(model, calibration=x, neuron="if", n_steps=4)
+    network = nt.convert(model, x, nt.IF(), n_steps=4)
     replace_sums(monkeypatch, one_wrong(1.0))
     with pytest.raises(ConversionError, match=r"layer 'tall' .*TF_ENABLE_ONEDNN_OPTS=0"):
         nt.run(network, x, engine="nengo-dl", progress=False)

@@ -17,7 +17,8 @@ import nengo_tactile
 from nengo_tactile import stack
 from nengo_tactile.ann import portable
 from nengo_tactile.ann.clip_floor import clip_floor_layer
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.conversion.support import TABLE
 from nengo_tactile.engines.chip_host import layers_on_host
 from nengo_tactile.engines.chip_stages import chip_stages
@@ -62,7 +63,7 @@ def rates_of(network, x):
 @functools.lru_cache
 def converted(group):
     model, x = layer_cases.model_of(GROUPS[group]), samples()
-    network = convert(model, x, neuron="if", percentile=100)
+    network = convert(model, x, IF(percentile=100))
     spiking, events = (
         nengo_tactile.run(network, x, max(STEPS), engine=engine).outputs
         for engine in ("nengo-dl", "event")
@@ -181,7 +182,7 @@ def test_clip_floor_keeps_its_ceiling():
             layer.ceiling.assign(ceilings[layer.input.shape[-1] - 4])
     clipped = small_model(*(layers.ReLU(ceiling) for ceiling in ceilings))
     clipped.set_weights([w for w in model.get_weights() if np.ndim(w)])
-    network = convert(model, x, neuron="if")
+    network = convert(model, x, IF())
     wanted = clipped(x).numpy()
     assert network.spiking_layers == ["conv0", "conv1"]
     assert np.abs(rates_of(network, x[:1]) - wanted[:1]).max() <= 1e-5 * np.abs(wanted).max()
@@ -191,14 +192,14 @@ def test_clip_floor_keeps_its_ceiling():
 def test_a_softmax_at_the_end_reads_the_logits():
     layers, x = keras().layers, samples()
     model = small_model(layers.ReLU(), end=[layers.Softmax()])
-    logits = rates_of(convert(model, x, neuron="if", percentile=100), x)
+    logits = rates_of(convert(model, x, IF(percentile=100)), x)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     assert np.allclose(odds / odds.sum(axis=1, keepdims=True), model(x), atol=1e-5)
 
 
 def test_neurons_that_are_there_stay():
     layers, x = keras().layers, samples()
-    first = convert(small_model(layers.ReLU(), layers.ReLU()), x, neuron="if", start=0.25)
+    first = convert(small_model(layers.ReLU(), layers.ReLU()), x, IF(start=0.25))
     again = convert(first.ann, x)
     assert [type(layer).__name__ for layer in again.ann.layers].count("RateIF") == 2
     wanted = first.ann(x).numpy()
@@ -219,7 +220,7 @@ def test_lif_neurons_take_what_the_table_says(group):
         if not set(case.kinds) & {"LeakyReLU"} and name not in IF_ALONE
     }
     model = layer_cases.model_of(cases)
-    network = convert(model, x, neuron="lif", max_rate=100.0, synapse=None, percentile=100)
+    network = convert(model, x, LIF(max_rate=100.0, synapse=None, percentile=100))
     assert "RateLIF" in random_models.kinds(network.ann)
     wanted, rates = network.ann(x[:1]).numpy(), rates_of(network, x[:1])
     for number, name in enumerate(cases):

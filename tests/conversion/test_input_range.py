@@ -7,8 +7,12 @@ import pytest
 
 import nengo_tactile
 from nengo_tactile import stack
-from nengo_tactile.conversion.calibration import check_calibration
-from nengo_tactile.conversion.input_range import check_against, check_first_layer, range_of
+from nengo_tactile.conversion.input_range import (
+    check_against,
+    check_first_layer,
+    check_input,
+    range_of,
+)
 from nengo_tactile.engines import nengo_dl
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.saved import load
@@ -138,7 +142,9 @@ def test_standardised_inputs_pass_in_the_range_of_training(first, kind):
 def test_standardised_inputs_of_another_range_are_refused(first, trained, shown, message):
     layer = first(RANGES[trained](pictures()))
     with pytest.raises(DataError, match=message.format(type(layer).__name__)):
-        nengo_tactile.convert(starting_with(layer), RANGES[shown](pictures(20, 1)), neuron="if")
+        nengo_tactile.convert(
+            starting_with(layer), RANGES[shown](pictures(20, 1)), nengo_tactile.IF()
+        )
 
 
 def test_standardised_images_are_refused_where_bytes_were_normalised():
@@ -167,7 +173,7 @@ def test_layers_that_tell_nothing_are_skipped():
 
 def test_bytes_do_not_wrap_around():
     x = (255 * pictures()).astype(np.uint8)
-    check_calibration(starting_with(trained_normalisation(x.astype(np.float32))), x)
+    check_input(starting_with(trained_normalisation(x.astype(np.float32))), x)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +182,7 @@ def network():
     model = starting_with(layers().Rescaling(1 / 255))
     model.set_weights([rng.normal(0.1, 0.3, w.shape) for w in model.get_weights()])
     x = RANGES["bytes"](pictures()).astype(np.uint8)
-    return nengo_tactile.convert(model, x, neuron="if", n_steps=4)
+    return nengo_tactile.convert(model, x, nengo_tactile.IF(), n_steps=4)
 
 
 def test_a_network_refuses_other_ranges_on_every_engine(network, tmp_path):

@@ -2,12 +2,10 @@
 
 import dataclasses
 
-import nengo
 import numpy as np
 import pytest
 
 from nengo_tactile import stack
-from nengo_tactile.ann.lif import linear_parameters
 from nengo_tactile.ann.notation import build
 from nengo_tactile.ann.training import Recipe, predict, train
 from nengo_tactile.conversion import lif_training
@@ -17,6 +15,7 @@ from nengo_tactile.conversion.lif_training import (
     nengo_dl_converter,
     train_in_nengo_dl,
 )
+from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.conversion.passes import spiking_layers, use_lif, with_smoothing
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
@@ -41,9 +40,8 @@ def offset_model(model, x):
     plain = simplify(build("6x5-3c2-4-3o"))
     plain.set_weights([np.random.default_rng(4).normal(0.2, 0.6, w.shape) for w in plain.weights])
     first, second = spiking_layers(plain)
-    return use_lif(
-        plain, {first: linear_parameters(1.5, 100.0), second: linear_parameters(4.0, 50.0)}
-    )
+    fast, slow = LIF(max_rate=100.0), LIF(max_rate=50.0)
+    return use_lif(plain, {first: fast.parameters(1.5), second: slow.parameters(4.0)})
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.1])
@@ -74,7 +72,7 @@ def test_one_step_equals_the_same_step_in_keras(request, which, x, labels):
 
 def test_learns_exports_exactly_and_repeats_itself(model, x):
     y = (x[:, :, :3].mean(axis=(1, 2, 3)) > x[:, :, 2:].mean(axis=(1, 2, 3))).astype(int)
-    lif_model = lif_network(model, x, max_rate=200.0, neuron=nengo.LIF())
+    lif_model = lif_network(model, x, LIF(max_rate=200.0, tau_rc=0.02, tau_ref=0.002, offset=0))
     before = lif_model.get_weights()
     seen = {}
 

@@ -9,11 +9,13 @@ import pytest
 
 import nengo_tactile
 from nengo_tactile import engines, stack
-from nengo_tactile.ann.lif import linear_parameters
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import SpikingNetwork, check, convert
-from nengo_tactile.conversion.convert import START_RATE
+from nengo_tactile.conversion.check import check
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.mapping import linear_map
+from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.neurons import IF, LIF
+from nengo_tactile.conversion.neurons.lif import START_RATE
 from nengo_tactile.conversion.passes import spiking_layers, use_lif
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.conversion.stages import stages_of
@@ -48,8 +50,10 @@ def any_network(request, lif_model, x):
     rng = np.random.default_rng(3)
     model.set_weights([rng.normal(0.2, 0.6, w.shape) for w in model.get_weights()])
     rate = 50.0 if request.param == "linear neurons" else 200.0
-    neuron = "lif" if request.param == "linear neurons" else nengo.LIF()
-    return convert(model, x, neuron=neuron, max_rate=rate, synapse=0.005)
+    neuron = LIF(max_rate=rate, synapse=0.005)
+    if request.param != "linear neurons":
+        neuron = dataclasses.replace(neuron, tau_rc=0.02, tau_ref=0.002, offset=0)
+    return convert(model, x, neuron)
 
 
 def test_rate_network_equals_keras_in_both_simulators(any_network, x):
@@ -142,7 +146,9 @@ def test_graphs_that_cannot_spike(layers, message):
             "Sigmoid": lambda n: keras().layers.Activation("sigmoid", name=n),
         }[kind](name)(x)
     model = keras().Model(inputs, x)
-    model = use_lif(model, {name: linear_parameters(1, 100) for name in spiking_layers(model)})
+    model = use_lif(
+        model, {name: LIF(max_rate=100).parameters(1) for name in spiking_layers(model)}
+    )
     with pytest.raises(ConversionError, match=message):
         stages_of(model)
 
@@ -201,7 +207,7 @@ def test_convert_and_run_are_silent(model, x, capfd):
 
 
 def test_convert_scales_by_the_percentile(model, x):
-    snn = convert(model, x, max_rate=100.0, synapse=None, percentile=100)
+    snn = convert(model, x, LIF(max_rate=100.0, synapse=None, percentile=100))
     plain = simplify(model)
     for name in spiking_layers(plain):
         values = keras().Model(plain.inputs, plain.get_layer(name).output)(x).numpy()
@@ -213,18 +219,18 @@ def test_convert_scales_by_the_percentile(model, x):
 def test_convert_keeps_trained_lif_rates(model, x):
     from nengo_tactile.conversion.lif_training import lif_network
 
-    soft = lif_network(model, x, max_rate=150.0, sigma=0.2)
-    snn = convert(soft, x, max_rate=1.0, synapse=0.002)
+    soft = lif_network(model, x, LIF(max_rate=150.0), sigma=0.2)
+    snn = convert(soft, x, LIF(max_rate=1.0, synapse=0.002))
     assert all(layer.sigma == 0 for layer in snn.ann.layers if hasattr(layer, "sigma"))
-    exact = lif_network(model, x, max_rate=150.0)
+    exact = lif_network(model, x, LIF(max_rate=150.0))
     assert np.allclose(predict(snn.ann, x), predict(exact, x), atol=1e-5)
 
 
 def test_convert_takes_files_and_keras_3(model, x, tmp_path):
     model.save(tmp_path / "model.keras")
-    wanted = predict(convert(model, x, max_rate=100.0, synapse=None).ann, x)
+    wanted = predict(convert(model, x, LIF(max_rate=100.0, synapse=None)).ann, x)
     for source in (tmp_path / "model.keras", str(tmp_path / "model.keras")):
-        snn = convert(source, x, max_rate=100.0, synapse=None)
+        snn = convert(source, x, LIF(max_rate=100.0, synapse=None))
         assert np.allclose(predict(snn.ann, x), wanted, atol=1e-5)
         assert check(source).ok
     with warnings.catch_warnings():
@@ -240,30 +246,32 @@ def test_convert_takes_files_and_keras_3(model, x, tmp_path):
         ]
     )
     assert check(new).ok
-    snn = convert(new, x, max_rate=100.0, synapse=None, neuron=nengo.LIF())
+    snn = convert(new, x, LIF(max_rate=100.0, synapse=None, tau_rc=0.02, tau_ref=0.002, offset=0))
     assert snn.ann.output_shape == (None, 3)
 
 
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"calibration": np.full((2, 6, 5, 1), np.nan)}, DataError, "nan at index"),
-        ({"calibration": np.zeros((0, 6, 5, 1))}, DataError, "no samples"),
-        ({"calibration": np.zeros((2, 5, 6, 1))}, DataError, r"takes \(n_samples, 6, 5, 1\)"),
-        ({"calibration": np.zeros((2, 6, 5, 1))}, None, None),
-        ({"calibration": np.zeros((2, 6, 5, 1), "U1")}, DataError, "real numbers"),
-        ({"neuron": "izhikevich"}, ConversionError, "choose 'lif'"),
-        ({"percentile": 0}, DataError, "percentile is 0"),
+        ({"x": np.full((2, 6, 5, 1), np.nan)}, DataError, "nan at index"),
+        ({"x": np.zeros((0, 6, 5, 1))}, DataError, "no samples"),
+        ({"x": np.zeros((2, 5, 6, 1))}, DataError, r"takes \(n_samples, 6, 5, 1\)"),
+        ({"x": np.zeros((2, 6, 5, 1), "U1")}, DataError, "real numbers"),
+        ({"neuron": "if"}, ConversionError, r"neuron is 'if': give an object, .*neuron=nt.IF\(\)"),
+        ({"neuron": IF}, ConversionError, r"give an object, such as neuron=nt.IF\(\)"),
+        ({"neuron": nengo.LIF()}, ConversionError, r"nt.LIF\(tau_rc=0.02, tau_ref=0.002, offset=0"),
+        ({"neuron": 7}, ConversionError, r"nt.LIF\(\), nt.IF\(\) or nt.SigmaDelta\(\)"),
+        ({"x": None}, ConversionError, r"neuron is LIF\(\), which needs calibration samples"),
+        ({"labels": np.zeros(3, int)}, DataError, r"labels have shape \(3,\)"),
     ],
 )
 def test_convert_refuses(model, x, change, error, message):
-    arguments = {"calibration": x, "n_steps": 2, **change}
-    if error is None:  # biases alone excite this network
-        arguments["max_rate"], arguments["synapse"] = 100.0, None
-        convert(model, **arguments)
-        return
     with pytest.raises(error, match=message):
-        convert(model, **arguments)
+        convert(model, **{"x": x, "n_steps": 2, **change})
+
+
+def test_biases_alone_can_excite_a_network(model):
+    assert convert(model, np.zeros((2, 6, 5, 1)), LIF(max_rate=100.0, synapse=None), n_steps=2)
 
 
 def test_models_in_which_nothing_spikes(x):
@@ -279,7 +287,7 @@ def test_models_in_which_nothing_spikes(x):
             layers.Dense(3),
         ]
     )
-    with pytest.raises(ConversionError, match="never active on the calibration data"):
+    with pytest.raises(ConversionError, match="never active on the calibration samples"):
         convert(silent, x)
 
 
@@ -329,11 +337,11 @@ def test_a_layer_named_like_the_input(x):
     inputs = keras().Input((6, 5, 1), name="image")
     hidden = layers.Conv2D(2, 3, activation="relu", name="input")(inputs)
     model = keras().Model(inputs, layers.Dense(3)(layers.Flatten()(hidden)))
-    network = convert(model, x, neuron="if")
+    network = convert(model, x, IF())
     assert "input" not in [stage.name for stage in network.stages]
     assert network.fan_out()[network.spiking_layers[0]].tolist() == [3] * 24
     sequential = keras().Sequential([*model.layers])
-    assert convert(sequential, x, neuron="if").spiking_layers == network.spiking_layers
+    assert convert(sequential, x, IF()).spiking_layers == network.spiking_layers
 
 
 def one_hidden_layer():
@@ -348,27 +356,8 @@ def one_hidden_layer():
     )
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"neuron": "if", "synapse": 0.005}, "synapse is 0.005, which only neuron='lif' has"),
-        ({"neuron": "if", "max_rate": 100.0}, "max_rate is 100.0"),
-        ({"reset": "zero"}, "reset is 'zero', which only neuron='if' has"),
-        ({"calibrate": "bias"}, "calibrate is 'bias'"),
-        ({"neuron": "if", "start": float("nan")}, "start is nan"),
-        ({"neuron": "if", "start": 1.5}, "start is 1.5"),
-        ({"neuron": "if", "compensation": "all"}, "compensation is 'all'"),
-        ({"neuron": "if", "calibrate": "all"}, "'all'"),
-        ({"neuron": "foo", "max_rate": 10.0}, "choose 'lif', 'if', 'sigma-delta' or a"),
-    ],
-)
-def test_options_that_do_not_go_together(x, options, message):
-    with pytest.raises(ConversionError, match=message):
-        convert(one_hidden_layer(), x, **options)
-
-
 def test_with_rates_scales_what_calibration_added(x):
-    network = convert(one_hidden_layer(), x, neuron="if", n_steps=4)
+    network = convert(one_hidden_layer(), x, IF(), n_steps=4)
     (stage, _) = network.stages
     layer = network.ann.get_layer(stage.layer)
     layer.shift.assign([0.1, -0.2, 0.3, 0.0])
@@ -381,7 +370,7 @@ def test_with_rates_scales_what_calibration_added(x):
 
 def test_rates_of_integrate_and_fire_neurons_end_at_those_of_the_conversion(x, tmp_path):
     """At most one spike a step: a current of half the largest would be clipped at three times."""
-    network = convert(one_hidden_layer(), x, neuron="if", n_steps=4)
+    network = convert(one_hidden_layer(), x, IF(), n_steps=4)
     with pytest.raises(ConversionError, match=r"'\w+' \(RateIF\): factor .* is 3, .* above 0\.333"):
         network.with_rates(3)
     slow = network.with_rates(0.1)
@@ -402,7 +391,7 @@ def test_neurons_that_end_where_the_model_does_keep_their_rates(x, ceiling, clip
     inputs = keras().Input(x.shape[1:])
     hidden = layers.Dense(4, name="hidden")(layers.Flatten()(inputs))
     outputs = layers.Dense(3)(layers.ReLU(ceiling, name="ends")(hidden))
-    network = convert(keras().Model(inputs, outputs), 50 * x, neuron="if", n_steps=4)
+    network = convert(keras().Model(inputs, outputs), 50 * x, IF(), n_steps=4)
     if clips:
         with pytest.raises(ConversionError, match=r"layer 'ends' .*is 0\.5, .*keep the rates"):
             network.with_rates(0.5)
@@ -412,18 +401,16 @@ def test_neurons_that_end_where_the_model_does_keep_their_rates(x, ceiling, clip
 
 def test_the_read_out_leaves_out_a_share_of_the_steps(model, x):
     """Of 40 steps the mean of the last 10, from the means over all 40 and over the first 30."""
-    whole = convert(model, x, "if", n_steps=40)
-    late = convert(model, x, "if", n_steps=40, discard=0.75)
+    whole = convert(model, x, IF(), n_steps=40)
+    late = convert(model, x, IF(discard=0.75), n_steps=40)
     means = engines.run(whole, x, 40, progress=False).outputs
     wanted = (40 * means[:, 39] - 30 * means[:, 29]) / 10
     found = engines.run(late, x, 40, progress=False).outputs[:, -1]
     np.testing.assert_allclose(found, wanted, atol=1e-4 * np.abs(wanted).max())
     assert whole.discard == 0
-    assert convert(model, x, max_rate=200.0, synapse=0.005, discard=0.25).discard == 0.25
+    assert convert(model, x, LIF(max_rate=200.0, synapse=0.005, discard=0.25)).discard == 0.25
 
 
 def test_a_read_out_that_leaves_out_everything_is_refused(model, x):
     with pytest.raises(ConversionError, match="discard is 1: choose a share from 0 to below 1"):
-        convert(model, x, "if", discard=1)
-    with pytest.raises(ConversionError, match=r"discard is 0\.5, which only neuron='lif' or 'if'"):
-        convert(model, x, "sigma-delta", threshold=1.0, discard=0.5)
+        dataclasses.replace(convert(model, x, IF(), n_steps=2), discard=1)

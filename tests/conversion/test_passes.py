@@ -54,7 +54,7 @@ def test_lif_passes():
 def test_lif_rates_want_plain_relus():
     layers = keras().layers
     for layer in (layers.ReLU(6.0, name="bad"), layers.LeakyReLU(name="bad")):
-        with pytest.raises(ConversionError, match=r"layer 'bad'.*neuron='if'"):
+        with pytest.raises(ConversionError, match=r"layer 'bad'.*neuron=nt.IF\(\)"):
             use_lif(simplify(chain(conv(2, 3), layer)), {})
 
 

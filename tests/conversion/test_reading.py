@@ -1,6 +1,5 @@
 """What users bring is read as what it computes, or refused by name: objects and files alike."""
 
-import sys
 import warnings
 
 import numpy as np
@@ -8,10 +7,12 @@ import pytest
 from random_models import keras, randomised
 
 from nengo_tactile import stack
-from nengo_tactile.conversion import check, convert
+from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.comparison import compare
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.graph import functional
+from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.errors import ConversionError, ModelFileError
 
 SHAPE = (8, 8, 3)
@@ -171,7 +172,7 @@ def test_other_functions_are_refused_by_name(function, words):
     x = function(stack.tensorflow(), k.layers.Conv2D(4, 3, activation="relu")(i))
     model = k.Model(i, k.layers.Dense(2)(k.layers.Flatten()(x)))
     with pytest.raises(ConversionError, match=rf"function 'tf[^']*' \(tf\..*{words}"):
-        convert(model, X, neuron="if")
+        convert(model, X, IF())
     assert not check(model).ok
 
 
@@ -193,7 +194,7 @@ def test_functions_called_like_keras_s_are_refused(keras3, version, function):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras 3 cannot describe a lambda
         with pytest.raises(ConversionError, match=r"layer 'own' \(Conv2D\).*"):
-            convert(model, X, neuron="if")
+            convert(model, X, IF())
         assert [row.name for row in check(model).layers if row.remedy] == ["own"]
 
 
@@ -223,7 +224,7 @@ def test_classes_called_like_keras_s_are_refused(tmp_path, keras3, version, kind
     model.save(tmp_path / "m.keras")
     for form in (model, tmp_path / "m.keras"):
         with pytest.raises((ConversionError, ModelFileError), match=r"'own'.*a class of its own"):
-            convert(form, X, neuron="if")
+            convert(form, X, IF())
 
 
 def test_models_with_a_call_of_their_own_are_refused():
@@ -249,11 +250,11 @@ def test_training_true_is_refused(kind):
     x = getattr(la, kind)(*options, name="it")(la.Conv2D(4, 3)(i), training=True)
     model = keras().Model(i, la.Dense(2)(la.Flatten()(la.ReLU()(x))))
     with pytest.raises(ConversionError, match=rf"layer 'it' \({kind}\): is called with training="):
-        convert(model, X, neuron="if")
+        convert(model, X, IF())
     inner = keras().Model(i, getattr(la, kind)(*options, name="it")(la.Conv2D(4, 3)(i)))
     model = keras().Model(i, la.Dense(2)(la.Flatten()(la.ReLU()(inner(i, training=True)))))
     with pytest.raises(ConversionError, match=rf"layer 'it' \({kind}\): is called with training="):
-        convert(model, X, neuron="if")
+        convert(model, X, IF())
 
 
 def test_frozen_batch_normalisation_does_not_train():
@@ -279,10 +280,10 @@ def test_the_precision_that_is_set_does_not_matter(policy):
             ]
         )
     )
-    plain = convert(model, X, neuron="if").ann
+    plain = convert(model, X, IF()).ann
     mixed.set_global_policy(policy)
     try:
-        ann = convert(model, X, neuron="if").ann
+        ann = convert(model, X, IF()).ann
         assert mixed.global_policy().name == policy
     finally:
         mixed.set_global_policy(None)
@@ -298,7 +299,7 @@ def test_names_that_tensorflow_has_not_are_changed(tmp_path, keras3, name):
     )
     x = np.random.default_rng(0).random((16, 4), np.float32)
     for form in (model, *list(forms(model, tmp_path))[1:2]):
-        snn = convert(form, x, neuron="if", percentile=100)
+        snn = convert(form, x, IF(percentile=100))
         assert len(snn.spiking_layers) == 1 and "dense_1" in [la.name for la in snn.ann.layers]
         assert np.allclose(snn.ann(x), np.asarray(model(x)), atol=1e-5)
 
@@ -322,7 +323,7 @@ def test_names_that_passes_make_are_free(names):
         )
     )
     assert check(model).ok
-    snn = convert(model, X, neuron="if", percentile=100)
+    snn = convert(model, X, IF(percentile=100))
     assert np.allclose(snn.ann(X), model(X), atol=1e-4 * np.abs(model(X)).max())
 
 
@@ -338,7 +339,7 @@ def test_integers_are_read(keras3):
         ]
     )
     x = np.random.default_rng(0).integers(0, 256, (8, *SHAPE)).astype(np.uint8)
-    snn = convert(model, x, neuron="if", percentile=100)
+    snn = convert(model, x, IF(percentile=100))
     assert np.allclose(snn.ann(x), np.asarray(model(x)), atol=1e-5)
 
 
@@ -360,7 +361,7 @@ def test_quantised_models_and_those_with_lora_are_told_apart(keras3):
     lora = adapted.get_layer("d").lora_kernel_b
     lora.assign(np.full(lora.shape, 0.1))
     adapted.get_layer("d").bias.assign(np.ones(5))
-    snn = convert(adapted, x, neuron="if", percentile=100)
+    snn = convert(adapted, x, IF(percentile=100))
     assert np.allclose(snn.ann(x), np.asarray(adapted(x)), atol=1e-5)
 
 
@@ -396,7 +397,7 @@ def test_failures_of_tensorflow_are_named(monkeypatch):
     def fail(*arguments, **options):
         raise tf.errors.AbortedError(None, None, message)
 
-    monkeypatch.setattr(sys.modules[convert.__module__], "tune", fail)
+    monkeypatch.setattr("nengo_tactile.conversion.neurons.lif.tune", fail)
     la = keras().layers
     model = keras().Sequential([keras().Input((4,)), la.Dense(3, "relu"), la.Dense(2)])
     x = np.random.default_rng(0).random((8, 4), np.float32)
@@ -409,10 +410,10 @@ def test_the_types_of_keras_are_as_they_were():
     la, backend = keras().layers, keras().backend
     model = keras().Sequential([keras().Input((4,)), la.Dense(3, "relu"), la.Dense(2)])
     x = np.random.default_rng(0).random((8, 4), np.float32)
-    convert(model, x, neuron="if")
+    convert(model, x, IF())
     backend.set_floatx("float64")
     try:
-        convert(model, x, neuron="if")
+        convert(model, x, IF())
         assert la.Dense(2).compute_dtype == "float64"
     finally:
         backend.set_floatx("float32")

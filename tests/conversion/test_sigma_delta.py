@@ -7,8 +7,8 @@ import sigma_delta_reference as reference
 
 import nengo_tactile
 from nengo_tactile import stack
-from nengo_tactile.conversion import SpikingNetwork
 from nengo_tactile.conversion.accumulate import Accumulator
+from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 
 CODINGS = {"delay": DelayCoding(6), "current": CurrentCoding(4)}

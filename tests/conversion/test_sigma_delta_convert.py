@@ -12,10 +12,11 @@ import nengo_tactile
 from nengo_tactile import stack
 from nengo_tactile.ann.residual import resnet
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import convert, thresholds
+from nengo_tactile.conversion import thresholds
 from nengo_tactile.conversion.accumulate import Accumulator
-from nengo_tactile.conversion.convert import prepare
+from nengo_tactile.conversion.convert import convert, prepare
 from nengo_tactile.conversion.graph import copy_layer, rebuild
+from nengo_tactile.conversion.neurons import IF, SigmaDelta
 from nengo_tactile.conversion.sigma_delta import use_sigma_delta
 from nengo_tactile.engines.loihi import chip_settings
 from nengo_tactile.errors import ConversionError, DataError, EngineError
@@ -27,7 +28,8 @@ REFUSED = ("relu_clipped", "relu_leaky", "leaky_relu", "activation_relu6", "conv
 
 
 def to_changes(model, x=None, **options):
-    return convert(model, x, neuron="sigma-delta", **options)
+    shared = {name: options.pop(name) for name in ("labels", "n_steps") if name in options}
+    return convert(model, x, SigmaDelta(**options), **shared)
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +189,11 @@ def test_the_coarsest_thresholds_within_a_loss(model, images, with_labels, rng):
     labels = np.where(rng.random(len(images)) < 0.7, winners, (winners + 1) % 3)
     labels = labels if with_labels else None
     chosen, trials = thresholds.search_thresholds(linear, images, coding, 10.0, labels=labels)
-    assert chosen == thresholds.thresholds_for(linear, images, coding, max_loss=10.0, labels=labels)
+    assert chosen == {
+        stage.layer: stage.neuron.threshold
+        for stage in to_changes(model, images, coding=coding, max_loss=10.0, labels=labels).stages
+        if stage.neuron
+    }
     # run anew, not by the search's own accumulator
     rest = Accumulator(use_sigma_delta(linear, chosen)).rest(images, coding)
     right = winners if labels is None else labels
@@ -271,7 +277,7 @@ def test_a_refused_loss_names_the_coding_given_and_a_remedy_that_works(monkeypat
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"threshold": 0.0}, ConversionError, r"threshold is 0\.0: give a finite number"),
+        ({"threshold": 0.0}, ConversionError, r"threshold is 0\.0: give a number above 0"),
         ({"threshold": float("nan")}, ConversionError, "threshold is nan"),
         ({"threshold": {"conv1": 1.0, "add": -1.0, "dense": 1.0}}, ConversionError, "'add'"),
         ({"threshold": {"conv1": 1.0}}, ConversionError, "layer 'relu2': threshold has no entry"),
@@ -279,18 +285,14 @@ def test_a_refused_loss_names_the_coding_given_and_a_remedy_that_works(monkeypat
         ({"threshold_factor": 0.0}, ConversionError, r"threshold_factor is 0\.0"),
         ({"threshold": 1.0, "max_loss": 1.0}, ConversionError, "threshold and max_loss are given"),
         ({"spike_budget": 0.0}, ConversionError, r"spike_budget is 0\.0"),
-        ({"max_loss": float("nan")}, ConversionError, "max_loss is nan: give a number of points"),
+        ({"max_loss": float("nan")}, ConversionError, "max_loss is nan: give a number"),
         ({"threshold": 1.0, "output_threshold": 0.0}, ConversionError, "output_threshold is 0"),
         (
             {"labels": [1, 2], "max_loss": 1.0},
             DataError,
             r"shape \(2,\), .* 24 samples takes \(24,\)",
         ),
-        ({"threshold": 1.0, "coding": "rate"}, DataError, "input coding is 'rate'"),
-        ({"threshold": 1.0, "percentile": 99.0}, ConversionError, "only neuron='lif' or 'if' has"),
-        ({"threshold": 1.0, "max_rate": 9.0}, ConversionError, "only neuron='lif' has"),
-        ({"threshold": 1.0, "calibrate": "bias"}, ConversionError, "only neuron='if' has"),
-        ({"threshold": 1.0, "compensation": "layer"}, ConversionError, "only neuron='if' has"),
+        ({"threshold": 1.0, "coding": "rate"}, ConversionError, "coding is 'rate'"),
     ],
 )
 def test_wishes_that_cannot_be_fulfilled(model, images, options, error, message):
@@ -298,16 +300,8 @@ def test_wishes_that_cannot_be_fulfilled(model, images, options, error, message)
         to_changes(model, images, **options)
 
 
-def test_options_of_sigma_delta_are_refused_with_other_neurons(model, images):
-    for name, value in {"threshold": 1.0, "labels": np.zeros(24), "coding": "delay"}.items():
-        with pytest.raises(ConversionError, match=rf"{name} is .* only neuron='sigma-delta' has"):
-            convert(model, images, neuron="if", **{name: value})
-
-
-def test_calibration_data_are_needed_for_all_but_a_threshold(model):
-    with pytest.raises(ConversionError, match="neuron is 'if', which needs calibration data"):
-        convert(model, neuron="if")
-    with pytest.raises(ConversionError, match="spike_budget needs calibration data"):
+def test_samples_are_needed_for_all_but_a_threshold(model):
+    with pytest.raises(ConversionError, match=r"is SigmaDelta\(spike_budget=0.1\), which needs"):
         to_changes(model, spike_budget=0.1)
 
 
@@ -337,10 +331,10 @@ def test_neurons_that_are_there_stay(model, images):
     again = convert(first.ann, images)
     assert again.n_steps == first.n_steps and again.coding == first.coding
     assert [s.neuron for s in again.stages] == [s.neuron for s in first.stages]
-    with pytest.raises(ConversionError, match="SigmaDelta layers, which have thresholds"):
+    with pytest.raises(ConversionError, match="SigmaDelta layers, which settle threshold"):
         to_changes(first.ann, images, threshold=1.0)
-    with pytest.raises(ConversionError, match="SigmaDelta layers, neuron is 'if'"):
-        convert(first.ann, images, neuron="if")
+    with pytest.raises(ConversionError, match=r"SigmaDelta layers, neuron is IF\(\)"):
+        convert(first.ann, images, IF())
 
 
 def test_quantised_activations_can_be_trained_with(model, images):
@@ -379,7 +373,7 @@ def test_what_sigma_delta_networks_have_not(model, images):
     with pytest.raises(ConversionError, match="has sigma-delta neurons and its input coding is"):
         dataclasses.replace(snn, coding=None)
     with pytest.raises(ConversionError, match="has no sigma-delta neurons and its input coding"):
-        dataclasses.replace(convert(model, images, neuron="if"), coding=DelayCoding())
+        dataclasses.replace(convert(model, images, IF()), coding=DelayCoding())
 
 
 @pytest.mark.parametrize("bad", [-0.25, 1.25, np.nan])

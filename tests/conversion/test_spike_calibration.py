@@ -1,4 +1,4 @@
-"""Calibration brings rates nearer to the network without spikes, also on other samples."""
+"""Correction brings rates nearer to the network without spikes, also on other samples."""
 
 import gc
 import tracemalloc
@@ -8,12 +8,12 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
-from nengo_tactile.conversion import spike_calibration
-from nengo_tactile.conversion.calibration import activation_scales
+from nengo_tactile.conversion import correction
+from nengo_tactile.conversion.activation_scales import activation_scales
+from nengo_tactile.conversion.correction import correct
 from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.normalise import is_activation, normalise
 from nengo_tactile.conversion.passes import use_if
-from nengo_tactile.conversion.spike_calibration import calibrate
 from nengo_tactile.errors import ConversionError, DataError
 
 
@@ -65,7 +65,7 @@ def readout_error(model, x, n_steps):
 def test_other_samples_are_read_out_better(what, n_steps, per_neuron):
     model = residual()
     before = model.get_weights()
-    new = calibrate(model, images(0), n_steps, what, per_neuron, batch_size=24)
+    new = correct(model, images(0), n_steps, what, per_neuron, batch_size=24)
     assert all((a == b).all() for a, b in zip(model.get_weights(), before))
     held_out = images(1)
     assert np.array_equal(new(held_out), model(held_out))  # the static function stays
@@ -80,7 +80,7 @@ def test_other_samples_are_read_out_better(what, n_steps, per_neuron):
 def test_mean_rates_come_nearer_in_every_channel(what, settings):
     n_steps, x = 8, images(0)
     model = residual(**settings)
-    new = calibrate(model, x, n_steps, what)
+    new = correct(model, x, n_steps, what)
     keras, first = stack.tensorflow().keras, True
     for layer in model.layers:
         if type(layer).__name__ != "RateIF":
@@ -101,7 +101,7 @@ def test_mean_rates_come_nearer_in_every_channel(what, settings):
 def test_only_the_asked_weights_change():
     model = residual()
     for what, changed in (("bias", 1), ("potential", 0)):
-        new = calibrate(model, images(0, 16), 8, what)
+        new = correct(model, images(0, 16), 8, what)
         for layer, old in zip(new.layers, model.layers):
             for index, (a, b) in enumerate(zip(layer.get_weights(), old.get_weights())):
                 moved = type(layer).__name__ == "RateIF" and index == changed
@@ -114,12 +114,12 @@ def test_constant_currents_by_hand():
     model = keras.Model(inputs, rate_if_layer()(name="n", start=0.0)(inputs))
     # 0.3 thresholds a step, and 0.05 more, fire once in 4 steps: nothing is gained; a neuron that
     # fires at every step lacks nothing
-    layer = calibrate(model, np.array([[0.3, 2.0]]), 4, "bias").get_layer("n")
+    layer = correct(model, np.array([[0.3, 2.0]]), 4, "bias").get_layer("n")
     assert [w.tolist() for w in layer.get_weights()] == [[0, 0], [0, 0]]
     # 0.2 does not fire in 4 steps and 0.3 does once: (0.2 + 0.05) / 2 lack, four times that is half
     # a threshold, with which both fire once, one too much and one too little by the same
     x = np.array([[0.2, -1.0], [0.3, -1.0]])
-    new = calibrate(model, x, 4, "potential", per_neuron=True)
+    new = correct(model, x, 4, "potential", per_neuron=True)
     start, shift = new.get_layer("n").get_weights()
     assert start == pytest.approx([0.5, 0]) and shift.tolist() == [0, 0]
     assert simulate(new, x, 4).logits[:, -1].tolist() == [[0.25, 0.0], [0.25, 0.0]]
@@ -142,14 +142,14 @@ def test_the_few_neurons_of_a_channel_that_fire_by_fluctuations_fall_silent():
     image = np.zeros((1, 4, 4, 2), np.float32)
     image[0, 1, 2] = 0.5
     assert simulate(model, image, 32).rates["out"].sum() == 2 / 32
-    new = calibrate(model, image, 32, "potential")
+    new = correct(model, image, 32, "potential")
     assert new.get_layer("in").start_potential.numpy().tolist() == [0.5, 0.0]
     assert simulate(new, image, 32).rates["out"].sum() == 0
 
 
 def test_any_minibatch_gives_the_same_network():
     model = residual(activation_first=True)
-    one, other = (calibrate(model, images(0, 20), 8, batch_size=size) for size in (20, 7))
+    one, other = (correct(model, images(0, 20), 8, batch_size=size) for size in (20, 7))
     for a, b in zip(one.get_weights(), other.get_weights()):
         assert np.allclose(a, b, atol=1e-5)
     held_out = images(1)
@@ -161,18 +161,18 @@ def test_any_minibatch_gives_the_same_network():
 def test_what_is_not_kept_is_computed_again(monkeypatch, settings, memory):
     """17 steps: a stretch and one step; the first numbers in between are for some minibatches."""
     model, x = residual(**settings), images(0, 12)
-    wanted = calibrate(model, x, 17, batch_size=4)
-    monkeypatch.setattr(spike_calibration, "INPUT_MEMORY", memory[0])
-    monkeypatch.setattr(spike_calibration, "SPIKE_MEMORY", memory[1])
-    found = calibrate(model, x, 17, batch_size=4)
+    wanted = correct(model, x, 17, batch_size=4)
+    monkeypatch.setattr(correction, "INPUT_MEMORY", memory[0])
+    monkeypatch.setattr(correction, "SPIKE_MEMORY", memory[1])
+    found = correct(model, x, 17, batch_size=4)
     for a, b in zip(found.get_weights(), wanted.get_weights()):
         assert np.allclose(a, b, rtol=0, atol=1e-6)
 
 
 def test_spikes_are_kept_at_a_bit_each():
-    network = spike_calibration.Network(residual(leaky=True))
-    rooms = [spike_calibration._Room(n) for n in (10**6, 10**6)]
-    part = spike_calibration._Part(network, images(0, 3), 60, *rooms)
+    network = correction.Network(residual(leaky=True))
+    rooms = [correction._Room(n) for n in (10**6, 10**6)]
+    part = correction._Part(network, images(0, 3), 60, *rooms)
     _, name, *_ = network.neurons  # behind neurons, so that its input changes sign
     wanted = [spikes.copy() for spikes in part._spikes(name, network.start(part.x))]
     # whole and small ones of either sign
@@ -188,15 +188,15 @@ def test_spikes_are_kept_at_a_bit_each():
 
 @pytest.mark.parametrize("more", [{"n": 8}, {"n_steps": 8}], ids=str)
 def test_memory_does_not_grow_with_samples_or_steps(monkeypatch, more):
-    monkeypatch.setattr(spike_calibration, "INPUT_MEMORY", 300_000)
-    monkeypatch.setattr(spike_calibration, "SPIKE_MEMORY", 10_000)
+    monkeypatch.setattr(correction, "INPUT_MEMORY", 300_000)
+    monkeypatch.setattr(correction, "SPIKE_MEMORY", 10_000)
     model = residual()
 
     def peak(n=1, n_steps=1):
         x = images(0, 8 * n)
         gc.collect()
         tracemalloc.start()
-        calibrate(model, x, 16 * n_steps, batch_size=8)
+        correct(model, x, 16 * n_steps, batch_size=8)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most - x.nbytes
@@ -207,9 +207,9 @@ def test_memory_does_not_grow_with_samples_or_steps(monkeypatch, more):
 
 def test_bad_calls_are_refused():
     model = residual()
-    with pytest.raises(ConversionError, match="what is 'weights'"):
-        calibrate(model, images(0), 8, "weights")
+    with pytest.raises(ConversionError, match="correction is 'weights'"):
+        correct(model, images(0), 8, "weights")
     with pytest.raises(DataError, match=r"input: shape \(4, 8, 8\)"):
-        calibrate(model, np.zeros((4, 8, 8)), 8)
+        correct(model, np.zeros((4, 8, 8)), 8)
     with pytest.raises(DataError, match="n_steps is 0"):
-        calibrate(model, images(0), 0)
+        correct(model, images(0), 0)

@@ -14,9 +14,9 @@ from random_models import keras
 import nengo_tactile
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
-from nengo_tactile.conversion import SpikingNetwork
 from nengo_tactile.conversion.build import unmixed
 from nengo_tactile.conversion.layerwise import simulate
+from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.stages import analogue_sources, fan_outs, silent_model, stages_of
 from nengo_tactile.errors import ConversionError
 

@@ -138,9 +138,9 @@ def test_what_becomes_of_layers(make, words):
     ("make", "wanted"),
     [
         (lambda la: la.ReLU(), None),
-        (lambda la: la.ReLU(2.0), r"max_value is 2\.0.*use neuron='if'"),
+        (lambda la: la.ReLU(2.0), r"max_value is 2\.0.*use neuron=nt.IF"),
         (lambda la: la.ReLU(negative_slope=0.5), r"negative_slope is 0\.5"),
-        (lambda la: la.LeakyReLU(), "use neuron='if'"),
+        (lambda la: la.LeakyReLU(), "use neuron=nt.IF"),
         (lambda la: la.Dense(2, activation="relu"), None),
         (lambda la: la.Dense(2, activation="relu6"), "'relu6', KIND neurons have 'relu' alone"),
         (lambda la: la.Dense(2, activation=la.LeakyReLU()), r"\(LeakyReLU\)"),

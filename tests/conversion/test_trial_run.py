@@ -9,9 +9,10 @@ import random_models
 
 from nengo_tactile import engines, stack
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.conversion.trial_run import SHARES, TrialRun, run_on, settled_discard
-from nengo_tactile.errors import ConversionError, ConversionWarning
+from nengo_tactile.errors import ConversionWarning
 from nengo_tactile.networks.read_out import ReadOut
 
 
@@ -42,7 +43,7 @@ def late_run(late, n_steps=8):
 
 def test_outputs_are_the_mean_over_the_last_steps(model, x):
     """As an engine reads them, for every share."""
-    network = convert(model, x, neuron="if", n_steps=10)
+    network = convert(model, x, IF(), n_steps=10)
     run = run_on(network.ann, network.read_out, x, 10)
     np.testing.assert_allclose(run.wanted, predict(network.ann, x), rtol=1e-5)
     for share in SHARES:
@@ -73,18 +74,14 @@ def test_outputs_of_more_than_twice_the_size_are_said():
 
 def test_conversion_chooses_and_says(model, x):
     """The network gets the share whose read-out is nearest."""
-    snn = convert(model, x, neuron="if", n_steps=6, discard="tune")
+    snn = convert(model, x, IF(discard="tune"), n_steps=6)
     run = run_on(snn.ann, snn.read_out, x, 6)
     distances = {share: snn.read_out.distance(run.outputs(share), run.wanted) for share in SHARES}
     assert snn.discard == min(distances, key=distances.get)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", ConversionWarning)
-        assert convert(model, x, neuron="if", n_steps=6, discard=0.8).discard == 0.8
+        assert convert(model, x, IF(discard=0.8), n_steps=6).discard == 0.8
     assert "discard is 0.8: after 6 steps" in str(said[0].message)
-    with pytest.raises(ConversionError, match="discard is 'tune': choose a share"):
-        convert(model, x, discard="tune")
-    with pytest.raises(ConversionError, match="discard is 'late': choose a share"):
-        convert(model, x, neuron="if", discard="late")
 
 
 def test_corrections_that_enlarge_the_outputs_are_said():
@@ -95,7 +92,7 @@ def test_corrections_that_enlarge_the_outputs_are_said():
     )
     identity.set_weights([np.eye(2), np.zeros(2)] * 2)
     x = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
-    snn = convert(identity, x, neuron="if", n_steps=10, calibrate="potential", percentile=100)
+    snn = convert(identity, x, IF(correction="potential", percentile=100), n_steps=10)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert settled_discard(snn.ann, snn.read_out, 0.1 * x, 10, corrected=True) == 0

@@ -9,7 +9,7 @@ import numpy as np
 from random_models import keras
 
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
-from nengo_tactile.conversion import SpikingNetwork
+from nengo_tactile.conversion.network import SpikingNetwork
 
 
 @dataclasses.dataclass

@@ -8,8 +8,9 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import build
-from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.build import build_nengo
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import LIF
 
 N_STEPS = 40
 
@@ -36,8 +37,8 @@ def make_network(notation="6x6x2-3c3-4c2s2-7-3o", padding="valid", rate=400.0, *
             kernel, bias = layer.get_weights()
             layer.set_weights([kernel, rng.normal(0, 0.1, bias.shape)])
     x = rng.random((8, *model.input_shape[1:]), dtype=np.float32)
-    neuron = settings.pop("neuron", "lif")
-    network = convert(model, x, max_rate=rate, synapse=0.005, n_steps=N_STEPS, neuron=neuron)
+    neuron = dataclasses.replace(settings.pop("neuron", LIF()), max_rate=rate, synapse=0.005)
+    network = convert(model, x, neuron, n_steps=N_STEPS)
     # the emulator shows it as it is, like the others
     return dataclasses.replace(network, **{"chip_rate": 1.0, **settings}), x
 

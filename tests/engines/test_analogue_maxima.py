@@ -13,9 +13,12 @@ from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
-from nengo_tactile.conversion import SpikingNetwork, check, convert
 from nengo_tactile.conversion.accumulate import Accumulator
+from nengo_tactile.conversion.check import check
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.layerwise import simulate
+from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.engines import run
 from nengo_tactile.errors import EngineError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
@@ -261,22 +264,23 @@ def test_training_changes_nothing_about_what_check_says(gamma, beta):
 
 
 @pytest.mark.parametrize(
-    "options",
+    "neuron",
     [
-        {"neuron": "if", "calibrate": "potential", "n_steps": 32},
-        {"neuron": "if", "start": 0.25, "channelwise": True},
-        {"neuron": "lif", "max_rate": 400.0, "synapse": 0.002},
+        IF(correction="potential", percentile=100),
+        IF(start=0.25, channelwise=True, percentile=100),
+        LIF(max_rate=400.0, synapse=0.002, percentile=100),
     ],
+    ids=repr,
 )
-def test_converted_it_comes_to_keras(options):
-    """Calibration and normalisation see the maxima as every engine does."""
+def test_converted_it_comes_to_keras(neuron):
+    """Correction and normalisation see the maxima as every engine does."""
     model = resnet_v2_stem(-0.5, 0.25)
     x = np.random.default_rng(1).random((16, 12, 12, 2)).astype(np.float32)
-    network = convert(model, x, percentile=100, progress=False, **options)
+    network = convert(model, x, neuron, n_steps=32, progress=False)
     wanted = model(x).numpy()
     outputs = run(network, x, 512, progress=False).outputs
     error = np.sqrt(np.mean((outputs - wanted[:, None]) ** 2, axis=(0, 2))) / np.abs(wanted).max()
     assert error[511] < 0.02
-    if options["neuron"] == "if":
+    if neuron.layer == "RateIF":
         assert np.abs(network.ann(x) - wanted).max() <= 1e-5 * np.abs(wanted).max()
         assert error[511] < error[31] / 4

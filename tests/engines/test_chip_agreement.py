@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from nengo_tactile import saved, stack
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.engines import loihi, run
 from nengo_tactile.engines.chip_agreement import chip_agreement
 from nengo_tactile.engines.chip_settings import _holds
@@ -32,7 +33,7 @@ def network_with(biases, inhibition=1.0, n_steps=60):
     hidden.set_weights([kernel, rng.normal(0, biases, bias.shape)])
     x = rng.random((40, 12), np.float32)
     out.set_weights([out.get_weights()[0], -model(x).numpy().mean(axis=0)])
-    return convert(model, x, neuron="if", n_steps=n_steps), x
+    return convert(model, x, IF(), n_steps=n_steps), x
 
 
 def run_freely(network, x):
@@ -54,7 +55,7 @@ def test_a_run_takes_the_chips_settings_and_says_so():
 
 def test_settings_from_calibration_samples_make_up_for_the_mean(tmp_path):
     network, x = network_with(0.3)
-    chip = loihi.chip_settings(network, calibration=x[:32])
+    chip = loihi.chip_settings(network, x=x[:32])
     plain = dataclasses.replace(chip, chip_offset=None)
     with_offset, without = (run_freely(n, x[32:]).outputs[:, -1] for n in (chip, plain))
     np.testing.assert_allclose(with_offset - without, [chip.chip_offset] * 8, rtol=1e-4, atol=1e-6)
@@ -70,7 +71,7 @@ def test_a_network_that_the_chip_loses_is_refused():
     network, x = network_with(30.0)
     wanted = r"too few of 16 .*layer 'd1' loses most: .*whole steps.*n_steps above"
     with pytest.raises(EngineError, match=wanted):
-        loihi.chip_settings(network, rate=0.5, calibration=x[:16])
+        loihi.chip_settings(network, rate=0.5, x=x[:16])
     with pytest.raises(EngineError, match=r"16 samples agree .* by 0\..*, wanted 0\.9: choose"):
         run(network, x[:16], engine="loihi")
     recording = run_freely(network, x[:16])

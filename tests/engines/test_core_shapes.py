@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from nengo_tactile import stack
-from nengo_tactile.conversion import check, convert
+from nengo_tactile.conversion.check import check
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.engines import core_shapes, loihi, nengo_dl, placement
 from nengo_tactile.errors import EngineError
 
@@ -23,7 +25,7 @@ def sequential(shape, *parts):
 
 def converted(model, n_steps=60):
     x = np.random.default_rng(0).random((16, *model.input_shape[1:]), np.float32)
-    return convert(model, x, max_rate=200.0, synapse=0.005, n_steps=n_steps), x
+    return convert(model, x, LIF(max_rate=200.0, synapse=0.005), n_steps=n_steps), x
 
 
 def convolutions():
@@ -148,7 +150,7 @@ def test_max_pooling_runs_on_the_host_with_the_layer_behind_it():
         layers().Dense(3),
     )
     x = np.random.default_rng(0).random((8, 8, 8, 1), np.float32)
-    network = convert(model, x, neuron="if", n_steps=60)
+    network = convert(model, x, IF(), n_steps=60)
     with pytest.raises(EngineError, match=r"'pool' .*max pooling.*--on-host"):
         loihi.run(network, x[:1])
     with pytest.raises(EngineError, match=r"'pool' .*let 'c2' run on the host"):

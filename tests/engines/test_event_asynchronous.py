@@ -17,8 +17,8 @@ from algorithm1 import Loop, Node, network_of
 from random_models import keras
 
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
-from nengo_tactile.conversion import SpikingNetwork
 from nengo_tactile.conversion.accumulate import Accumulator
+from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.engines import run
 from nengo_tactile.engines.event.arrivals import arrivals_of
 from nengo_tactile.engines.event.asynchronous import Asynchronous

@@ -17,7 +17,9 @@ from test_stages import conv, neurons
 
 from nengo_tactile.ann.integrate_fire import IFParameters
 from nengo_tactile.ann.residual import resnet
-from nengo_tactile.conversion import SpikingNetwork, convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.engines import run
 from nengo_tactile.engines.event import clocked
 from nengo_tactile.engines.event.clocked import Clocked
@@ -178,7 +180,7 @@ def residual():
     """A small residual network with random weights, and images."""
     model = resnet(14, (8, 8, 3), widths=(4, 8), seed=2)
     x = np.random.default_rng(0).random((6, 8, 8, 3), dtype=np.float32)
-    return convert(model, x, neuron="if", n_steps=64), x
+    return convert(model, x, IF(), n_steps=64), x
 
 
 DEPTH, CHANNELS = 10, 8
@@ -195,7 +197,7 @@ def deep():
         layer.bias.assign(np.random.default_rng(number).normal(0, 0.1, CHANNELS))
     model = keras().Model(inputs, la.Dense(3, name="out")(la.Flatten()(x)))
     x = np.random.default_rng(1).random((24, 10, 10, 2), dtype=np.float32)
-    return convert(model, x, neuron="if", n_steps=64), x
+    return convert(model, x, IF(), n_steps=64), x
 
 
 def in_float64(network, x, n_steps):
@@ -310,7 +312,7 @@ def test_events_keep_their_room_as_long_as_they_are_read():
 
 def test_lif_networks_are_refused(small):
     network, x = small
-    with pytest.raises(EngineError, match=r"layer '\w+': its neurons are LIF.*neuron='if'"):
+    with pytest.raises(EngineError, match=r"layer '\w+': its neurons are LIF.*neuron=nt.IF\(\)"):
         run(network, x, 4, engine="event")
 
 

@@ -11,8 +11,9 @@ from conftest import make_network
 
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import build
-from nengo_tactile.conversion import convert
 from nengo_tactile.conversion.check import check
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.engines import core_shapes, loihi, placement, run
 from nengo_tactile.engines.loihi import ChipReport, chip_report
 from nengo_tactile.errors import EngineError
@@ -336,7 +337,7 @@ def late_image():
 
 def test_an_image_that_joins_spikes_from_the_chip_is_refused():
     model, x = late_image()
-    network = convert(model, x, neuron="lif", max_rate=200.0, synapse=0.005)
+    network = convert(model, x, LIF(max_rate=200.0, synapse=0.005))
     wanted = r"layer 'both': the image reaches it beside 'second'.*use on_host=\(\)"
     with pytest.raises(EngineError, match=wanted):
         run(network, x[:1], 5, engine="loihi")
@@ -362,7 +363,7 @@ def test_a_read_out_that_is_no_matrix_is_refused(end):
         "map": layers.Conv2D(2, 2),
     }[end](found)
     model = stack.tensorflow().keras.Model(start, found)
-    network = convert(model, x, neuron="lif", max_rate=200.0, synapse=0.005)
+    network = convert(model, x, LIF(max_rate=200.0, synapse=0.005))
     for on_host in (None, ()):
         with pytest.raises(EngineError, match=r"read-out is on the host and 'spikes'.*Flatten"):
             run(network, x[:1], 5, engine="loihi", on_host=on_host)
@@ -378,7 +379,7 @@ def test_an_image_that_joins_a_dense_layer_runs():
     sums = [layers.Dense(5)(second), layers.Dense(5)(start)]
     third = layers.ReLU(name="third")(layers.Add()(sums))
     model = stack.tensorflow().keras.Model(start, layers.Dense(3)(third))
-    network = convert(model, x, neuron="lif", max_rate=200.0, synapse=0.005)
+    network = convert(model, x, LIF(max_rate=200.0, synapse=0.005))
     assert "loihi" in check(model).engines
     outputs = run(network, x[:2], 200, engine="loihi").outputs[:, -1]
     assert np.abs(outputs - model(x[:2])).max() < 0.5 * model(x).numpy().std()
@@ -387,7 +388,7 @@ def test_an_image_that_joins_a_dense_layer_runs():
 def test_potentials_at_the_start_come_over_the_steps_of_the_run():
     model = build("5-9-6-3o", seed=3)
     x = np.random.default_rng(5).random((8, 5), dtype=np.float32)
-    long, short = (convert(model, x, neuron="if", n_steps=n) for n in (200, 10))
+    long, short = (convert(model, x, IF(), n_steps=n) for n in (200, 10))
     same(run(long, x[:2], 10, engine="loihi"), run(short, x[:2], 10, engine="loihi"))
 
 
@@ -423,7 +424,7 @@ def test_chip_settings_bring_integrate_and_fire_neurons_closer():
         found = keras.layers.ReLU()(keras.layers.Add()([found, inner]))
     model = keras.Model(start, keras.layers.Dense(3)(keras.layers.Flatten()(found)))
     x = np.random.default_rng(0).random((16, 5, 5, 2), dtype=np.float32)
-    network = convert(model, x, neuron="if", n_steps=60)
+    network = convert(model, x, IF(), n_steps=60)
     shown = [network, loihi.chip_settings(network), loihi.chip_settings(network, 0.25)]
     shown[0] = dataclasses.replace(network, chip_rate=1.0)
     assert [n.synapse for n in shown] == [None, 0.005, 0.005]

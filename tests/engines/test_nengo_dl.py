@@ -1,10 +1,10 @@
 """The NengoDL engine against Nengo's reference simulator and brute-force loops."""
 
-import nengo
 import numpy as np
 import pytest
 from conftest import make_network
 
+from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.engines import run
 from nengo_tactile.engines.nengo_dl import LARGEST_BATCH, batch_size_for, read_out
 from nengo_tactile.errors import DataError, EngineError
@@ -15,7 +15,7 @@ N_STEPS = 40
 
 NETWORKS = {
     "slow LIF": {},
-    "LIF with refractory time": {"neuron": nengo.LIF()},
+    "LIF with refractory time": {"neuron": LIF(tau_rc=0.02, tau_ref=0.002, offset=0)},
     "padded": {"padding": "same"},
     "without synapse": {"synapse": None},
     "voltage floor and start at zero": {"min_voltage": 0.0, "initial_voltage": 0.0},

@@ -12,9 +12,12 @@ import pytest
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
-from nengo_tactile.conversion import SpikingNetwork, check, convert
 from nengo_tactile.conversion.accumulate import Accumulator
+from nengo_tactile.conversion.check import check
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.layerwise import simulate
+from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.neurons import IF, LIF, SigmaDelta
 from nengo_tactile.engines import run
 from nengo_tactile.events.coding import CurrentCoding
 from nengo_tactile.saved import load
@@ -137,21 +140,21 @@ def test_sigma_delta_networks_too(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "neuron"), [("autoencoder", "lif"), ("unet", "if"), ("sequence", "sigma-delta")]
+    ("name", "neuron"),
+    [
+        ("autoencoder", LIF(max_rate=400.0, synapse=0.002)),
+        ("unet", IF(percentile=100)),
+        ("sequence", SigmaDelta(threshold_factor=0.02, coding="current")),
+    ],
 )
 def test_converted_maps_come_to_keras(name, neuron, tmp_path):
     model = dyadic(graph_of(name, lambda x: keras().layers.ReLU()(x)), 9)
     x = np.random.default_rng(1).random((12, *SHAPE)).astype(np.float32)
-    options = {
-        "if": {"percentile": 100},
-        "lif": {"max_rate": 400.0, "synapse": 0.002},
-        "sigma-delta": {"threshold_factor": 0.02, "coding": "current"},
-    }[neuron]
     names = tuple("abcde"[: GRAPHS[name][1][-1]])
-    convert(model, x, neuron, classes=names, progress=False, **options).save(tmp_path / "net")
+    convert(model, x, neuron, classes=names, progress=False).save(tmp_path / "net")
     snn = load(tmp_path / "net")
     assert snn.classes == names and snn.stages[-1].shape == GRAPHS[name][1]
-    wanted, steps = model(x).numpy(), snn.n_steps if neuron == "sigma-delta" else 256
+    wanted, steps = model(x).numpy(), snn.n_steps if neuron.sends_changes else 256
     recording = run(snn, x, steps, progress=False)
     off = np.abs(recording.predict() - wanted)
     assert recording.predict().shape == wanted.shape
@@ -173,7 +176,8 @@ def test_the_emulator_reads_maps_of_dense_layers():
     model = keras().Model(inputs, la.Reshape((3, 4, 1))(flat))
     assert "loihi" in check(model).engines
     made = [
-        convert(m, images(), max_rate=200.0, synapse=0.005, progress=False) for m in (model, plain)
+        convert(m, images(), LIF(max_rate=200.0, synapse=0.005), progress=False)
+        for m in (model, plain)
     ]
     got, wanted = (run(snn, images(1), 40, engine="loihi", progress=False) for snn in made)
     assert got.predict().shape == (1, 3, 4, 1) and wanted.outputs.any()

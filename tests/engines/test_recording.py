@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nengo_tactile import engines, stack
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.neurons import IF, LIF, SigmaDelta
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.networks.read_out import ReadOut
@@ -58,11 +59,15 @@ def test_joined_minibatches_keep_the_read_out():
     assert Recording.concatenate(parts).read_out == read_out
 
 
-ENGINES = {"lif": ("nengo-dl", "loihi"), "if": ("nengo-dl", "event"), "sigma-delta": ("event",)}
+ENGINES = (
+    (LIF(max_rate=200.0, synapse=0.005), ("nengo-dl", "loihi")),
+    (IF(), ("nengo-dl", "event")),
+    (SigmaDelta(coding="current", threshold=0.005), ("event",)),
+)
 
 
 @pytest.mark.parametrize(
-    ("neuron", "engine"), [(neuron, engine) for neuron in ENGINES for engine in ENGINES[neuron]]
+    ("neuron", "engine"), [(neuron, engine) for neuron, engines in ENGINES for engine in engines]
 )
 def test_every_engine_tells_what_the_model_does(neuron, engine, tmp_path):
     """A binary classifier, saved and loaded: probabilities near Keras's, labels the same."""
@@ -82,10 +87,7 @@ def test_every_engine_tells_what_the_model_does(neuron, engine, tmp_path):
     scale = 3 / logits.std()
     body.layers[-1].set_weights([kernel * scale, (bias - np.median(logits)) * scale])
     model = keras.Sequential([body, keras.layers.Activation("sigmoid")])
-    options = {"coding": "current", "threshold": 0.005} if neuron == "sigma-delta" else {}
-    if neuron == "lif":
-        options = {"max_rate": 200.0, "synapse": 0.005}
-    network = convert(body, x, neuron=neuron, n_steps=128, **options)
+    network = convert(body, x, neuron, n_steps=128)
     read_out = ReadOut("sigmoid", (1,), (1,))
     network = dataclasses.replace(network, read_out=read_out, classes=("no", "yes"))
     network.save(tmp_path / "network")
@@ -98,7 +100,7 @@ def test_every_engine_tells_what_the_model_does(neuron, engine, tmp_path):
     end = keras.activations.sigmoid(got.outputs[:, -1]).numpy()
     np.testing.assert_allclose(got.predict(), end, rtol=1e-5, atol=1e-7)
     labels = (wanted[:, 0] > 0.5).astype(int)
-    if neuron == "lif":  # whose rates are not quite a ReLU's, on a chip with weights of 8 bits
+    if neuron.name == "lif":  # whose rates are not quite a ReLU's, on a chip with weights of 8 bits
         assert got.accuracy(labels)[-1] > 0.75
         return
     assert np.abs(got.predict() - wanted).max() < 0.1
@@ -113,7 +115,7 @@ def test_networks_check_their_read_out_and_names(tmp_path):
     keras = stack.tensorflow().keras
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu")])
     model.add(keras.layers.Dense(1))
-    network = convert(model, np.eye(3, dtype=np.float32), neuron="if")
+    network = convert(model, np.eye(3, dtype=np.float32), IF())
     assert network.read_out == ReadOut.linear((1,)) and network.classes == ("0",)
     single = ReadOut("sigmoid", (1,), (1,))
     assert dataclasses.replace(network, read_out=single, classes=()).classes == ("0", "1")

@@ -10,7 +10,8 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile import stack
-from nengo_tactile.conversion import SpikingNetwork, convert
+from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.datasets.base import EventDataset, ImageDataset
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.arrays import make_events
@@ -64,7 +65,7 @@ def _converted():
     )
     image = TactileImage((4, 3, 2))
     x = image.batch(Touches(), progress=False)
-    return convert(model, x, neuron="if", image=image, n_steps=20)
+    return convert(model, x, nt.IF(), image=image, n_steps=20)
 
 
 def _skim():

@@ -123,7 +123,7 @@ def test_thresholds_within_a_budget(folder):
     model = networks.trained(sigma_delta.WEIGHTS, folder)
     x = images.read("mnist", 0, str(folder)).calibration
     found = sigma_delta.within_budget(model, x, 0.1, False)
-    snn = nt.convert(model, x, neuron="sigma-delta", threshold=found, coding=sigma_delta.CODING)
+    snn = nt.convert(model, x, nt.SigmaDelta(threshold=found, coding=sigma_delta.CODING))
     recording = nt.run(snn, x, sigma_delta.N_STEPS, engine="event", progress=False)
     names = ("input", "conv1", "conv2", "dense")
     spikes = sum(recording.spike_counts[name].sum() for name in names)

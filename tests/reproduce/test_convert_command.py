@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nengo_tactile import cli, stack
+from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.reproduce import held_out, paths
@@ -65,7 +66,8 @@ def converted(folder, model, y="", **options):
     """Convert on the training file; returns the network and what was said."""
     lines = []
     x = str(folder / "train.npz")
-    options = {"neuron": "if", "n_steps": 64, "percentile": 100.0, **options}
+    neuron = IF(percentile=options.pop("percentile", 100.0))
+    options = {"neuron": neuron, "n_steps": 64, **options}
     network = convert_model(
         model,
         folder / "network",
@@ -122,7 +124,7 @@ def test_without_labels_ranges_cannot_be_found(folder):
     lines = []
     x = str(folder / "train.npz")
     convert_model(
-        brightness_model(folder, "softmax"), folder / "n", x=x, neuron="if", say=lines.append,
+        brightness_model(folder, "softmax"), folder / "n", x=x, neuron=IF(), say=lines.append,
         progress=False,
     )  # fmt: skip
     assert "warning: values from 0 to 255 are taken as they are" in lines[0]
@@ -166,8 +168,7 @@ def test_values_have_errors_in_their_own_units(folder):
         folder / "network",
         x=str(folder / "train.npz"),
         y=str(folder / "value.npy"),
-        neuron="if",
-        percentile=100.0,
+        neuron=IF(percentile=100.0),
         n_steps=256,
         progress=False,
         say=lines.append,

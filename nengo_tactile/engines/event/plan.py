@@ -105,8 +105,8 @@ def check(network):
             kind = type(stage.neuron).__name__.removesuffix("Parameters")
             raise EngineError(
                 f"layer '{stage.name}': its neurons are {kind}, the event engine takes "
-                "integrate-and-fire and sigma-delta neurons: convert the model with neuron='if' or "
-                "'sigma-delta', or use engine='nengo-dl'"
+                "integrate-and-fire and sigma-delta neurons: convert the model with "
+                "neuron=nt.IF() or nt.SigmaDelta(), or use engine='nengo-dl'"
             )
     if network.synapse is not None:
         raise EngineError(

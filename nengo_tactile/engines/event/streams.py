@@ -64,7 +64,7 @@ def run_streams(
     if not network.accumulates:
         raise EngineError(
             "streams need sigma-delta neurons, which send changes: convert the model with "
-            "neuron='sigma-delta'"
+            "neuron=nt.SigmaDelta()"
         )
     streams = np.asarray(streams)
     if streams.ndim != len(network.input_shape) + 2 or not streams.size:

@@ -7,6 +7,7 @@ because there is less to compensate for otherwise.
 
 import dataclasses
 
+from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.errors import DataError
 from nengo_tactile.experiments.plans import Plan, option
 from nengo_tactile.reproduce.networks import train_command, weights_file
@@ -44,8 +45,7 @@ class Setting:
     ----------
     title : str
         For tables.
-    options : dict
-        For `nengo_tactile.conversion.convert.convert`.
+    neuron : IF
     n_steps : int or None
         None for the plan's.
     tuned : bool
@@ -53,7 +53,7 @@ class Setting:
     """
 
     title: str
-    options: dict = dataclasses.field(default_factory=dict)
+    neuron: IF = IF()  # noqa: RUF009 (frozen)
     n_steps: int | None = None
     tuned: bool = False
 
@@ -61,24 +61,22 @@ class Setting:
 SETTINGS = {
     "beta": Setting("SNN-beta, from half the threshold"),
     # chosen on 600 training images: nearest to the ANN's outputs after 64 and 128 steps
-    "channels": Setting(
-        "SNN-beta, normalised by channel", {"channelwise": True, "percentile": 99.99}
-    ),
-    "beta-zero": Setting("SNN-beta, from zero", {"start": 0.0}),
-    "alpha": Setting("SNN-alpha, from half the threshold", {"shortcut_normalisation": False}),
-    "alpha-zero": Setting("SNN-alpha, from zero", {"shortcut_normalisation": False, "start": 0.0}),
-    "compensated": Setting("compensated, from zero", {"start": 0.0, "compensation": "network"}),
-    "potential": Setting("calibrated potential", {"calibrate": "potential"}),
-    "bias-32": Setting("calibrated bias", {"calibrate": "bias", "channelwise": True}, 32),
+    "channels": Setting("SNN-beta, normalised by channel", IF(channelwise=True, percentile=99.99)),
+    "beta-zero": Setting("SNN-beta, from zero", IF(start=0.0)),
+    "alpha": Setting("SNN-alpha, from half the threshold", IF(shortcut_normalisation=False)),
+    "alpha-zero": Setting("SNN-alpha, from zero", IF(shortcut_normalisation=False, start=0.0)),
+    "compensated": Setting("compensated, from zero", IF(start=0.0, compensation="network")),
+    "potential": Setting("calibrated potential", IF(correction="potential")),
+    "bias-32": Setting("calibrated bias", IF(correction="bias", channelwise=True), 32),
     "potential-32": Setting(
-        "calibrated potential", {"calibrate": "potential", "channelwise": True}, 32
+        "calibrated potential", IF(correction="potential", channelwise=True), 32
     ),
-    "qcfs-32": Setting("fine-tuned (QCFS)", {}, 32, True),
-    "bias-16": Setting("calibrated bias", {"calibrate": "bias", "channelwise": True}, 16),
+    "qcfs-32": Setting("fine-tuned (QCFS)", IF(), 32, True),
+    "bias-16": Setting("calibrated bias", IF(correction="bias", channelwise=True), 16),
     "potential-16": Setting(
-        "calibrated potential", {"calibrate": "potential", "channelwise": True}, 16
+        "calibrated potential", IF(correction="potential", channelwise=True), 16
     ),
-    "qcfs-16": Setting("fine-tuned (QCFS)", {}, 16, True),
+    "qcfs-16": Setting("fine-tuned (QCFS)", IF(), 16, True),
 }
 #: Steps of the settings for few steps.
 FEW_STEPS = (16, 32, 64)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion import convert
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.experiments.ledgers import add
 from nengo_tactile.experiments.workers import Cell
@@ -57,7 +57,7 @@ def _begin(ledger, name, key, n_steps, weights, seed, data, start):
     inputs, source = {f"data {NETWORKS[name].task}": data.digest, f"weights {name}": digest}, model
     if setting.tuned:
         source, inputs[f"weights {name}-qcfs"] = images.trained(f"{name}-qcfs", weights)
-    settings = {"options": setting.options, "n_steps": n_steps, "seed": seed}
+    settings = {"neuron": repr(setting.neuron), "n_steps": n_steps, "seed": seed}
     start = {"network": name, "setting": key, "n_steps": n_steps, "n_done": 0, **start}
     return ledger.begin(settings, inputs, start), model, source
 
@@ -70,11 +70,10 @@ def _converted(ledger, name, key, n_steps, data, source):
         lambda: convert(
             source,
             data.calibration,
-            "if",
+            setting.neuron,
             n_steps=n_steps,
             classes=data.classes,
             progress=ledger.progress,
-            **setting.options,
         ),
         {"summary": summary, "task": network.task},
         f"{name}.{key}",

@@ -1,45 +1,16 @@
-"""Scales from calibration data: percentiles of activations, streamed in minibatches."""
+"""Scales from calibration samples: percentiles of activations, streamed in minibatches."""
 
 import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.graph import walk
-from nengo_tactile.conversion.input_range import check_first_layer
+from nengo_tactile.conversion.input_range import check_input
 from nengo_tactile.errors import ConversionError, DataError
 
 #: Bins of a layer's histogram: percentiles are exact to 1 / 8192 of the largest value.
 N_BINS = 8192
 #: Bins of a channel's histogram.
 N_CHANNEL_BINS = 2048
-
-
-def check_calibration(model, x, name="calibration data"):
-    """Refuse calibration data that are empty, of another shape or range, NaN or infinite.
-
-    The range is checked where the model begins with a layer that rescales its input, so give the
-    model as it came: see `nengo_tactile.conversion.input_range`.
-
-    Raises
-    ------
-    DataError
-        Naming the first bad value and its index.
-    """
-    x = np.asarray(x)
-    wanted = tuple(model.input_shape[1:])
-    if x.ndim != len(wanted) + 1 or x.shape[1:] != wanted:
-        raise DataError(
-            f"{name}: shape {x.shape}, the model '{model.name}' takes (n_samples, "
-            f"{', '.join(map(str, wanted))}): reshape or encode the samples"
-        )
-    if not len(x):
-        raise DataError(f"{name}: no samples; give at least one, better 500")
-    if x.dtype.kind not in "fiub":
-        raise DataError(f"{name}: values are {x.dtype}: give real numbers")
-    if not np.isfinite(x).all():
-        first = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
-        raise DataError(f"{name}: value {x[first]} at index {first}: remove or repair that sample")
-    check_first_layer(model, x, name)
-    return x
 
 
 def activation_percentiles(
@@ -116,8 +87,8 @@ def activation_scales(
         kind = type(layer).__name__
         if not histogram.counts.any():
             raise ConversionError(
-                f"layer '{name}' ({kind}): never active on the calibration data, all "
-                f"{int(histogram.total.sum())} values are 0; give calibration data like those "
+                f"layer '{name}' ({kind}): never active on the calibration samples, all "
+                f"{int(histogram.total.sum())} values are 0; give calibration samples like those "
                 "the model was trained on, or retrain without this layer"
             )
         scale = histogram.percentile(percentile, nonzero)
@@ -181,7 +152,7 @@ def _histograms(model, layer_names, x, percentile, batch_size, channelwise, slop
     if not 0 < percentile <= 100:
         raise DataError(f"percentile is {percentile}: choose one above 0 and at most 100")
     tf = stack.tensorflow()
-    x = check_calibration(model, x)
+    x = check_input(model, x)
     layers = [model.get_layer(name) for name in layer_names]
     outputs = [layer.output for layer in layers]
     # a clipped ReLU gives a number for what is infinite

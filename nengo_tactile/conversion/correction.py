@@ -1,8 +1,8 @@
-"""Calibration of spiking networks: few time steps give the rates of many.
+"""Correction of mean firing rates: few time steps give the rates of many.
 
 Li et al. 2021, "A free lunch from ANN: towards efficient, accurate spiking neural networks
-calibration": what a layer's rates lack on average, on calibration data and after the layers before
-it are calibrated, is given back as a constant current or as membrane potential at the start.
+calibration": what a layer's rates lack on average, on calibration samples and after the layers
+before it are corrected, is given back as a constant current or as membrane potential at the start.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ MORE_ROUNDS, SHARE, GROWTH = 3, 0.3, 4.0
 INPUT_MEMORY, SPIKE_MEMORY = 2**30, 2**28
 
 
-def calibrate(model, x, n_steps, what="bias", per_neuron=False, batch_size=32):
+def correct(model, x, n_steps, by="bias", per_neuron=False, batch_size=32):
     """Correct the mean firing rates of all layers of neurons, one after another.
 
     The reference is the static response of the model: the ReLU, clipped at one spike a step, of
@@ -49,10 +49,10 @@ def calibrate(model, x, n_steps, what="bias", per_neuron=False, batch_size=32):
     model : tf.keras.Model
         With `RateIF` layers.
     x : (n_samples, ...) array
-        Calibration data.
+        Calibration samples.
     n_steps : int
-        The presentation time that the network is calibrated for.
-    what : {"bias", "potential"}
+        The presentation time that the network is corrected for.
+    by : {"bias", "potential"}
     per_neuron : bool
         Correct every neuron by itself instead of every channel. It takes many samples: what is
         corrected for a few of them is noise for others.
@@ -66,12 +66,12 @@ def calibrate(model, x, n_steps, what="bias", per_neuron=False, batch_size=32):
     Raises
     ------
     ConversionError
-        For another ``what``, or a model without `RateIF` layers.
+        For another ``by``, or a model without `RateIF` layers.
     DataError
         For data of another shape, or fewer than one step.
     """
-    if what not in KINDS:
-        raise ConversionError(f"calibrate: what is {what!r}; choose one of {KINDS}")
+    if by not in KINDS:
+        raise ConversionError(f"correction is {by!r}: choose one of {KINDS}")
     network = Network(_with_own_weights(functional(model), per_neuron))
     x, n_steps = checked(network, x, n_steps)
     batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
@@ -79,7 +79,7 @@ def calibrate(model, x, n_steps, what="bias", per_neuron=False, batch_size=32):
     rooms = _Room(INPUT_MEMORY), _Room(SPIKE_MEMORY)
     parts = [_Part(network, batch, n_steps, *rooms) for batch in batches]
     for name, later in _read_later(network).items():
-        _calibrate_layer(network, name, static[name], parts, n_steps, what)
+        _correct_layer(network, name, static[name], parts, n_steps, by)
         for part in parts:
             part.finish(name, later)
     return network.model
@@ -133,11 +133,11 @@ def _read_later(network):
     return found
 
 
-def _calibrate_layer(network, name, static, parts, n_steps, what):
+def _correct_layer(network, name, static, parts, n_steps, by):
     """Set one layer's ``shift`` or ``start_potential``."""
     layer = network.layers[name]
-    weight = layer.shift if what == "bias" else layer.start_potential
-    per_error = 1 if what == "bias" else n_steps
+    weight = layer.shift if by == "bias" else layer.start_potential
+    per_error = 1 if by == "bias" else n_steps
     shape = tuple(weight.shape)
     axes = tuple(range(static.ndim - len(shape)))
     n_values = sum(part.n_samples for part in parts) * static.size / np.prod(shape)

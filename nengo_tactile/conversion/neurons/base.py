@@ -1,0 +1,179 @@
+"""What all neurons share that a model can be converted to, and what they are put into."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from nengo_tactile.conversion.activation_scales import activation_scales
+from nengo_tactile.conversion.comparison import compare
+from nengo_tactile.conversion.input_range import range_of
+from nengo_tactile.conversion.passes import layers_to_spike
+from nengo_tactile.errors import ConversionError
+from nengo_tactile.options import Options, option
+
+#: Presentation time in steps where none is given, of neurons that answer with rates.
+N_STEPS = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Blueprint:
+    """A model as neurons are put into it, and all that is asked of the network.
+
+    Attributes
+    ----------
+    brought : tf.keras.Model, keras.Model or path
+        What the user gave.
+    read : tf.keras.Model
+        The same as one flat model of Keras 2.
+    model : tf.keras.Model
+        From `nengo_tactile.conversion.convert.prepare`: rectifiers, linear layers between.
+    read_out : ReadOut
+    x : (n_samples, ...) array or None
+        Calibration samples.
+    labels : array or None
+        Of these.
+    n_steps : int or None
+    dt : float
+    image : TactileImage or None
+    classes : tuple of str
+    progress : bool or None
+    """
+
+    brought: object
+    read: object
+    model: object
+    read_out: object
+    x: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    n_steps: int | None = None
+    dt: float = 0.001
+    image: object = None
+    classes: tuple = ()
+    progress: bool | None = None
+
+    @property
+    def steps(self):
+        """Presentation time of neurons that answer with rates."""
+        return N_STEPS if self.n_steps is None else self.n_steps
+
+    def check(self, model):
+        """Refuse a form of the model, without spikes, whose outputs are not the user's."""
+        compare(self.brought, self.read, model, self.read_out, self.x)
+
+    def network(self, ann, n_steps, **settings):
+        """The spiking network of a Keras model with rates, or what was sent, for neurons."""
+        # neurons are options too, which the command line reads without what runs networks
+        from nengo_tactile.conversion.network import SpikingNetwork
+
+        return SpikingNetwork(
+            ann,
+            n_steps,
+            dt=self.dt,
+            image=self.image,
+            classes=self.classes,
+            input_range=None if self.x is None else range_of(self.x),
+            read_out=self.read_out,
+            **settings,
+        )
+
+
+class Neuron(Options):
+    """A kind of neurons that a model can be converted to; its fields are its options.
+
+    Attributes
+    ----------
+    name : str
+        On the command line and in tables.
+    layer : str
+        Keras layer of these neurons, which a model can bring along.
+    settled : tuple of str
+        Options that such layers have settled already.
+    sends_changes : bool
+        Whether what is sent adds up to the activation, instead of coming at its rate.
+    """
+
+    error: ClassVar[type] = ConversionError
+    name: ClassVar[str]
+    layer: ClassVar[str]
+    settled: ClassVar[tuple]
+    sends_changes: ClassVar[bool] = False
+
+    def network(self, blueprint):
+        """Convert a model.
+
+        Parameters
+        ----------
+        blueprint : Blueprint
+
+        Returns
+        -------
+        SpikingNetwork
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def is_in(cls, model):
+        """Whether a model has layers of such neurons already."""
+        return any(type(layer).__name__ == cls.layer for layer in model.layers)
+
+    def check_settled(self, model):
+        """Refuse options that a model's own layers of neurons have settled.
+
+        Raises
+        ------
+        ConversionError
+            Naming the first one.
+        """
+        for name, value in self.changed().items():
+            if name in self.settled:
+                raise ConversionError(
+                    f"model '{model.name}' has {self.layer} layers, which settle {name}, and "
+                    f"{name} is {value!r}: leave it out, or give the model with its ReLUs"
+                )
+
+    def samples(self, blueprint):
+        """Calibration samples, which these neurons need.
+
+        Raises
+        ------
+        ConversionError
+            Without any.
+        """
+        if blueprint.x is None:
+            raise ConversionError(
+                f"neuron is {self}, which needs calibration samples: give a few hundred from the "
+                "training set"
+            )
+        return blueprint.x
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class Scaled(Neuron):
+    """Neurons whose rates end: a percentile of each layer's activations decides where."""
+
+    percentile: float = option(
+        99.9,
+        "percentile of each layer's activations that fires at the highest rate",
+        above=0,
+        most=100,
+    )
+    nonzero: bool = option(False, "percentile of the activations above zero alone")
+
+    def scales(self, model, x, channelwise=False):
+        """The activation of each layer that becomes the highest rate, by name."""
+        return activation_scales(
+            model,
+            layers_to_spike(model),
+            x,
+            self.percentile,
+            channelwise=channelwise,
+            nonzero=self.nonzero,
+        )
+
+    def _network(self, blueprint, ann, **settings):
+        network = blueprint.network(ann, blueprint.steps, **settings)
+        if len(network.spiking_layers) > 1:
+            return network
+        # on the host, one spiking layer would leave nothing for the Loihi engine's chip
+        return dataclasses.replace(network, on_host=())

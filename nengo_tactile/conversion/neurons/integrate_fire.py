@@ -1,0 +1,97 @@
+"""Integrate-and-fire neurons, for deep networks."""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+from nengo_tactile.conversion.compensation import search_compensation
+from nengo_tactile.conversion.correction import correct
+from nengo_tactile.conversion.neurons.base import Scaled
+from nengo_tactile.conversion.normalise import normalise
+from nengo_tactile.conversion.passes import use_if
+from nengo_tactile.conversion.trial_run import settled_discard
+from nengo_tactile.options import documented, option
+
+#: Calibration samples, at equal distances, that compensation factors are tried on at most: each
+#: factor is a simulation of all of them.
+COMPENSATION_SAMPLES = 128
+
+
+@documented
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class IF(Scaled):
+    """Integrate-and-fire neurons, which fire at most once a step, at ``1 / dt``.
+
+    Weights are normalised to that rate (Spiking ResNet paper, sections 3.1 and 3.2). For deep
+    networks, and all rectifiers: ReLU, with a ceiling, with levels, and leaky.
+    """
+
+    channelwise: bool = option(False, "a percentile for each channel of a layer")
+    shortcut_normalisation: bool = option(
+        True, "scale shortcuts like the weights; without, to see what it is good for (SNN-alpha)"
+    )
+    start: float = option(0.5, "membrane potential at the start, in thresholds", below=1)
+    reset: Literal["subtract", "zero"] = option(
+        "subtract", "what a spike does to the membrane potential"
+    )
+    correction: Literal["bias", "potential"] | None = option(
+        None,
+        "make up for the neurons' mean error after the steps on the calibration samples, by "
+        "constant currents or by membrane potentials at the start",
+    )
+    compensation: Literal["network", "layer"] | None = option(
+        None, "search the factor on the weights that makes up for late spikes, one for all or each"
+    )
+    discard: float | Literal["tune"] = option(
+        0.0,
+        "share of the steps so far that the read-out leaves out, because deep layers have not "
+        "settled; 'tune' chooses it on the calibration samples (0.5 is better for deep networks of "
+        "few steps and harms shallow ones)",
+        least=0,
+        below=1,
+    )
+
+    name: ClassVar[str] = "if"
+    layer: ClassVar[str] = "RateIF"
+    settled: ClassVar[tuple] = (
+        *("percentile", "nonzero", "channelwise", "shortcut_normalisation", "start", "reset"),
+    )
+
+    def network(self, blueprint):
+        """Convert a model: see `Neuron.network`.
+
+        Warns
+        -----
+        ConversionWarning
+            For a ``discard`` that harms on the calibration samples, and where ``correction`` or
+            ``compensation`` leads to outputs of more than twice the size.
+        """
+        x, n_steps = self.samples(blueprint), blueprint.steps
+        ann = self._corrected(self._placed(blueprint, x), blueprint, x, n_steps)
+        corrected = self.correction is not None or self.compensation is not None
+        discard = settled_discard(ann, blueprint.read_out, x, n_steps, self.discard, corrected)
+        return self._network(blueprint, ann, synapse=None, discard=discard)
+
+    def _placed(self, blueprint, x):
+        """The model with integrate-and-fire rates."""
+        if self.is_in(blueprint.model):
+            return blueprint.model
+        scales = self.scales(blueprint.model, x, self.channelwise)
+        model = normalise(blueprint.model, scales, self.shortcut_normalisation)
+        if self.shortcut_normalisation:  # without it another function is wanted
+            blueprint.check(model)
+        return use_if(model, start=self.start, reset=self.reset)
+
+    def _corrected(self, model, blueprint, x, n_steps):
+        """The model with what the steps lack made up for, as far as wanted."""
+        if self.correction is not None:
+            model = correct(model, x, n_steps, self.correction)
+        if self.compensation is not None:
+            model, _ = search_compensation(
+                model,
+                x[:: -(-len(x) // COMPENSATION_SAMPLES)],
+                n_steps,
+                per_layer=self.compensation == "layer",
+                read_out=blueprint.read_out,
+                progress=blueprint.progress,
+            )
+        return model
