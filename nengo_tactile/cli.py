@@ -12,12 +12,15 @@ import typer
 from nengo_tactile import __version__, cli_reproduce
 from nengo_tactile.cli_options import (
     DataDir,
+    Jobs,
     Out,
     Samples,
     Scale,
+    Scheduler,
     Seed,
     Split,
     Task,
+    Threads,
     X,
     Y,
     chosen,
@@ -257,6 +260,42 @@ def run(
             scale=scale,
         )
     )
+
+
+@app.command()
+def sweep(
+    subject: Annotated[
+        str, typer.Argument(help="A saved network's folder or name, or a Keras model's file.")
+    ],
+    grid: Annotated[
+        Path, typer.Option(help='JSON of settings: {"n_steps": [10, 20], "rates": [0.5, 1]}.')
+    ],
+    out: Out = Path("nengo-tactile-out/sweep"),
+    task: Annotated[
+        str | None, typer.Option("--task", help="Default: the one it was trained for.")
+    ] = None,
+    x: X = None,
+    y: Y = None,
+    split: Split = "test",
+    samples: Samples = None,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    threads: Threads = 1,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Measure every combination of some settings: a table, a picture, a report; resumes."""
+    from nengo_tactile.reproduce.sweeping import sweep_command
+
+    results, tables = sweep_command(
+        *(subject, grid, out, task, x, y, split, samples, jobs, scheduler, threads),
+        *(data_dir, seed),
+        say=say,
+    )
+    for table in tables:
+        show(table)
+    if "failed" in results:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jinja2
 
+from nengo_tactile.analysis.accuracy import accuracy_interval
 from nengo_tactile.files import atomic_write
 
 ROOT = Path(__file__).parents[1]
@@ -42,28 +43,6 @@ def card(name):
     return json.loads((ROOT / "models" / name / "card.json").read_text("utf-8"))
 
 
-def interval(accuracy, n):
-    """Wilson's 95 % interval of an accuracy on n samples.
-
-    Parameters
-    ----------
-    accuracy : float
-    n : int
-
-    Returns
-    -------
-    (float, float)
-
-    References
-    ----------
-    Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    z = 1.959964
-    centre = accuracy + z**2 / (2 * n)
-    half = z * (accuracy * (1 - accuracy) / n + (z / (2 * n)) ** 2) ** 0.5
-    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
-
-
 def percent(accuracy, digits=2):
     """Write a share in per cent; "-" for None."""
     return "-" if accuracy is None else f"{100 * accuracy:.{digits}f}"
@@ -82,7 +61,7 @@ def share(accuracy, n, sd=None):
     if sd is not None:
         text += f" ({percent(sd)})"
     if n <= FEW:
-        text += " [{}, {}]".format(*(percent(end, 1) for end in interval(accuracy, n)))
+        text += " [{}, {}]".format(*(percent(end, 1) for end in accuracy_interval(accuracy, n)))
     return text
 
 

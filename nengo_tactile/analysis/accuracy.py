@@ -218,3 +218,25 @@ def mean_and_sd(values: ArrayLike) -> SplitSummary:
 def standard_error(accuracy: float, n_test: int) -> float:
     """Of one network's accuracy, because its test samples are few: binomial."""
     return (accuracy * (1 - accuracy) / n_test) ** 0.5
+
+
+def accuracy_interval(accuracy: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of an accuracy on n samples.
+
+    Parameters
+    ----------
+    accuracy : float
+    n : int
+
+    Returns
+    -------
+    (float, float)
+
+    References
+    ----------
+    Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    z = 1.959964
+    centre = accuracy + z**2 / (2 * n)
+    half = z * (accuracy * (1 - accuracy) / n + (z / (2 * n)) ** 2) ** 0.5
+    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)

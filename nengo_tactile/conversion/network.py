@@ -10,6 +10,7 @@ import numpy as np
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
 from nengo_tactile.conversion.build import build_nengo
+from nengo_tactile.conversion.graph import rebuild
 from nengo_tactile.conversion.input_range import check_against, check_input
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.stages import fan_outs, stages_of
@@ -391,6 +392,35 @@ class SpikingNetwork:
                 _check_rates(layer, factor, rates)
         ann = map_neurons(self.ann, lambda neuron: neuron.faster(factor), shift_factor=factor)
         return dataclasses.replace(self, ann=ann, rate_factor=rates)
+
+    def with_weight_bits(self, bits):
+        """The network with weights rounded to so many bits, one scale for each layer.
+
+        Parameters
+        ----------
+        bits : int
+            From 2: whole numbers up to ``2 ** (bits - 1) - 1`` of both signs. Biases stay.
+
+        Returns
+        -------
+        SpikingNetwork
+
+        Raises
+        ------
+        ConversionError
+        """
+        if int(bits) != bits or bits < 2:
+            raise ConversionError(f"weights of {bits} bits: give a whole number from 2")
+        largest = 2 ** (int(bits) - 1) - 1
+        ann = rebuild(self.ann, lambda layer, inputs: None)
+        for layer in ann.layers:
+            weights = layer.get_weights()
+            for number, array in enumerate(weights):
+                scale = np.abs(array).max(initial=0) / largest
+                if array.ndim > 1 and scale:
+                    weights[number] = np.rint(array / scale) * scale
+            layer.set_weights(weights)
+        return dataclasses.replace(self, ann=ann)
 
     def __reduce__(self):
         """What pickle, copy, joblib and Dask take along: what is saved, for Keras models fail."""

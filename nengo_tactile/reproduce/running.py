@@ -75,12 +75,12 @@ def run_network(
         options_of_source = given.options
         data, labels = given.read(network.input_shape)
     else:
-        task_name = _task_of(network) if task_name is None else task_name
+        task_name = task_of(network) if task_name is None else task_name
         task = any_task_named(task_name)
         about, source = task.about, {"task": task_name, "split": split}
         options_of_source = f" --task {task_name} --split {split}{data_option(task)}"
         data = open_dataset(task.dataset, split=split, data_dir=data_dir)
-    chosen = _chosen(len(data), n_samples, seed)
+    chosen = chosen_samples(len(data), n_samples, seed)
     _check_memory(network, len(chosen))
     if given is not None:
         data, labels = data[chosen], labels[chosen]
@@ -133,7 +133,7 @@ def _scaled(network, scale):
     return dataclasses.replace(network, scale=ImageScale.from_text(scale))
 
 
-def _task_of(network):
+def task_of(network):
     """Name of the network's own task: that of its card, or of its sensor."""
     name = network.card.get("task")
     if name is None and network.sensor_size is not None:
@@ -158,7 +158,7 @@ def _check_memory(network, n_samples):
         )
 
 
-def _chosen(n_samples, n_wanted, seed):
+def chosen_samples(n_samples, n_wanted, seed):
     """Indices of all samples, or of random ones in their order."""
     if n_wanted is None:
         return np.arange(n_samples)

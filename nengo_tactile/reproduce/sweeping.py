@@ -1,0 +1,102 @@
+"""``nengo-tactile sweep``: samples of a task or of files for a study of one's own."""
+
+from pathlib import Path
+
+import numpy as np
+
+from nengo_tactile.datasets.registry import open_dataset
+from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.experiments import sweeps
+from nengo_tactile.reproduce.running import chosen_samples, task_of
+from nengo_tactile.reproduce.samples import files_of
+from nengo_tactile.reproduce.tasks import any_task_named
+from nengo_tactile.saved import load
+
+
+def sweep_command(
+    subject,
+    grid,
+    out,
+    task=None,
+    x=None,
+    y=None,
+    split="test",
+    n_samples=None,
+    jobs=None,
+    scheduler=None,
+    threads=1,
+    data_dir=None,
+    seed=0,
+    progress=None,
+    say=print,
+):
+    """Run the sweep of a grid file: see `nengo_tactile.experiments.sweeps.sweep`.
+
+    Returns
+    -------
+    results : dict
+    tables : list of rich.table.Table
+
+    Raises
+    ------
+    DataError
+        If no samples are named, or they do not fit.
+    """
+    settings = sweeps.read_grid(grid)
+    files = files_of(task, x, y)
+    network = _network(subject)
+    if network is None and files is None:
+        raise DataError(
+            f"{subject}: a Keras model is swept on samples of your own, part of which calibrates "
+            "it: give --x FILE and --y FILE; or convert it first"
+        )
+    if files is not None and files.y is None:
+        raise DataError(f"--x {x} without --y: a sweep measures accuracy, give the labels too")
+    given = [("grid", grid)]
+    if files is not None:
+        shape = _shape(subject) if network is None else network.input_shape
+        samples, labels = files.read(shape)
+        chosen = chosen_samples(len(samples), n_samples, seed)
+        samples, labels = samples[chosen], labels[chosen]
+        if network is not None and network.scale is not None:
+            samples = network.scale.apply(samples)
+        given += [("x", x), ("y", y)]
+    else:
+        task = task_of(network) if task is None else task
+        dataset = open_dataset(any_task_named(task).dataset, split=split, data_dir=data_dir)
+        chosen = chosen_samples(len(dataset), n_samples, seed)
+        samples, labels = network.encode(dataset, chosen, progress)
+        given += [("task", task), ("split", split)]
+        given += [("data-dir", "DATA")] if data_dir is not None else []
+    given += [("samples", n_samples)] if n_samples is not None else []
+    results = sweeps.sweep(
+        str(subject) if network is None else network,
+        samples,
+        np.asarray(labels),
+        out,
+        jobs=jobs,
+        scheduler=scheduler,
+        threads=threads,
+        progress=progress,
+        say=say,
+        name=Path(str(subject)).name,
+        command=sweeps.command_line(subject, given, seed),
+        **settings,
+    )
+    return results, sweeps.tables(results)
+
+
+def _network(subject):
+    """The saved network of that name or folder; None for a model's file."""
+    try:
+        return load(subject)
+    except ModelFileError:
+        if Path(subject).is_file():
+            return None
+        raise
+
+
+def _shape(subject):
+    from nengo_tactile.conversion.reading import convertible
+
+    return convertible(subject).input_shape[1:]
