@@ -10,7 +10,9 @@ import nengo_tactile as nt
 from nengo_tactile import cli, files, skim
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, EngineError, ModelFileError
-from nengo_tactile.reproduce import skim_cells, skim_model, skim_plan
+from nengo_tactile.papers.skim import plan as skim_plan
+from nengo_tactile.papers.skim import runs
+from nengo_tactile.reproduce import skim_model
 from nengo_tactile.reproduce.running import run_network, write_run_report
 from nengo_tactile.skim.classifier import Samples
 
@@ -77,7 +79,7 @@ def test_training_goes_on(folder, model, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return train(layer, samples, *arguments, **options)
 
-    monkeypatch.setattr(skim_cells.skim, "train", stopped, raising=False)
+    monkeypatch.setattr(runs.skim, "train", stopped, raising=False)
     with pytest.raises(KeyboardInterrupt):
         make(folder, tmp_path / "model", tmp_path / "work")
     network = make(folder, tmp_path / "model", tmp_path / "work")
