@@ -121,11 +121,11 @@ def test_on_recordings(folder, model, tmp_path):
 
 def test_bad_input(folder, model, tmp_path, capsys):
     arguments = {"n_samples": 2, "data_dir": folder, "progress": False, "say": str}
-    with pytest.raises(EngineError, match=r"'loihi', which filters .* use 'nengo'"):
+    with pytest.raises(EngineError, match=r"'loihi', which filters .* use 'nengo-dl' or 'nengo'"):
         run_network(model, tmp_path / "run", engine="loihi", **arguments)
     with pytest.raises(EngineError, match="leave n_steps out"):
         run_network(model, tmp_path / "run", n_steps=20, **arguments)
-    with pytest.raises(DataError, match=r"'mnist' is no task of recordings: .*nmnist-simulated"):
+    with pytest.raises(DataError, match="reads 34 x 34 pixels, MNIST"):
         run_network(model, tmp_path / "run", "mnist", **arguments)
     with pytest.raises(DataError, match=r"reads 34 x 34 pixels, .*10 x 10"):
         run_network(model, tmp_path / "run", "eskin", **{**arguments, "data_dir": None})
