@@ -1,7 +1,6 @@
 """``nengo-tactile reproduce``: a command for each paper."""
 
 import dataclasses
-import inspect
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +15,10 @@ from nengo_tactile.cli_options import (
     Scheduler,
     Seed,
     Threads,
+    parameter,
     say,
     show,
+    taking,
 )
 from nengo_tactile.papers import PAPERS, paper_named
 
@@ -46,23 +47,15 @@ def command_of(paper):
         if "failed" in results:
             raise typer.Exit(1)
 
-    def parameter(name, kind, default):
-        return inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
-        )
-
     options = [parameter(field.name, *_option(field)) for field in dataclasses.fields(paper.plan)]
     options += [
         parameter("out", Out, Path(f"nengo-tactile-out/{paper.name}")),
-        parameter("data_dir", DataDir, None),
-        parameter("jobs", Jobs, None),
-        parameter("scheduler", Scheduler, None),
+        parameter("data_dir", DataDir),
+        parameter("jobs", Jobs),
+        parameter("scheduler", Scheduler),
         parameter("threads", Threads, 1),
     ]
-    command.__signature__ = inspect.Signature(options)
-    command.__annotations__ = {each.name: each.annotation for each in options}
-    command.__doc__ = paper.about
-    return command
+    return taking(command, options, paper.about)
 
 
 def _option(field):
