@@ -37,7 +37,7 @@ def _head():
         "",
         "How far the read-out of integrate-and-fire networks is from Keras, the longer they run. "
         "All networks have random weights, neurons start at half a threshold, nothing is "
-        "calibrated and no step discarded, and the 100th percentile of the samples shown scales "
+        "corrected and no step discarded, and the 100th percentile of the samples shown scales "
         "the activations, so that clipping has no part in the error. An error is the root mean "
         "square over samples and outputs, relative to the largest output, in the event engine. The "
         "slope is the exponent p of error ~ "

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import typing
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +40,7 @@ Samples = Annotated[int | None, typer.Option(min=1, help="Use so many random sam
 
 
 #: Where `--help` shows what `options_of` adds.
-_PANEL = "Options of these alone"
+_PANEL = "Options of neurons"
 
 
 def say(text):
@@ -67,6 +66,20 @@ def number_or_word(text):
         return text
 
 
+def parameter(name, kind, default=None):
+    """A parameter of a command that is made, not written: see `taking`."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, keyword, default=default, annotation=kind)
+
+
+def taking(command, parameters, text):
+    """Let typer see parameters, and a help, instead of a function's own; returns the function."""
+    command.__signature__ = inspect.Signature(parameters)
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    command.__doc__ = text
+    return command
+
+
 def options_of(kinds):
     """Let a command take the options of several kinds of objects, such as neurons.
 
@@ -86,7 +99,7 @@ def options_of(kinds):
     for name, kind in kinds.items():
         for field in dataclasses.fields(kind):
             fields.setdefault(field.name, {})[name] = field
-    added = [_parameter(name, owners) for name, owners in fields.items()]
+    added = [_parameter_of(name, owners) for name, owners in fields.items()]
 
     def decorate(command):
         def with_given(**values):
@@ -94,14 +107,12 @@ def options_of(kinds):
             command(**values, given={n: v for n, v in given.items() if v is not None})
 
         own = [
-            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for name, parameter in inspect.signature(command).parameters.items()
+            parameter(name, each.annotation, each.default)
+            for name, each in inspect.signature(command).parameters.items()
             if name != "given"
         ]
-        with_given.__signature__ = inspect.Signature([*own, *added])
-        with_given.__annotations__ = {each.name: each.annotation for each in [*own, *added]}
-        with_given.__name__, with_given.__doc__ = command.__name__, command.__doc__
-        return with_given
+        with_given.__name__ = command.__name__
+        return taking(with_given, [*own, *added], command.__doc__)
 
     return decorate
 
@@ -146,7 +157,7 @@ def flag(name):
     return f"--{name.replace('_', '-')}"
 
 
-def _parameter(name, owners):
+def _parameter_of(name, owners):
     """A command's parameter for an option, {kind: its field}; None where it is not given."""
     texts = {}
     for kind, field in owners.items():
@@ -157,7 +168,7 @@ def _parameter(name, owners):
     if bool in types:
         default = set(shown.values()) == {True}
         declared = f" /--no-{flag(name)[2:]}" if default else flag(name)
-        option, of = typer.Option(declared, help=text), bool
+        option, of = typer.Option(declared, help=text, rich_help_panel=_PANEL), bool
     else:
         values = set(shown.values())
         if len(values) == 1:
@@ -168,6 +179,4 @@ def _parameter(name, owners):
         of = float if plain else str
         parser = None if plain else number_or_word
         option = typer.Option(flag(name), help=text, parser=parser, rich_help_panel=_PANEL)
-    annotation = Annotated[typing.Optional[of], option]  # noqa: UP045 (of a variable)
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, kind, default=None, annotation=annotation)
+    return parameter(name, Annotated[of | None, option])

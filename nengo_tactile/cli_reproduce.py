@@ -1,7 +1,6 @@
 """``nengo-tactile reproduce``: a command for each paper."""
 
 import dataclasses
-import inspect
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +15,10 @@ from nengo_tactile.cli_options import (
     Scheduler,
     Seed,
     Threads,
+    parameter,
     say,
     show,
+    taking,
 )
 from nengo_tactile.papers import PAPERS, paper_named
 
@@ -46,23 +47,15 @@ def command_of(paper):
         if "failed" in results:
             raise typer.Exit(1)
 
-    def parameter(name, kind, default):
-        return inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
-        )
-
     options = [parameter(field.name, *_option(field)) for field in dataclasses.fields(paper.plan)]
     options += [
         parameter("out", Out, Path(f"nengo-tactile-out/{paper.name}")),
-        parameter("data_dir", DataDir, None),
-        parameter("jobs", Jobs, None),
-        parameter("scheduler", Scheduler, None),
+        parameter("data_dir", DataDir),
+        parameter("jobs", Jobs),
+        parameter("scheduler", Scheduler),
         parameter("threads", Threads, 1),
     ]
-    command.__signature__ = inspect.Signature(options)
-    command.__annotations__ = {each.name: each.annotation for each in options}
-    command.__doc__ = paper.about
-    return command
+    return taking(command, options, paper.about)
 
 
 def _option(field):
@@ -139,48 +132,3 @@ def reproduce_st_mnist(
             slayer_epochs=slayer_epochs,
         )
     )
-
-
-@app.command("skim")
-def reproduce_skim(
-    parts: Annotated[
-        str | None, typer.Option(help="growth,trials,crossing,tactile (default: all).")
-    ] = None,
-    hidden: Annotated[
-        str | None, typer.Option(help="Hidden sizes of Figure 4: 10,100,... (default: to 10000).")
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(min=1, help="Training digits (default: all 60,000).")
-    ] = None,
-    test_samples: Annotated[
-        int | None, typer.Option(min=1, help="Test digits (default: all 10,000).")
-    ] = None,
-    trials: Annotated[int, typer.Option(min=1, help="Networks with weights of their own.")] = 60,
-    trial_hidden: Annotated[int, typer.Option(min=1, help="Their hidden neurons.")] = 1000,
-    trial_samples: Annotated[int, typer.Option(min=1, help="Their training digits.")] = 10_000,
-    kernels: Annotated[str, typer.Option(help="resonance; alpha, as in the paper.")] = "resonance",
-    recordings: Annotated[
-        Path | None, typer.Option(help="Folder of the whole N-MNIST (default: simulate it).")
-    ] = None,
-    out: Out = Path("nengo-tactile-out/skim"),
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-):
-    """Figures 4 to 7 and Tables 1 to 4 of the SKIM paper; an interrupted run goes on."""
-    from nengo_tactile.reproduce import skim, skim_pages, skim_plan
-
-    plan = skim_plan.make_plan(
-        parts,
-        hidden,
-        n_samples=samples,
-        n_test=test_samples,
-        n_trials=trials,
-        trial_hidden=trial_hidden,
-        trial_samples=trial_samples,
-        kernels=kernels,
-        recordings=recordings,
-        seed=seed,
-    )
-    results = skim.run(plan, out, data_dir, say=say)
-    for table in skim_pages.terminal_tables(results):
-        show(table)

@@ -211,7 +211,7 @@ _SHORT = (
         "ResNet-20, integrate-and-fire, 32 steps",
         "CIFAR-10",
         "spiking-resnet",
-        ("ResNet-20, calibrated potential, late read-out, 32 steps", "ResNet-20, ANN"),
+        ("ResNet-20, corrected potential, late read-out, 32 steps", "ResNet-20, ANN"),
     ),
     (
         "sigma-delta paper's CNN, one spike for four neurons",

@@ -10,7 +10,6 @@ import numpy as np
 from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.spiketrain import read_spiketrain
 from nengo_tactile.errors import DataError
-from nengo_tactile.events.calibration import fitted_parameters, table1
 from nengo_tactile.events.compare import (
     class_statistics,
     compare_distributions,
@@ -21,6 +20,7 @@ from nengo_tactile.events.compare import (
     table1_scores,
 )
 from nengo_tactile.events.eskin import SENSOR_SIZE
+from nengo_tactile.events.eskin_table1 import fitted_parameters, table1
 from nengo_tactile.events.handwriting import handwriting, write_on_skin
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.files import atomic_write, write_json

@@ -121,11 +121,11 @@ def stmnist_table1() -> dict[str, dict[str, Any]]:
         Per digit: each of `STATISTICS` as ``{"mean", "sd"}`` and "Sample size". Addresses count
         from 1: compare with ``compute_statistics(..., address_base=1)``.
     """
-    from nengo_tactile.events import calibration
+    from nengo_tactile.events import eskin_table1
 
-    values = calibration.table1()
+    values = eskin_table1.table1()
     result = {}
-    for digit, size in enumerate(calibration.TABLE1_SAMPLES):
+    for digit, size in enumerate(eskin_table1.TABLE1_SAMPLES):
         entry = {}
         for name in STATISTICS:
             both = values[name.lower().replace(" ", "_")]

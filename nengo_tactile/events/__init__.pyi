@@ -2,8 +2,6 @@ from nengo_tactile.events.arrays import EVENT_DTYPE as EVENT_DTYPE
 from nengo_tactile.events.arrays import check_events as check_events
 from nengo_tactile.events.arrays import make_events as make_events
 from nengo_tactile.events.binning import spike_tensor as spike_tensor
-from nengo_tactile.events.calibration import fitted_parameters as fitted_parameters
-from nengo_tactile.events.calibration import table1 as table1
 from nengo_tactile.events.coding import CurrentCoding as CurrentCoding
 from nengo_tactile.events.coding import DelayCoding as DelayCoding
 from nengo_tactile.events.encoders import constant_current as constant_current
@@ -12,6 +10,8 @@ from nengo_tactile.events.encoders import poisson_spikes as poisson_spikes
 from nengo_tactile.events.encoders import spike_delays as spike_delays
 from nengo_tactile.events.eskin import ESkinParameters as ESkinParameters
 from nengo_tactile.events.eskin import Hand as Hand
+from nengo_tactile.events.eskin_table1 import fitted_parameters as fitted_parameters
+from nengo_tactile.events.eskin_table1 import table1 as table1
 from nengo_tactile.events.images import TactileImage as TactileImage
 from nengo_tactile.events.patterns import PatternLayout as PatternLayout
 from nengo_tactile.events.patterns import event_pattern as event_pattern

@@ -4,7 +4,7 @@ import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
-from nengo_tactile.events.calibration import STATISTICS, TABLE1_ADDRESS_BASE, table1
+from nengo_tactile.events.eskin_table1 import STATISTICS, TABLE1_ADDRESS_BASE, table1
 
 # Events of one taxel and polarity at most this far apart are repeats of one message: they lie
 # 16 ns apart, a taxel's messages over 3 ms, and whole microseconds add an error of 1.

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile.events.calibration import FILE_NAME, STATISTICS, table1
 from nengo_tactile.events.compare import (
     class_statistics,
     format_table1,
@@ -22,6 +21,7 @@ from nengo_tactile.events.compare import (
     table1_scores,
 )
 from nengo_tactile.events.eskin import ESkinParameters
+from nengo_tactile.events.eskin_table1 import FILE_NAME, STATISTICS, table1
 from nengo_tactile.events.handwriting import handwriting, write_on_skin
 from nengo_tactile.files import write_json
 from nengo_tactile.progress import track

@@ -70,7 +70,7 @@ class Plan:
             value, about = getattr(self, field.name), field.metadata
             if value is None:
                 continue
-            if about["choices"] is not None:
+            if about["choices"] is not None:  # what has none, a study reads itself
                 listed = value if about["many"] else (value,)
                 chosen = names(listed, about["flag"], about["choices"])
                 object.__setattr__(self, field.name, chosen if about["many"] else chosen[0])

@@ -3,7 +3,12 @@
 import importlib
 
 #: Commands of ``nengo-tactile reproduce`` -> modules whose ``PAPER`` they run.
-PAPERS = {"spiking-resnet": "spiking_resnet", "sigma-delta": "sigma_delta", "spikemax": "spikemax"}
+PAPERS = {
+    "spiking-resnet": "spiking_resnet",
+    "sigma-delta": "sigma_delta",
+    "skim": "skim",
+    "spikemax": "spikemax",
+}
 
 
 def paper_named(name):

@@ -53,7 +53,7 @@ def read(task_name, seed=0, data_dir=None):
     x_train, _ = images(task, train_set)
     x, y = images(task, test_set)
     order = np.random.default_rng(seed).permutation(len(x))
-    # other images than those that the networks were calibrated on
+    # other images than the calibration samples
     others = np.random.default_rng(seed).permutation(len(x_train))[paths.CALIBRATION_SAMPLES :]
     return Images(
         paths.calibration_samples(x_train, seed),

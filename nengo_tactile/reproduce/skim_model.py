@@ -11,13 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile import engines, files, skim
+from nengo_tactile import engines, skim
 from nengo_tactile.datasets.nmnist import NMNIST
 from nengo_tactile.events.patterns import PatternLayout
+from nengo_tactile.experiments.ledgers import Ledger
+from nengo_tactile.experiments.studies import Study
 from nengo_tactile.networks.folders import check_folder
-from nengo_tactile.reproduce.cells import stored
-from nengo_tactile.reproduce.skim_cells import learn, mark_of, read_digits
-from nengo_tactile.reproduce.skim_plan import LAYERS, METHOD, PATTERN, make_plan, supervision
+from nengo_tactile.papers.skim import PAPER, SkimPlan
+from nengo_tactile.papers.skim.plan import LAYERS, METHOD, PATTERN, draw, supervision
+from nengo_tactile.papers.skim.runs import begin, learn, read_digits
 from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.skim import trainer
 from nengo_tactile.skim.memory import check_fits, peak_bytes
@@ -27,7 +29,7 @@ from nengo_tactile.stack.distributions import made_with
 TASK = "nmnist-simulated"
 N_HIDDEN = 2000
 #: Accuracy by hidden neurons: Cohen et al. 2016, Table 2.
-PAPER = {2000: 0.8396, 10_000: 0.9287}
+ACCURACY = {2000: 0.8396, 10_000: 0.9287}
 #: Test digits on which Nengo and NengoDL are compared with the batch code.
 ENGINE_SAMPLES = 50
 WORK = "nengo-tactile-out/skim"
@@ -69,7 +71,7 @@ def make(
     data_dir : path, optional
     seed : int
     kernels : str, optional
-        Of `skim_plan.LAYERS`; by default those of the reproduction.
+        Of `nengo_tactile.papers.skim.plan.LAYERS`; by default those of the reproduction.
     progress : bool, optional
     say : callable
 
@@ -84,16 +86,16 @@ def make(
         memory.
     """
     chosen = {} if kernels is None else {"kernels": kernels}
-    plan = make_plan(n_samples=n_samples, n_test=n_test, seed=seed, **chosen)
+    plan = SkimPlan(n_samples=n_samples, n_test=n_test, seed=seed, **chosen)
     check_folder(out)
-    files.check_writable(work)
     layout, taught = PatternLayout(), supervision()
     _check_fits(n_hidden, layout, taught)
     for split in ("train", "test"):
         NMNIST(data_dir, split)  # or say at once where it was looked for
-    digits = read_digits(plan, work, data_dir, progress)
-    layer = plan.draw(n_hidden, layout.n_channels)
-    weights, seconds = _train(layer, taught, digits, work, progress)
+    ledger = Ledger(Study(work, PAPER.command), f"model-{plan.kernels}-{n_hidden}", progress)
+    digits = read_digits(ledger, n_samples, n_test, None, seed, data_dir and str(data_dir))
+    layer = draw(plan.kernels, seed, n_hidden, layout.n_channels)
+    weights, seconds = _train(layer, taught, digits, ledger)
     network = skim.SkimNetwork(layer, weights, taught, METHOD, layout, NMNIST.classes)
     peak = peak_bytes()  # before TensorFlow takes its share
     found = {
@@ -125,23 +127,23 @@ def _check_fits(n_hidden, layout, taught):
     check_fits("training", n_hidden, trainer.needed_bytes(n_hidden, *sizes, taught.window))
 
 
-def _train(layer, taught, digits, work, progress):
+def _train(layer, taught, digits, ledger):
     """Output weights, and the seconds that all training took, of earlier runs too."""
     n_train = len(digits.train)
-    stem = f"model-{layer.kernels.kind}-{layer.n_hidden}-{n_train}"
-    path = Path(work) / "cells" / f"{stem}.json"
-    mark = mark_of(layer, taught, digits)
-    fresh = {"fingerprint": mark, "seconds": {"training": 0.0}, "peak_bytes": 0}
-    state = stored(path, mark) or fresh
+    ledger.key += f"-{n_train}"
+    fresh = {"seconds": {"training": 0.0}, "peak_bytes": 0}
+    state = begin(ledger, layer, taught, digits, fresh)
     times = [*range(_EVERY, n_train, _EVERY), n_train]
-    weights = learn(layer, taught, digits, times, path, state, progress)[n_train]
+    weights = learn(ledger, layer, taught, digits, times, state)[n_train]
     return weights, state["seconds"]["training"]
 
 
 def _card(network, plan, digits, found, n_engine, progress):
     layer, n_hidden = network.layer, network.layer.n_hidden
     counts = {"training samples": len(digits.train), "test samples": len(digits.test)}
-    paper = {"accuracy in the paper, on recordings": PAPER[n_hidden]} if n_hidden in PAPER else {}
+    paper = (
+        {"accuracy in the paper, on recordings": ACCURACY[n_hidden]} if n_hidden in ACCURACY else {}
+    )
     return {
         "summary": f"{n_hidden:,} random synaptic kernels that read the digits of N-MNIST "
         "(Synaptic Kernel Inverse Method; Cohen et al. 2016, Skimming Digits): output weights in "

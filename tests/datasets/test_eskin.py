@@ -7,7 +7,7 @@ import tonic
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
-from nengo_tactile.events.calibration import fitted_parameters
+from nengo_tactile.events.eskin_table1 import fitted_parameters
 
 
 @pytest.fixture(scope="module")

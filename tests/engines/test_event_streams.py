@@ -153,5 +153,5 @@ def test_arrays_of_another_shape_are_refused():
 
 
 def test_other_neurons_are_refused(small):
-    with pytest.raises(EngineError, match="neuron='sigma-delta'"):
+    with pytest.raises(EngineError, match=r"neuron=nt\.SigmaDelta\(\)"):
         run_streams(small[0], small[1][None])

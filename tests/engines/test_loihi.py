@@ -83,9 +83,9 @@ def arriving_at(synapse, spikes, n_neurons):
 @pytest.mark.parametrize("refractory", [False, True])
 @pytest.mark.parametrize("synapse", [None, 0.005])
 def test_emulator_equals_integers_in_plain_python(synapse, refractory):
-    import nengo
 
-    options = {"neuron": nengo.LIF(tau_ref=0.003), "rate": 250.0} if refractory else {}
+    nengos = LIF(tau_rc=0.02, tau_ref=0.003, offset=0)
+    options = {"neuron": nengos, "rate": 250.0} if refractory else {}
     network, x = make_network("5-9-6-3o", synapse=synapse, **options)
     shown = loihi._Input(5)
     shown.values = x[0].astype(float)

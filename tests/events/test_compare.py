@@ -8,7 +8,7 @@ import pytest
 from nengo_tactile.errors import DataError
 from nengo_tactile.events import compare
 from nengo_tactile.events.arrays import make_events
-from nengo_tactile.events.calibration import (
+from nengo_tactile.events.eskin_table1 import (
     SOURCES,
     STATISTICS,
     TABLE1_SAMPLES,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nengo_tactile.events import fit as module
-from nengo_tactile.events.calibration import STATISTICS, table1
 from nengo_tactile.events.compare import table1_scores
 from nengo_tactile.events.eskin import ESkinParameters
+from nengo_tactile.events.eskin_table1 import STATISTICS, table1
 from nengo_tactile.events.handwriting import ParametricHandwriting
 
 

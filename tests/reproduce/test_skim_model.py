@@ -10,7 +10,9 @@ import nengo_tactile as nt
 from nengo_tactile import cli, files, skim
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, EngineError, ModelFileError
-from nengo_tactile.reproduce import skim_cells, skim_model, skim_plan
+from nengo_tactile.papers.skim import plan as skim_plan
+from nengo_tactile.papers.skim import runs
+from nengo_tactile.reproduce import skim_model
 from nengo_tactile.reproduce.running import run_network, write_run_report
 from nengo_tactile.skim.classifier import Samples
 
@@ -77,7 +79,7 @@ def test_training_goes_on(folder, model, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return train(layer, samples, *arguments, **options)
 
-    monkeypatch.setattr(skim_cells.skim, "train", stopped, raising=False)
+    monkeypatch.setattr(runs.skim, "train", stopped, raising=False)
     with pytest.raises(KeyboardInterrupt):
         make(folder, tmp_path / "model", tmp_path / "work")
     network = make(folder, tmp_path / "model", tmp_path / "work")
@@ -119,11 +121,11 @@ def test_on_recordings(folder, model, tmp_path):
 
 def test_bad_input(folder, model, tmp_path, capsys):
     arguments = {"n_samples": 2, "data_dir": folder, "progress": False, "say": str}
-    with pytest.raises(EngineError, match=r"'loihi', which filters .* use 'nengo'"):
+    with pytest.raises(EngineError, match=r"'loihi', which filters .* use 'nengo-dl' or 'nengo'"):
         run_network(model, tmp_path / "run", engine="loihi", **arguments)
     with pytest.raises(EngineError, match="leave n_steps out"):
         run_network(model, tmp_path / "run", n_steps=20, **arguments)
-    with pytest.raises(DataError, match=r"'mnist' is no task of recordings: .*nmnist-simulated"):
+    with pytest.raises(DataError, match="reads 34 x 34 pixels, MNIST"):
         run_network(model, tmp_path / "run", "mnist", **arguments)
     with pytest.raises(DataError, match=r"reads 34 x 34 pixels, .*10 x 10"):
         run_network(model, tmp_path / "run", "eskin", **{**arguments, "data_dir": None})

@@ -192,7 +192,7 @@ def _figure4(network, states):
 def _steps(network, states):
     rows = []
     for step in FEW_STEPS:
-        # without a calibration the first steps are those of a longer run
+        # without a correction the first steps are those of a longer run
         keys = ["beta-zero", "beta", "channels"]
         keys += [key for key, setting in SETTINGS.items() if setting.n_steps == step]
         for key in keys:

@@ -66,15 +66,15 @@ SETTINGS = {
     "alpha": Setting("SNN-alpha, from half the threshold", IF(shortcut_normalisation=False)),
     "alpha-zero": Setting("SNN-alpha, from zero", IF(shortcut_normalisation=False, start=0.0)),
     "compensated": Setting("compensated, from zero", IF(start=0.0, compensation="network")),
-    "potential": Setting("calibrated potential", IF(correction="potential")),
-    "bias-32": Setting("calibrated bias", IF(correction="bias", channelwise=True), 32),
+    "potential": Setting("corrected potential", IF(correction="potential")),
+    "bias-32": Setting("corrected bias", IF(correction="bias", channelwise=True), 32),
     "potential-32": Setting(
-        "calibrated potential", IF(correction="potential", channelwise=True), 32
+        "corrected potential", IF(correction="potential", channelwise=True), 32
     ),
     "qcfs-32": Setting("fine-tuned (QCFS)", IF(), 32, True),
-    "bias-16": Setting("calibrated bias", IF(correction="bias", channelwise=True), 16),
+    "bias-16": Setting("corrected bias", IF(correction="bias", channelwise=True), 16),
     "potential-16": Setting(
-        "calibrated potential", IF(correction="potential", channelwise=True), 16
+        "corrected potential", IF(correction="potential", channelwise=True), 16
     ),
     "qcfs-16": Setting("fine-tuned (QCFS)", IF(), 16, True),
 }

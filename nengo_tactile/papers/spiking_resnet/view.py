@@ -166,7 +166,7 @@ def sections(results):
 
 
 NOTE = (
-    "Percentiles, compensation and calibration are chosen on training images alone. The paper "
+    "Percentiles, compensation and corrections are chosen on training images alone. The paper "
     "does not say where its membrane potentials start; rows say where ours do. Its networks were "
     "trained with another schedule."
 )

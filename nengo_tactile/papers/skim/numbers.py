@@ -2,8 +2,9 @@
 
 from nengo_tactile.analysis.accuracy import mean_and_sd
 from nengo_tactile.errors import DataError
-from nengo_tactile.reproduce import skim_paper as paper
-from nengo_tactile.reproduce.skim_statistics import (
+from nengo_tactile.papers.skim import published as paper
+from nengo_tactile.papers.skim.plan import PARTS
+from nengo_tactile.papers.skim.statistics import (
     TITLES,
     accuracies,
     recommendation,
@@ -19,32 +20,66 @@ TESTED_ON = {
 }
 
 
-def summarise(command, seed, data, kernels, states):
+def summarise(plan, states):
+    """All numbers; see `numbers`.
+
+    Parameters
+    ----------
+    plan : SkimPlan
+    states : dict of str to dict or None
+        What the cells keep.
+    """
+    by_part = {part: [] for part in PARTS}
+    for state in states.values():
+        if state is not None:
+            by_part[state["part"]].append(state)
+    trials = by_part["trials"]
+    about = {
+        state["digits"] for part in ("growth", "trials", "crossing") for state in by_part[part]
+    }
+    parts = {
+        "growth": by_part["growth"],
+        "trials": {**trials[0], "trials": trials} if trials else None,
+        "crossing": by_part["crossing"][0] if by_part["crossing"] else None,
+        "tactile": {"rows": by_part["tactile"]},
+    }
+    return numbers(plan.seed, next(iter(about), "tactile digits"), plan.kernels, parts)
+
+
+def line(plan, key, state):
+    """A hidden size's result, for the terminal; nothing of the rest."""
+    if state["part"] != "growth":
+        return None
+    last = of_kind(state, "simulated")[-1]
+    return (
+        f"{state['n_hidden']:,} hidden neurons: {last['hits'] / last['n_test']:.4f} of "
+        f"{last['n_test']:,} test digits after {last['n_train']:,} training digits"
+    )
+
+
+def numbers(seed, data, kernels, states):
     """All numbers, as in results.json.
 
     Parameters
     ----------
-    command : str
-        The command line that made them.
     seed : int
         Also of the Lilliefors tests' random samples.
     data : str
         What the networks are trained on, in a few words. Rows and points whose ``data`` is
         "simulated" are called so; the report explains the simulation if the word is in it.
     kernels : str
-        Of `skim_plan.LAYERS`.
+        Of `plan.LAYERS`.
     states : dict
-        ``growth``, ``trials``, ``crossing``, ``tactile``: what the runs keep. Any may be missing,
-        None or partial.
+        ``growth`` (a list), ``trials`` (with the list ``trials``), ``crossing``, ``tactile``
+        (with the list ``rows``): what the cells keep. Any may be missing, None or partial.
 
     Returns
     -------
     dict
-        ``paper``, ``command``, ``seed``, ``engine``, ``data``, ``kernels``, ``rows`` (see
-        `all_rows`), ``growth`` (see `growth_curves`), ``trials`` (see
-        `skim_statistics.accuracies`), ``statistics``, ``recommendation`` (Table 4),
-        ``crossing`` and ``tactile`` (rows of
-        theirs, with accuracies; ``n_test`` and ``hits`` of the former for one network).
+        ``engine``, ``data``, ``kernels``, ``rows`` (see `all_rows`), ``growth`` (see
+        `growth_curve`), ``trials`` (see `statistics.accuracies`), ``statistics``,
+        ``recommendation`` (Table 4), ``crossing`` and ``tactile`` (rows of theirs, with
+        accuracies; ``n_test`` and ``hits`` of the former for one network).
 
     Raises
     ------
@@ -54,14 +89,15 @@ def summarise(command, seed, data, kernels, states):
     growth = sorted(states.get("growth") or [], key=lambda each: each["n_hidden"])
     trials = accuracies(states.get("trials"))
     crossing, tactile = states.get("crossing") or {}, states.get("tactile") or {}
+    felt = [
+        {key: value for key, value in row.items() if key != "part"}
+        for row in tactile.get("rows", [])
+    ]
     return {
-        "paper": paper.TITLE,
-        "command": command,
-        "seed": seed,
         "engine": "batch trainer",
         "data": data,
         "kernels": kernels,
-        "rows": all_rows(data, growth, trials, crossing, tactile),
+        "rows": all_rows(data, growth, trials, crossing, felt),
         "growth": [growth_curve(each) for each in growth if each["points"]],
         "trials": trials,
         "statistics": statistics(trials, seed),
@@ -71,7 +107,7 @@ def summarise(command, seed, data, kernels, states):
         ],
         "tactile": [
             {**row, "accuracy": share(row, row["about"]), "chance": 1 / row["n_classes"]}
-            for row in tactile.get("rows", [])
+            for row in felt
         ],
     }
 
@@ -99,9 +135,10 @@ def all_rows(data, growth, trials, crossing, tactile):
     growth : list of dict
         By hidden neurons.
     trials : dict or None
-        Of `skim_statistics.accuracies`.
-    crossing, tactile : dict
+        Of `statistics.accuracies`.
+    crossing : dict
         May be empty.
+    tactile : list of dict
 
     Returns
     -------
@@ -119,7 +156,7 @@ def all_rows(data, growth, trials, crossing, tactile):
     for row in _crossing_rows(crossing):
         name = f"trained on {row['train']}, tested on {row['test']}"
         rows.append(_row("crossing", name, row, row["test"], n_splits=row["n_networks"]))
-    for row in tactile.get("rows", []):
+    for row in tactile:
         rows.append(_row("tactile", row["about"], row, TASKS[row["data"]].about))
     return rows
 

@@ -7,8 +7,8 @@ import numpy as np
 from nengo_tactile.analysis.accuracy import mean_and_sd
 from nengo_tactile.analysis.statistical_tests import compared, kolmogorov_smirnov, lilliefors
 from nengo_tactile.errors import DataError
-from nengo_tactile.reproduce import skim_paper as paper
-from nengo_tactile.reproduce.parts import p_text, points_text
+from nengo_tactile.experiments.tables import p_value, points
+from nengo_tactile.papers.skim import published as paper
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
 #: Method -> how tables call it.
@@ -198,9 +198,9 @@ def _points(found):
     """Differences in points with their p values, in words."""
     texts = []
     for each in found:
-        p = "no test" if each["p"] is None else f"p {p_text(each['p'])}"
+        p = "no test" if each["p"] is None else f"p {p_value(each['p'])}"
         p = "all equal" if each["equal"] else p
-        texts.append(f"{points_text(each['difference'])} points ({p})")
+        texts.append(f"{points(100 * each['difference'])} points ({p})")
     return _listed(texts)
 
 

@@ -6,14 +6,13 @@ from scipy import special
 from skim_states import AS_PAPER, METHODS, trials
 
 from nengo_tactile.errors import DataError
-from nengo_tactile.reproduce import skim_statistics
-from nengo_tactile.reproduce.skim_statistics import accuracies, recommendation
+from nengo_tactile.papers.skim.statistics import accuracies, recommendation, statistics
 
 PATTERNS = ("flat", "gaussian", "exponential")
 
 
 def holds(state):
-    found = skim_statistics.statistics(accuracies(state))
+    found = statistics(accuracies(state))
     return [claim["holds"] for claim in found["claims"]]
 
 
@@ -33,13 +32,13 @@ def test_trials_that_lack_a_part_are_left_out():
     state["trials"] = state["trials"][:1]
     for nothing in (None, {}, {"trials": []}, state):
         assert accuracies(nothing) is None
-    assert skim_statistics.statistics(None) == {}
+    assert statistics(None) == {}
     assert recommendation(None) == []
 
 
 def test_what_the_paper_finds_is_found_in_trials_made_so():
     """Means of Max by pattern: 82.2, 70.8 and 85; of Area: 83.4, 82 and 82.8; so on."""
-    found = skim_statistics.statistics(accuracies(AS_PAPER))
+    found = statistics(accuracies(AS_PAPER))
     claims = found["claims"]
     assert [claim["holds"] for claim in claims] == [True] * 5
     assert "Max: Exponential, Area: Flat" in claims[1]["ours"]
@@ -69,7 +68,7 @@ def test_claims_fail_where_trials_say_otherwise():
 
 def test_normality_beside_the_paper(rng):
     hits = np.rint(800 + 10 * rng.normal(size=(30, 12))).astype(int)
-    found = skim_statistics.statistics(accuracies(trials(hits.tolist(), 1000)), seed=3)
+    found = statistics(accuracies(trials(hits.tolist(), 1000)), seed=3)
     flat, gaussian, exponential = found["normality"]
     assert (flat["paper_ks"], flat["paper_lilliefors_above"]) == (None, None)
     assert (gaussian["paper_ks"], exponential["paper_ks"]) == (0.9347, 0.9991)
@@ -83,7 +82,7 @@ def test_normality_beside_the_paper(rng):
 
 def test_no_test_of_normality_for_few_or_equal_trials():
     for rows in ([[80] * 12] * 6, [[70] * 12, [80] * 12, [90] * 12]):
-        found = skim_statistics.statistics(accuracies(trials(rows)))
+        found = statistics(accuracies(trials(rows)))
         assert [row["ks"] for row in found["normality"]] == [None, None, None]
         assert [row["lilliefors"] for row in found["normality"]] == [None, None, None]
 

@@ -1,5 +1,6 @@
 """SKIM experiments cut down: patterns, networks of growing training, trials, crossing over."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,8 +13,10 @@ from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.arrays import make_events
 from nengo_tactile.events.patterns import PatternLayout, event_pattern
-from nengo_tactile.reproduce import skim_cells, skim_data, skim_plan, skim_transfer
-from nengo_tactile.reproduce.skim_data import Chosen, pattern_set
+from nengo_tactile.experiments.ledgers import Ledger, content_of
+from nengo_tactile.experiments.studies import Study
+from nengo_tactile.papers.skim import PAPER, SkimPlan, numbers, patterns, plan, runs, transfer
+from nengo_tactile.papers.skim.patterns import Chosen, pattern_set
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
 
@@ -48,8 +51,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(skim_cells, "EVERY", 20)
-    monkeypatch.setattr(skim_cells, "UP_TO", 40)
+    monkeypatch.setattr(runs, "EVERY", 20)
+    monkeypatch.setattr(runs, "UP_TO", 40)
 
 
 def recorded(folder, monkeypatch, n=20):
@@ -59,13 +62,25 @@ def recorded(folder, monkeypatch, n=20):
         each.__class__ = type("Recorded", (SimulatedNMNIST,), {})
     numbers = np.arange(n)
     monkeypatch.setattr(
-        skim_cells, "recorded_digits", lambda place, split: (sets[split], numbers, numbers)
+        runs, "recorded_digits", lambda place, split: (sets[split], numbers, numbers)
     )
-    monkeypatch.setattr(skim_cells, "NMNIST", lambda place, split: sets[split])
+    monkeypatch.setattr(runs, "NMNIST", lambda place, split: sets[split])
+    runs._digits.cache_clear()
+
+
+def read(folder, out, **options):
+    ledger = Ledger(Study(out, PAPER.command), "any", False)
+    shared = {"n_samples": None, "n_test": None, "recordings": None, "seed": 0}
+    return runs.read_digits(ledger, data_dir=str(folder), **shared | options)
+
+
+def states_of(chosen, out, folder):
+    """States of all cells of a plan, by their keys."""
+    return {cell.key: PAPER.state(cell, out, False) for cell in PAPER.cells(chosen, str(folder))}
 
 
 def test_patterns_are_those_of_the_events(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(skim_data, "_PER_FILE", 8)
+    monkeypatch.setattr(patterns, "_PER_FILE", 8)
     digits = SimulatedNMNIST(folder, n_samples=20)
     layout = PatternLayout(down_sampling=2)
     in_memory = pattern_set(digits, layout, progress=False)
@@ -73,8 +88,8 @@ def test_patterns_are_those_of_the_events(folder, tmp_path, monkeypatch):
     assert len(list((tmp_path / "p").iterdir())) == 3
     for index in (0, 7, 8, 19):
         wanted = event_pattern(digits.read_events(index), layout)
-        for patterns in (in_memory, stored):
-            events, label = patterns[index]
+        for found in (in_memory, stored):
+            events, label = found[index]
             assert label == index % 10
             pattern = np.zeros(events.shape)
             steps = np.repeat(np.arange(layout.n_steps), np.diff(events.pointers))
@@ -86,7 +101,7 @@ def test_patterns_are_those_of_the_events(folder, tmp_path, monkeypatch):
     with pytest.raises(IndexError):
         stored[20]
     # what is there is read, not made again
-    monkeypatch.setattr(skim_data, "_part", None)
+    monkeypatch.setattr(patterns, "_part", None)
     again = pattern_set(digits, layout, tmp_path / "p", progress=False)
     np.testing.assert_array_equal(again[9][0].channels, stored[9][0].channels)
     with pytest.raises(ModelFileError, match="another data set or layout"):
@@ -107,12 +122,12 @@ def test_recordings_that_do_not_fit_are_named():
 
 def test_growing(folder, small, tmp_path, monkeypatch):
     recorded(folder, monkeypatch)
-    plan = skim_plan.Plan(n_test=None, seed=3)
-    digits = skim_cells.read_digits(plan, tmp_path, folder, progress=False)
+    digits = read(folder, tmp_path, seed=3)
     assert len(digits.train) == 60
     # digits with recordings come last
     np.testing.assert_array_equal(np.sort(digits.train.indices[40:]), np.arange(20))
-    state = skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
+    (cell,) = runs.cells(SkimPlan("growth", "30", seed=3), str(folder))
+    state = PAPER.state(cell, tmp_path, False)
     found = [(p["n_train"], p["data"], p["n_test"]) for p in state["points"]]
     assert found == [
         (20, "simulated", 30),
@@ -122,16 +137,16 @@ def test_growing(folder, small, tmp_path, monkeypatch):
         (60, "recorded test", 20),
     ]
     # two points by hand
-    layer = skim.draw_layer(30, 34 * 34, 3, **skim_plan.LAYERS["resonance"])
-    taught = skim_plan.supervision()
+    layer = skim.draw_layer(30, 34 * 34, 3, **plan.LAYERS["resonance"])
+    taught = plan.supervision()
     weights, _ = skim.train(layer, list(digits.train), taught, 10)
-    patterns, labels = zip(*digits.test)
-    outputs = skim.read_out(layer, weights, patterns, taught)
+    shown, labels = zip(*digits.test)
+    outputs = skim.read_out(layer, weights, shown, taught)
     hits = (skim.determine(outputs, "area", taught) == labels).sum()
     assert state["points"][2]["hits"] == hits
     assert hits > 15
     weights, _ = skim.train(layer, list(digits.train)[:20], taught, 10)
-    outputs = skim.read_out(layer, weights, patterns, taught)
+    outputs = skim.read_out(layer, weights, shown, taught)
     hits = (skim.determine(outputs, "area", taught) == labels).sum()
     assert state["points"][0]["hits"] == hits
     assert not list((tmp_path / "cells").glob("*.npz"))  # sums are not kept
@@ -149,73 +164,71 @@ def test_growing(folder, small, tmp_path, monkeypatch):
 
     monkeypatch.setattr(skim, "train", stop)
     with pytest.raises(KeyboardInterrupt):
-        skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
-    assert json.loads(path.read_text())["points"] == []
+        PAPER.state(cell, tmp_path, False)
+    assert content_of(path)["state"]["points"] == []
     assert len(list((tmp_path / "cells").glob("*.npz"))) == 2
     weights = path.with_suffix(".weights.npz")
     kept = weights.read_bytes()
     weights.write_bytes(kept[:-30])
     with pytest.raises(ModelFileError, match="cannot be read as output weights"):
-        skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
+        PAPER.state(cell, tmp_path, False)
     weights.write_bytes(kept)
-    again = skim_cells.grow(plan, 30, digits, tmp_path, progress=False)
+    again = PAPER.state(cell, tmp_path, False)
     assert calls == [20, 40, 40, 60]
     assert again["points"] == state["points"]
-    other = skim_cells.read_digits(skim_plan.Plan(n_samples=50, seed=3), tmp_path, folder, False)
-    with pytest.raises(ModelFileError, match="other settings"):
-        skim_cells.grow(plan, 30, other, tmp_path, progress=False)
+    (other,) = runs.cells(SkimPlan("growth", "30", n_samples=50, seed=3), str(folder))
+    with pytest.raises(ModelFileError, match="began with other data digits"):
+        PAPER.state(other, tmp_path, False)
 
 
 def test_trials(folder, tmp_path, monkeypatch):
     """Each pattern learnt beside others has the weights that it has alone."""
     recorded(folder, monkeypatch)
-    plan = skim_plan.Plan(n_trials=2, trial_hidden=25, trial_samples=40, n_test=20)
-    digits = skim_cells.read_digits(plan, tmp_path, folder, progress=False)
-    state = skim_cells.try_patterns(plan, digits, tmp_path, progress=False)
+    chosen = SkimPlan("trials", n_trials=2, trial_hidden=25, trial_samples=40, n_test=20)
+    digits = read(folder, tmp_path, n_test=20)
+    states = states_of(chosen, tmp_path, folder)
+    state = numbers.summarise(chosen, states)["trials"]
     assert (state["n_hidden"], state["n_train"], state["n_test"]) == (25, 40, 20)
-    assert [trial["seed"] for trial in state["trials"]] == [1000, 1001]
-    layer = skim.draw_layer(25, 34 * 34, 1001, **skim_plan.LAYERS["resonance"])
+    assert state["seeds"] == [1000, 1001]
+    layer = skim.draw_layer(25, 34 * 34, 1001, **plan.LAYERS["resonance"])
     train = Chosen(digits.train.patterns, digits.train.indices[:40])
     for kind in PATTERNS:
-        taught = skim_plan.supervision(kind)
+        taught = plan.supervision(kind)
         weights, _ = skim.train(layer, list(train), taught, 10)
         outputs = skim.read_out(layer, weights, digits.test.events(), taught)
         for method in METHODS:
             hits = (skim.determine(outputs, method, taught) == digits.test.targets).sum()
-            assert state["trials"][1]["hits"][kind][method] == hits
+            assert state["accuracy"][kind][method][1] == hits / 20
     # more trials go on behind the first ones
-    more = skim_plan.Plan(n_trials=3, trial_hidden=25, trial_samples=40, n_test=20)
-    longer = skim_cells.try_patterns(more, digits, tmp_path, progress=False)
-    assert longer["trials"][:2] == state["trials"]
-    assert len(skim_cells.try_patterns(plan, digits, tmp_path, False)["trials"]) == 2
+    longer = states_of(dataclasses.replace(chosen, n_trials=3), tmp_path, folder)
+    assert len(longer) == 3 and longer.items() > states.items()
 
 
 def test_crossing_over(folder, tmp_path, monkeypatch):
     recorded(folder, monkeypatch)
-    monkeypatch.setattr(skim_transfer, "CROSSING_HIDDEN", 30)
-    monkeypatch.setattr(skim_transfer, "CROSSING_NETWORKS", 2)
-    plan = skim_plan.Plan()
-    digits = skim_cells.read_digits(plan, tmp_path, folder, progress=False)
-    state = skim_transfer.cross(plan, digits, tmp_path, progress=False)
+    monkeypatch.setattr(transfer, "CROSSING_HIDDEN", 30)
+    monkeypatch.setattr(transfer, "CROSSING_NETWORKS", 2)
+    digits = read(folder, tmp_path)
+    (cell,) = runs.cells(SkimPlan("crossing"), str(folder))
+    state = PAPER.state(cell, tmp_path, False)
     pairs = [(row["train"], row["test"]) for row in state["rows"]]
     assert len(set(pairs)) == 4
     assert {(row["n_train"], row["n_test"]) for row in state["rows"]} == {(10, 20)}
     # one row by hand: trained on even simulated digits, tested on odd recorded ones
-    hits, taught = 0, skim_plan.supervision()
+    hits, taught = 0, plan.supervision()
     for number in range(2):
-        layer = skim.draw_layer(30, 34 * 34, 1000 + number, **skim_plan.LAYERS["resonance"])
+        layer = skim.draw_layer(30, 34 * 34, 1000 + number, **plan.LAYERS["resonance"])
         weights, _ = skim.train(layer, [digits.same[i] for i in range(0, 20, 2)], taught, 10)
-        patterns, labels = zip(*(digits.recordings[i] for i in range(1, 20, 2)))
-        outputs = skim.read_out(layer, weights, patterns, taught)
+        shown, labels = zip(*(digits.recordings[i] for i in range(1, 20, 2)))
+        outputs = skim.read_out(layer, weights, shown, taught)
         hits += (skim.determine(outputs, "area", taught) == labels).sum()
     assert state["rows"][pairs.index(("simulated", "recordings"))]["hits"] == hits
-    assert skim_transfer.cross(plan, digits, tmp_path, progress=False) == state
+    assert PAPER.state(cell, tmp_path, False) == state
 
 
 def test_patterns_of_the_simulated_skin():
-    skin, layout = ESkin(n_samples=3), skim_plan.TACTILE["eskin-pendigits"]
-    patterns = pattern_set(skin, layout, progress=False)
-    for index, (listed, label) in enumerate(patterns):
+    skin, layout = ESkin(n_samples=3), plan.TACTILE["eskin-pendigits"]
+    for index, (listed, label) in enumerate(pattern_set(skin, layout, progress=False)):
         assert label == skin.targets[index]
         sums = np.zeros(layout.n_channels)
         np.add.at(sums, listed.channels, listed.values)
@@ -225,12 +238,27 @@ def test_patterns_of_the_simulated_skin():
 
 
 def test_without_recordings(folder, small, tmp_path):
-    digits = skim_cells.read_digits(skim_plan.Plan(), tmp_path, folder, progress=False)
+    runs._digits.cache_clear()
+    digits = read(folder, tmp_path)
     assert digits.recordings is None
-    assert skim_transfer.cross(skim_plan.Plan(), digits, tmp_path) is None
-    state = skim_cells.grow(skim_plan.Plan(), 10, digits, tmp_path, progress=False)
+    state, nothing = states_of(SkimPlan("growth,crossing", "10"), tmp_path, folder).values()
+    assert nothing is None
     assert {point["data"] for point in state["points"]} == {"simulated"}
     assert sorted(digits.train.indices) == list(range(60))
+
+
+def test_every_sample_counts(folder, small, tmp_path, monkeypatch):
+    """A cell does not go on with other events of one test digit."""
+    runs._digits.cache_clear()
+    (cell,) = runs.cells(SkimPlan("growth", "10"), str(folder))
+    PAPER.state(cell, tmp_path, False)
+    place = next((tmp_path / "patterns" / "test").glob("*/values.npy"))
+    values = np.load(place)
+    values[-1] += 1
+    np.save(place, values)
+    runs._digits.cache_clear()
+    with pytest.raises(ModelFileError, match="began with other data digits"):
+        PAPER.state(cell, tmp_path, False)
 
 
 def test_tactile_digits(tmp_path, monkeypatch):
@@ -246,10 +274,11 @@ def test_tactile_digits(tmp_path, monkeypatch):
             labels.append(label)
         return Recordings(recordings, labels)
 
-    monkeypatch.setattr(skim_transfer, "open_dataset", sets)
-    monkeypatch.setattr(skim_transfer, "TACTILE_HIDDEN", 50)
-    monkeypatch.setattr(skim_transfer, "FEW_HIDDEN", 40)
-    rows = skim_transfer.feel(skim_plan.Plan(), tmp_path, progress=False)["rows"]
+    monkeypatch.setattr(transfer, "open_dataset", sets)
+    monkeypatch.setattr(transfer, "TACTILE_HIDDEN", 50)
+    monkeypatch.setattr(transfer, "FEW_HIDDEN", 40)
+    chosen = SkimPlan("tactile")
+    rows = list(states_of(chosen, tmp_path, tmp_path).values())
     found = [(row["data"], row["n_hidden"], row["n_classes"], row["n_test"]) for row in rows]
     assert found == [
         ("eskin-pendigits", 50, 4, 20),
@@ -258,7 +287,7 @@ def test_tactile_digits(tmp_path, monkeypatch):
     ]
     assert rows[0]["hits"] >= 15
     assert rows[2]["hits"] >= 6
-    assert skim_transfer.feel(skim_plan.Plan(), tmp_path, progress=False)["rows"] == rows
+    assert list(states_of(chosen, tmp_path, tmp_path).values()) == rows
 
 
 @pytest.mark.parametrize(
@@ -268,12 +297,12 @@ def test_tactile_digits(tmp_path, monkeypatch):
         ({"hidden": "10,many"}, "numbers from 1"),
         ({"hidden": "0"}, "numbers from 1"),
         ({"n_trials": 0}, "n_trials is 0"),
-        ({"kernels": "square"}, "'square' are unknown"),
+        ({"kernels": "square"}, "--kernels: 'square' is unknown"),
     ],
 )
 def test_bad_plans(options, words):
     with pytest.raises(DataError, match=words):
-        skim_plan.make_plan(**options)
+        SkimPlan(**options)
 
 
 def test_the_command_line(folder, small, tmp_path, monkeypatch, capsys):
@@ -301,7 +330,9 @@ def test_the_command_line(folder, small, tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_says_all_options():
-    plan = skim_plan.make_plan("growth", "200, 100", n_samples=7, n_test=3, seed=2)
-    assert plan.hidden == (100, 200)
+    chosen = SkimPlan("growth", "200, 100", n_samples=7, n_test=3, seed=2)
+    assert chosen.hidden == (100, 200)
     words = "--parts growth --hidden 100,200 --trials 60 --trial-hidden 1000 --trial-samples 10000"
-    assert f"{words} --samples 7 --test-samples 3 --kernels resonance --seed 2" in plan.command()
+    assert f"{words} --samples 7 --test-samples 3 --kernels resonance --seed 2" in chosen.command(
+        PAPER.command
+    )

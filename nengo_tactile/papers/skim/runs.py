@@ -5,6 +5,7 @@ many hidden neurons lies beside it until the network is finished.
 """
 
 import dataclasses
+import functools
 import time
 from pathlib import Path
 
@@ -15,16 +16,19 @@ from nengo_tactile.datasets.nmnist import NMNIST
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST, recorded_digits
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.patterns import PatternLayout
-from nengo_tactile.progress import track
-from nengo_tactile.reproduce.cells import stored
-from nengo_tactile.reproduce.skim_data import Chosen, pattern_set
-from nengo_tactile.reproduce.skim_plan import (
+from nengo_tactile.experiments.workers import Cell
+from nengo_tactile.papers.skim import transfer
+from nengo_tactile.papers.skim.patterns import Chosen, pattern_set
+from nengo_tactile.papers.skim.plan import (
     EVERY,
     METHOD,
     PATTERN,
     UP_TO,
+    draw,
     supervision,
+    trial_seed,
 )
+from nengo_tactile.progress import track
 from nengo_tactile.skim import trainer
 from nengo_tactile.skim.memory import peak_bytes
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
@@ -34,7 +38,7 @@ N_CLASSES = 10
 _MINIBATCH = 500
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Digits:
     """What networks are trained and tested on.
 
@@ -58,43 +62,88 @@ class Digits:
     same: Chosen | None
     about: str
 
+    @functools.cached_property
+    def digest(self):
+        """Of all patterns, in their order."""
+        sets = (self.train, self.test, self.recordings, self.recorded_test, self.same)
+        return files.fingerprint([chosen and chosen.digest for chosen in sets])
 
-def read_digits(plan, folder, data_dir=None, progress=None):
+    @property
+    def n_channels(self):
+        """Channels of the patterns."""
+        return self.train.patterns.n_channels
+
+
+def cells(plan, data_dir):
+    """A cell for each hidden size, each trial, crossing over, and each tactile set."""
+    digits = {"n_samples": plan.n_samples, "n_test": plan.n_test, "data_dir": data_dir}
+    digits["recordings"] = plan.recordings and str(Path(plan.recordings).absolute())
+    digits |= {"kernels": plan.kernels, "seed": plan.seed}
+    trial = {"n_hidden": plan.trial_hidden, "trial_samples": plan.trial_samples, **digits}
+    stem = f"trial-{plan.kernels}-{plan.trial_hidden}-{plan.trial_samples}"
+    found = {
+        "growth": [
+            Cell(f"growth-{plan.kernels}-{n}", grow, {"n_hidden": n, **digits}) for n in plan.hidden
+        ],
+        "trials": [
+            Cell(f"{stem}-{number}", try_patterns, {"number": number, **trial})
+            for number in range(plan.n_trials)
+        ],
+        "crossing": [Cell(f"crossing-{plan.kernels}", transfer.cross, digits)],
+        "tactile": [
+            Cell(f"tactile-{name}", transfer.feel, options)
+            for name, options in transfer.options(plan.seed, data_dir).items()
+        ],
+    }
+    return [cell for part in found if part in plan.parts for cell in found[part]]
+
+
+def read_digits(ledger, n_samples, n_test, recordings, seed, data_dir):
     """Simulate the digits of MNIST, or open the whole N-MNIST, and the recordings besides.
+
+    Once for all cells of a process.
 
     Parameters
     ----------
-    plan : skim_plan.Plan
-    folder : path
-        Gets the patterns.
+    ledger : Ledger
+        Whose study gets the patterns.
+    n_samples, n_test : int or None
+    recordings : path or None
+    seed : int
     data_dir : path, optional
-    progress : bool, optional
 
     Returns
     -------
     Digits
     """
-    layout, rng = PatternLayout(), np.random.default_rng(plan.seed)
+    with ledger.study.turn("patterns"):
+        about = (n_samples, n_test, recordings, seed, data_dir)
+        return _digits(*about, str(ledger.folder), ledger.progress)
+
+
+@functools.lru_cache(maxsize=1)
+def _digits(n_samples, n_test, recorded, seed, data_dir, folder, progress):
+    layout, rng = PatternLayout(), np.random.default_rng(seed)
     recordings = recorded_test = same = None
     numbers = np.zeros(0, int)
-    if plan.recordings is None:
-        sets = [SimulatedNMNIST(data_dir, split, seed=plan.seed) for split in ("train", "test")]
+    if recorded is None:
+        sets = [SimulatedNMNIST(data_dir, split, seed=seed) for split in ("train", "test")]
         about = "simulated N-MNIST"
     else:
-        sets = [NMNIST(plan.recordings, split) for split in ("train", "test")]
+        sets = [NMNIST(recorded, split) for split in ("train", "test")]
         about = f"N-MNIST, {len(sets[0]):,} recordings"
     patterns = []
     for dataset, split in zip(sets, ("train", "test")):
         place = Path(folder) / "patterns" / split
         patterns.append(pattern_set(dataset, layout, place, f"{split} digits", progress))
-    if plan.recordings is None:
+    if recorded is None:
         recordings, recorded_test, numbers = _recorded(layout, data_dir, progress)
         same = None if recordings is None else Chosen(patterns[0], numbers)
     others = np.setdiff1d(np.arange(len(patterns[0])), numbers)
     order = np.concatenate([rng.permutation(others), rng.permutation(numbers)])
-    if plan.n_samples is not None:
-        order = order[: plan.n_samples]
-    tested = rng.permutation(len(patterns[1]))[: plan.n_test]
+    if n_samples is not None:
+        order = order[:n_samples]
+    tested = rng.permutation(len(patterns[1]))[:n_test]
     train, test = Chosen(patterns[0], order), Chosen(patterns[1], tested)
     return Digits(train, test, recordings, recorded_test, same, about)
 
@@ -111,7 +160,13 @@ def _recorded(layout, data_dir, progress):
     return Chosen(train, order), Chosen(tests, np.arange(len(tests))), numbers
 
 
-def grow(plan, n_hidden, digits, folder, progress=None):
+def begin(ledger, layer, taught, digits, start=None):
+    """The state of a cell that trains a hidden layer on the digits."""
+    settings = trainer.fingerprint(layer, taught, N_CLASSES)
+    return ledger.begin(settings, {"data digits": digits.digest}, start)
+
+
+def grow(ledger, n_hidden, kernels, seed, **chosen):
     """Train a network on more and more digits, then test its weights of all times at once.
 
     For Figure 4, Tables 1 and 2. The test digits' hidden activity, which costs more than anything
@@ -119,11 +174,12 @@ def grow(plan, n_hidden, digits, folder, progress=None):
 
     Parameters
     ----------
-    plan : skim_plan.Plan
+    ledger : Ledger
     n_hidden : int
-    digits : Digits
-    folder : path
-    progress : bool, optional
+    kernels : str
+    seed : int
+    **chosen
+        For `read_digits`.
 
     Returns
     -------
@@ -131,34 +187,27 @@ def grow(plan, n_hidden, digits, folder, progress=None):
         ``n_hidden``, ``pattern``, ``method``, ``points`` (n_train, data, n_test, hits),
         ``seconds`` by what they were spent on, ``peak_bytes`` of the process.
     """
-    path = Path(folder) / "cells" / f"growth-{plan.kernels}-{n_hidden}.json"
-    taught = supervision()
-    layer = plan.draw(n_hidden, digits.train.patterns.n_channels)
-    mark = mark_of(layer, taught, digits)
-    state = stored(path, mark) or {
-        "fingerprint": mark,
-        "kernels": plan.kernels,
-        "n_hidden": n_hidden,
-        "pattern": PATTERN,
-        "method": METHOD,
-        "points": [],
-        "seconds": {"training": 0.0, "testing": 0.0},
-        "peak_bytes": 0,
-    }
+    digits, taught = read_digits(ledger, seed=seed, **chosen), supervision()
+    layer = draw(kernels, seed, n_hidden, digits.n_channels)
+    start = {"part": "growth", "digits": digits.about, "kernels": kernels, "n_hidden": n_hidden}
+    start |= {"pattern": PATTERN, "method": METHOD, "points": []}
+    start |= {"seconds": {"training": 0.0, "testing": 0.0}, "peak_bytes": 0}
+    state = begin(ledger, layer, taught, digits, start)
     if state["points"]:
         return state
     times = sorted({n_train for _, _, times in _tests(digits) for n_train in times})
-    learnt = learn(layer, taught, digits, times, path, state, progress)
+    learnt = learn(ledger, layer, taught, digits, times, state)
     began = time.monotonic()
-    for data, chosen, times in _tests(digits):
+    for data, tested, times in _tests(digits):
         weights = [learnt[n_train] for n_train in times]
-        for n_train, hits in zip(times, hits_of(layer, weights, chosen, taught, progress)):
-            point = {"n_train": n_train, "data": data, "n_test": len(chosen), "hits": int(hits)}
+        hits = hits_of(layer, weights, tested, taught, ledger.progress)
+        for n_train, right in zip(times, hits):
+            point = {"n_train": n_train, "data": data, "n_test": len(tested), "hits": int(right)}
             state["points"].append(point)
     state["seconds"]["testing"] = time.monotonic() - began
     state["peak_bytes"] = max(state["peak_bytes"], peak_bytes())
-    files.write_json(path, state)
-    for kept in _kept(path):
+    ledger.write(state)
+    for kept in _kept(ledger.path):
         kept.unlink(missing_ok=True)
     return state
 
@@ -168,38 +217,37 @@ def _kept(path):
     return path.with_suffix(".sums.npz"), path.with_suffix(".weights.npz")
 
 
-def learn(layer, taught, digits, times, path, state, progress=None):
+def learn(ledger, layer, taught, digits, times, state):
     """Output weights after so many training digits each; goes on behind those that are on disk.
 
     Parameters
     ----------
+    ledger : Ledger
+        Gets ``state`` after each of them; sums and weights are kept beside its file.
     layer : HiddenLayer
     taught : Supervision
     digits : Digits
     times : list of int
         Sorted.
-    path : Path
-        A JSON file that gets ``state`` after each of them; sums and weights are kept beside it.
     state : dict
-        What ``path`` holds. Its ``seconds`` of ``training`` and ``peak_bytes`` grow.
-    progress : bool, optional
+        Its ``seconds`` of ``training`` and ``peak_bytes`` grow.
 
     Returns
     -------
     dict of int to array
     """
-    sums, place = _kept(path)
+    sums, place = _kept(ledger.path)
     # without the cell's file, which has agreed with this network, weights may be of another
-    learnt = _weights_in(place) if path.exists() and place.exists() else {}
+    learnt = _weights_in(place) if ledger.path.exists() and place.exists() else {}
     for n_train in (n_train for n_train in times if n_train not in learnt):
         began = time.monotonic()
         samples = Chosen(digits.train.patterns, digits.train.indices[:n_train])
         learnt[n_train], _ = skim.train(
-            layer, samples, taught, N_CLASSES, state_path=sums, progress=progress
+            layer, samples, taught, N_CLASSES, state_path=sums, progress=ledger.progress
         )
         state["seconds"]["training"] += time.monotonic() - began
         state["peak_bytes"] = max(state["peak_bytes"], peak_bytes())
-        files.write_json(path, state)
+        ledger.write(state)
         files.write_npz(place, **{str(n): weights for n, weights in learnt.items()})
     return learnt
 
@@ -245,13 +293,6 @@ def _outputs(layer, weights, chosen, taught, progress):
         yield np.moveaxis(outputs, 2, 0), part.targets
 
 
-def mark_of(layer, taught, digits):
-    """What a cell's file must agree with."""
-    chosen = [digits.train.indices, digits.test.indices]
-    marks = [len(indices) for indices in chosen] + [int(indices[0]) for indices in chosen]
-    return f"{trainer.fingerprint(layer, taught, N_CLASSES)[:16]} {digits.about} {marks}"
-
-
 class Together:
     """Several supervisions of the same window, with outputs of their own, learnt at once.
 
@@ -275,48 +316,38 @@ class Together:
         return np.hstack([p.targets(label, n_classes, sample) for p in self.parts.values()])
 
 
-def try_patterns(plan, digits, folder, progress=None):
-    """Train networks with random weights of their own (Figures 5 to 7, Tables 3 and 4).
+def try_patterns(ledger, number, n_hidden, trial_samples, kernels, seed, **chosen):
+    """Train a network with random weights of its own (Figures 5 to 7, Tables 3 and 4).
 
-    Each learns all training patterns at once, because they have the hidden activity in common, and
+    It learns all training patterns at once, because they have the hidden activity in common, and
     is read in all ways.
-
-    Parameters
-    ----------
-    plan : skim_plan.Plan
-    digits : Digits
-    folder : path
-    progress : bool, optional
 
     Returns
     -------
     dict
-        ``n_hidden``, ``n_train``, ``n_test``, ``length``, ``trials`` (seed, hits by pattern and
-        method).
+        ``n_hidden``, ``n_train``, ``n_test``, ``length``, ``seed``, ``hits`` by pattern and
+        method.
     """
+    digits = read_digits(ledger, seed=seed, **chosen)
     taught = Together({kind: supervision(kind) for kind in PATTERNS})
-    train = Chosen(digits.train.patterns, digits.train.indices[: plan.trial_samples])
-    path = Path(folder) / "cells" / f"trials-{plan.kernels}-{plan.trial_hidden}-{len(train)}.json"
-    n_channels = digits.train.patterns.n_channels
-    first = plan.draw(plan.trial_hidden, n_channels, 0)
-    mark = mark_of(first, taught.parts[PATTERN], digits)
-    state = stored(path, mark) or {
-        "fingerprint": mark,
-        "kernels": plan.kernels,
-        "n_hidden": plan.trial_hidden,
+    train = Chosen(digits.train.patterns, digits.train.indices[:trial_samples])
+    layer = draw(kernels, seed, n_hidden, digits.n_channels, number)
+    state = begin(ledger, layer, taught.parts[PATTERN], digits)
+    if state is not None:
+        return state
+    weights, _ = skim.train(layer, train, taught, N_CLASSES * len(taught.parts), progress=False)
+    state = {
+        "part": "trials",
+        "digits": digits.about,
+        "n_hidden": n_hidden,
         "n_train": len(train),
         "n_test": len(digits.test),
         "length": len(taught.parts[PATTERN].pattern),
-        "trials": [],
+        "seed": trial_seed(seed, number),
+        "hits": _hits_in_all_ways(layer, weights, digits.test, taught),
     }
-    numbers = range(len(state["trials"]), plan.n_trials)
-    for number in track(numbers, "networks with weights of their own", progress=progress):
-        layer = plan.draw(plan.trial_hidden, n_channels, number)
-        weights, _ = skim.train(layer, train, taught, N_CLASSES * len(taught.parts), progress=False)
-        hits = _hits_in_all_ways(layer, weights, digits.test, taught)
-        state["trials"].append({"seed": plan.trial_seed(number), "hits": hits})
-        files.write_json(path, state)
-    return {**state, "trials": state["trials"][: plan.n_trials]}
+    ledger.write(state)
+    return state
 
 
 def _hits_in_all_ways(layer, weights, chosen, taught):

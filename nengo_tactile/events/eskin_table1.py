@@ -1,4 +1,4 @@
-"""What the e-skin is fitted to, and the fitted parameters."""
+"""Table 1 of ST-MNIST, which the e-skin is fitted to, and the fitted parameters."""
 
 import functools
 import json

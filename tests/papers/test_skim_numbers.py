@@ -5,19 +5,40 @@ import io
 import json
 
 import pytest
-from skim_states import CROSSING, GROWTH, STATES, TACTILE, growth, point, trials
+from skim_states import AS_PAPER, CROSSING, GROWTH, STATES, TACTILE, growth, point, trials
 
 from nengo_tactile.errors import DataError
+from nengo_tactile.experiments import tables
+from nengo_tactile.papers.skim import PAPER, SkimPlan, published
+from nengo_tactile.papers.skim.numbers import growth_curve, numbers
+from nengo_tactile.papers.skim.view import FIGURES
 from nengo_tactile.report.report import render_report
-from nengo_tactile.reproduce import skim_pages
-from nengo_tactile.reproduce.skim_tables import growth_curve, summarise
 from nengo_tactile.reproduce.tasks import TASKS
 
 DATA = "N-MNIST simulated from MNIST"
 
 
 def summary(**states):
-    return summarise("nengo-tactile reproduce skim --seed 3", 3, DATA, "resonance", states)
+    head = {"paper": published.TITLE, "command": "nengo-tactile reproduce skim --seed 3", "seed": 3}
+    return head | numbers(3, DATA, "resonance", states)
+
+
+def page_of(results):
+    return render_report(PAPER.report(results, tables.pictures(FIGURES, results)))
+
+
+def test_states_of_cells_are_brought_together():
+    """One cell for each trial; what was not run, or has nothing to run, is left out."""
+    shared = {key: AS_PAPER[key] for key in ("n_hidden", "n_train", "n_test", "length")}
+    cells = [{"part": "growth", "digits": DATA, **each} for each in GROWTH]
+    cells += [{"part": "trials", "digits": DATA, **shared, **trial} for trial in AS_PAPER["trials"]]
+    cells += [{"part": "crossing", "digits": DATA, **CROSSING}]
+    cells += [None, *({"part": "tactile", **row} for row in TACTILE["rows"])]
+    plan = SkimPlan(seed=3)
+    found = PAPER.results(plan, dict(enumerate(cells)))
+    assert found == {**summary(**STATES), "command": plan.command(PAPER.command)}
+    felt = PAPER.results(plan, dict(enumerate(cells[-1:])))
+    assert felt["data"] == "tactile digits" and felt["trials"] is None
 
 
 def rows_of(results, table):
@@ -111,10 +132,9 @@ PARTIAL = [
 def test_pages_of_what_there_is(states):
     results = summary(**copy.deepcopy(states))
     json.dumps(results, allow_nan=False)
-    pictures = skim_pages.figures(results)
-    page = render_report(skim_pages.report(results, pictures))
-    assert "OPIUM" in page
-    skim_pages.terminal_tables(results)
+    pictures = tables.pictures(FIGURES, results)
+    assert "OPIUM" in page_of(results)
+    PAPER.terminal_tables(results)
     assert ("figure6" in pictures) == bool(results["trials"])
     assert "figure5" not in pictures  # too few trials, or all alike
 
@@ -123,7 +143,7 @@ def shown(results):
     from rich.console import Console
 
     console = Console(width=200, record=True, file=io.StringIO())
-    for table in skim_pages.terminal_tables(results):
+    for table in PAPER.terminal_tables(results):
         console.print(table)
     return console.export_text()
 
@@ -140,9 +160,9 @@ def test_all_pages():
         "stemnist: all",
     ):
         assert words in text
-    pictures = skim_pages.figures(results)
+    pictures = tables.pictures(FIGURES, results)
     assert list(pictures) == ["figure4", "figure5", "figure6", "figure7"]
-    page = render_report(skim_pages.report(results, pictures))
+    page = page_of(results)
     for words in (
         *("paper 83.96%", "26.36", "Figure 4", "Figure 5", "Figure 6", "Figure 7", "1.50"),
         *("5 trials (the paper: 51, 61 and 60)", "fitted to", "too large", "Table 4"),
@@ -152,8 +172,8 @@ def test_all_pages():
 
 
 def test_recorded_events_alone_are_not_called_simulated():
-    results = summarise("command", 0, "N-MNIST", "alpha", {"growth": GROWTH})
-    page = render_report(skim_pages.report(results, {}))
+    results = summary() | numbers(0, "N-MNIST", "alpha", {"growth": GROWTH})
+    page = page_of(results)
     assert "simulator" not in page and "least squares" in page
 
 

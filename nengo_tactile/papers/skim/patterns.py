@@ -4,6 +4,7 @@
 folder beside the results: 0.8 GB, mapped into memory and not read at once.
 """
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,12 @@ class PatternSet:
         self.parts, self.targets, self.n_channels = parts, np.asarray(targets), n_channels
         self.first = np.cumsum([0, *(len(part["pointers"]) for part in parts)])
 
+    @functools.cached_property
+    def digest(self):
+        """Of all patterns and labels."""
+        arrays = [part[name] for part in self.parts for name in sorted(part)]
+        return files.fingerprint(self.n_channels, self.targets, *arrays)
+
     def __len__(self):
         return len(self.targets)
 
@@ -59,6 +66,11 @@ class Chosen:
 
     def __init__(self, patterns, indices):
         self.patterns, self.indices = patterns, np.asarray(indices)
+
+    @functools.cached_property
+    def digest(self):
+        """Of all these patterns in their order."""
+        return files.fingerprint(self.patterns.digest, self.indices)
 
     def __len__(self):
         return len(self.indices)
@@ -145,10 +157,11 @@ def _part(recordings, layout, start):
 
 
 def _mark(dataset, layout):
-    """What decides the patterns, as a digest: the set, its seed and parameters, the layout."""
+    """Digest of what decides the patterns: the set, images, seed and parameters, the layout."""
     about = [type(dataset).__name__, getattr(dataset, "split", None), getattr(dataset, "seed", 0)]
     about += [repr(getattr(dataset, "parameters", None)), repr(layout)]
-    return files.fingerprint(about, np.asarray(dataset.targets, np.int64))
+    images = getattr(dataset, "images", ())
+    return files.fingerprint(about, np.asarray(dataset.targets, np.int64), images)
 
 
 def _read(place, n_samples, mark):
