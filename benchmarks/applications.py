@@ -83,7 +83,7 @@ def measure(name, seed):
         row["convert_s"] = time.perf_counter() - begin
         got = network.read_out.apply(network.ann(x).numpy())
         row["error"] = float(np.abs(got - wanted).max() / np.abs(wanted).max())
-        row["neurons"] = sum(stage.n_neurons for stage in network.stages if stage.spikes)
+        row["neurons"] = sum(stage.n_neurons for stage in network.graph if stage.spikes)
         row["agree"] = bool(check.ok)
     except ConversionError as error:
         row["refusal"] = str(error)

@@ -224,11 +224,11 @@ def asynchronous_row(data_dir, n_images):
     start = both_clocks()
     spikes = synops = 0
     for recording in asynchronous.stream(network, x, network.n_steps, progress=False):
-        layers = [s.name for s in network.stages if s.kind == "neurons"]
+        layers = [s.name for s in network.graph if s.fires]
         spikes += sum(int(recording.spike_counts[name].sum()) for name in layers)
         synops += sum(int(values.sum()) for values in recording.synops.values())
     seconds = both_clocks() - start
-    neurons = sum(stage.n_neurons for stage in network.stages if stage.kind == "neurons")
+    neurons = sum(stage.n_neurons for stage in network.graph if stage.fires)
     return {
         "images": len(x),
         "seconds": float(seconds[0]),

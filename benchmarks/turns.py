@@ -40,9 +40,9 @@ def engine(network, x, n_steps, planner="noop"):
     )
 
     def work():
-        built.drives.show(x)
+        constants = built.show(x)
         data = sim.predict_on_batch(n_steps=n_steps)
-        nengo_dl._recording(network, built, data, network.stages[-1].bias[None, None], len(x))
+        nengo_dl._recording(network, built, data, constants[:, None], len(x))
 
     return work, sim.close
 

@@ -17,7 +17,6 @@ from rich.table import Table
 import nengo_tactile as nt
 from nengo_tactile.ann import notation
 from nengo_tactile.ann.training import Recipe, predict, train
-from nengo_tactile.conversion.stages import fan_outs
 from nengo_tactile.engines.event import run_streams
 from nengo_tactile.events.coding import CurrentCoding
 from nengo_tactile.files import write_json
@@ -103,7 +102,7 @@ def row_of(model, network, x, y, rate, input_threshold):
             "frame by frame": float((winners[0][:, -1] == y).mean()),
             "stream": float((winners[1][:, -1] == y).mean()),
         },
-        "macs_keras": int(n_frames * sum(map(np.sum, fan_outs(network.stages).values()))),
+        "macs_keras": int(n_frames * sum(map(np.sum, network.graph.fan_out().values()))),
     }
 
 
@@ -158,7 +157,7 @@ def main(arguments=None):
     title = f"{len(indices)} recordings of {options.task}, {DURATION_US / 1e6:g} s each: operations"
     Console(width=140).print(table_of(rows, title))
     if options.out:
-        thresholds = {s.name: s.neuron.threshold for s in network.stages if s.kind == "neurons"}
+        thresholds = {s.name: s.neuron.threshold for s in network.graph if s.fires}
         about = {"task": options.task, "streams": len(indices), "thresholds": thresholds}
         settings = {name: v for name, v in vars(options).items() if name not in ("data_dir", "out")}
         write_json(options.out, {**settings, **about, "rows": rows})

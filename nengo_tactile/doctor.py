@@ -132,8 +132,8 @@ def _rates_agree(name):
     x = np.full((1, 4), 0.8, np.float32)
     recording = run(network, x, _STEPS, engine=name, progress=False)
     worst = 0.0
-    for stage in network.stages[:-1]:
-        neuron = stage.neuron
+    for stage in network.graph.stages[:-1]:
+        neuron = network.ann.get_layer(stage.layer).parameters
         expected = neuron.rates(x.mean()) if kind == "lif" else x.mean() / network.dt
         measured = recording.spike_counts[stage.name].mean() / (_STEPS * network.dt)
         worst = max(worst, abs(measured - expected) / expected)

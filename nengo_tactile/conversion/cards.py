@@ -24,7 +24,7 @@ def card_text(name, network):
         "synapse": _synapse(network.synapse),
     }
     if network.accumulates:
-        neurons = [stage for stage in network.stages if stage.neuron is not None]
+        neurons = [stage for stage in network.graph if stage.fires]
         rows["arrives"] = _coding(network.coding)
         rows["thresholds"] = ", ".join(f"{s.name} {s.neuron.threshold:.4g}" for s in neurons)
     return card_page(name, rows, network.card)

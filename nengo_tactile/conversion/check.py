@@ -15,7 +15,7 @@ from nengo_tactile.conversion.input_range import check_input
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.passes import spiking_layers, use_if
 from nengo_tactile.conversion.reading import built, describe, end_of, problems
-from nengo_tactile.conversion.stages import stages_of
+from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
 from nengo_tactile.errors import ConversionError
 
@@ -199,13 +199,13 @@ def check(model, x=None):
         flat = built(model, description)
         check_weights(flat)
         linear = prepare(flat)
-        stages = _stages(flat, linear)
+        graph = _graph(flat, linear)
         if x is not None:
             x = check_input(flat, x, "x")
             difference = compare(model, flat, linear, read_out_of(flat)[0], x)
     except ConversionError as error:
         return Check(description.name, tuple(_blame(rows, error)))
-    rows = _off_chip(_with_maxima(rows, stages), _chip_problems(stages))
+    rows = _off_chip(_with_maxima(rows, graph), _chip_problems(graph))
     return Check(description.name, tuple(rows), difference)
 
 
@@ -237,7 +237,7 @@ def _by_table(call, problem, at_end):
     return LayerCheck(call.name, call.kind, becomes, spikes, neurons, row.engines, "", notes)
 
 
-def _stages(model, linear):
+def _graph(model, linear):
     """Stages of the model, as conversion makes them after calibration."""
     names = spiking_layers(linear)
     if not names:
@@ -250,12 +250,12 @@ def _stages(model, linear):
         # scales that differ, as calibration gives them: where units do not fit, layers come in
         scales = {name: 1.0 + 0.01 * number for number, name in enumerate(names)}
         linear = use_if(normalise(linear, scales))
-    return stages_of(linear)
+    return graph_of(linear)
 
 
-def _with_maxima(rows, stages):
+def _with_maxima(rows, graph):
     """The rows, with what max pooling is where the image alone drives it."""
-    maxima = {stage.layer for stage in stages if stage.kind == "maximum"}
+    maxima = {s.layer for s in graph if not s.spikes and s.neuron.window > 1}
     as_maximum = {
         "becomes": "the maximum of what the image drives, taken once",
         "spikes": False,
@@ -264,12 +264,12 @@ def _with_maxima(rows, stages):
     return [dataclasses.replace(r, **as_maximum) if r.name in maxima else r for r in rows]
 
 
-def _chip_problems(stages):
+def _chip_problems(graph):
     """Why the loihi engine refuses stages, {stage name: reason and remedy}."""
     # engines are floors above; the chip's limits are theirs to know
     from nengo_tactile.engines.core_shapes import chip_refusals
 
-    return chip_refusals(stages)
+    return chip_refusals(graph)
 
 
 def _off_chip(rows, problems):

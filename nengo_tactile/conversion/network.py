@@ -9,17 +9,17 @@ import numpy as np
 
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
-from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.graph import rebuild
 from nengo_tactile.conversion.input_range import check_against, check_input
 from nengo_tactile.conversion.passes import map_neurons
-from nengo_tactile.conversion.stages import fan_outs, stages_of
+from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.trial_run import check_discard
 from nengo_tactile.datasets.images import images_of
 from nengo_tactile.datasets.labelled import Labelled, is_recordings
 from nengo_tactile.errors import ConversionError, DataError, EngineError
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.networks.image_scale import ImageScale
+from nengo_tactile.networks.nengo_network import build
 from nengo_tactile.networks.protocol import Reference, check_data
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.targets import targets_of
@@ -236,9 +236,13 @@ class SpikingNetwork:
         return tuple(self.ann.input_shape[1:])
 
     @functools.cached_property
-    def stages(self):
-        """Linear maps and their neurons, the read-out last."""
-        return stages_of(self.ann)
+    def graph(self):
+        """Stages of neurons and the links between them, which engines read."""
+        return self._graph()
+
+    def _graph(self, rates=False):
+        membrane = self.min_voltage, self.initial_voltage
+        return graph_of(self.ann, self.dt, self.synapse, *membrane, rates)
 
     @property
     def fastest(self):
@@ -254,29 +258,30 @@ class SpikingNetwork:
     @property
     def n_neurons(self):
         """Spiking neurons."""
-        return sum(math.prod(stage.shape) for stage in self.stages if stage.spikes)
+        return sum(math.prod(stage.shape) for stage in self.graph if stage.spikes)
 
     @property
     def spiking_layers(self):
         """Names of the spiking layers in order."""
-        return [stage.name for stage in self.stages if stage.spikes]
+        return [stage.name for stage in self.graph if stage.spikes]
 
     def fan_out(self):
         """Synapses that leave each neuron, {spiking layer: (n_neurons,) int array}."""
-        counts = fan_outs(self.stages)
+        counts = self.graph.fan_out()
         return {name: counts[name] for name in self.spiking_layers}
 
     def build(self, spiking=True, present=None):
-        """Make the Nengo network: see `nengo_tactile.conversion.build.build_nengo`."""
-        return build_nengo(
-            self.stages,
-            self.dt,
-            self.synapse,
-            self.min_voltage,
-            self.initial_voltage,
-            spiking,
-            present,
-        )
+        """Make the Nengo network: see `nengo_tactile.networks.nengo_network.build`.
+
+        Parameters
+        ----------
+        spiking : bool
+            Spiking neurons, or (False) their rates, which equal the Keras model.
+        present : callable or nengo.Process, optional
+            Output of the input Node; by default the Node waits for data (NengoDL).
+        """
+        graph = self.graph if spiking else self._graph(rates=True)
+        return build(graph, self.dt, present, rates=not spiking)
 
     @property
     def net(self):

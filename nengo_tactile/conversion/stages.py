@@ -1,13 +1,15 @@
-"""A converted Keras model as populations and the linear maps that connect them.
+"""From a Keras model whose activations are neurons to the stages of a spiking network.
 
-Between two layers of neurons a Keras model is linear (or pools maxima). `stages_of` reads off,
-for any directed acyclic graph, which neurons drive which and with what weights. Constants
-(biases, and what rescaling adds to an image) are found by running the model with all spikes at
-zero, so they are right for every position of a padded map. What the image alone drives is the same
-at every step, through its maxima too: these are taken of the values themselves, not of spikes.
+Between two layers of neurons a Keras model is linear (or pools maxima). `graph_of` reads off, for
+any directed acyclic graph, which neurons drive which and with what weights. Constants (biases, and
+what rescaling adds to an image) are found by running the model with all spikes at zero, so they
+are right for every position of a padded map. A spike becomes a one: what neurons multiply their
+input and output with goes into the weights, in float32 and once, for another rounding would move
+spikes.
 """
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -22,302 +24,197 @@ from nengo_tactile.conversion.graph import (
     walk,
 )
 from nengo_tactile.conversion.mapping import linear_map, routing_indices
-from nengo_tactile.conversion.pooling import MAX_POOLING, analogue_poolings
+from nengo_tactile.conversion.pooling import MAX_POOLING
+from nengo_tactile.errors import ConversionError
+from nengo_tactile.networks import stages as st
 from nengo_tactile.networks.linear_maps import Sparse
 from nengo_tactile.neurons.windows import pooling_windows
 
 _SAME_ORDER = ("Flatten", "Reshape")
 
 
-@dataclasses.dataclass(frozen=True)
-class Link:
-    """A connection into a stage.
-
-    Attributes
-    ----------
-    source : str
-        Name of a stage, or "input".
-    map : nengo_tactile.networks.linear_maps.Map
-    target : (n,) int array or None
-        Which neurons of the stage it reaches, when not all.
-    """
-
-    source: str
-    map: object
-    target: np.ndarray | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """A population, with everything that drives it.
-
-    Attributes
-    ----------
-    name : str
-        Name of the Keras layer with the weights where one stands directly before the neurons,
-        else of the activation, pooling or other layer.
-    layer : str
-        Name of the Keras layer whose output it is.
-    kind : {"neurons", "max-pool", "maximum", "relay", "read-out"}
-        A max-pool sends spikes. A relay only adds up and passes on (Nengo: a Node). A maximum
-        pools what the image alone drives: it passes on by how much the image raises the largest
-        input of each window.
-    shape : tuple of int
-        (features,), (height, width, channels) or of any other rank; of the read-out, the shape
-        of the model's output.
-    links : tuple of Link
-    bias : (n_neurons,) float32 array
-        Constant input, in the unit of the links: what is there for an image of zeros without
-        spikes; of a max-pool and a maximum, for each input of a window. With sigma-delta neurons
-        0, but for the read-out, which starts there.
-    neuron : LIFParameters, IFParameters, SigmaDeltaParameters or None
-    start : (n_neurons,) float32 array or None
-        Membrane potential at the start of neurons that bring their own. With sigma-delta neurons
-        that is what biases come to, also for each input of a window of a max pooling.
-    shift : (n_neurons,) float32 array or None
-        Additional current of integrate-and-fire neurons.
-    windows : (n_neurons, window) int array or None
-        Inputs of each window of a max-pool or maximum.
-    driven : bool
-        Whether the analogue input reaches it without passing neurons.
-    """
-
-    name: str
-    layer: str
-    kind: str
-    shape: tuple
-    links: tuple
-    bias: np.ndarray
-    neuron: object = None
-    start: np.ndarray | None = None
-    shift: np.ndarray | None = None
-    windows: np.ndarray | None = None
-    driven: bool = False
-
-    @property
-    def n_neurons(self):
-        """Neurons of the stage, or outputs of the read-out."""
-        return int(np.prod(self.shape))
-
-    @property
-    def spikes(self):
-        """Whether it sends spikes: neurons and max pooling."""
-        return self.kind in ("neurons", "max-pool")
-
-
-def analogue_sources(stages):
-    """Names of the stages, and "input", that carry only the analogue input and no spikes."""
-    found = {"input"}
-    for stage in stages:
-        passes_on = stage.kind in ("relay", "maximum")
-        if passes_on and all(link.source in found for link in stage.links):
-            found.add(stage.name)
-    return found
-
-
-def fan_outs(stages):
-    """Synapses that leave each neuron, through relays too.
-
-    A synapse is an entry of a map with weights. Passing a relay on the way costs nothing by
-    itself.
-
-    Parameters
-    ----------
-    stages : list of Stage
-
-    Returns
-    -------
-    dict of str to (n_neurons,) int array
-        For every stage that spikes, and for the input.
-    """
-    sizes = {stage.name: stage.n_neurons for stage in stages}
-    result = {name: np.zeros(n, np.int64) for name, n in sizes.items()}
-    for stage in reversed(stages):
-        for link in stage.links:
-            if stage.windows is not None:  # each input of each window
-                reached = np.ones(stage.windows.size, np.int64)
-            elif stage.kind == "relay":
-                reached = result[stage.name] + int(link.map.weighted)
-            else:
-                reached = np.ones(stage.n_neurons, np.int64)
-            if link.target is not None:
-                reached = reached[link.target]
-            count = link.map.fan_out(reached)
-            result[link.source] = result.get(link.source, 0) + count
-    spiking = {stage.name for stage in stages if stage.spikes} | {"input"}
-    return {name: count for name, count in result.items() if name in spiking}
-
-
-def silent_model(model):
-    """The model with no neuron spiking: what biases and the analogue input drive by themselves.
-
-    Parameters
-    ----------
-    model : tf.keras.Model
-        With `RateIF`, `RateLIF` or `SigmaDelta` layers.
-
-    Returns
-    -------
-    silent : tf.keras.Model
-        From the input to a list of tensors. Max pooling of spikes gives nothing, unless what
-        arrives adds up: then it begins with the largest constant of each window. Max pooling of
-        what the image alone drives gives its maximum.
-    names : list of str
-        The layer of neurons (or max pooling) whose input each tensor is; the last, the model's
-        own name, is the read-out.
-    """
-    tf = stack.tensorflow()
-    model = functional(model)
-    add_up, analogue = accumulates(model), analogue_poolings(model)
-    inputs, names, free = [], [], free_names(model)
-
-    def replace(layer, arguments):
-        kind = type(layer).__name__
-        if kind in MAX_POOLING:
-            inputs.append(arguments[0])
-            names.append(layer.name)
-            pooled = copy_layer(layer, arguments)
-            if add_up or layer.name in analogue:
-                return pooled
-            return tf.keras.layers.Rescaling(0.0, name=free(f"{layer.name}_silent"))(pooled)
-        if kind not in NEURONS:
-            return None
-        inputs.append(arguments[0])
-        names.append(layer.name)
-        return tf.keras.layers.Rescaling(0.0, name=layer.name)(arguments[0])
-
-    silent = rebuild(model, replace)
-    outputs = [*inputs, silent.outputs[0]]
-    return tf.keras.Model(silent.inputs, outputs), [*names, model.name]
-
-
-def stages_of(model):
+def graph_of(model, dt=0.001, synapse=None, min_voltage=-1.0, initial_voltage=0.5, rates=False):
     """Read the stages off a model whose activations are layers of neurons.
 
     Parameters
     ----------
     model : tf.keras.Model
         From `use_lif` or `use_if` (see `nengo_tactile.conversion.passes`), or `use_sigma_delta`.
+    dt : float
+        Length of a time step in seconds.
+    synapse : float or None
+        Time constant in seconds of the low-pass filter on every connection from neurons.
+    min_voltage, initial_voltage : float
+        Of LIF neurons: the least potential, and the first.
+    rates : bool
+        For neurons that send rates, which equal the Keras model: without what is for spikes
+        alone, calibration's shifts and compensation.
 
     Returns
     -------
-    list of Stage
-        In the order of computation, the read-out last.
+    Graph
 
     Raises
     ------
     ConversionError
         For layers that are neither linear nor neurons nor max pooling, naming them.
     """
-    return _Reader(functional(model)).stages()
+    slow = None if synapse is None or rates else synapse / dt
+    reader = _Reader(functional(model), dt, slow, (min_voltage, initial_voltage), rates)
+    return st.Graph(model.input_shape[1:], reader.stages())
 
 
 class _Reader:
     """Walks a model backwards from each layer of neurons to what drives it."""
 
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, model, dt, synapse, membrane, rates):
+        self.model, self.dt, self.rates = model, dt, rates
+        self.synapse, self.membrane = synapse, membrane
         self.add_up = accumulates(model)
         self.producer = {id(output): (layer, inputs) for layer, inputs, output in walk(model)}
-        self.made = {id(model.inputs[0]): "input"}
-        self.found = []
-        self.driven = {"input"}
+        self.made = {id(model.inputs[0]): ("input",)}
+        self.found = {}
+        self.worth = {"input": 1.0}  # what a one that a source sends stands for
+        # what is the same at every step; what adds up arrives over time, the image like spikes
+        self.constant = set() if self.add_up else {"input"}
+        layers = (getattr(layer, "parameters", None) for layer in model.layers)
+        compensation = any(getattr(each, "compensation", 1.0) != 1 for each in layers)
+        self.compensates = compensation and not rates
         self.readers = consumers(model)
-        self.constants = _constants(model)
+        self.constants = _constants(model, self.add_up)
 
     def stages(self):
+        """All stages, in the order of computation."""
         for layer, inputs, output in walk(self.model):
             if type(layer).__name__ in NEURONS:
                 self._neurons(layer, inputs[0], output)
             elif type(layer).__name__ in MAX_POOLING:
                 self._max_pool(layer, inputs[0], output)
-        output = self.model.outputs[0]
+        output, constant = self.model.outputs[0], self.constants[self.model.name]
         name = self.producer[id(output)][0].name
-        bias = self.constants[self.model.name]
-        if name in {stage.name for stage in self.found}:  # it reads neurons as they are
+        if name in self.found:  # it reads neurons as they are
             name = f"{name}_output"
-        name = self._free(name)
-        self._add(name, self.model.name, "read-out", output, output.shape[1:], bias)
-        return self.found
+        neuron, values = st.Sum(), {"bias": constant}
+        if self.add_up:
+            neuron, values = st.Sum(decay=0.0), {"start": constant}
+        links = self._links(output, None, 1.0)
+        self._add(self._free(name), self.model.name, neuron, output.shape[1:], links, **values)
+        return tuple(self.found.values())
 
     def _free(self, name):
         """``name``, unless another stage or the input has it already."""
-        taken = {"input", *(stage.name for stage in self.found)}
-        while name in taken:
+        while name == "input" or name in self.found:
             name = f"{name}_stage"
         return name
 
-    def _add(self, name, layer, kind, tensor, shape, bias, **more):
-        """Make the stage that ``tensor`` drives."""
-        links = tuple(self._links(tensor, None, 1.0))
-        driven = any(link.source in self.driven for link in links)
-        if kind == "relay" and driven:
-            self.driven.add(name)
-        size = int(np.prod(shape))
-        bias = np.broadcast_to(bias, size).astype(np.float32)
-        self.found.append(
-            Stage(name, layer, kind, tuple(shape), links, bias, driven=driven, **more)
-        )
+    def _add(self, name, layer, neuron, shape, links, gain=1.0, compensation=1.0, **values):
+        """Make a stage whose neurons multiply their input with ``gain``.
+
+        What spikes bring is multiplied with ``compensation`` too (Spiking ResNet paper, section
+        3.3).
+        """
+        folded = []
+        for link in links:
+            factor = gain * (1.0 if link.source in self.constant else compensation)
+            source = self.found.get(link.source)
+            slow = self.synapse is not None and source is not None and source.spikes
+            if neuron.forwards:
+                slow = False
+                self.worth[name] = self.worth[link.source]
+            else:
+                factor *= self.worth[link.source]
+            settings = {"low_pass": self.synapse, "delay": 1} if slow else {}
+            linear = link.map.scaled(factor)
+            folded.append(dataclasses.replace(link, map=linear, **settings))
+        if not neuron.spikes and all(link.source in self.constant for link in folded):
+            self.constant.add(name)
+        self.worth.setdefault(name, 1.0)
+        size = math.prod(shape) * neuron.window
+        values = {key: np.broadcast_to(each, size) for key, each in values.items()}
+        self.found[name] = st.Stage(name, shape, neuron, folded, layer=layer, **values)
 
     def _neurons(self, layer, tensor, output):
         before = self.producer.get(id(tensor), (None,))[0]
         name = layer.name
         if before is not None and before.weights and len(self.readers[before.name]) == 1:
             name = before.name
-        name = self._free(name)
-        shape = tuple(output.shape[1:])
-        more = {"neuron": layer.parameters}
-        if type(layer).__name__ == "RateIF":
-            for key, weight in (("start", layer.start_potential), ("shift", layer.shift)):
-                more[key] = np.broadcast_to(weight.numpy(), shape).reshape(-1).astype(np.float32)
-        bias = self.constants[layer.name]
-        if self.add_up:
-            more["start"], bias = bias, 0.0
-        self._add(name, layer.name, "neurons", tensor, shape, bias, **more)
-        self.made[id(output)] = name
+        name, shape = self._free(name), tuple(output.shape[1:])
+        made = {"RateLIF": self._lif, "RateIF": self._integrate_fire, "SigmaDelta": self._changes}
+        values = made[type(layer).__name__](layer, shape, self.constants[layer.name])
+        self.worth[name], *values = values
+        values = dict(zip(("neuron", "bias", "start"), values))
+        links, parameters = self._links(tensor, None, 1.0), layer.parameters
+        compensation = getattr(parameters, "compensation", 1.0) if self.compensates else 1.0
+        settings = {"gain": parameters.gain, "compensation": compensation, **values}
+        self._add(name, layer.name, shape=shape, links=links, **settings)
+        self.made[id(output)] = (name,)
+
+    def _lif(self, layer, shape, constant):
+        """What a spike is worth, neurons, bias and potential at the start."""
+        lif, (floor, start) = layer.parameters, self.membrane
+        neuron = st.LIF(lif.tau_rc / self.dt, lif.tau_ref / self.dt, floor)
+        return lif.amplitude / self.dt, neuron, lif.gain * constant + lif.offset, start
+
+    def _integrate_fire(self, layer, shape, constant):
+        spread = (layer.shift.numpy(), layer.start_potential.numpy())
+        shift, start = (np.broadcast_to(each, shape).reshape(-1) for each in spread)
+        bias, fires = layer.parameters.gain * constant, layer.parameters
+        bias = bias if self.rates else bias + shift
+        neuron = st.IntegrateFire(reset=fires.reset, negative_slope=fires.negative_slope)
+        return fires.amplitude, neuron, bias, start
+
+    def _changes(self, layer, shape, constant):
+        changes = layer.parameters
+        if self.rates:
+            raise ConversionError(
+                f"layer '{layer.name}': sigma-delta neurons have no rates; see the network's `ann` "
+                "for what they come to"
+            )
+        neuron = st.SigmaDelta(changes.threshold, changes.rectify)
+        return changes.amplitude, neuron, 0.0, constant
 
     def _max_pool(self, layer, tensor, output):
-        source = self._source(tensor)
-        # what adds up arrives over time, the image like spikes
-        analogue = not self.add_up and source in analogue_sources(self.found)
-        kind = "maximum" if analogue else "max-pool"
-        shape = tuple(output.shape[1:])
+        sources = self._sources(tensor)
         windows = pooling_windows(layer, tuple(tensor.shape[1:]))
-        slots = windows.reshape(-1)
-        link = Link(source, Sparse.routing(slots, int(np.prod(tensor.shape[1:]))))
-        bias, start = self.constants[layer.name][slots].astype(np.float32), None
-        if self.add_up:
-            bias, start = np.zeros_like(bias), bias
-        name = self._free(layer.name)
-        more = {"start": start, "windows": windows, "driven": source in self.driven}
-        self.found.append(Stage(name, layer.name, kind, shape, (link,), bias, **more))
-        if analogue:
-            self.driven.add(name)
-        self.made[id(output)] = name
+        slots, constants = windows.reshape(-1), self.constants[layer.name]
+        of_values = all(source in self.constant for source in sources)
+        neuron = (st.Maximum if of_values else st.MaxPool)(windows.shape[1])
+        linear = Sparse.routing(slots, len(constants))
+        values = {"start" if self.add_up else "bias": constants[slots]}
+        name, links = self._free(layer.name), [st.Link(source, linear) for source in sources]
+        self._add(name, layer.name, neuron, tuple(output.shape[1:]), links, **values)
+        self.made[id(output)] = (name,)
 
-    def _source(self, tensor):
-        """Name of the stage whose output ``tensor`` is; makes a relay for it if there is none."""
+    def _sources(self, tensor):
+        """Names of the stages that send ``tensor``; makes a relay for it if there is none.
+
+        Two where neurons compensate what spikes bring and not the image, so that these come apart.
+        """
         if id(tensor) in self.made:
             return self.made[id(tensor)]
         layer, inputs = self.producer[id(tensor)]
         if type(layer).__name__ in _SAME_ORDER:
-            name = self._source(inputs[0])
+            names = self._sources(inputs[0])
         else:
-            name = self._free(layer.name)
-            shape = tuple(tensor.shape[1:])
-            self._add(name, layer.name, "relay", tensor, shape, 0.0)
-        self.made[id(tensor)] = name
-        return name
+            names = (self._free(layer.name),)
+            links = list(self._links(tensor, None, 1.0))
+            image = [link for link in links if link.source in self.constant]
+            if self.compensates and 0 < len(image) < len(links):
+                names += (self._free(f"{names[0]}_analogue"),)
+                self._add(names[1], layer.name, st.Sum(), tensor.shape[1:], image)
+                links = [link for link in links if link not in image]
+            self._add(names[0], layer.name, st.Sum(), tensor.shape[1:], links)
+        self.made[id(tensor)] = names
+        return names
 
     def _links(self, tensor, target, factor):
         """Yield the links that bring ``factor * tensor`` to the neurons ``target``."""
-        if id(tensor) in self.made:
-            size = int(np.prod(tensor.shape[1:]))
-            yield Link(self.made[id(tensor)], Sparse.routing(None, size, factor), target)
-            return
-        layer, inputs = self.producer[id(tensor)]
+        layer, inputs = self.producer.get(id(tensor), (None, ()))
+        size = math.prod(tensor.shape[1:])
         kind = type(layer).__name__
-        if kind in _SAME_ORDER:
+        if id(tensor) in self.made:
+            yield from self._read(tensor, Sparse.routing(None, size, factor), target)
+        elif kind in _SAME_ORDER:
             yield from self._links(inputs[0], target, factor)
         elif kind in ("Add", "Subtract", "Average"):
             factors = {"Add": [1] * len(inputs), "Subtract": [1, -1]}.get(
@@ -327,20 +224,25 @@ class _Reader:
                 if one.shape == tensor.shape:
                     yield from self._links(one, target, factor * sign)
                     continue
-                size = int(np.prod(one.shape[1:]))
                 indices = _spread(tuple(one.shape[1:]), tuple(tensor.shape[1:]))
-                yield Link(self._source(one), Sparse.routing(indices, size, factor * sign), target)
+                size = math.prod(one.shape[1:])
+                yield from self._read(one, Sparse.routing(indices, size, factor * sign), target)
         elif kind in ("Concatenate", "ZeroPadding1D", "ZeroPadding2D"):
             for one, places in zip(inputs, _places(layer, inputs)):
                 chosen = places if target is None else target[places]
                 yield from self._links(one, chosen, factor)
-        elif kind in ("Cropping1D", "Cropping2D", "Permute") or _repeats(layer):
-            indices = routing_indices(layer, tuple(inputs[0].shape[1:]))
-            size = int(np.prod(inputs[0].shape[1:]))
-            yield Link(self._source(inputs[0]), Sparse.routing(indices, size, factor), target)
         else:
-            linear = linear_map(layer, tuple(inputs[0].shape[1:]), tuple(tensor.shape[1:]))
-            yield Link(self._source(inputs[0]), linear.scaled(factor), target)
+            before, after = tuple(inputs[0].shape[1:]), tuple(tensor.shape[1:])
+            if kind in ("Cropping1D", "Cropping2D", "Permute") or _repeats(layer):
+                indices = routing_indices(layer, before)
+                linear = Sparse.routing(indices, math.prod(before), factor)
+            else:
+                linear = linear_map(layer, before, after).scaled(factor)
+            yield from self._read(inputs[0], linear, target)
+
+    def _read(self, tensor, linear, target):
+        for source in self._sources(tensor):
+            yield st.Link(source, linear, target)
 
 
 def _repeats(layer):
@@ -370,9 +272,29 @@ def _places(layer, inputs):
     return [numbers[inside].reshape(-1)]
 
 
-def _constants(model):
-    """Input of each layer of neurons, and of the read-out, at image zero without spikes."""
-    silent, names = silent_model(model)
-    zeros = np.zeros((1, *model.input_shape[1:]), np.float32)
-    values = silent(zeros)
-    return {name: value.numpy().reshape(-1) for name, value in zip(names, values)}
+def _constants(model, add_up):
+    """What arrives at layers at image zero while nothing is sent, {name: (n_inputs,) array}.
+
+    Of neurons and max pooling, and of the read-out under the model's name. Where it adds up, max
+    pooling begins with the largest constant of each window.
+    """
+    tf = stack.tensorflow()
+    arriving, names, free = [], [], free_names(model)
+
+    def replace(layer, arguments):
+        pools, fires = (type(layer).__name__ in kinds for kinds in (MAX_POOLING, NEURONS))
+        if not pools and not fires:
+            return None
+        arriving.append(arguments[0])
+        names.append(layer.name)
+        if fires:
+            return tf.keras.layers.Rescaling(0.0, name=layer.name)(arguments[0])
+        pooled = copy_layer(layer, arguments)
+        if add_up:
+            return pooled
+        return tf.keras.layers.Rescaling(0.0, name=free(f"{layer.name}_silent"))(pooled)
+
+    silent = rebuild(model, replace)
+    silent = tf.keras.Model(silent.inputs, [*arriving, silent.outputs[0]])
+    values = silent(np.zeros((1, *model.input_shape[1:]), np.float32))
+    return {n: v.numpy().reshape(-1) for n, v in zip([*names, model.name], values)}

@@ -8,12 +8,12 @@ from nengo_tactile.errors import EngineError
 INPUT_RATE = 500.0
 
 
-def layers_on_host(stages, on_host=None):
+def layers_on_host(graph, on_host=None):
     """Spiking layers whose neurons run on the host.
 
     Parameters
     ----------
-    stages : list of Stage
+    graph : Graph
     on_host : str, sequence of str or None
         Names of layers, as a sequence or joined by commas, from the input on without a gap; none
         at all for a network that is all on the chip. By default the layers that the image itself
@@ -30,14 +30,14 @@ def layers_on_host(stages, on_host=None):
         For names of no spiking layer, gaps, and when nothing is left for the chip, with a choice
         that works.
     """
-    spiking = [stage for stage in stages if stage.spikes]
+    spiking = [stage for stage in graph if stage.spikes]
     if on_host is None:
-        host = tuple(stage.name for stage in spiking if stage.driven)
+        host = tuple(stage.name for stage in spiking if stage.name in graph.driven)
     else:
         host = _named_layers(spiking, on_host)
-        gap = next((n for name in host for n in _before(stages, name) if n not in host), None)
+        gap = next((n for name in host for n in _before(graph, name) if n not in host), None)
         if gap is not None:
-            whole = {n for name in host for n in _before(stages, name)} | set(host)
+            whole = {n for name in host for n in _before(graph, name)} | set(host)
             whole = ",".join(stage.name for stage in spiking if stage.name in whole)
             raise EngineError(
                 f"on_host is {','.join(host)}: '{gap}' comes before and would be on the chip, but "
@@ -67,16 +67,16 @@ def _named_layers(spiking, on_host):
     return tuple(stage.name for stage in spiking if stage.name in chosen)
 
 
-def _before(stages, name):
+def _before(graph, name):
     """Names of the spiking stages that a stage reads, directly or from afar."""
-    by_name = {stage.name: stage for stage in stages}
+    by_name = {stage.name: stage for stage in graph}
     waiting, found = [name], set()
     while waiting:
         for link in by_name[waiting.pop()].links:
             if link.source in by_name and link.source not in found:
                 found.add(link.source)
                 waiting.append(link.source)
-    return [stage.name for stage in stages if stage.name in found and stage.spikes]
+    return [stage.name for stage in graph if stage.name in found and stage.spikes]
 
 
 def reads_spikes(stages, host):
@@ -84,27 +84,28 @@ def reads_spikes(stages, host):
     return [
         (stage, link)
         for stage in stages
-        if stage.kind == "neurons" and stage.name not in host
+        if stage.fires and stage.name not in host
         for link in stage.links
         if link.source == "input"
     ]
 
 
-def spike_the_input(network, built, on_chip):
+def spike_the_input(built, on_chip, synapse):
     """Put one neuron per pixel, on the host, between the input Node and the chip.
 
     Parameters
     ----------
-    network : SpikingNetwork
     built : Built
         Gets a probe of these neurons' spikes, "input".
     on_chip : collection of str
         Stages that are on the chip.
+    synapse : float or None
+        Time constant in seconds.
     """
     import nengo
 
     net, n_pixels = built.net, built.input.size_out
-    chip = {id(built.ensembles[name]) for name in on_chip}
+    chip = {id(built.neurons[name].ensemble) for name in on_chip}
     with net:
         encoder = nengo.Ensemble(
             n_pixels,
@@ -125,9 +126,7 @@ def spike_the_input(network, built, on_chip):
         nengo.Connection(built.input, encoder.neurons, synapse=None)
         for old in readers:
             net.connections.remove(old)
-            nengo.Connection(
-                encoder.neurons, old.post, transform=old.transform, synapse=network.synapse
-            )
+            nengo.Connection(encoder.neurons, old.post, transform=old.transform, synapse=synapse)
         built.spike_probes["input"] = nengo.Probe(encoder.neurons, label="input spikes")
 
 

@@ -70,7 +70,7 @@ def chip_settings(network, rate=None, x=None, progress=None):
     0.60 at ``rate`` 1, 0.59 at 0.5, 0.55 at 0.25; with 5 ms and the first half of the steps left
     out 0.28 at 0.5 and 0.18 at 0.25; with 20 ms, too slow to settle in 120 steps, 0.60 and 0.23.
     """
-    for stage in network.stages:
+    for stage in network.graph:
         refuse_changes(stage)
     if x is None:
         return _at_rate(network, rate or network.chip_rate or CHIP_RATE)
@@ -142,9 +142,8 @@ def changes(network, shown, n_steps):
     """In words what is shown instead of a network."""
     if shown is network:
         return ()
-    faster = next(s.neuron.amplitude for s in network.stages if s.kind == "neurons")
-    slower = next(s.neuron.amplitude for s in shown.stages if s.kind == "neurons")
-    note = f"firing rates times {faster / slower:g}, {n_steps} steps"
+    rate = shown.rate_factor / network.rate_factor
+    note = f"firing rates times {rate:g}, {n_steps} steps"
     if n_steps == shown.n_steps:
         note += f" instead of {network.n_steps}"
     if shown.synapse != network.synapse:

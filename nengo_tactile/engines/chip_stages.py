@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.build import sends_changes
 from nengo_tactile.engines.placement import CORE_LIMITS
 from nengo_tactile.errors import EngineError
 from nengo_tactile.networks.linear_maps import Convolution
@@ -20,7 +19,7 @@ _NO_SUMS = (
 )
 
 
-def chip_stages(stages, host):
+def chip_graph(graph, host):
     """The stages with shortcuts as convolutions of 1 x 1, and sequences as images of width 1.
 
     nengo-loihi makes a full matrix of an identity; as a convolution it is one weight a channel.
@@ -28,29 +27,31 @@ def chip_stages(stages, host):
 
     Parameters
     ----------
-    stages : list of Stage
+    graph : Graph
     host : collection of str
         Spiking stages whose neurons are on the host: see `layers_on_host`.
 
     Returns
     -------
-    list of Stage
+    Graph
 
     Raises
     ------
     EngineError
         For a stage that the chip cannot take, naming the layer and the remedy.
     """
-    for error in chip_problems(stages, host).values():
+    for error in chip_problems(graph, host).values():
         raise error
-    shapes = {stage.name: stage.shape for stage in stages}
-    off_chip = {"input", *host} | {
-        stage.name for stage in stages if stage.kind in ("relay", "maximum")
-    }
-    stages = [_convolved(stage, shapes, off_chip) for stage in stages]
+    shapes, last = {stage.name: stage.shape for stage in graph}, graph.stages[-1].name
+    off_chip = {"input", *host} | {stage.name for stage in graph if not stage.spikes}
+    stages = [
+        _convolved(stage, shapes, off_chip) if stage.spikes or stage.name == last else stage
+        for stage in graph
+    ]
     shapes["input"] = _input_shape(stages)
-    on_chip = {stage.name for stage in stages if stage.kind == "neurons"} - set(host)
-    return [_by_pixel(stage, shapes) if stage.name in on_chip else stage for stage in stages]
+    on_chip = {stage.name for stage in stages if stage.fires} - set(host)
+    stages = [_by_pixel(stage, shapes) if stage.name in on_chip else stage for stage in stages]
+    return dataclasses.replace(graph, stages=stages)
 
 
 def _input_shape(stages):
@@ -86,31 +87,32 @@ def _pixels(n, shape):
     return None if channels == 1 else (n // channels, 1, channels)
 
 
-def chip_problems(stages, host):
+def chip_problems(graph, host):
     """What the chip cannot take, {stage name: EngineError} with the layer and the remedy.
 
     Parameters
     ----------
-    stages, host
-        As of `chip_stages`.
+    graph, host
+        As of `chip_graph`.
     """
-    shapes = {stage.name: stage.shape for stage in stages}
+    shapes, last = {stage.name: stage.shape for stage in graph}, graph.stages[-1]
     off_chip, problems = {"input", *host}, {}
     readers = {}
-    for stage in stages:
+    for stage in graph:
         for link in stage.links:
             readers.setdefault(link.source, []).append(stage)
-    for stage in stages:
+    for stage in graph:
         try:
-            if stage.kind in ("relay", "maximum") and all(
-                link.source in off_chip for link in stage.links
-            ):
+            adds, reads_out = not stage.spikes and stage is not last, stage is last
+            if adds and all(link.source in off_chip for link in stage.links):
                 off_chip.add(stage.name)
-            check_stage(stage, off_chip)
-            stage = _convolved(stage, shapes, off_chip)
-            if stage.kind == "read-out" or stage.name in off_chip:
-                _check_way_back(stage, off_chip)
-            if stage.name in off_chip and stage.kind != "neurons":
+            if reads_out or stage.name not in off_chip:  # on the host are Nengo's own
+                check_stage(stage, reads_out)
+            if not adds:
+                stage = _convolved(stage, shapes, off_chip)
+            if reads_out or stage.name in off_chip:
+                _check_way_back(stage, off_chip, reads_out)
+            if stage.name in off_chip and not stage.fires:
                 _check_way_there(stage, readers.get(stage.name, []), off_chip)
         except EngineError as error:
             problems[stage.name] = error
@@ -119,9 +121,7 @@ def chip_problems(stages, host):
 
 def _convolved(stage, shapes, off_chip):
     """The stage with links as nengo-loihi takes them; those within the host stay as they are."""
-    if stage.kind in ("relay", "maximum"):
-        return stage
-    on_host = stage.kind == "read-out" or stage.name in off_chip
+    on_host = not stage.spikes or stage.name in off_chip
     links = tuple(
         link
         if on_host and link.source in off_chip
@@ -137,20 +137,18 @@ def start_as_current(stage, n_steps):
     The chip's membrane potentials start at zero. A constant current that adds up to the same over
     the presentation leads to nearly the same number of spikes.
     """
-    if stage.start is None:
-        return stage
-    shift = stage.shift + stage.start / np.float32(n_steps)
-    return dataclasses.replace(stage, shift=shift, start=np.zeros_like(stage.start))
+    more = 0 if stage.neuron.leaks else stage.start / np.float32(n_steps)
+    return dataclasses.replace(stage, bias=stage.bias + more, start=None)
 
 
-def check_stage(stage, off_chip):
+def check_stage(stage, reads_out=False):
     """Refuse what neither the chip's axons nor its neurons can do.
 
     Parameters
     ----------
     stage : Stage
-    off_chip : collection of str
-        What is on the host: "input", stages of neurons, relays.
+    reads_out : bool
+        Whether it is the last, on the host.
 
     Raises
     ------
@@ -158,17 +156,15 @@ def check_stage(stage, off_chip):
         Naming the layer and the remedy.
     """
     refuse_changes(stage)
-    if stage.kind != "read-out" and stage.name in off_chip:  # Nengo's own, on the host
-        return
-    if stage.kind == "max-pool":
+    if stage.neuron.forwards:
         raise EngineError(
             f"layer '{stage.name}' (max pooling): the chip has no max pooling of spikes; use "
             "average pooling or strides, or let it, all before it and the layer behind it run on "
             "the host (on_host=..., --on-host)"
         )
-    if stage.kind == "relay":
+    if not stage.spikes and not reads_out:
         raise EngineError(f"layer '{stage.name}': {_NO_SUMS}")
-    if getattr(stage.neuron, "negative_slope", 0):
+    if stage.neuron.signed:
         raise EngineError(
             f"layer '{stage.name}' (LeakyReLU): the chip's spikes have one sign; use a ReLU"
         )
@@ -196,21 +192,21 @@ def refuse_changes(stage):
     ------
     EngineError
     """
-    if sends_changes(stage):
+    if stage.neuron.sends_changes:
         raise EngineError(
             f"layer '{stage.name}' (sigma-delta): the chip's spikes have one sign; convert the "
             "model with neuron=nt.IF() or nt.LIF(), or use engine='nengo-dl'"
         )
 
 
-def _check_way_back(stage, off_chip):
+def _check_way_back(stage, off_chip, reads_out):
     """Refuse spikes that come from the chip to the host through a convolution or pooling."""
     for link in stage.links:
         found = link.map
         full = found.dense or found.diagonal is not None or found.indices is not None
         if link.source in off_chip or full:
             continue
-        if stage.kind == "read-out":
+        if reads_out:
             raise EngineError(
                 f"layer '{stage.name}': the read-out is on the host and '{link.source}' on the "
                 "chip, and nengo-loihi takes no convolution and no pooling from the chip to the "
@@ -226,16 +222,16 @@ def _check_way_back(stage, off_chip):
 def _check_way_there(stage, readers, off_chip):
     """Refuse what goes from the host to the chip and is no spike of a neuron."""
     for reader in readers:
-        if reader.name in off_chip or reader.kind != "neurons":  # others are checked themselves
+        if reader.name in off_chip or not reader.fires:  # others are checked themselves
             continue
         remedy = f"let '{reader.name}' run on the host too (on_host=..., --on-host)"
-        if stage.kind == "max-pool":
+        if stage.neuron.forwards:
             raise EngineError(
                 f"layer '{stage.name}' (max pooling) is on the host and '{reader.name}' on the "
                 "chip, which takes only spikes of neurons; use average pooling or strides, or "
                 f"{remedy}"
             )
-        if stage.kind == "maximum":
+        if stage.neuron.window > 1:
             raise EngineError(
                 f"layer '{stage.name}' (max pooling): on the chip '{reader.name}' gets pixels as "
                 f"spikes, whose maximum is not the image's; {remedy}, or pool the images before"

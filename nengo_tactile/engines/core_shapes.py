@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from nengo_tactile.engines.chip_host import layers_on_host
-from nengo_tactile.engines.chip_stages import chip_problems, chip_stages
+from nengo_tactile.engines.chip_stages import chip_graph, chip_problems
 from nengo_tactile.engines.placement import CORE_LIMITS
 from nengo_tactile.errors import EngineError
 
@@ -53,13 +53,13 @@ def block_shapes(shape):
     return sorted(best.values(), key=cost)
 
 
-def cut_stages(stages, host):
+def cut_stages(graph, host):
     """Choose blocks with which every core keeps its limits.
 
     Parameters
     ----------
-    stages : list of Stage
-        As `chip_stages` makes them.
+    graph : Graph
+        As `chip_graph` makes it.
     host : collection of str
         Spiking stages on the host.
 
@@ -73,14 +73,14 @@ def cut_stages(stages, host):
     EngineError
         If a layer fits in no way, naming the layer, what it needs, the limit and the remedy.
     """
-    problem, blocks = _cut(stages, host)
+    problem, blocks = _cut(graph, host)
     if problem is None:
         return blocks
     layer, limit, value = problem
-    spiking = [stage.name for stage in stages if stage.spikes]
+    spiking = [stage.name for stage in graph if stage.spikes]
     more = [name for name in spiking if name in host or spiking.index(name) <= spiking.index(layer)]
     remedy = "use fewer neurons or filters in it and before it, or strides"
-    if len(more) < len(spiking) and _cut(stages, more)[0] is None:
+    if len(more) < len(spiking) and _cut(graph, more)[0] is None:
         names = ",".join(more)
         remedy += f", or let it run on the host: on_host='{names}' (--on-host {names})"
     raise EngineError(
@@ -89,12 +89,12 @@ def cut_stages(stages, host):
     )
 
 
-def chip_refusals(stages):
+def chip_refusals(graph):
     """Why the chip refuses a network, with layers on the host as conversion leaves it.
 
     Parameters
     ----------
-    stages : list of Stage
+    graph : Graph
         Only shapes and kinds matter, not the numbers.
 
     Returns
@@ -102,24 +102,24 @@ def chip_refusals(stages):
     dict of str to str
         By stage: reason and remedy.
     """
-    spiking = [stage.name for stage in stages if stage.spikes]
+    spiking = [stage.name for stage in graph if stage.spikes]
     try:
-        host = layers_on_host(stages, () if len(spiking) == 1 else None)
+        host = layers_on_host(graph, () if len(spiking) == 1 else None)
     except EngineError as error:
         return {spiking[-1]: str(error)}
-    problems = {name: str(error) for name, error in chip_problems(stages, host).items()}
+    problems = {name: str(error) for name, error in chip_problems(graph, host).items()}
     if problems:
         return problems
     try:
-        cut_stages(chip_stages(stages, host), host)
+        cut_stages(chip_graph(graph, host), host)
     except EngineError as error:
         return {re.search("'([^']+)'", str(error))[1]: str(error)}
     return {}
 
 
-def _cut(stages, host):
+def _cut(graph, host):
     """First layer that fits in no way, (name, limit, least value), or None; blocks of the rest."""
-    chip = [stage for stage in stages if stage.kind == "neurons" and stage.name not in host]
+    chip = [stage for stage in graph if stage.fires and stage.name not in host]
     cuts = {stage.name: block_shapes(_three(stage)) for stage in chip}
     choice = dict.fromkeys(cuts, 0)
     least, inside = {}, {}

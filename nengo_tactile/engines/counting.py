@@ -1,13 +1,12 @@
 """The network as NengoDL runs it: nothing is done at every step that can be done once.
 
-Compared with `nengo_tactile.conversion.build.build_nengo`, whose network computes the same:
+Compared with the network of `nengo_tactile.networks.nengo_network`, which computes the same:
 
 * what the input drives by itself is constant during a presentation: it is computed once per
   sample; sigma-delta neurons, which a sample reaches over time, have an input Node
-* spikes are ones, their amplitude is in the weights they meet
 * neurons count their spikes, and two sums per layer are recorded at each step, instead of all
   spikes at all steps
-* the read-out's bias is added afterwards
+* the read-out's constants are added afterwards
 """
 
 import dataclasses
@@ -15,18 +14,9 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.ann.lif import LIFParameters
-from nengo_tactile.conversion.build import (
-    connect,
-    current_bias,
-    integrate_fire,
-    link_gain,
-    max_pool,
-    sends_changes,
-    sigma_delta,
-)
-from nengo_tactile.conversion.stages import analogue_sources, silent_model
 from nengo_tactile.errors import EngineError
+from nengo_tactile.networks.nengo_network import build
+from nengo_tactile.networks.stages import Graph, Sum
 
 #: Fan-outs are summed in two parts, ``fan_out % BASE`` and ``fan_out // BASE``, so that float32
 #: holds the sums exactly for layers of up to 2**24 / 255 = 65,793 neurons.
@@ -58,11 +48,13 @@ class CountingNetwork:
 
     Attributes
     ----------
+    graph : Graph
+        What it is made of.
     net : nengo.Network
-    drives : Drives or None
-        What the samples on show drive by themselves.
-    input : nengo.Node or None
-        Where they arrive over time instead.
+    input : nengo.Node
+        Where samples arrive over time.
+    currents : dict of str to Keras layer
+        Of the stages that get a constant current: their ``current``, (batch_size, n_inputs).
     output : nengo.Probe
         The read-out without constants.
     counts : dict of str to nengo.Probe
@@ -72,12 +64,26 @@ class CountingNetwork:
         Per layer and step: spikes, and the two parts of synaptic operations.
     """
 
+    graph: object
     net: object
-    drives: object
     input: object
+    currents: dict
     output: object
     counts: dict
     sums: dict
+
+    def show(self, x):
+        """Set the currents for samples, (batch_size, ...), that are on show all the time.
+
+        Returns
+        -------
+        (batch_size or 1, n_outputs) float32 array
+            The read-out's constants.
+        """
+        silent = self.graph.silent(x)
+        for name, layer in self.currents.items():
+            layer.current.assign(silent[name])
+        return silent[self.graph.stages[-1].name].astype(np.float32)
 
 
 def build_counting(network, batch_size, planner="noop"):
@@ -97,116 +103,48 @@ def build_counting(network, batch_size, planner="noop"):
     import nengo
 
     nengo_dl = stack.nengo_dl()
-    fan_out = network.fan_out()
-    stages = network.stages
-    coded = network.accumulates
-    analogue = set() if coded else analogue_sources(stages)
-    objects, counts, sums = {}, {}, {}
-    worth = {}  # what a one from a stage stands for
-    graded = set()  # stages that send other values than ones
-    with nengo.Network(seed=0) as net:
-        configure(net, planner)
+    graph, fan_out = network.graph, network.fan_out()
+    driven = set() if network.accumulates else graph.driven
+    shown = graph if network.accumulates else graph.varying()
+    *stages, last = shown.stages  # sums over time are taken afterwards
+    last = dataclasses.replace(last, neuron=Sum(), bias=None, start=None)
+    built = build(Graph(shown.input_shape, [*stages, last]), network.dt, probes=False)
+    counts, sums, currents = {}, {}, {}
+    graded = _graded(shown, {"input"} if network.accumulates else set())
+    with built.net:
+        configure(built.net, planner)
         nengo_dl.configure_settings(keep_history=True)  # lets each probe choose
-        drives = node = None
-        if coded:
-            graded.add("input")
-            node = objects["input"] = nengo.Node(np.zeros(int(np.prod(network.input_shape))))
-            worth["input"] = 1.0
-        else:
-            drives = Drives(network, batch_size)
         for stage in stages:
-            if stage.name in analogue:
+            if not stage.spikes:
                 continue
-            if stage.kind in ("relay", "read-out"):
-                post = objects[stage.name] = nengo.Node(size_in=stage.n_neurons, label=stage.name)
-                worth[stage.name] = 1.0
-                graded.add(stage.name)
-            elif stage.kind == "max-pool":
-                post, objects[stage.name] = max_pool(stage, biased=not _has_drive(stage, coded))
-                # maxima are taken of ones, unless a relay has made values of them
-                source = stage.links[0].source
-                worth[stage.name] = worth[source]
-                if source in graded:
-                    graded.add(stage.name)
-                counts[stage.name] = nengo.Probe(post, "spike_count")
-            else:
-                post = objects[stage.name] = _neurons(nengo, network, stage)
-                worth[stage.name] = spike_value(stage, network.dt)
-                if coded or getattr(stage.neuron, "negative_slope", 0):
-                    graded.add(stage.name)
-                counts[stage.name] = nengo.Probe(post, "spike_count")
-            if stage.spikes:
-                net.config[counts[stage.name]].keep_history = False
-                events = objects[stage.name]
-                if stage.name in graded:
-                    events = _events(events, stage.n_neurons)
-                sums[stage.name] = event_sums(events, fan_out[stage.name])
-            if _has_drive(stage, coded):
-                current = nengo_dl.TensorNode(
-                    drives.layer(stage), shape_out=(drive_size(stage),), pass_time=True
-                )
-                nengo.Connection(current, post, synapse=None)
-            for link in stage.links:
-                if link.source in analogue:
-                    continue
-                gain = link_gain(stage, link, analogue)
-                if stage.kind != "max-pool":
-                    gain *= worth[link.source]
-                filtered = link.source in sums and stage.kind != "max-pool"
-                synapse = network.synapse if filtered else None
-                connect(link, objects[link.source], post, gain, synapse)
-        output = nengo.Probe(objects[stages[-1].name], synapse=None)
-    return CountingNetwork(net, drives, node, output, counts, sums)
+            neurons, events = built.neurons[stage.name], built.sent[stage.name]
+            counts[stage.name] = nengo.Probe(neurons, "spike_count")
+            built.net.config[counts[stage.name]].keep_history = False
+            if stage.name in graded:
+                events = _events(events, stage.n_neurons)
+            sums[stage.name] = event_sums(events, fan_out[stage.name])
+            if stage.name in driven:
+                layer = currents[stage.name] = _constant_layer(batch_size, stage.n_inputs)
+                shape = (stage.n_inputs,)
+                current = nengo_dl.TensorNode(layer, shape_out=shape, pass_time=True)
+                nengo.Connection(current, neurons, synapse=None)
+        output = nengo.Probe(built.sent[last.name], synapse=None)
+    return CountingNetwork(graph, built.net, built.input, currents, output, counts, sums)
 
 
-def drive_size(stage):
-    """Currents that a stage of neurons, or a max pooling, takes."""
-    return stage.windows.size if stage.kind == "max-pool" else stage.n_neurons
-
-
-def _has_drive(stage, coded):
-    """Whether the image drives a stage by itself, the same at every step."""
-    return stage.driven and stage.kind in ("neurons", "max-pool") and not coded
-
-
-def spike_value(stage, dt):
-    """What a spike adds to the input of a link, in its time step."""
-    neuron = stage.neuron
-    return neuron.amplitude / dt if isinstance(neuron, LIFParameters) else neuron.amplitude
+def _graded(graph, graded):
+    """Names of the stages that send other values than ones, and those in ``graded``."""
+    for stage in graph:
+        # maxima are taken of ones, unless a relay has made values of them
+        passed = stage.neuron.forwards and stage.links[0].source in graded
+        if passed or stage.neuron.signed or not stage.spikes:
+            graded.add(stage.name)
+    return graded
 
 
 def spike_counts(stage, counted):
     """Spikes of each neuron from what the probe in ``counts`` holds, (n_samples, n_neurons)."""
-    if stage.kind == "max-pool":
-        counted = counted.reshape(len(counted), *stage.windows.shape)[:, :, 0]
-    return np.rint(counted).astype(np.int32)
-
-
-def _neurons(nengo, network, stage):
-    # with the time step as amplitude a spike is a one; sigma-delta neurons do not divide by it
-    if isinstance(stage.neuron, LIFParameters):
-        from nengo_tactile.neurons.exact_lif import ExactLIF
-
-        kind = ExactLIF(
-            tau_rc=stage.neuron.tau_rc,
-            tau_ref=stage.neuron.tau_ref,
-            amplitude=network.dt,
-            min_voltage=network.min_voltage,
-            initial_state={"voltage": nengo.dists.Choice([network.initial_voltage])},
-        )
-    elif sends_changes(stage):
-        kind = sigma_delta(stage, amplitude=1.0)
-    else:
-        kind = integrate_fire(stage, network.dt, network.dt)
-    ensemble = nengo.Ensemble(
-        stage.n_neurons,
-        1,
-        neuron_type=kind,
-        gain=np.ones(stage.n_neurons),
-        bias=np.zeros(stage.n_neurons) if stage.driven else current_bias(stage),
-        label=stage.name,
-    )
-    return ensemble.neurons
+    return np.rint(counted[:, :: stage.neuron.window]).astype(np.int32)
 
 
 def event_sums(spikes, fan_out):
@@ -243,73 +181,6 @@ def _events(spikes, n_neurons):
     node = nengo_dl.TensorNode(ones, shape_in=(n_neurons,), shape_out=(n_neurons,), pass_time=False)
     nengo.Connection(spikes, node, synapse=None)
     return node
-
-
-class Drives:
-    """Currents that the samples on show drive by themselves, biases included.
-
-    Parameters
-    ----------
-    network : SpikingNetwork
-    batch_size : int
-    """
-
-    def __init__(self, network, batch_size):
-        tf = stack.tensorflow()
-        silent, names = silent_model(network.ann)
-        outputs = dict(zip(names, silent.outputs))
-        self.stages = [stage for stage in network.stages if stage.driven and _ends(stage)]
-        self.batch_size = batch_size
-        self.model = tf.keras.Model(silent.inputs, [outputs[s.layer] for s in self.stages])
-        self.layers = {}
-
-    def layer(self, stage):
-        """A Keras layer that gives the current of a stage at every step."""
-        self.layers[stage.name] = _constant_layer(self.batch_size, drive_size(stage))
-        return self.layers[stage.name]
-
-    def currents(self, x):
-        """What samples (n_samples, ...) drive by themselves.
-
-        Returns
-        -------
-        currents : dict of str to (n_samples, n_neurons) tensor
-            Of the stages of neurons that the input reaches; of max poolings that spikes reach
-            too, for each input of a window.
-        read_out : (n_samples, n_outputs) array, or None
-            The read-out's own part, when the input reaches it.
-        """
-        tf = stack.tensorflow()
-        values = tf.nest.flatten(self.model(tf.constant(x, tf.float32)))
-        currents, read_out = {}, None
-        for stage, value in zip(self.stages, values):
-            value = tf.reshape(value, (len(x), -1))
-            if stage.kind == "read-out":
-                read_out = value.numpy()
-                continue
-            if stage.kind == "max-pool":
-                currents[stage.name] = tf.gather(value, stage.windows.ravel(), axis=1)
-                continue
-            neuron = stage.neuron
-            more = neuron.offset if isinstance(neuron, LIFParameters) else stage.shift
-            currents[stage.name] = neuron.gain * value + more
-        return currents, read_out
-
-    def show(self, x):
-        """Set the currents for samples (batch_size, ...); returns the read-out's own part.
-
-        Returns
-        -------
-        (batch_size, n_outputs) array, or None when the input does not reach it by itself
-        """
-        currents, read_out = self.currents(x)
-        for name, current in currents.items():
-            self.layers[name].current.assign(current)
-        return read_out
-
-
-def _ends(stage):
-    return stage.kind in ("neurons", "max-pool", "read-out")
 
 
 def _constant_layer(batch_size, n_neurons):

@@ -19,7 +19,6 @@ import warnings
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.engines.chip_host import (
     INPUT_RATE,
     check_input,
@@ -39,7 +38,7 @@ from nengo_tactile.engines.chip_settings import (
     rates_of,
 )
 from nengo_tactile.engines.chip_stages import (
-    chip_stages,
+    chip_graph,
     register_neurons,
     start_as_current,
 )
@@ -49,6 +48,7 @@ from nengo_tactile.engines.nengo_dl import read_out
 from nengo_tactile.engines.placement import core_table, place, rounding
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError, EngineWarning
+from nengo_tactile.networks.nengo_network import build
 from nengo_tactile.progress import track
 
 #: Samples after which a run with too few of the Keras model's winners is refused, so that the
@@ -68,31 +68,33 @@ class _Input:
 
 @dataclasses.dataclass(frozen=True)
 class _Prepared:
-    """A network as the chip takes it, before Nengo: stages, scales and cuts."""
+    """A network as the chip takes it, before Nengo: graph, scales and cuts."""
 
     network: object
     host: tuple
-    stages: list
+    graph: object
     thresholds: dict
     blocks: dict
 
     @property
     def takes_spikes(self):
         """Whether the image goes to the chip, as spikes."""
-        return bool(reads_spikes(self.stages, self.host))
+        return bool(reads_spikes(self.graph, self.host))
 
 
 def _prepare(network, on_host=None, n_steps=None):
     """Stages with chip settings, for ``n_steps`` (by default the network's own) a sample."""
-    host = layers_on_host(network.stages, network.on_host if on_host is None else on_host)
-    stages = chip_stages(network.stages, host)
-    blocks = cut_stages(stages, host)
+    host = layers_on_host(network.graph, network.on_host if on_host is None else on_host)
+    graph = chip_graph(network.graph, host)
+    blocks = cut_stages(graph, host)
     stages = [
         start_as_current(stage, n_steps or network.n_steps) if stage.name in blocks else stage
-        for stage in stages
+        for stage in graph
     ]
-    stages, thresholds = balanced(stages, blocks, network.dt, network.synapse, 1 / INPUT_RATE)
-    return _Prepared(network, host, stages, thresholds, blocks)
+    graph = dataclasses.replace(graph, stages=stages)
+    slow = network.synapse and network.synapse / network.dt
+    graph, thresholds = balanced(graph, blocks, slow, 1 / INPUT_RATE / network.dt)
+    return _Prepared(network, host, graph, thresholds, blocks)
 
 
 def _network(prepared, shown):
@@ -109,29 +111,21 @@ def _network(prepared, shown):
     nengo_loihi = stack.nengo_loihi()
     register_neurons()
     network, host = prepared.network, prepared.host
-    chip = {s.name: s.shape for s in prepared.stages if s.name in prepared.blocks}
-    built = build_nengo(
-        prepared.stages,
-        network.dt,
-        network.synapse,
-        network.min_voltage,
-        network.initial_voltage,
-        present=shown,
-        on_chip=chip,
-    )
-    net = built.net
+    chip = {s.name: s.shape for s in prepared.graph if s.name in prepared.blocks}
+    built = build(prepared.graph, network.dt, shown, on_chip=chip)
+    net, ensembles = built.net, {name: each.ensemble for name, each in built.neurons.items()}
     nengo_loihi.add_params(net)
     net.config[nengo.Ensemble].set_param(
         "threshold_factors", Parameter("threshold_factors", default=None, optional=True)
     )
     for name, factors in prepared.thresholds.items():
-        net.config[built.ensembles[name]].threshold_factors = factors
+        net.config[ensembles[name]].threshold_factors = factors
     for ensemble in net.ensembles:
         if ensemble.label in host:
             net.config[ensemble].on_chip = False
     if prepared.takes_spikes:
-        spike_the_input(network, built, chip)
-    return built, {name: (built.ensembles[name], shape) for name, shape in chip.items()}
+        spike_the_input(built, chip, network.synapse)
+    return built, {name: (ensembles[name], shape) for name, shape in chip.items()}
 
 
 def chip_report(network, on_host=None):
@@ -148,7 +142,7 @@ def chip_report(network, on_host=None):
     -------
     ChipReport
     """
-    layers_on_host(network.stages, network.on_host if on_host is None else on_host)
+    layers_on_host(network.graph, network.on_host if on_host is None else on_host)
     prepared = _prepare(for_chip(network, None), on_host)
     with stack.quiet_build():
         _, _, cores = _placed(prepared, _Input(_n_inputs(network)))
@@ -239,7 +233,7 @@ def run(
             "target='loihi' needs Intel's NxSDK, which is not installed: use target='sim'"
         )
     x = network.check_input(x)
-    layers_on_host(network.stages, network.on_host if on_host is None else on_host)
+    layers_on_host(network.graph, network.on_host if on_host is None else on_host)
     shown_network = for_chip(network, rate)
     n_steps = n_steps or shown_network.n_steps
     notes = changes(network, shown_network, n_steps)
@@ -288,7 +282,7 @@ def _fan_out_of_input(network, host):
     """Synapses on the chip that leave each pixel, (n_pixels,)."""
     return sum(
         link.map.fan_out(np.ones(stage.n_neurons, np.int64))
-        for stage, link in reads_spikes(network.stages, host)
+        for stage, link in reads_spikes(network.graph, host)
     )
 
 

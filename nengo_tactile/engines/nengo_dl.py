@@ -8,7 +8,6 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.convolutions import check_convolutions
-from nengo_tactile.conversion.stages import fan_outs
 from nengo_tactile.engines.counting import BASE, build_counting, spike_counts
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
@@ -77,23 +76,22 @@ def stream(network, x, n_steps=None, batch_size=None, progress=None, planner="no
                 # the simulator's minibatch is fixed: fill the last one up and drop the extra
                 padded = np.zeros((batch_size, *x.shape[1:]), np.float32)
                 padded[: len(batch)] = batch
-                constants = inputs = None
-                if built.input is None:
-                    constants = built.drives.show(padded)
-                else:
+                inputs = None
+                if network.accumulates:
                     inputs = {built.input: network.coding.signal(padded, n_steps)}
+                    constants = network.graph.stages[-1].start[None]
+                else:
+                    constants = built.show(padded)
                 data = sim.predict_on_batch(inputs, n_steps=n_steps)
-                if constants is None:
-                    constants = network.stages[-1].bias[None]
                 recording = _recording(network, built, data, constants[:, None], len(batch))
                 if inputs is not None and network.coding.spikes:
                     signal = inputs[built.input][: len(batch)]
-                    recording = _with_input(recording, signal, fan_outs(network.stages)["input"])
+                    recording = _with_input(recording, signal, network.graph.fan_out()["input"])
                 yield recording
 
 
 def _recording(network, built, data, constants, n):
-    stages = {stage.name: stage for stage in network.stages}
+    stages = {stage.name: stage for stage in network.graph}
     potentials = data[built.output][:n]
     if network.accumulates:
         outputs = (np.cumsum(potentials, axis=1, dtype=float) + constants).astype(np.float32)

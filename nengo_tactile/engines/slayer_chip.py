@@ -12,8 +12,6 @@ import nengo
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.stages import Link
-from nengo_tactile.conversion.stages import Stage as Layer
 from nengo_tactile.engines.chip_report import ChipReport
 from nengo_tactile.engines.chip_stages import FLOOR
 from nengo_tactile.engines.core_shapes import cut_stages
@@ -21,6 +19,7 @@ from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emu
 from nengo_tactile.engines.placement import place, rounding
 from nengo_tactile.errors import EngineError
 from nengo_tactile.nengo_runs import Rows
+from nengo_tactile.networks import stages as st
 from nengo_tactile.networks.linear_maps import Convolution
 from nengo_tactile.neurons.current_based import CurrentBased
 from nengo_tactile.neurons.integrate_fire import IntegrateFire
@@ -224,15 +223,13 @@ def as_layers(stages):
     """The stages as a converted network has them: links and shapes."""
     layers, source = [], "input"
     for stage in stages:
-        links = [Link(source, stage.map)]
+        links = [st.Link(source, stage.map)]
         if stage.recurrent is not None:
-            links.append(Link(stage.name, Convolution.matrix_of(np.asarray(stage.recurrent))))
-        bias = np.zeros(stage.n_neurons, np.float32)
-        layers.append(
-            Layer(stage.name, stage.name, "neurons", tuple(stage.shape), tuple(links), bias)
-        )
+            recurrent = Convolution.matrix_of(np.asarray(stage.recurrent))
+            links.append(st.Link(stage.name, recurrent, delay=1))
+        layers.append(st.Stage(stage.name, stage.shape, st.IntegrateFire(), links))
         source = stage.name
-    return layers
+    return st.Graph(stages[0].input_shape, layers)
 
 
 def _maker(stages, dt):

@@ -22,6 +22,8 @@ class Map(abc.ABC):
     Attributes
     ----------
     n_in, n_out : int
+    values : array
+        Its weights, in any order.
     weighted : bool
         Whether its entries are synapses, or only say what goes where.
     n_axes : int
@@ -90,7 +92,7 @@ class Map(abc.ABC):
         import nengo
 
         if self.indices is not None or self.diagonal is not None:
-            weights = self.matrix().data if self.diagonal is None else self.diagonal
+            weights = self.values.reshape(-1)
             return weights[0] if (weights == weights[0]).all() else weights
         matrix = self.matrix()
         return nengo.Sparse(matrix.shape, init=matrix)
@@ -105,18 +107,10 @@ class Sparse(Map):
     weights : scipy.sparse.csr_matrix, (n_out, n_in)
     weighted : bool
         False for a map with one entry a row that says which input an output copies.
-
-    Raises
-    ------
-    ConversionError
-        If a weight is not finite.
     """
 
     weights: scipy.sparse.csr_matrix
     weighted: bool = True
-
-    def __post_init__(self):
-        _require_finite(self.weights.data)
 
     @classmethod
     def routing(cls, indices, n_in, factor=1.0):
@@ -135,6 +129,10 @@ class Sparse(Map):
     def n_in(self):
         """Inputs."""
         return self.weights.shape[1]
+
+    @property
+    def values(self):
+        return self.weights.data
 
     @property
     def diagonal(self):
@@ -191,7 +189,7 @@ class Convolution(Map):
     Raises
     ------
     ConversionError
-        If the kernel does not fit the shapes, or is not finite.
+        If the kernel does not fit the shapes.
     """
 
     kernel: np.ndarray
@@ -229,7 +227,6 @@ class Convolution(Map):
                 f"inputs of shape {self.input_shape} and outputs of shape {self.output_shape}: "
                 f"give one of shape {expected}"
             )
-        _require_finite(self.kernel)
 
     @classmethod
     def matrix_of(cls, kernel):
@@ -241,6 +238,10 @@ class Convolution(Map):
         """The map with one weight for each neuron, (n,)."""
         n = len(weights)
         return cls(np.ascontiguousarray(weights)[None], (n,), (n,), groups=n)
+
+    @property
+    def values(self):
+        return self.kernel
 
     @property
     def sides(self):
@@ -320,7 +321,7 @@ class Convolution(Map):
         return self._applied(y, self.output_shape, self.input_shape, back=True)
 
     def _applied(self, x, here, there, back=False):
-        x, groups = x.reshape(-1, *here), self.groups
+        x, groups = x.reshape(len(x), *here), self.groups
         result = np.zeros((len(x), *there), np.result_type(x, self.kernel))
         for weights, *places in self.taps():
             read, write = places[:: -1 if back else 1]
@@ -332,7 +333,7 @@ class Convolution(Map):
             pixels = part.shape[:-1]
             part = part.reshape(*pixels, groups, 1, here[-1] // groups) @ weights
             result[write] += part.reshape(*pixels, there[-1])
-        return result.reshape(len(x), -1)
+        return result.reshape(len(x), math.prod(there))
 
     def reweighted(self, change):
         return dataclasses.replace(self, kernel=change(self.kernel))
@@ -441,12 +442,3 @@ def same_padding(wide, narrow, sides, strides):
     """
     axes = zip(wide, narrow, sides, strides)
     return tuple(max((n - 1) * s + side - size, 0) // 2 for size, n, side, s in axes)
-
-
-def _require_finite(weights):
-    if not np.isfinite(weights).all():
-        bad = int((~np.isfinite(weights)).sum())
-        raise ConversionError(
-            f"{bad:,} of {weights.size:,} weights are not finite: train the model again, with a "
-            "lower learning rate"
-        )

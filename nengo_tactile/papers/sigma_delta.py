@@ -175,7 +175,7 @@ def show(ledger, key, n_samples, weights, seed, data_dir):
         {"summary": f"{WEIGHTS}, {setting.title}.", "task": "mnist"},
     )
     if spiking.accumulates:
-        neurons = [stage for stage in spiking.stages if stage.neuron is not None]
+        neurons = [stage for stage in spiking.graph if stage.fires]
         state["thresholds"] = {stage.name: stage.neuron.threshold for stage in neurons}
     if key == SHOWN:
         state["first"] = first_image(spiking, *data.first)
@@ -188,7 +188,7 @@ def show(ledger, key, n_samples, weights, seed, data_dir):
 
 def counted(spiking, recording):
     """Layers whose spikes count: the input's and those of neurons, not maxima passed on."""
-    names = ["input", *(s.name for s in spiking.stages if s.neuron is not None)]
+    names = ["input", *(s.name for s in spiking.graph if s.fires)]
     return [name for name in names if name in recording.spikes_over_time]
 
 

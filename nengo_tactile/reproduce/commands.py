@@ -193,7 +193,7 @@ def _summary(out, network):
     synapse = "none" if network.synapse is None else f"{network.synapse * 1000:g} ms"
     thresholds = ""
     if network.accumulates:
-        values = [f"{s.neuron.threshold:.3g}" for s in network.stages if s.neuron is not None]
+        values = [f"{s.neuron.threshold:.3g}" for s in network.graph if s.fires]
         thresholds = f", thresholds {', '.join(values)}, {network.n_steps} steps"
     return f"wrote {out}: {', '.join(network.spiking_layers)} spike, synapse {synapse}{thresholds}"
 

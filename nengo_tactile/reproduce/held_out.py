@@ -6,7 +6,6 @@ import itertools
 import numpy as np
 
 from nengo_tactile import engines
-from nengo_tactile.ann.lif import LIFParameters
 from nengo_tactile.ann.training import predict
 
 #: Training samples that are held out of calibration, at most, and the least share that is left.
@@ -86,7 +85,7 @@ def compare(model, network, x, targets, progress=None):
     """
     given = predict(model, x)
     rates = predict(network.ann, network.ann_input(x)).reshape(len(x), -1)
-    lif = any(isinstance(stage.neuron, LIFParameters) for stage in network.stages)
+    lif = any(stage.neuron.leaks for stage in network.graph)
     engine = "nengo-dl" if lif or network.synapse is not None else "event"
     spikes = engines.run(network, x, engine=engine, progress=progress).outputs[:, -1]
     measured = {

@@ -6,7 +6,7 @@ import numpy as np
 
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.experiments import sweeps
+from nengo_tactile.experiments import sweep_tables, sweeps
 from nengo_tactile.reproduce.running import chosen_samples, task_of
 from nengo_tactile.reproduce.samples import files_of
 from nengo_tactile.reproduce.tasks import any_task_named
@@ -83,7 +83,7 @@ def sweep_command(
         command=sweeps.command_line(subject, given, seed),
         **settings,
     )
-    return results, sweeps.tables(results)
+    return results, sweep_tables.tables(results)
 
 
 def _network(subject):

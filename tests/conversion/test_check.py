@@ -14,7 +14,7 @@ from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.layers_page import markdown
 from nengo_tactile.conversion.neurons import IF, LIF
-from nengo_tactile.conversion.stages import stages_of
+from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.support import ENGINES, NEURONS, TABLE, problem, remedy_of
 from nengo_tactile.errors import ConversionError, ModelFileError
 
@@ -126,7 +126,7 @@ def test_orders_that_cannot_be_converted(layers, named, words):
     assert not found.ok and [layer.name for layer in bad] == [named] and words in bad[0].remedy
     assert found.engines == () and found.neurons == ()
     with pytest.raises(ConversionError):
-        stages_of(convert(model, np.random.default_rng(0).random((3, 6, 5, 1)), IF()).ann)
+        graph_of(convert(model, np.random.default_rng(0).random((3, 6, 5, 1)), IF()).ann)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_orders_that_cannot_be_converted(layers, named, words):
         (lambda la: la.AveragePooling2D(2, padding="same", name="it"), "no place to add up"),
         (lambda la: la.Rescaling(1.0, offset=0.5, name="it"), "no place to add up"),
         (
-            lambda la: la.Conv2DTranspose(2, 2, 2, "same", activation="relu", name="it"),
+            lambda la: la.Conv2DTranspose(2, 3, 2, "same", activation="relu", name="it"),
             "padding='valid'",
         ),
     ],

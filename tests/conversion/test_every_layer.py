@@ -21,7 +21,7 @@ from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.conversion.support import TABLE
 from nengo_tactile.engines.chip_host import layers_on_host
-from nengo_tactile.engines.chip_stages import chip_stages
+from nengo_tactile.engines.chip_stages import chip_graph
 from nengo_tactile.errors import EngineError
 
 CASES = [(group, name) for group, cases in GROUPS.items() for name in cases]
@@ -121,30 +121,33 @@ def test_errors_fall_as_one_over_steps(group):
     assert -1.15 < slope < -0.85
 
 
-def stages_of_case(group, name):
-    """The stages of one case alone, with a read-out that nothing else reaches."""
-    *stages, read_out = converted(group).network.stages
+def graph_of_case(group, name):
+    """The graph of one case alone, with a read-out that nothing else reaches."""
+    graph = converted(group).network.graph
+    *stages, read_out = graph.stages
     link = read_out.links[list(GROUPS[group]).index(name)]
     assert link.target.tolist() == list(range(*outputs_of(group, name).indices(10**6)))
-    kept = [dataclasses.replace(read_out, links=(dataclasses.replace(link, target=None),))]
+    size = {"shape": link.target.shape, "bias": None, "start": None}
+    links = (dataclasses.replace(link, target=None),)
+    kept = [dataclasses.replace(read_out, links=links, **size)]
     for stage in reversed(stages):
         if any(stage.name == other.source for one in kept for other in one.links):
             kept.insert(0, stage)
-    return kept
+    return dataclasses.replace(graph, stages=kept)
 
 
 @pytest.mark.parametrize(("group", "name"), CASES)
 def test_the_chip_takes_what_the_table_says(group, name):
     case = GROUPS[group][name]
-    stages = stages_of_case(group, name)
+    graph = graph_of_case(group, name)
     if case.chip:
         assert all("loihi" in TABLE[kind].engines for kind in case.kinds)
-        assert len(chip_stages(stages, layers_on_host(stages))) == len(stages)
+        assert len(chip_graph(graph, layers_on_host(graph)).stages) == len(graph.stages)
         return
     # never, or not everywhere
     assert all(TABLE[kind].chip for kind in case.kinds)
     with pytest.raises(EngineError, match=r"layer '.*; use |layer '.*; give "):
-        chip_stages(stages, layers_on_host(stages))
+        chip_graph(graph, layers_on_host(graph))
 
 
 def test_each_layer_that_the_chip_takes_has_a_case():
@@ -204,7 +207,7 @@ def test_neurons_that_are_there_stay():
     assert [type(layer).__name__ for layer in again.ann.layers].count("RateIF") == 2
     wanted = first.ann(x).numpy()
     assert np.abs(rates_of(again, x[:1]) - wanted[:1]).max() <= 1e-5 * np.abs(wanted).max()
-    assert all((stage.start == 0.25).all() for stage in again.stages if stage.spikes)
+    assert all((stage.start == 0.25).all() for stage in again.graph if stage.spikes)
 
 
 @pytest.mark.parametrize("group", ["pooling and places", "graphs and scales"])

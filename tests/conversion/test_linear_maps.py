@@ -221,13 +221,6 @@ def test_kernels_that_do_not_fit(shape, settings, message):
         Convolution(np.ones(shape), **{"input_shape": (5, 2), "output_shape": (3, 4), **settings})
 
 
-def test_weights_that_are_not_finite():
-    with pytest.raises(ConversionError, match="1 of 6 weights are not finite"):
-        Convolution.matrix_of(np.array([[1, np.nan, 0], [1, 2, 3]]))
-    with pytest.raises(ConversionError, match="2 of 2 weights"):
-        Sparse.routing([1, 0], 2, np.inf)
-
-
 def test_routing_of_more_values_than_a_digit_holds():
     """Indices are read off the layer's output in two digits of 4096."""
     shape = (75, 71, 1)

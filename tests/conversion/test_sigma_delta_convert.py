@@ -191,8 +191,8 @@ def test_the_coarsest_thresholds_within_a_loss(model, images, with_labels, rng):
     chosen, trials = thresholds.search_thresholds(linear, images, coding, 10.0, labels=labels)
     assert chosen == {
         stage.layer: stage.neuron.threshold
-        for stage in to_changes(model, images, coding=coding, max_loss=10.0, labels=labels).stages
-        if stage.neuron
+        for stage in to_changes(model, images, coding=coding, max_loss=10.0, labels=labels).graph
+        if stage.fires
     }
     # run anew, not by the search's own accumulator
     rest = Accumulator(use_sigma_delta(linear, chosen)).rest(images, coding)
@@ -212,10 +212,10 @@ def test_the_finest_thresholds_within_a_budget_of_spikes(model, images):
     linear, coding = prepare(model), DelayCoding(4)
     chosen, trials = thresholds.search_thresholds(linear, images, coding, spike_budget=0.5)
     snn = to_changes(model, images, spike_budget=0.5, coding=coding)
-    assert [s.neuron.threshold for s in snn.stages if s.neuron] == list(chosen.values())
+    assert [s.neuron.threshold for s in snn.graph if s.fires] == list(chosen.values())
     recording = nengo_tactile.run(snn, images)
-    neurons = sum(s.n_neurons for s in snn.stages if s.neuron)
-    counts = [recording.spike_counts[s.name].sum() for s in snn.stages if s.neuron]
+    neurons = sum(s.n_neurons for s in snn.graph if s.fires)
+    counts = [recording.spike_counts[s.name].sum() for s in snn.graph if s.fires]
     assert 0.4 < sum(counts) / neurons / len(images) <= 0.5
     assert any(trial.spikes > 0.5 for trial in trials)
 
@@ -330,7 +330,7 @@ def test_neurons_that_are_there_stay(model, images):
     first = to_changes(model, images, threshold=0.5)
     again = convert(first.ann, images)
     assert again.n_steps == first.n_steps and again.coding == first.coding
-    assert [s.neuron for s in again.stages] == [s.neuron for s in first.stages]
+    assert [s.neuron for s in again.graph] == [s.neuron for s in first.graph]
     with pytest.raises(ConversionError, match="SigmaDelta layers, which settle threshold"):
         to_changes(first.ann, images, threshold=1.0)
     with pytest.raises(ConversionError, match=r"SigmaDelta layers, neuron is IF\(\)"):
@@ -352,7 +352,7 @@ def test_round_trip(model, images, coding, tmp_path):
     snn.save(tmp_path / "net")
     loaded = load(tmp_path / "net")
     assert loaded.coding == coding and loaded.n_steps == snn.n_steps and loaded.accumulates
-    assert [s.neuron for s in loaded.stages] == [s.neuron for s in snn.stages]
+    assert [s.neuron for s in loaded.graph] == [s.neuron for s in snn.graph]
     assert (predict(loaded.ann, images) == predict(snn.ann, images)).all()
     card = (tmp_path / "net" / "card.md").read_text()
     assert "| thresholds | conv1 0.5, relu2 0.5, dense 0.5, logits 1 |" in card
@@ -363,7 +363,7 @@ def test_what_sigma_delta_networks_have_not(model, images):
     snn = to_changes(model, images, threshold=0.5)
     with pytest.raises(ConversionError, match="have no firing rates"):
         snn.with_rates(2)
-    with pytest.raises(ConversionError, match="layer 'conv1': sigma-delta neurons have no rates"):
+    with pytest.raises(ConversionError, match="layer 'relu1': sigma-delta neurons have no rates"):
         snn.build(spiking=False)
     for refused in (chip_settings, lambda s: nengo_tactile.run(s, images[:1], engine="loihi")):
         with pytest.raises(EngineError, match=r"'conv1' \(sigma-delta\).*engine='nengo-dl'"):

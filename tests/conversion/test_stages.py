@@ -14,11 +14,14 @@ from random_models import keras
 import nengo_tactile
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
-from nengo_tactile.conversion.build import unmixed
+from nengo_tactile.conversion.activations import NEURONS
+from nengo_tactile.conversion.graph import copy_layer, free_names, rebuild
 from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.network import SpikingNetwork
-from nengo_tactile.conversion.stages import analogue_sources, fan_outs, silent_model, stages_of
+from nengo_tactile.conversion.pooling import MAX_POOLING, analogue_poolings
+from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.networks.stages import Maximum, MaxPool, Sum
 
 SHAPE, N_STEPS, N_OUTPUTS = (6, 6, 2), 24, 2
 
@@ -238,7 +241,7 @@ def test_something_spikes_in_every_layer():
 
 def test_the_engine_counts_the_spikes_of_the_layer_wise_simulation():
     network, recording, wanted = everything()
-    stages = {stage.layer: stage for stage in network.stages}
+    stages = {stage.layer: stage for stage in network.graph}
     for layer, counts in wanted.counts.items():
         found = recording.spike_counts[stages[layer].name]
         assert (found == np.abs(counts).reshape(found.shape)).all(), layer
@@ -279,97 +282,88 @@ def test_rates_are_those_of_keras():
 
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_names_are_unique_and_sources_come_first(graph):
-    stages = stages_of(model_of(graph))
+    stages = graph_of(model_of(graph)).stages
     seen = {"input"}
     for stage in stages:
         assert stage.name not in seen
         assert all(link.source in seen for link in stage.links)
         assert stage.bias.dtype == np.float32
         seen.add(stage.name)
-    assert [stage.kind for stage in stages].count("read-out") == 1
-    assert stages[-1].kind == "read-out" and stages[-1].shape == (N_OUTPUTS,)
+    assert stages[-1].neuron == Sum() and stages[-1].shape == (N_OUTPUTS,)
+
+
+def silent_model(model):
+    """Keras's own: what arrives at neurons, max pooling and the read-out when no neuron spikes."""
+    analogue, free = analogue_poolings(model), free_names(model)
+    arriving, names = [], []
+
+    def replace(layer, arguments):
+        kind = type(layer).__name__
+        if kind not in (*NEURONS, *MAX_POOLING):
+            return None
+        arriving.append(arguments[0])
+        names.append(layer.name)
+        kept = copy_layer(layer, arguments) if kind in MAX_POOLING else arguments[0]
+        if layer.name in analogue:
+            return kept
+        return keras().layers.Rescaling(0.0, name=free(f"{layer.name}_silent"))(kept)
+
+    silent = rebuild(model, replace)
+    return keras().Model(silent.inputs, [*arriving, silent.outputs[0]]), [*names, model.name]
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_links_reach_the_neurons_that_they_say(graph):
-    """The current that stages say a layer gets from given spikes is what Keras says."""
-    model = model_of(graph)
-    stages = stages_of(model)
-    x = images(1)
+    """What arrives while nothing spikes, by links and biases, is what Keras says."""
+    model, x = model_of(graph), images(2)
+    made = graph_of(model)
     silent, names = silent_model(model)
-    of_layer = {stage.layer: stage for stage in stages}
-    values = {"input": x[0].ravel()}
-    for stage in stages:  # with no neuron spiking all but the image's part is the bias
-        total = np.zeros(stage.n_neurons if stage.windows is None else stage.windows.size)
-        for link in stage.links:
-            part = values[link.source]
-            target = slice(None) if link.target is None else link.target
-            total[target] += applied(link.map, part)
-        values[stage.name] = total if stage.kind == "relay" else np.zeros(stage.n_neurons)
-        if stage.kind == "maximum":
-            windows = (total + stage.bias).reshape(stage.windows.shape)
-            at_zero = stage.bias.reshape(stage.windows.shape)
-            values[stage.name] = windows.max(axis=1) - at_zero.max(axis=1)
-        if stage.kind in ("neurons", "read-out"):
-            wanted = silent(x)[names.index(stage.layer)].numpy().ravel()
-            assert np.allclose(total + stage.bias, wanted, atol=1e-5), stage.name
-    assert set(names) == {*neuron_layers(model), model.name} | {
-        stage.layer for stage in stages if stage.windows is not None
-    }
-    assert len(of_layer) == len(stages)
+    wanted = dict(zip(names, silent(x)))
+    for name, arrived in made.silent(x).items():
+        stage = next(stage for stage in made if stage.name == name)
+        if not stage.fires and stage is not made.stages[-1]:
+            continue
+        layer = next((one for one in model.layers if one.name == stage.layer), None)
+        shift = np.zeros(1) if layer is None else layer.shift.numpy()
+        value = wanted[stage.layer].numpy() + shift  # of each channel
+        found = np.broadcast_to(arrived, (len(x), stage.n_inputs))
+        assert np.allclose(found, value.reshape(len(x), -1), atol=1e-5), name
+    assert len({stage.layer for stage in made if stage.fires}) == len(neuron_layers(model))
 
 
-def applied(linear, values):
-    """A map's output, by multiplying with its matrix in Nengo's own code."""
-    values = values if linear.indices is None else values[linear.indices]
-    transform = linear.transform()
-    if isinstance(transform, (nengo.Convolution, nengo.transforms.ConvolutionTranspose)):
-        with nengo.Network() as net:
-            source, target = nengo.Node(values), nengo.Node(size_in=transform.size_out)
-            nengo.Connection(source, target, transform=transform, synapse=None)
-            probe = nengo.Probe(target)
-        with stack.quiet_build(), nengo.Simulator(net, progress_bar=False) as sim:
-            sim.run_steps(2)
-        return sim.data[probe][-1]
-    if isinstance(transform, nengo.Sparse):
-        return transform.sample() @ values
-    transform = np.asarray(transform)
-    return transform @ values if transform.ndim == 2 else transform * values
-
-
-def kinds(graph):
-    return [stage.kind for stage in stages_of(model_of(graph))]
+def relays(made):
+    """Stages that only add up, but for the read-out."""
+    return [stage for stage in made.stages[:-1] if stage.neuron == Sum()]
 
 
 def test_a_shared_sum_is_one_relay():
-    stages = stages_of(model_of(shared_relay))
-    relays = [stage for stage in stages if stage.kind == "relay"]
-    assert [relay.name for relay in relays] == ["total"]
-    assert sum(link.source == "total" for stage in stages for link in stage.links) == 3
+    made = graph_of(model_of(shared_relay))
+    assert [relay.name for relay in relays(made)] == ["total"]
+    assert sum(link.source == "total" for stage in made for link in stage.links) == 3
 
 
 def test_sums_need_no_relay():
     """Branches connect into the neurons that add them up."""
     for graph in (residual, nested_sums):
-        assert "relay" not in kinds(graph)
-    assert kinds(residual).count("neurons") == 3
+        assert not relays(graph_of(model_of(graph)))
+    assert sum(stage.fires for stage in graph_of(model_of(residual))) == 3
 
 
 def test_stages_know_what_the_image_reaches():
-    stages = {stage.name: stage for stage in stages_of(model_of(image_added_to_spikes))}
-    relays = [stage for stage in stages.values() if stage.kind == "relay"]
-    assert relays and all(relay.driven for relay in relays)
+    made = graph_of(model_of(image_added_to_spikes))
+    assert relays(made) and {relay.name for relay in relays(made)} <= made.driven
     # a relay that spikes reach too is no constant
-    assert analogue_sources(stages.values()) == {"input"}
-    in_front = stages_of(model_of(offset_of_the_image))
-    assert len(analogue_sources(in_front)) == 2
-    assert stages_of(model_of(image_in_the_read_out))[-1].driven
-    assert not stages_of(model_of(residual))[-1].driven
+    assert made.constant == {"input"}
+    in_front = graph_of(model_of(offset_of_the_image))
+    assert len(in_front.constant) == 2
+    for graph, driven in ((image_in_the_read_out, True), (residual, False)):
+        made = graph_of(model_of(graph))
+        assert (made.stages[-1].name in made.driven) == driven
 
 
 def test_biases_at_the_border_lack_what_padding_leaves_out():
     model = model_of(offset_in_front)
-    stage = stages_of(model)[-2]
+    stage = graph_of(model).stages[-2]
     kernel, bias = model.layers[-4].get_weights()
     assert type(model.layers[-4]).__name__ == "Conv2D"
     # the constant of a pixel: the offset through those weights that stand on the map
@@ -389,17 +383,16 @@ def test_biases_at_the_border_lack_what_padding_leaves_out():
 def test_a_relay_of_both_is_two_where_spikes_are_compensated():
     """Only the relay's part from spikes is enlarged, and only where something is."""
     model = model_of(compensated)
-    relays = [stage for stage in stages_of(model) if stage.kind == "relay"]
-    apart = {stage.name: stage for stage in unmixed(stages_of(model))}
-    for relay in relays:
-        spikes, image = apart[relay.name], apart[f"{relay.name}_analogue"]
-        assert sources(image) <= {"input", *(f"{r.name}_analogue" for r in relays)}
-        assert not sources(spikes) & sources(image) and sources(spikes)
-    made = {o.label for o in SpikingNetwork(model, synapse=None, discard=0.0).build().net.nodes}
-    assert {stage.name for stage in apart.values() if stage.kind == "relay"} <= made
-    plain = SpikingNetwork(model_of(image_added_to_spikes), synapse=None, discard=0.0)
-    for net in (plain.build().net, SpikingNetwork(model).build(spiking=False).net):
-        assert not any(str(node.label).endswith("_analogue") for node in net.nodes)
+    made = graph_of(model)
+    apart = {stage.name: stage for stage in made}
+    image = {name for name in apart if name.endswith("_analogue")}
+    assert image and image == made.constant - {"input"}
+    for name in image:
+        spikes = apart[name.removesuffix("_analogue")]
+        assert sources(apart[name]) <= {"input", *image}
+        assert sources(spikes) and not sources(spikes) & {"input", *image}
+    for other in (graph_of(model, rates=True), graph_of(model_of(image_added_to_spikes))):
+        assert relays(other) and not any(stage.name in image for stage in other)
 
 
 def sources(stage):
@@ -410,9 +403,9 @@ def test_a_network_that_ends_in_neurons_reads_them():
     la = keras().layers
     inputs = keras().Input((4,))
     model = with_dyadic_weights(keras().Model(inputs, neurons(la.Dense(3, name="last")(inputs))))
-    stages = stages_of(model)
-    assert [stage.name for stage in stages] == ["last", "rate_if_output"] or len(stages) == 2
-    assert stages[1].kind == "read-out" and stages[1].links[0].source == "last"
+    first, last = graph_of(model)
+    assert first.name == "last" and last.name not in ("last", "input")
+    assert last.neuron == Sum() and last.links[0].source == "last"
 
 
 def test_fan_out_passes_relays():
@@ -426,21 +419,24 @@ def test_fan_out_passes_relays():
     for layer in model.layers:
         if type(layer).__name__ != "RateIF":
             layer.set_weights([np.ones_like(w) for w in layer.get_weights()])
-    counts = fan_outs(stages_of(model))
+    counts = graph_of(model).fan_out()
     # the relay's connection has no weights; windows of two reach three filters each
     assert counts["first"].tolist() == [3, 6, 6, 6]
     assert counts["second"].tolist() == [2] * 12 and counts["input"].tolist() == [1] * 4
 
 
 def test_maxima_of_the_image_are_no_spikes():
-    for graph in (maxima_of_the_image, stem, maximum_in_the_read_out):
-        assert kinds(graph).count("maximum") == 1 and "max-pool" not in kinds(graph)
-    assert kinds(maxima_of_maxima).count("maximum") == 2
-    stages = {stage.name: stage for stage in stages_of(model_of(maxima_of_both))}
-    (spikes,) = [stage for stage in stages.values() if stage.kind == "max-pool"]
-    (image,) = [stage for stage in stages.values() if stage.kind == "maximum"]
-    assert spikes.driven and spikes.name not in analogue_sources(stages.values())
-    assert image.driven and image.name in analogue_sources(stages.values())
+    for graph, n_maxima in {
+        **dict.fromkeys((maxima_of_the_image, stem, maximum_in_the_read_out), 1),
+        maxima_of_maxima: 2,
+    }.items():
+        kinds = [type(stage.neuron) for stage in graph_of(model_of(graph))]
+        assert kinds.count(Maximum) == n_maxima and MaxPool not in kinds
+    made = graph_of(model_of(maxima_of_both))
+    (spikes,) = [stage.name for stage in made if isinstance(stage.neuron, MaxPool)]
+    (image,) = [stage.name for stage in made if isinstance(stage.neuron, Maximum)]
+    assert {spikes, image} <= made.driven
+    assert spikes not in made.constant and image in made.constant
 
 
 @pytest.mark.parametrize(
@@ -455,11 +451,11 @@ def test_other_activations_are_refused(layer, message):
     inputs = keras().Input((4,))
     x = layer(la)(neurons(la.Dense(3)(inputs)))
     with pytest.raises(ConversionError, match=message):
-        stages_of(keras().Model(inputs, la.Dense(2)(neurons(la.Dense(2)(x)))))
+        graph_of(keras().Model(inputs, la.Dense(2)(neurons(la.Dense(2)(x)))))
 
 
 def test_a_map_is_a_read_out():
     inputs = keras().Input(SHAPE)
     model = keras().Model(inputs, conv(neurons(conv(inputs)), 3, name="map"))
-    read_out = stages_of(model)[-1]
-    assert (read_out.kind, read_out.name, read_out.shape) == ("read-out", "map", (6, 6, 3))
+    read_out = graph_of(model).stages[-1]
+    assert (read_out.neuron, read_out.name, read_out.shape) == (Sum(), "map", (6, 6, 3))

@@ -38,7 +38,7 @@ def same(one, other):
         all(getattr(one, n) == getattr(other, n) for n in names)
         and one.classes == tuple(other.classes)
         and all((a == b).all() for a, b in zip(one.ann.get_weights(), other.ann.get_weights()))
-        and [s.neuron for s in one.stages] == [s.neuron for s in other.stages]
+        and [s.neuron for s in one.graph] == [s.neuron for s in other.graph]
     )
 
 

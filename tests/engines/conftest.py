@@ -8,9 +8,9 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import build
-from nengo_tactile.conversion.build import build_nengo
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import LIF
+from nengo_tactile.networks import nengo_network
 
 N_STEPS = 40
 
@@ -62,15 +62,8 @@ def run_reference(network, x, n_steps, on_chip=()):
     """
     potentials, spikes = [], {name: [] for name in network.spiking_layers}
     for sample in x.reshape(len(x), -1):
-        built = build_nengo(
-            network.stages,
-            network.dt,
-            network.synapse,
-            network.min_voltage,
-            network.initial_voltage,
-            present=lambda t, sample=sample: sample,
-            on_chip=on_chip,
-        )
+        present = lambda t, sample=sample: sample  # noqa: E731
+        built = nengo_network.build(network.graph, network.dt, present, on_chip=on_chip)
         with (
             stack.quiet_build(),
             nengo.Simulator(built.net, dt=network.dt, progress_bar=False) as sim,

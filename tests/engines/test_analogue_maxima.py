@@ -22,6 +22,7 @@ from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.engines import run
 from nengo_tactile.errors import EngineError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
+from nengo_tactile.networks.stages import Maximum
 
 IMAGE, SEQUENCE = (7, 6, 2), (12, 3)
 N_STEPS = 32
@@ -171,7 +172,7 @@ def assert_same(got, wanted):
 @pytest.mark.parametrize(("kind", "engine"), [("if", "nengo-dl"), ("if", "event"), ("lif", None)])
 def test_every_spike_is_that_of_maxima_made_before(name, kind, engine):
     whole, rest, x, maxima = networks(name, kind)
-    assert "maximum" in [stage.kind for stage in whole.stages]
+    assert Maximum in [type(stage.neuron) for stage in whole.graph]
     assert whole.spiking_layers == rest.spiking_layers == ["first", "second"]
     engine = engine or "nengo-dl"
     assert_same(run(whole, x, N_STEPS, engine=engine), run(rest, maxima, N_STEPS, engine=engine))
@@ -221,7 +222,7 @@ def test_sigma_delta_neurons_get_the_maximum_of_what_has_arrived(name, coding):
     front = mixed(la, inputs, neurons) if name == "mixed" else FRONTS[name][1](la, inputs)
     model = dyadic(keras().Model(inputs, behind(la, front, neurons)))
     network, x = SpikingNetwork(model, N_STEPS, synapse=None, coding=coding), images(shape)
-    assert "maximum" not in [stage.kind for stage in network.stages]
+    assert Maximum not in [type(stage.neuron) for stage in network.graph]
     recording = nengo_tactile.run(network, x)
     accumulator, signal = Accumulator(model), coding.signal(x, N_STEPS)
     sent, arrived, fired = accumulator.start(len(x)), 0, 0
@@ -230,7 +231,7 @@ def test_sigma_delta_neurons_get_the_maximum_of_what_has_arrived(name, coding):
         outputs, sent, now = accumulator.step(arrived.reshape(x.shape), sent)
         np.testing.assert_array_equal(recording.outputs[:, step], outputs)
         fired = fired + now.numpy()
-    layers = [stage.name for stage in network.stages if stage.kind == "neurons"]
+    layers = [stage.name for stage in network.graph if stage.fires]
     for layer, wanted in zip(layers, fired):
         np.testing.assert_array_equal(recording.spikes_over_time[layer].sum(axis=1), wanted)
         assert wanted.any()

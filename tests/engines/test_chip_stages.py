@@ -5,10 +5,10 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.mapping import linear_map
-from nengo_tactile.conversion.stages import Link, Stage
-from nengo_tactile.engines.chip_stages import chip_stages
+from nengo_tactile.engines.chip_stages import chip_graph
 from nengo_tactile.errors import EngineError
-from nengo_tactile.networks.linear_maps import Sparse
+from nengo_tactile.networks.linear_maps import Convolution, Sparse
+from nengo_tactile.networks.stages import Graph, IntegrateFire, Link, Stage, Sum
 
 
 def matrix_on_chip(transform):
@@ -26,9 +26,12 @@ def matrix_on_chip(transform):
     return matrix
 
 
-def stages_with(link, shape):
-    before = Stage("before", "before", "neurons", shape, (), np.zeros(1))
-    return [before, Stage("after", "after", "neurons", (), (link,), np.zeros(1))]
+def graph_with(link, shape):
+    n_in, n_out = link.map.n_in, link.map.n_out
+    before = Stage("before", shape, IntegrateFire(), ())
+    after = Stage("after", (n_out,), IntegrateFire(), (link,))
+    last = Stage("last", (1,), Sum(), (Link("after", Convolution.matrix_of(np.ones((n_out, 1)))),))
+    return Graph((n_in,), [before, after, last])
 
 
 def made(kind, shape, **options):
@@ -51,14 +54,14 @@ def test_weights_on_the_chip_are_keras(shape, transpose, strides, padding):
     stack.nengo_loihi()
     kind = f"Conv{len(shape) - 1}D{transpose}"
     found, wanted = made(kind, shape, filters=2, kernel_size=3, strides=strides, padding=padding)
-    stages = stages_with(Link("before", found), shape)
+    graph = graph_with(Link("before", found), shape)
     if transpose and strides > 1 and padding == "same":
         with pytest.raises(EngineError, match=r"'after' .*padding is 'same'.*use padding='valid'"):
-            chip_stages(stages, ())
+            chip_graph(graph, ())
         if len(shape) == 3:  # what the refusal is for
             assert np.abs(matrix_on_chip(found.transform()) - wanted).max() > 0.1
         return
-    link = chip_stages(stages, ())[1].links[0]
+    link = chip_graph(graph, ()).stages[1].links[0]
     assert np.abs(matrix_on_chip(link.map.transform()) - wanted).max() < 1e-6
 
 
@@ -66,6 +69,6 @@ def test_shortcuts_are_convolutions_of_one_pixel():
     stack.nengo_loihi()
     shape = (4, 3, 2)
     link = Link("before", Sparse.routing(None, 24, 0.5))
-    found = chip_stages(stages_with(link, shape), ())[1].links[0].map
+    found = chip_graph(graph_with(link, shape), ()).stages[1].links[0].map
     assert found.kernel.shape == (1, 1, 2, 2)
     assert (matrix_on_chip(found.scaled(2.0).transform()) == np.eye(24)).all()

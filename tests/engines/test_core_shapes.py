@@ -83,7 +83,7 @@ def test_shapes_say_what_nengo_loihi_builds(make, most, monkeypatch):
     prepared = loihi._prepare(network, None if make is transposed else ())
     with stack.quiet_build():
         _, _, cores = loihi._placed(prepared, loihi._Input(math.prod(network.input_shape)))
-    chip = [stage for stage in prepared.stages if stage.name in prepared.blocks]
+    chip = [stage for stage in prepared.graph if stage.name in prepared.blocks]
     blocks = {
         name: block if len(block) != 2 else (block[0], 1, block[1])
         for name, block in prepared.blocks.items()
@@ -125,7 +125,7 @@ def test_what_cannot_be_placed_is_refused_at_once_with_a_remedy_that_works(monke
     network, x = converted(model)
     # one neuron's 128 weights need more
     monkeypatch.setitem(placement.CORE_LIMITS, "synapse_bits", 3000)
-    monkeypatch.setattr(loihi, "build_nengo", None)  # nothing is built
+    monkeypatch.setattr(loihi, "build", None)  # nothing is built
     started = time.process_time()
     wanted = r"layer 'd1' .*: synapse_bits is at least [\d,]+ .*3,000.*on_host='c1,d1'"
     with pytest.raises(EngineError, match=wanted):

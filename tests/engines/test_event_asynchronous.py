@@ -100,8 +100,8 @@ def built(coding, make=everything):
 
 def names_of(network, loop):
     """Each stage that spikes by the name of its node."""
-    by_layer = {stage.layer: stage.name for stage in network.stages}
-    pools = iter([s.name for s in network.stages if s.kind == "max-pool"])
+    by_layer = {stage.layer: stage.name for stage in network.graph}
+    pools = iter([s.name for s in network.graph if s.neuron.forwards])
     return {
         name: next(pools) if node.kind == "pool" else by_layer[name]
         for name, node in loop.nodes.items()
@@ -217,7 +217,7 @@ def test_at_rest_by_keras(coding, make):
     x = images(8, seed=3)
     got = run(network, x, engine="event")
     accumulator = Accumulator(network.ann)
-    layers = {stage.layer: stage.name for stage in network.stages}
+    layers = {stage.layer: stage.name for stage in network.graph}
     sent = [
         got.sent[layers[name]].reshape(-1, *shape).astype(np.float32)
         for name, shape in accumulator.shapes.items()
@@ -349,9 +349,9 @@ def test_memory_does_not_grow_with_steps():
         return most
 
     of_step = (peak(4010) - peak(10)) / 4000 / 6
-    n_rows, n_outputs = len(network.spiking_layers) + 1, network.stages[-1].n_neurons
+    n_rows, n_outputs = len(network.spiking_layers) + 1, network.graph.stages[-1].n_neurons
     assert of_step <= 2 * 8 * n_rows + 4 * n_outputs + 1  # what is recorded of each step
-    n_units = sum(stage.n_neurons for stage in network.stages)
+    n_units = sum(stage.n_neurons for stage in network.graph)
     rest = sum(
         array.nbytes for name, array in engine.memory[0]._asdict().items() if name != "queue"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import step_loop
 
 sys.path.append(str(Path(__file__).parents[1] / "conversion"))
 
@@ -15,7 +16,6 @@ import test_stages as graphs
 from random_models import keras
 from test_stages import conv, neurons
 
-from nengo_tactile.ann.integrate_fire import IFParameters
 from nengo_tactile.ann.residual import resnet
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.network import SpikingNetwork
@@ -25,6 +25,7 @@ from nengo_tactile.engines.event import clocked
 from nengo_tactile.engines.event.clocked import Clocked
 from nengo_tactile.engines.event.kernel import BLOCK
 from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.networks.stages import IntegrateFire
 
 MEASURED = ("spike_counts", "spikes_over_time", "synops_over_time")
 
@@ -80,11 +81,28 @@ def test_every_spike_and_output_is_nengo_dls(name):
     assert got.outputs.dtype == np.float32 and got.outputs.any()
 
 
+@pytest.mark.parametrize("name", ["graphs", "maps"])
+def test_every_spike_is_that_of_loops_over_stages(name):
+    """And so are NengoDL's, which are the same: see above."""
+    network, _, got = recordings()[name]
+    n_steps = got.outputs.shape[1]
+    sent = step_loop.shown(network.graph, graphs.images(), n_steps)
+    fan_out = step_loop.fan_outs(network.graph)
+    for layer, counts in got.spike_counts.items():
+        fired = sent[layer] != 0
+        np.testing.assert_array_equal(counts, fired.sum(axis=1))
+        np.testing.assert_array_equal(got.spikes_over_time[layer], fired.sum(axis=2))
+        np.testing.assert_array_equal(got.synops_over_time[layer], fired @ fan_out[layer])
+    outputs = np.cumsum(sent[network.graph.stages[-1].name], axis=1)
+    outputs /= np.arange(1, n_steps + 1)[:, None]
+    np.testing.assert_allclose(got.outputs, outputs, rtol=1e-6, atol=1e-6)
+
+
 def test_both_signs_fire():
     """In `all_maps` LeakyReLU's neurons send negative spikes, which count as spikes."""
     network, _, got = recordings()["maps"]
-    stage = next(s for s in network.stages if getattr(s.neuron, "negative_slope", 0))
-    later = next(s for s in network.stages if any(link.source == stage.name for link in s.links))
+    stage = next(s for s in network.graph if s.neuron.signed)
+    later = next(s for s in network.graph if any(link.source == stage.name for link in s.links))
     assert got.spike_counts[stage.name].any() and got.spike_counts[later.name].any()
 
 
@@ -203,8 +221,8 @@ def deep():
 def in_float64(network, x, n_steps):
     """Spike counts of each layer of `deep`, by loops over steps, layers and the kernel."""
     weights = [network.ann.get_layer(f"conv{n}").get_weights() for n in range(DEPTH)]
-    (parameters,) = {stage.neuron for stage in network.stages if stage.spikes}
-    assert parameters == IFParameters()
+    (parameters,) = {stage.neuron for stage in network.graph if stage.spikes}
+    assert parameters == IntegrateFire()
 
     def convolved(image, kernel, bias):
         padded = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -296,9 +314,9 @@ def test_memory_does_not_grow_with_steps(residual):
 
     of_step = (peak(20 * BLOCK) - peak(BLOCK)) / (19 * BLOCK) / len(x)
     # two sums of each layer, and what the mean over outputs takes on the way
-    n_layers, n_outputs = len(network.spiking_layers), network.stages[-1].n_neurons
+    n_layers, n_outputs = len(network.spiking_layers), network.graph.stages[-1].n_neurons
     assert of_step <= 2 * 8 * n_layers + 8 * 8 * n_outputs
-    n_neurons = sum(stage.n_neurons for stage in network.stages)
+    n_neurons = sum(stage.n_neurons for stage in network.graph)
     assert sum(array.nbytes for array in engine.scratch[0]) < n_neurons * (8 * BLOCK + 16) + 2**16
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from nengo_tactile.conversion.stages import Link
 from nengo_tactile.engines.event.kernel import SHIFT
 from nengo_tactile.engines.event.links import runs_of
 from nengo_tactile.engines.event.plan import reciprocal_of
 from nengo_tactile.errors import EngineError
 from nengo_tactile.networks.linear_maps import Convolution, Pooling, Sparse
+from nengo_tactile.networks.stages import Link
 
 
 def matrix_of(runs, n_out):
@@ -66,7 +66,7 @@ MAPS = {
 def test_all_neurons_are_reached(name):
     linear = MAPS[name]
     n_out = linear.n_out
-    matrix = matrix_of(runs_of(Link("one", linear), 2.0), n_out)
+    matrix = matrix_of(runs_of(Link("one", linear.scaled(2.0))), n_out)
     for values in np.random.default_rng(4).normal(size=(2, linear.n_in)):
         wanted = 2.0 * linear.forward(values[None])[0]
         assert np.abs(wanted).max() > 0.1
@@ -87,19 +87,19 @@ def test_part_of_the_neurons_are_reached(name, kind):
         "anywhere": np.random.default_rng(2).permutation(3 * n_out)[:n_out],
     }[kind].reshape(-1)
     size = target.max() + 1
-    matrix = matrix_of(runs_of(Link("one", linear, target), 1.0), size)
+    matrix = matrix_of(runs_of(Link("one", linear, target)), size)
     wanted = np.zeros((size, linear.n_in))
-    wanted[target] = matrix_of(runs_of(Link("one", linear), 1.0), n_out)
+    wanted[target] = matrix_of(runs_of(Link("one", linear)), n_out)
     np.testing.assert_array_equal(matrix, wanted)
 
 
 def test_outputs_side_by_side_are_one_run():
-    runs = runs_of(Link("one", MAPS["same"]), 1.0)
+    runs = runs_of(Link("one", MAPS["same"]))
     inside = 1 * 6 + 2  # row 1, column 2
     first, last = runs.pointers[inside : inside + 2]
     assert runs.lengths[first:last].tolist() == [3 * 4] * 3
     assert runs.targets[first:last].tolist() == [(row * 6 + 1) * 4 for row in (0, 1, 2)]
-    assert runs_of(Link("one", MAPS["depthwise"]), 1.0).weights.shape == (4, 9)
+    assert runs_of(Link("one", MAPS["depthwise"])).weights.shape == (4, 9)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 7, 16, 100, 1000, 4095])

@@ -77,7 +77,7 @@ def test_each_frame_ends_at_rest_by_keras(coding):
     x = streams(3, seed=4)
     got = run_streams(network, x)
     accumulator = Accumulator(network.ann)
-    layers = {stage.layer: stage.name for stage in network.stages}
+    layers = {stage.layer: stage.name for stage in network.graph}
     sent = [
         got.sent[layers[name]].reshape(-1, *shape).astype(np.float32)
         for name, shape in accumulator.shapes.items()

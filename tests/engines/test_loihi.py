@@ -169,7 +169,10 @@ def test_chip_layers_start_at_zero_without_a_warning(small):
             warnings.filterwarnings("error", message="NengoLoihi does not support initial values")
             built, _ = loihi._network(loihi._prepare(network), loihi._Input(72))
             placement.build_model(built.net, network.dt)
-    starts = [e.neuron_type.initial_state["voltage"].options for e in built.ensembles.values()]
+    starts = [
+        each.ensemble.neuron_type.initial_state["voltage"].options
+        for each in built.neurons.values()
+    ]
     np.testing.assert_array_equal(np.ravel(starts), [network.initial_voltage, 0, 0])
 
 
@@ -233,7 +236,7 @@ def make_copy(network):
 
 def test_each_neuron_has_eight_bits_of_its_own():
     network, _ = make_network("5-9-6-3o")
-    weights = network.stages[1].links[0].map.kernel
+    weights = network.graph.stages[1].links[0].map.kernel
     weights *= np.logspace(-2, 1, 6)  # neurons of very different size
     found = chip_report(network).rounding["dense2"]
     # weights of both signs are even integers: half of the largest is 127.5, cut to 127
@@ -248,7 +251,7 @@ def test_each_neuron_has_eight_bits_of_its_own():
 
 def test_one_scale_for_a_layer_loses_its_small_neurons(monkeypatch):
     network, _ = make_network("5-9-6-3o")
-    weights = network.stages[1].links[0].map.kernel
+    weights = network.graph.stages[1].links[0].map.kernel
     weights *= [1, 1e-3, 1, 1, 1, 1]
     monkeypatch.setattr(loihi, "balanced", lambda stages, *_: (stages, {}))
     found = chip_report(network)
@@ -276,7 +279,11 @@ def test_report_reads_well_and_goes_through_json(small):
 def test_input_neurons_count_their_synapses(small):
     network, x = small
     recording = run(network, x[:2], N_STEPS, engine="loihi", on_host=())
-    fan_out = network.stages[0].links[0].map.fan_out(np.ones(network.stages[0].n_neurons, int))
+    fan_out = (
+        network.graph.stages[0]
+        .links[0]
+        .map.fan_out(np.ones(network.graph.stages[0].n_neurons, int))
+    )
     np.testing.assert_array_equal(
         recording.synops["input"], recording.spike_counts["input"] @ fan_out
     )

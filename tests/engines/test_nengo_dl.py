@@ -1,5 +1,7 @@
 """The NengoDL engine against Nengo's reference simulator and brute-force loops."""
 
+import itertools
+
 import numpy as np
 import pytest
 from conftest import make_network
@@ -77,7 +79,7 @@ def test_equals_the_reference_simulator_spike_by_spike(name, reference):
         counts = recording.spike_counts[layer]
         np.testing.assert_array_equal(counts[same], fired[same].sum(axis=1))
         assert np.abs(counts - fired.sum(axis=1)).sum() <= 2e-2 * fired.sum()
-        synops = fired @ brute_force_fan_out(network.stages[index + 1])
+        synops = fired @ brute_force_fan_out(network.graph.stages[index + 1])
         np.testing.assert_array_equal(recording.synops_over_time[layer][before], synops[before])
         assert (recording.synops[layer] == recording.synops_over_time[layer].sum(axis=1)).all()
 
@@ -87,7 +89,7 @@ def test_equals_the_reference_simulator_spike_by_spike(name, reference):
 def test_fan_out_counts_every_edge(notation, options):
     network, _ = make_network(notation, **options)
     fan_out = network.fan_out()
-    for stage, following in zip(network.stages, network.stages[1:]):
+    for stage, following in itertools.pairwise(network.graph):
         np.testing.assert_array_equal(fan_out[stage.name], brute_force_fan_out(following))
 
 

@@ -101,7 +101,9 @@ def network(name):
 @pytest.mark.parametrize("name", GRAPHS)
 def test_all_simulations_give_the_same_map(name):
     snn, x, shape = network(name), images(), GRAPHS[name][1]
-    assert snn.ann.output_shape[1:] == snn.stages[-1].shape == snn.read_out.output_shape == shape
+    assert (
+        snn.ann.output_shape[1:] == snn.graph.stages[-1].shape == snn.read_out.output_shape == shape
+    )
     assert snn.classes == tuple(str(i) for i in range(max(shape[-1], 1)))
     wanted = simulate(snn.ann, x, N_STEPS).logits
     assert wanted.shape == (3, N_STEPS, *shape) and varies(wanted[:, -1])
@@ -153,7 +155,7 @@ def test_converted_maps_come_to_keras(name, neuron, tmp_path):
     names = tuple("abcde"[: GRAPHS[name][1][-1]])
     convert(model, x, neuron, classes=names, progress=False).save(tmp_path / "net")
     snn = load(tmp_path / "net")
-    assert snn.classes == names and snn.stages[-1].shape == GRAPHS[name][1]
+    assert snn.classes == names and snn.graph.stages[-1].shape == GRAPHS[name][1]
     wanted, steps = model(x).numpy(), snn.n_steps if neuron.sends_changes else 256
     recording = run(snn, x, steps, progress=False)
     off = np.abs(recording.predict() - wanted)

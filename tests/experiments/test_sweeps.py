@@ -11,7 +11,7 @@ import nengo_tactile as nt
 from nengo_tactile import cli, stack
 from nengo_tactile.analysis.plots_sweep import accuracy_over_costs, pareto
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
-from nengo_tactile.experiments import sweeps
+from nengo_tactile.experiments import sweep_tables, sweeps
 
 
 def cost_of(n, power, seed=0):
@@ -113,7 +113,7 @@ def test_what_fails_is_told_and_the_others_go_on(tmp_path):
     there = nt.sweep(cost_of, out=tmp_path / "there", jobs=2, **options)
     assert sorted(map(str, there["rows"])) == sorted(map(str, here["rows"]))
     assert "three is no number" in (tmp_path / "there" / "report.html").read_text()
-    assert len(sweeps.tables(here)) == 2
+    assert len(sweep_tables.tables(here)) == 2
 
 
 def test_exit_code_of_a_sweep_with_failures(tmp_path, capsys):

@@ -167,7 +167,7 @@ class Asynchronous:
     def _recording(self, measured, rows, count_input):
         counts, spikes, synops, sent, row_of = {}, {}, {}, {}, {}
         stages = [(None, self.plan.stages[-1])] if count_input else []
-        stages += zip(self.network.stages, self.plan.stages)
+        stages += zip(self.network.graph, self.plan.stages)
         for stage, row in stages:
             if row["row"] < 0:
                 continue
@@ -177,7 +177,7 @@ class Asynchronous:
             spikes[name] = measured.spikes[:, row["row"]]
             synops[name] = measured.synops[:, row["row"]]
             row_of[name] = 1 + row["row"]
-            if stage is not None and stage.kind == "neurons":
+            if stage is not None and stage.fires:
                 sent[name] = measured.sent[:, units]
         trace = None
         if rows is not None:
@@ -205,7 +205,7 @@ class Asynchronous:
         )
 
     def _restless(self, result, index):
-        names = [stage.name for stage in self.network.stages]
+        names = [stage.name for stage in self.network.graph]
         name = "input" if index == len(names) else names[index]
         if result == FULL_QUEUE:
             what = f"its spikes find no room behind the {len(self.memory[0].queue)} that wait"

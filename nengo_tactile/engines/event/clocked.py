@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from nengo_tactile.engines.counting import Drives, drive_size
 from nengo_tactile.engines.event.kernel import BLOCK, Measured, Scratch, simulate
 from nengo_tactile.engines.event.plan import aligned, n_driven, plan_of, pool_size
 from nengo_tactile.engines.event.vectors import LANES, WORD
@@ -82,7 +81,6 @@ class Clocked:
     def __init__(self, network, threads):
         self.network, self.threads = network, threads
         self.plan, self.stages = plan_of(network)
-        self.drives = Drives(network, 1)
         self.scratch = [scratch_of(self.plan) for _ in range(threads)]
 
     def record(self, x, n_steps):
@@ -111,8 +109,6 @@ class Clocked:
         firsts = range(0, len(x), size) if len(x) else [0]
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(part, firsts, (min(first + size, len(x)) for first in firsts)))
-        if constants is None:
-            constants = network.stages[-1].bias[None]
         outputs = read_out(measured.potentials, network.discard) + constants[:, None]
         counts, spikes, synops = {}, {}, {}
         for index, stage in enumerate(self.stages):
@@ -127,15 +123,12 @@ class Clocked:
 
     def _currents(self, x):
         """What the input drives by itself: of all stages that fire, and of the read-out."""
-        plan = self.plan.stages
-        result = aligned(np.zeros((len(x), n_driven(self.plan)), np.float32))
-        read_out = None
-        if len(x):
-            currents, read_out = self.drives.currents(x)
-            for stage, begin in zip(self.stages, plan.drive):
-                if begin >= 0:
-                    result[:, begin : begin + drive_size(stage)] = currents[stage.name]
-        return result, read_out
+        currents = aligned(np.zeros((len(x), n_driven(self.plan)), np.float32))
+        silent = self.network.graph.silent(x)
+        for stage, begin in zip(self.stages, self.plan.stages.drive):
+            if begin >= 0:
+                currents[:, begin : begin + stage.n_inputs] = silent[stage.name]
+        return currents, silent[self.stages[-1].name].astype(np.float32)
 
 
 def scratch_of(plan):

@@ -37,22 +37,20 @@ class Runs:
     shifts: np.ndarray | None = None
 
 
-def runs_of(link, gain):
-    """The runs of a link, its weights times ``gain``.
+def runs_of(link):
+    """The runs of a link.
 
     Parameters
     ----------
-    link : nengo_tactile.conversion.stages.Link
-    gain : float
+    link : nengo_tactile.networks.stages.Link
 
     Returns
     -------
     Runs
     """
-    linear = link.map.scaled(gain)
-    if linear.diagonal is not None:
-        return _one_each(linear.diagonal, link.target)
-    return _runs(linear, link.target)
+    if link.map.diagonal is not None:
+        return _one_each(link.map.diagonal, link.target)
+    return _runs(link.map, link.target)
 
 
 @functools.singledispatch

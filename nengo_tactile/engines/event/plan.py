@@ -4,16 +4,13 @@ from collections import namedtuple
 
 import numpy as np
 
-from nengo_tactile.ann.integrate_fire import IFParameters
-from nengo_tactile.conversion.build import current_bias, link_gain
-from nengo_tactile.conversion.stages import analogue_sources
-from nengo_tactile.engines.counting import spike_value
 from nengo_tactile.engines.event.kernel import BLOCK, MAX_POOL, NEURONS, READ_OUT, RELAY, SHIFT
 from nengo_tactile.engines.event.links import runs_of
 from nengo_tactile.engines.event.vectors import WORD
 from nengo_tactile.errors import EngineError
+from nengo_tactile.networks.stages import IntegrateFire, MaxPool, Sum
 
-_KINDS = {"neurons": NEURONS, "max-pool": MAX_POOL, "relay": RELAY, "read-out": READ_OUT}
+_KINDS = {IntegrateFire: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 
 #: Of each stage: what it does; its neurons, and these in whole words; inputs of a window, and
 #: whether constants or the image add to them, of a max pooling; where its state begins, in it its
@@ -54,27 +51,27 @@ def plan_of(network):
     EngineError
         For neurons that are not integrate-and-fire, and for filters.
     """
-    check(network)
-    analogue = analogue_sources(network.stages)
-    stages = [stage for stage in network.stages if stage.name not in analogue]
+    driven, stages = network.graph.driven, network.graph.varying().stages
+    check(network, stages)
     fan_out = network.fan_out()
-    spans, links = links_of(stages, analogue, network.dt)
+    spans, links = links_of(stages)
     rows, start, constant, synapses = [], [], [], []
-    begin, driven = 0, 0
+    begin, n_driven = 0, 0
     for stage, span in zip(stages, spans):
-        own = stage.driven and stage.kind in ("neurons", "max-pool")
-        row = _row(stage, network.dt, span)
-        currents = row["tops"] if stage.kind == "max-pool" else row["padded"]
-        room = row["tops"] + row["padded"] if stage.kind == "max-pool" else row["padded"]
+        own, pools = stage.spikes and stage.name in driven, stage.neuron.forwards
+        row = _row(stage, network.dt, span, own)
+        row["kind"] = READ_OUT if stage is stages[-1] else _KINDS[type(stage.neuron)]
+        currents = row["tops"] if pools else row["padded"]
+        room = row["tops"] + row["padded"] if pools else row["padded"]
         row["state"], row["tops"] = begin, begin + row["tops"]
-        row["drive"] = driven if own else -1
+        row["drive"] = n_driven if own else -1
         row["row"] = sum(one["row"] >= 0 for one in rows) if stage.spikes else -1
         rows.append(row)
-        start.append(_filled(room, stage.start if stage.kind == "neurons" else 0.0))
-        constant.append(_filled(room, 0.0 if own else _constant(stage)))
+        start.append(_filled(room, stage.start))
+        constant.append(_filled(room, stage.bias))
         synapses.append(_filled(room, fan_out.get(stage.name, 0)))
         begin += room
-        driven += currents if own else 0
+        n_driven += currents if own else 0
     for row, place in zip(rows, _places(stages)):
         row["events"] = place
     types = {"slope": np.float32}
@@ -92,7 +89,7 @@ def plan_of(network):
     return plan, stages
 
 
-def check(network):
+def check(network, stages):
     """Refuse what the engine has not.
 
     Raises
@@ -100,12 +97,11 @@ def check(network):
     EngineError
         Naming the layer and the remedy.
     """
-    for stage in network.stages:
-        if stage.kind == "neurons" and not isinstance(stage.neuron, IFParameters):
-            kind = type(stage.neuron).__name__.removesuffix("Parameters")
+    for stage in stages[:-1]:
+        if type(stage.neuron) not in _KINDS or stage.neuron.leaks:
             raise EngineError(
-                f"layer '{stage.name}': its neurons are {kind}, the event engine takes "
-                "integrate-and-fire and sigma-delta neurons: convert the model with "
+                f"layer '{stage.name}': its neurons are {type(stage.neuron).__name__}, the event "
+                "engine takes integrate-and-fire and sigma-delta neurons: convert the model with "
                 "neuron=nt.IF() or nt.SigmaDelta(), or use engine='nengo-dl'"
             )
     if network.synapse is not None:
@@ -136,45 +132,25 @@ def aligned(array):
     return result
 
 
-def _row(stage, dt, span):
+def _row(stage, dt, span, driven):
     """What `Stages` says about one stage, as far as the stage alone decides."""
-    slots = stage.windows.size if stage.kind == "max-pool" else stage.n_neurons
-    slope = getattr(stage.neuron, "negative_slope", 0.0)
+    pools = stage.neuron.forwards
     return {
-        "kind": _KINDS[stage.kind],
         "size": stage.n_neurons,
         "padded": _whole_words(stage.n_neurons),
-        "window": stage.windows.shape[1] if stage.kind == "max-pool" else 0,
-        "biased": stage.kind == "max-pool" and (stage.driven or stage.bias.any()),
-        "tops": _whole_words(slots),
+        "window": stage.neuron.window if pools else 0,
+        "biased": pools and (driven or stage.bias.any()),
+        "tops": _whole_words(stage.n_inputs),
         "first_link": span[0],
         "last_link": span[1],
         "to_zero": getattr(stage.neuron, "reset", None) == "zero",
         # as Nengo computes it: the slope times the amplitude of one step, by the step
-        "slope": slope * dt / dt,
+        "slope": getattr(stage.neuron, "negative_slope", 0.0) * dt / dt,
     }
 
 
-def _constant(stage):
-    """Constant current of the neurons, or of each slot of a max pooling."""
-    if stage.kind == "neurons":
-        return current_bias(stage)
-    return stage.bias if stage.kind == "max-pool" else 0.0
-
-
-def _worth(stages, dt):
-    """What a one from each stage stands for."""
-    worth = {"input": 1.0}
-    for stage in stages:
-        if stage.kind == "max-pool":
-            worth[stage.name] = worth[stage.links[0].source]
-        else:
-            worth[stage.name] = spike_value(stage, dt) if stage.kind == "neurons" else 1.0
-    return worth
-
-
-def links_of(stages, analogue, dt):
-    """Lay the links into stages out, but for those from ``analogue`` sources.
+def links_of(stages):
+    """Lay the links into stages out.
 
     Returns
     -------
@@ -183,21 +159,15 @@ def links_of(stages, analogue, dt):
     links : Links
         The source of those that come from the input is -1.
     """
-    worth = _worth(stages, dt)
     number = {"input": -1, **{stage.name: index for index, stage in enumerate(stages)}}
     spans, sources, links, runs = [], [], [], []
     for stage in stages:
         first = len(links)
         for link in stage.links:
-            if link.source in analogue:
-                continue
-            gain = link_gain(stage, link, analogue)
-            if stage.kind != "max-pool":
-                gain *= worth[link.source]
-            found = runs_of(link, gain)
+            found = runs_of(link)
             offsets = found.offsets
-            if stage.kind == "max-pool":
-                offsets = found.targets // stage.windows.shape[1]
+            if stage.neuron.forwards:
+                offsets = found.targets // stage.neuron.window
             sources.append(number[link.source])
             links.append(found)
             runs.append(np.stack([found.targets, offsets, found.lengths], axis=1))

@@ -4,13 +4,13 @@ from collections import namedtuple
 
 import numpy as np
 
-from nengo_tactile.conversion.stages import fan_outs
 from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELAY
 from nengo_tactile.engines.event.plan import links_of
 from nengo_tactile.engines.event.queue_kernel import LINK, STAGE, WAITING, Measured, Memory
 from nengo_tactile.engines.event.vectors import WORD
+from nengo_tactile.networks.stages import MaxPool, SigmaDelta, Sum
 
-_KINDS = {"neurons": NEURONS, "max-pool": MAX_POOL, "relay": RELAY, "read-out": READ_OUT}
+_KINDS = {SigmaDelta: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 #: Kind of the stage that stands for the input.
 INPUT = 4
 #: Spikes that wait at once, for each neuron of the network.
@@ -39,8 +39,8 @@ def queue_plan(network):
     -------
     QueuePlan
     """
-    stages = network.stages
-    spans, shared = links_of(stages, set(), network.dt)
+    stages = network.graph.stages
+    spans, shared = links_of(stages)
     links = np.zeros(len(shared.source), LINK)
     for name in LINK.names[1:]:
         links[name] = getattr(shared, name)
@@ -50,7 +50,7 @@ def queue_plan(network):
     outs = np.argsort(sources, kind="stable")
     ends = np.searchsorted(sources[outs], np.arange(len(stages) + 2))
     relays, reached = _reach(stages, links["target"], sources)
-    synapses = fan_outs(stages)
+    synapses = network.graph.fan_out()
     table = np.zeros(len(stages) + 1, STAGE)
     state, units, words = 0, 0, 0
     start, above, below, fan_out = [], [], [], []
@@ -58,14 +58,14 @@ def queue_plan(network):
         name, n = (
             ("input", len(synapses["input"])) if stage is None else (stage.name, stage.n_neurons)
         )
-        row["kind"] = INPUT if stage is None else _KINDS[stage.kind]
+        row["kind"] = INPUT if stage is None else _kind(stage, stages)
         row["size"], row["row"] = n, -1
         row["state"], row["unit"], row["marks"] = state, units, words
         row["first_out"], row["last_out"] = ends[index], ends[index + 1]
         for column, lists in (("relay", relays), ("reached", reached)):
             row[f"first_{column}"] = sum(map(len, lists[:index]))
             row[f"last_{column}"] = row[f"first_{column}"] + len(lists[index])
-        if name in synapses:
+        if stage is None or stage.spikes:
             spiking = [one.name for one in stages if one.spikes]
             row["row"] = 0 if stage is None else 1 + spiking.index(name)
             fan_out.append(synapses[name])
@@ -90,20 +90,20 @@ def queue_plan(network):
     )
 
 
+def _kind(stage, stages):
+    return READ_OUT if stage is stages[-1] else _KINDS[type(stage.neuron)]
+
+
 def _state(stage, row):
     """Potentials of a stage at the start, and the bounds at which they fire first."""
-    n = stage.n_neurons
-    if stage.kind == "max-pool":
-        row["window"] = stage.windows.shape[1]
-        row["tops"] = row["state"] + stage.windows.size
-        slots = np.zeros(stage.windows.size) if stage.start is None else stage.start
-        start = np.concatenate([slots, slots.reshape(stage.windows.shape).max(axis=1)])
-    elif stage.kind == "neurons":
+    start = stage.start
+    if row["kind"] == NEURONS:
         row["threshold"], row["rectify"] = stage.neuron.threshold, stage.neuron.rectify
-        below = -np.inf if stage.neuron.rectify else -stage.neuron.threshold
-        return stage.start, np.full(n, stage.neuron.threshold), np.full(n, below)
-    else:
-        start = stage.bias if stage.kind == "read-out" else np.zeros(n)
+        above = np.full(len(start), stage.neuron.threshold)
+        return start, above, -np.inf * above if stage.neuron.rectify else -above
+    if row["kind"] == MAX_POOL:
+        row["window"], row["tops"] = stage.neuron.window, row["state"] + stage.n_inputs
+        start = np.concatenate([start, start.reshape(-1, stage.neuron.window).max(axis=1)])
     nowhere = np.full(len(start), np.inf)
     return start, nowhere, -nowhere
 
@@ -116,8 +116,8 @@ def _reach(stages, targets, sources):
         while new:
             new = {int(k) for k in targets[np.isin(sources, list(new))]} - found
             found |= new
-            new = {k for k in new if stages[k].kind == "relay"}
-        relays.append(sorted(k for k in found if stages[k].kind == "relay"))
+            new = {k for k in new if _kind(stages[k], stages) == RELAY}
+        relays.append(sorted(k for k in found if _kind(stages[k], stages) == RELAY))
         reached.append(sorted(found - set(relays[-1])))
     return relays, reached
 

@@ -1,0 +1,276 @@
+"""A graph as a Nengo network, for Nengo, NengoDL and nengo-loihi.
+
+Biases sit in the ensembles, gains in the weights, not in Nodes as ``nengo_dl.Converter`` has it:
+the Loihi emulator takes no bias through a host connection. Spikes are ones. What a Nengo synapse
+is late by is the delay of a link; without one, spikes pass all stages in a step.
+"""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+
+from nengo_tactile.errors import EngineError
+from nengo_tactile.networks import stages as st
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """A Nengo network and its handles.
+
+    Attributes
+    ----------
+    net : nengo.Network
+    input : nengo.Node
+        Takes the flattened input.
+    neurons : dict of str to nengo Neurons
+        Of the stages that spike: what fires.
+    sent : dict of str to Nengo object
+        Of all stages: what others read, behind axons; of max pooling a value for each window.
+    spike_probes : dict of str to nengo.Probe
+        Of what fires.
+    output_probe : nengo.Probe
+        The read-out; behind sigma-delta neurons the sum of what they have sent so far.
+    """
+
+    net: object
+    input: object
+    neurons: dict
+    sent: dict
+    spike_probes: dict
+    output_probe: object = None
+
+
+def build(graph, dt=0.001, present=None, rates=False, on_chip=(), probes=True, label=None):
+    """Make the Nengo network of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    dt : float
+        Time step in seconds it will be simulated with: neurons count in steps.
+    present : callable or nengo.Process, optional
+        Output of the input Node; by default the Node waits for data (NengoDL).
+    rates : bool
+        Neurons that send their rates, in spikes a step.
+    on_chip : collection of str
+        Stages for the Loihi engine's chip, which has neurons of its own and starts at zero.
+    probes : bool
+        Whether spikes and the read-out are probed.
+    label : str, optional
+        Of the network.
+
+    Returns
+    -------
+    Built
+
+    Raises
+    ------
+    EngineError
+        For delays that Nengo has no synapse for.
+    """
+    import nengo
+
+    with nengo.Network(seed=0, label=label) as net:
+        start = np.zeros(math.prod(graph.input_shape)) if present is None else present
+        built = Built(net, nengo.Node(start, label="input"), {}, {}, {})
+        built.sent["input"] = built.input
+        receives, later = {}, []
+        for stage in graph:
+            options = {"rates": rates, "on_chip": stage.name in on_chip}
+            receives[stage.name], sent = _population(stage.neuron, stage, dt, **options)
+            if stage.spikes:
+                built.neurons[stage.name] = receives[stage.name]
+                if probes:
+                    probe = nengo.Probe(sent, label=f"{stage.name} spikes")
+                    built.spike_probes[stage.name] = probe
+            built.sent[stage.name] = sent if stage.axon is None else _axons(stage, sent)
+            for link in stage.links:
+                if link.source not in built.sent:
+                    later.append((stage, link))
+                else:
+                    _connect(built.sent[link.source], receives[stage.name], stage, link, dt)
+        for stage, link in later:  # loops
+            _connect(built.sent[link.source], receives[stage.name], stage, link, dt)
+        probe = None
+        if probes:
+            probe = nengo.Probe(built.sent[stage.name], synapse=None, label="output")
+    return dataclasses.replace(built, output_probe=probe)
+
+
+def _connect(source, target, stage, link, dt):
+    import nengo
+
+    indices = link.map.indices
+    nengo.Connection(
+        source if indices is None else source[indices],
+        target if link.target is None else target[link.target],
+        transform=link.map.transform(),
+        synapse=_synapse(stage, link, dt),
+    )
+
+
+def _synapse(stage, link, dt):
+    """The synapse of a connection, exact step by step."""
+    import nengo
+
+    late = int(link.low_pass is not None)
+    if link.delay > 1 or (late and not link.delay):
+        raise EngineError(
+            f"stage {stage.name!r}: its delay from {link.source!r} is {link.delay} steps, Nengo's "
+            f"synapses have {late} to 1: use axons, or engine='event'"
+        )
+    if late:
+        return nengo.Lowpass(link.low_pass * dt)
+    return _response(stage.neuron, recurrent=link.delay == 1)
+
+
+def _axons(stage, neurons):
+    import nengo
+
+    from nengo_tactile.neurons.axonal_delay import AxonalDelay
+
+    axons = nengo.Node(AxonalDelay(stage.axon), size_in=stage.n_neurons, label=stage.name)
+    nengo.Connection(neurons, axons, synapse=None)
+    return axons
+
+
+def _ensemble(stage, kind):
+    import nengo
+
+    n = stage.n_inputs
+    settings = {"gain": np.ones(n), "bias": stage.bias, "label": stage.name}
+    return nengo.Ensemble(n, 1, neuron_type=kind, **settings).neurons
+
+
+@functools.singledispatch
+def _response(neuron, recurrent):
+    """The synapse of a connection to neurons that has no low-pass of its own."""
+    import nengo
+
+    return nengo.Lowpass(0) if recurrent else None  # a low-pass of no time is one step late
+
+
+@_response.register
+def _(neuron: st.SpikeResponse, recurrent):
+    # eps(k) = e / tau k r**k: in the z-transform e / tau r z / (z - r)**2. Nengo takes the one step
+    # out of it that its synapses are late by. `nengo.Alpha` has unit area, and is sampled otherwise
+    import nengo
+
+    r = math.exp(-1 / neuron.tau_s)
+    peak = math.e / neuron.tau_s * r
+    numerator = [peak] if recurrent else [peak, 0]
+    return nengo.LinearFilter(numerator, [1, -2 * r, r * r], analog=False)
+
+
+@functools.singledispatch
+def _population(neuron, stage, dt, rates, on_chip):
+    """What receives the links of a stage, and what others read."""
+    raise EngineError(f"stage {stage.name!r}: Nengo has no {type(neuron).__name__}")
+
+
+@_population.register
+def _(neuron: st.IntegrateFire, stage, dt, rates, on_chip):
+    from nengo_tactile.neurons.clipped_rate import ClippedRate
+    from nengo_tactile.neurons.current_based import CurrentBased
+    from nengo_tactile.neurons.integrate_fire import IntegrateFire
+
+    if neuron.leaks:
+        decays = neuron.current_decay, neuron.voltage_decay
+        state = {"voltage": _distribution(stage.start)}
+        kind = CurrentBased(*decays, neuron.threshold, amplitude=dt, initial_state=state)
+    elif rates:
+        kind = ClippedRate(1.0, neuron.negative_slope)
+    else:
+        start = np.zeros(stage.n_neurons) if on_chip else stage.start
+        settings = {"reset": neuron.reset, "negative_slope": neuron.negative_slope}
+        state = {"voltage": _distribution(start)}
+        kind = IntegrateFire(1 / dt, amplitude=dt, initial_state=state, **settings)
+    return (_ensemble(stage, kind),) * 2
+
+
+@_population.register
+def _(neuron: st.LIF, stage, dt, rates, on_chip):
+    import nengo
+
+    from nengo_tactile.neurons.exact_lif import ExactLIF
+
+    membrane = {"tau_rc": neuron.tau_rc * dt, "tau_ref": neuron.tau_ref * dt, "amplitude": dt}
+    if rates:
+        kind = nengo.LIFRate(**membrane)
+    else:
+        state = {"voltage": nengo.dists.Choice([0.0]) if on_chip else _distribution(stage.start)}
+        kind = nengo.LIF if on_chip else ExactLIF
+        kind = kind(**membrane, min_voltage=neuron.floor, initial_state=state)
+    return (_ensemble(stage, kind),) * 2
+
+
+@_population.register
+def _(neuron: st.SpikeResponse, stage, dt, rates, on_chip):
+    from nengo_tactile.neurons.spike_response import SpikeResponse
+
+    if stage.bias.any() or stage.start.any():
+        raise EngineError(
+            f"stage {stage.name!r}: its neurons respond to spikes and have a bias or a potential "
+            "at the start, which nothing filters: leave both out"
+        )
+    kind = SpikeResponse(neuron.tau_r, neuron.threshold, neuron.refractory, amplitude=dt)
+    return (_ensemble(stage, kind),) * 2
+
+
+@_population.register
+def _(neuron: st.SigmaDelta, stage, dt, rates, on_chip):
+    from nengo_tactile.neurons.sigma_delta import SigmaDelta
+
+    state = {"voltage": stage.start}
+    return (_ensemble(stage, SigmaDelta(neuron.threshold, neuron.rectify, 1.0, state)),) * 2
+
+
+@_population.register
+def _(neuron: st.MaxPool, stage, dt, rates, on_chip):
+    import nengo
+
+    from nengo_tactile.neurons.max_pool import MaxPool
+
+    neurons = _ensemble(stage, MaxPool(neuron.window, initial_state={"accumulated": stage.start}))
+    output = nengo.Node(size_in=stage.n_neurons, label=f"{stage.name} maximum")
+    nengo.Connection(neurons[:: neuron.window], output, synapse=None)
+    return neurons, output
+
+
+@_population.register
+def _(neuron: st.Maximum, stage, dt, rates, on_chip):
+    import nengo
+
+    def largest(t, inputs):
+        return (inputs + stage.bias).reshape(-1, neuron.window).max(axis=1)
+
+    return (nengo.Node(largest, size_in=stage.n_inputs, label=stage.name),) * 2
+
+
+@_population.register
+def _(neuron: st.Sum, stage, dt, rates, on_chip):
+    import nengo
+
+    from nengo_tactile.neurons.sigma_delta import Accumulate
+
+    if neuron.decay == 0:
+        return (_ensemble(stage, Accumulate({"voltage": stage.start})),) * 2
+    node = nengo.Node(size_in=stage.n_neurons, label=stage.name)
+    if stage.bias.any():
+        constant = nengo.Node([1.0], label=f"{stage.name} bias")
+        nengo.Connection(constant, node, transform=stage.bias[:, None], synapse=None)
+    return node, node
+
+
+def _distribution(values):
+    """Potentials at the start; one number where all are the same."""
+    import nengo
+
+    if (values == values[0]).all():
+        return nengo.dists.Choice([float(values[0])])
+    return nengo.dists.Samples(values[:, None])
+
+
+__all__ = ["Built", "build"]

@@ -1,0 +1,485 @@
+"""Spiking networks as stages of neurons and the links between them: what every engine reads.
+
+At each step, for each stage in order::
+
+    arrived = bias + sum over links of low_pass(map(what the source sent ``delay`` steps before))
+    fired = neuron(arrived)        # what others read ``axon`` steps later
+
+Arrays are flat, channels last; times are in steps. A spike is a one: gains and amplitudes are in
+the weights that it meets, which have the unit of the potential that they change.
+"""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+
+from nengo_tactile.errors import ConversionError
+from nengo_tactile.networks.linear_maps import Map
+
+record = dataclasses.dataclass(frozen=True, eq=False)
+RESETS = ("subtract", "zero")
+
+
+class Neuron:
+    """What a stage does with what arrives at it.
+
+    Attributes
+    ----------
+    spikes : bool
+        Whether what it sends are events, which cost synaptic operations.
+    window : int
+        Inputs of each neuron.
+    forwards : bool
+        Whether it sends what it gets on, in the same unit.
+    leaks : bool
+        Whether it forgets.
+    signed : bool
+        Whether its spikes have two signs.
+    sends_changes : bool
+        Whether spikes say by how much its value changes, which whoever reads them adds up.
+    """
+
+    spikes = True
+    window = 1
+    forwards = False
+    leaks = False
+    signed = False
+    sends_changes = False
+
+    def __post_init__(self):
+        for name, (least, most) in self._ranges().items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise ConversionError(
+                    f"{type(self).__name__}: {name} is {value}: give a number from {least:g} to "
+                    f"{most:g}"
+                )
+
+    def _ranges(self):
+        """Least and largest value of its numbers, {name: (least, largest)}."""
+        return {}
+
+
+#: Above zero, and finite.
+_POSITIVE = (np.finfo(float).tiny, np.finfo(float).max)
+
+
+@dataclasses.dataclass(frozen=True)
+class IntegrateFire(Neuron):
+    """Integrate-and-fire neurons, with or without leaks; they fire once a step at most.
+
+    ``i = (1 - current_decay) i + arrived``, ``v = (1 - voltage_decay) v + i``; a spike where
+    ``v >= threshold``.
+
+    Attributes
+    ----------
+    current_decay, voltage_decay : float
+        Shares lost in a step; of the potential none by default.
+    threshold : float
+    reset : {"subtract", "zero"}
+        What a spike does to ``v``.
+    negative_slope : float
+        Above zero, ``v <= -threshold`` fires too; a spike of either sign is worth so much below a
+        net count of zero (see `nengo_tactile.neurons.integrate_fire`).
+    """
+
+    current_decay: float = 1.0
+    voltage_decay: float = 0.0
+    threshold: float = 1.0
+    reset: str = "subtract"
+    negative_slope: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.reset not in RESETS or (self.negative_slope and self.reset == "zero"):
+            raise ConversionError(
+                f"IntegrateFire: reset is {self.reset!r}, negative_slope {self.negative_slope}: "
+                "choose 'subtract', or 'zero' without a slope"
+            )
+
+    def _ranges(self):
+        shares = dict.fromkeys(("current_decay", "voltage_decay", "negative_slope"), (0, 1))
+        return {"threshold": _POSITIVE, **shares}
+
+    @property
+    def signed(self):
+        return self.negative_slope > 0
+
+    @property
+    def leaks(self):
+        return self.current_decay != 1 or self.voltage_decay != 0
+
+
+@dataclasses.dataclass(frozen=True)
+class LIF(Neuron):
+    """Nengo's neuron, solved between steps: ``tau_rc dv/dt = arrived - v``, a spike above 1.
+
+    Attributes
+    ----------
+    tau_rc, tau_ref : float
+        Steps.
+    floor : float
+        Least potential.
+    """
+
+    tau_rc: float
+    tau_ref: float = 0.0
+    floor: float = 0.0
+    leaks = True
+
+    def _ranges(self):
+        return {"tau_rc": _POSITIVE, "tau_ref": (0, _POSITIVE[1]), "floor": (-math.inf, 0)}
+
+
+@dataclasses.dataclass(frozen=True)
+class SpikeResponse(Neuron):
+    """Spike response model (Spikemax paper, section II.A).
+
+    With the input current ``I``, the potential and the spikes at step ``t`` are
+
+    ``u[t] = sum_k eps(k) I[t - k] + sum_k nu(k) s[t - k]``, ``s[t] = u[t] >= threshold``,
+
+    where ``eps(k) = k / tau_s exp(1 - k / tau_s)`` and
+    ``nu(k) = -refractory threshold k / tau_r exp(1 - k / tau_r)``, both zero at ``k = 0``.
+
+    Attributes
+    ----------
+    tau_s, tau_r : float
+        Time constants of response and refractoriness, in steps.
+    threshold : float
+    refractory : float
+        The deepest point of ``nu``, in thresholds.
+    """
+
+    tau_s: float = 5.0
+    tau_r: float = 5.0
+    threshold: float = 10.0
+    refractory: float = 2.0
+    leaks = True
+
+    def _ranges(self):
+        above = dict.fromkeys(("tau_s", "tau_r", "threshold"), _POSITIVE)
+        return {**above, "refractory": (0, _POSITIVE[1])}
+
+
+@dataclasses.dataclass(frozen=True)
+class SigmaDelta(Neuron):
+    """Adds up what arrives; fires 1 or -1 where what it has sent is a threshold or more off.
+
+    Attributes
+    ----------
+    threshold : float
+    rectify : bool
+        Whether it sends the ReLU of its sum.
+    """
+
+    threshold: float
+    rectify: bool = True
+    signed = True
+    sends_changes = True
+
+    def _ranges(self):
+        return {"threshold": _POSITIVE}
+
+
+@dataclasses.dataclass(frozen=True)
+class MaxPool(Neuron):
+    """Adds up each input of a window; sends by how much the largest sum rose."""
+
+    window: int
+    forwards = True
+
+    def _ranges(self):
+        return {"window": (1, 2**31)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Maximum(Neuron):
+    """Sends the largest input of each window, of values and not of spikes."""
+
+    window: int
+    spikes = False
+
+    def _ranges(self):
+        return {"window": (1, 2**31)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Sum(Neuron):
+    """Sends ``v = (1 - decay) v + arrived``: what only adds up (1), what keeps all of it (0)."""
+
+    decay: float = 1.0
+    spikes = False
+
+    def _ranges(self):
+        return {"decay": (0, 1)}
+
+
+@record
+class Link:
+    """A connection into a stage.
+
+    Attributes
+    ----------
+    source : str
+        Name of a stage, or "input".
+    map : Map
+    target : (map.n_out,) int array or None
+        Which inputs of the stage it reaches, when not all.
+    low_pass : float or None
+        Time constant, in steps, of a synapse of unit area.
+    delay : int
+        Steps; from 1 where the source does not come before: recurrence.
+    """
+
+    source: str
+    map: Map
+    target: np.ndarray | None = None
+    low_pass: float | None = None
+    delay: int = 0
+
+    def forward(self, values, n_inputs):
+        """What arrives at the inputs of the stage, (n_samples, n_inputs)."""
+        values = self.map.forward(values)
+        if self.target is None:
+            return values
+        result = np.zeros((len(values), n_inputs), values.dtype)
+        result[:, self.target] = values
+        return result
+
+
+@record
+class Stage:
+    """A population, with everything that drives it.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int
+        (*size, channels).
+    neuron : Neuron
+    links : tuple of Link
+    bias : (n_inputs,) float32 array
+        Arrives at every step. By default nothing.
+    start : (n_inputs,) float32 array
+        Potential before the first step. By default zero.
+    axon : (n_neurons,) int array or None
+        Steps that spikes take to leave a neuron.
+    layer : str
+        What it was made of: the Keras layer whose output it is.
+    """
+
+    name: str
+    shape: tuple
+    neuron: Neuron
+    links: tuple
+    bias: np.ndarray | None = None
+    start: np.ndarray | None = None
+    axon: np.ndarray | None = None
+    layer: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
+        object.__setattr__(self, "links", tuple(self.links))
+        for name in ("bias", "start"):
+            values = getattr(self, name)
+            values = np.zeros(self.n_inputs) if values is None else values
+            object.__setattr__(self, name, np.asarray(values, np.float32))
+
+    @property
+    def spikes(self):
+        """Whether it sends events."""
+        return self.neuron.spikes
+
+    @property
+    def fires(self):
+        """Whether it has neurons of its own, and does not only pool the spikes of others."""
+        return self.neuron.spikes and not self.neuron.forwards
+
+    @property
+    def n_neurons(self):
+        """Neurons, or outputs of the last stage."""
+        return math.prod(self.shape)
+
+    @property
+    def n_inputs(self):
+        """Values that arrive: of max pooling for each place of each window."""
+        return self.n_neurons * self.neuron.window
+
+
+@record
+class Graph:
+    """Stages in the order of computation, the read-out last.
+
+    Attributes
+    ----------
+    input_shape : tuple of int
+    stages : tuple of Stage
+
+    Raises
+    ------
+    ConversionError
+        If they are not a network, naming the stage, what it has and what it should have.
+    """
+
+    input_shape: tuple
+    stages: tuple
+
+    def __post_init__(self):
+        object.__setattr__(self, "input_shape", tuple(int(size) for size in self.input_shape))
+        object.__setattr__(self, "stages", tuple(self.stages))
+        if not self.stages:
+            raise ConversionError("the network has no stages: give at least one")
+        names = ["input", *(stage.name for stage in self.stages)]
+        if len(set(names)) < len(names):
+            raise ConversionError(
+                f"stages are named {names[1:]}: give each its own name, none 'input'"
+            )
+        sizes = {"input": math.prod(self.input_shape)}
+        sizes |= {stage.name: stage.n_neurons for stage in self.stages}
+        before = {"input"}
+        for stage in self.stages:
+            for problem in _problems(stage, sizes, before):
+                raise ConversionError(f"stage {stage.name!r}: {problem}")
+            before.add(stage.name)
+
+    def __iter__(self):
+        return iter(self.stages)
+
+    def varying(self):
+        """The part that changes from step to step when the input is constant.
+
+        Returns
+        -------
+        Graph
+            Without what the input and constants do by themselves, which `silent` tells: stages
+            that only these reach are gone, the others have the bias 0 where these reach them, and
+            where a bias changes nothing that fires.
+        """
+        still, result = self.silent(np.zeros((1, *self.input_shape))), []
+        for stage in self.stages:
+            if stage.name not in self.constant:
+                links = [link for link in stage.links if link.source not in self.constant]
+                own = stage.spikes and stage.name not in self.driven
+                bias = still[stage.name][0] if own else None
+                result.append(dataclasses.replace(stage, links=links, bias=bias))
+        return Graph(self.input_shape, result)
+
+    @functools.cached_property
+    def driven(self):
+        """Names of the stages that the input reaches without passing neurons."""
+        sources, driven = {"input"}, set()
+        for stage in self.stages:
+            if any(link.source in sources for link in stage.links):
+                driven.add(stage.name)
+                if not stage.spikes:
+                    sources.add(stage.name)
+        return driven
+
+    @functools.cached_property
+    def constant(self):
+        """What is the same at every step when the input is: its name, and those of stages."""
+        result = {"input"}
+        for stage in self.stages[:-1]:
+            if not stage.spikes and all(link.source in result for link in stage.links):
+                result.add(stage.name)
+        return result
+
+    def silent(self, x):
+        """What arrives while nothing fires and the input is constant.
+
+        Parameters
+        ----------
+        x : (n_samples, ...) array
+
+        Returns
+        -------
+        dict of str to (n_samples, n_inputs) float64 array
+            By stage. Of a single row for stages that the input does not reach by itself.
+        """
+        flat = np.asarray(x, float).reshape(len(x), math.prod(self.input_shape))
+        sent, result = {"input": flat}, {}
+        for stage in self.stages:
+            arrived = stage.bias[None].astype(float)
+            for link in stage.links:
+                if link.source in sent:
+                    arrived = arrived + link.forward(sent[link.source], stage.n_inputs)
+            result[stage.name] = arrived
+            if not stage.spikes:
+                windows = arrived.reshape(len(arrived), stage.n_neurons, stage.neuron.window)
+                sent[stage.name] = windows.max(axis=2)
+        return result
+
+    def fan_out(self):
+        """Synapses that leave each neuron, also behind stages that only add up.
+
+        A synapse is an entry of a map with weights, or one into neurons. Passing a stage that only
+        adds up costs nothing by itself.
+
+        Returns
+        -------
+        dict of str to (n_neurons,) int array
+            By stage, and of the input.
+        """
+        counts = {stage.name: np.zeros(stage.n_neurons, np.int64) for stage in self.stages}
+        counts["input"] = np.zeros(math.prod(self.input_shape), np.int64)
+        for stage in reversed(self.stages):
+            relay = not stage.spikes and stage.neuron.window == 1 and stage is not self.stages[-1]
+            for link in stage.links:
+                reached = np.ones(stage.n_inputs, np.int64)
+                if relay:
+                    reached = counts[stage.name] + int(link.map.weighted)
+                reached = reached if link.target is None else reached[link.target]
+                counts[link.source] = counts[link.source] + link.map.fan_out(reached)
+        return counts
+
+
+def _problems(stage, sizes, before):
+    """Yield what a stage has that it should not have.
+
+    ``sizes`` are the neurons of all stages and the input, ``before`` the names that precede it.
+    """
+    n = stage.n_inputs
+    for name, least in (("bias", n), ("start", n)):
+        values = getattr(stage, name)
+        if values.shape != (least,) or not np.isfinite(values).all():
+            yield (
+                f"its {name} has shape {values.shape} and {np.count_nonzero(~np.isfinite(values))} "
+                f"values that are not finite: give {least} numbers"
+            )
+    if stage.axon is not None:
+        axon = np.asarray(stage.axon)
+        if axon.dtype.kind not in "iu" or axon.shape != (stage.n_neurons,) or axon.min() < 0:
+            yield (
+                f"its axon is {axon.dtype} of shape {axon.shape} from {min(axon, default=0)}: give "
+                f"{stage.n_neurons} integers from 0"
+            )
+    for link in stage.links:
+        if link.source not in sizes:
+            yield f"it reads {link.source!r}, which is no stage: choose one of {', '.join(sizes)}"
+            return
+        bad = np.count_nonzero(~np.isfinite(link.map.values))
+        if bad:
+            yield (
+                f"{bad:,} of its {link.map.values.size:,} weights from {link.source!r} are not "
+                "finite: train it again, with a lower learning rate"
+            )
+        there, right = link.map.n_in, sizes[link.source]
+        if there != right:
+            yield f"its map from {link.source!r} reads {there} values, which sends {right}"
+        target = np.arange(n) if link.target is None else np.asarray(link.target)
+        if len(target) != link.map.n_out or not ((target >= 0) & (target < n)).all():
+            yield (
+                f"its map from {link.source!r} has {link.map.n_out} outputs for {len(target)} "
+                f"inputs from {min(target, default=0)} to {max(target, default=0)}: it has {n}"
+            )
+        least = 0 if link.source in before else 1
+        if link.delay != int(link.delay) or link.delay < least:
+            yield (
+                f"its delay from {link.source!r} is {link.delay}: give whole steps from {least} "
+                "(a loop takes at least one)"
+            )
+        if link.low_pass is not None and not 0 <= link.low_pass < math.inf:
+            yield f"its low_pass from {link.source!r} is {link.low_pass}: give steps, or None"

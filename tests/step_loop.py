@@ -1,0 +1,113 @@
+"""A graph step by step in plain numpy and float64: slow, and what every engine must equal."""
+
+import collections
+import math
+
+import numpy as np
+
+from nengo_tactile.networks import stages as st
+
+
+def run(graph, signal):
+    """What stages send at each step, before their axons.
+
+    Parameters
+    ----------
+    graph : Graph
+    signal : (n_samples, n_steps, ...) array
+        What arrives as input.
+
+    Returns
+    -------
+    dict of str to (n_samples, n_steps, n_neurons) float64 array
+    """
+    n, n_steps = signal.shape[:2]
+    sent, states = {"input": signal.reshape(n, n_steps, -1).astype(float)}, {}
+    axons = {stage.name: stage.axon for stage in graph if stage.axon is not None}
+    for stage in graph:
+        sent[stage.name] = np.zeros((n, n_steps, stage.n_neurons))
+        start = np.tile(stage.start * 1.0, (n, 1))
+        states[stage.name] = collections.defaultdict(float, v=start)
+    for t in range(n_steps):
+        for stage in graph:
+            state, arrived = states[stage.name], np.tile(stage.bias * 1.0, (n, 1))
+            for number, link in enumerate(stage.links):
+                at = t - link.delay - axons.get(link.source, np.zeros(link.map.n_in, int))
+                values = sent[link.source][:, np.maximum(at, 0), np.arange(len(at))] * (at >= 0)
+                new = link.forward(values, stage.n_inputs)
+                if link.low_pass is not None:
+                    state[number] -= (new - state[number]) * math.expm1(-1 / link.low_pass)
+                    new = state[number]
+                arrived = arrived + new
+            sent[stage.name][:, t] = fire(stage.neuron, state, arrived)
+    return sent
+
+
+def shown(graph, x, n_steps):
+    """The same for samples that are shown all the time."""
+    return run(graph, np.repeat(x.reshape(len(x), 1, -1), n_steps, axis=1))
+
+
+def fire(neuron, s, arrived):
+    """What neurons with the states ``s``, which are brought up, send, (n_samples, n_neurons)."""
+    before, s["v"] = s["v"], s["v"] + arrived
+    match neuron:
+        case st.MaxPool():
+            rows = (v.reshape(len(v), -1, neuron.window).max(2) for v in (s["v"], before))
+            return np.subtract(*rows)
+        case st.Maximum():
+            return arrived.reshape(len(arrived), -1, neuron.window).max(2)
+        case st.Sum():
+            s["v"] = s["v"] - neuron.decay * before
+            return s["v"]
+        case st.SigmaDelta():
+            v = np.maximum(s["v"], 0) if neuron.rectify else s["v"]
+            off = v - neuron.threshold * s["sent"]
+            spikes = 1.0 * (off >= neuron.threshold) - (off <= -neuron.threshold)
+            s["sent"] = s["sent"] + spikes
+        case st.SpikeResponse():
+            for rise, level, tau in (("a", "b", neuron.tau_s), ("c", "d", neuron.tau_r)):
+                kept = math.exp(-1 / tau)
+                s[level], s[rise] = kept * (s[level] + s[rise]), kept * s[rise]
+            depth = neuron.refractory * neuron.threshold * math.e / neuron.tau_r
+            spikes = math.e / neuron.tau_s * s["b"] - depth * s["d"] >= neuron.threshold
+            s["a"], s["c"] = s["a"] + arrived, s["c"] + spikes
+        case st.IntegrateFire():
+            s["i"], unit = (1 - neuron.current_decay) * s["i"] + arrived, neuron.threshold
+            v = (1 - neuron.voltage_decay) * before + s["i"]
+            spikes = 1.0 * (v >= unit)
+            v = np.where(v >= unit, 0 if neuron.reset == "zero" else v - unit, v)
+            if not neuron.negative_slope:
+                s["v"] = v
+                return spikes
+            below, net = 1.0 * (v <= -unit), s["net"]
+            s["v"], s["net"] = v + below * unit, net + spikes - below
+            spikes = spikes * np.where(net >= 0, 1, neuron.negative_slope)
+            return spikes - below * np.where(net > 0, 1, neuron.negative_slope)
+        case _:
+            raise NotImplementedError(neuron)
+    return spikes
+
+
+def fan_outs(graph):
+    """Synapses that leave each neuron, by following a mark through relays, neuron by neuron."""
+    last, result = graph.stages[-1], {}
+    sizes = {"input": math.prod(graph.input_shape)} | {s.name: s.n_neurons for s in graph}
+    for name, n in sizes.items():
+        counts = np.zeros(n, int)
+        marks = {name: np.eye(n)}  # (neurons to follow, neurons of the stage): paths to it
+        for stage in graph:
+            relay = isinstance(stage.neuron, st.Sum) and stage is not last
+            for link in stage.links:
+                if link.source not in marks:
+                    continue
+                exists = (link.map.matrix() != 0).toarray().T.astype(float)
+                paths = marks[link.source] @ exists
+                if link.map.weighted or not relay:
+                    counts += np.rint(paths.sum(axis=1)).astype(int)
+                if relay:
+                    reached = np.zeros((n, stage.n_inputs))
+                    reached[:, slice(None) if link.target is None else link.target] = paths
+                    marks[stage.name] = marks.get(stage.name, 0) + reached
+        result[name] = counts
+    return result
