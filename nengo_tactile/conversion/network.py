@@ -14,7 +14,7 @@ from nengo_tactile.conversion.input_range import check_against, check_input
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.trial_run import check_discard
-from nengo_tactile.datasets.images import images_of
+from nengo_tactile.datasets.images import holds_images, images_of
 from nengo_tactile.datasets.labelled import Labelled, is_recordings
 from nengo_tactile.errors import ConversionError, DataError, EngineError
 from nengo_tactile.events.images import TactileImage
@@ -312,7 +312,7 @@ class SpikingNetwork:
         DataError
             For data of another kind, sensor or shape.
         """
-        if hasattr(data, "images"):
+        if holds_images(data):
             chosen = slice(None) if indices is None else np.asarray(indices)
             check_data(self, data)
             x = self.scale.apply(images_of(data)[chosen])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nengo_tactile.datasets.images import holds_images
 from nengo_tactile.errors import DataError
 from nengo_tactile.progress import track
 
@@ -46,7 +47,7 @@ class Labelled:
     def __init__(self, data, indices=None, progress=None):
         if isinstance(data, np.ndarray) and data.dtype.names is not None:
             data = [data]
-        if hasattr(data, "images") and not hasattr(data, "read_events"):
+        if holds_images(data):
             raise DataError(f"{data!r} holds images: give recordings of events")
         if not is_recordings(data):
             raise DataError(

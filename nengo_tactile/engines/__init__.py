@@ -57,7 +57,7 @@ def run(
             "x is a pair of samples and labels, as `encode` and data sets give them: give the "
             "first of the two"
         )
-    if is_recordings(x) or hasattr(x, "images"):
+    if is_recordings(x):
         x, _ = network.encode(x, progress=progress)
     module = runner(network, engine)
     if "engine" in inspect.signature(module.run).parameters:

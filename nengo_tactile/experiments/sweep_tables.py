@@ -19,20 +19,6 @@ def tables(results):
     return [table for table in found if table]
 
 
-def _values(name, values):
-    """Values of a setting, which may be one."""
-    if isinstance(values, str) or not isinstance(values, Sequence | range | np.ndarray):
-        return [values]
-    if not len(values):
-        raise DataError(f"setting {name} has no values: give one at least")
-    return list(values)
-
-
-def _shown(pair):
-    name, values = pair
-    return f"{name}=[{', '.join(map(str, values))}]"
-
-
 def table_of(results, names):
     """Rows of all settings, the best first."""
     given = {key for row in results["rows"] for key in row}

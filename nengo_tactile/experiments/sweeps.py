@@ -10,7 +10,7 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,20 @@ def sweep(
     )
     write_csv(Path(out) / "results.csv", results["rows"])
     return results
+
+
+def _values(name, values):
+    """Values of a setting, which may be one."""
+    if isinstance(values, str) or not isinstance(values, Sequence | range | np.ndarray):
+        return [values]
+    if not len(values):
+        raise DataError(f"setting {name} has no values: give one at least")
+    return list(values)
+
+
+def _shown(pair):
+    name, values = pair
+    return f"{name}=[{', '.join(map(str, values))}]"
 
 
 # --------------------------------------------------------------------------- what is studied

@@ -168,7 +168,7 @@ class SkimNetwork:
         DataError
             If a recording does not fit the layout, or is empty; or a pattern does not fit.
         """
-        if hasattr(data, "images") or is_recordings(data):
+        if is_recordings(data):
             check_data(self, data)
             recordings = Labelled(data, indices, progress)
             numbered = zip(recordings.indices, recordings)

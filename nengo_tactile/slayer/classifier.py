@@ -262,7 +262,7 @@ class SlayerNetwork:
         DataError
             If recordings do not fit the layout, or an array not the network.
         """
-        if hasattr(data, "images") or is_recordings(data):
+        if is_recordings(data):
             check_data(self, data)
             samples = self.layout.samples(data, indices, progress)
             return samples, samples.labels

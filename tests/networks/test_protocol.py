@@ -45,6 +45,7 @@ class Touches(EventDataset):
 class Images(ImageDataset):
     """Images of 3 x 4."""
 
+    sensor_size = (4, 3, 1)
     classes = ("left", "right")
 
     def __init__(self):
