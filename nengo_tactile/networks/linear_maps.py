@@ -305,7 +305,7 @@ class Convolution(Map):
         weights : (groups, inputs, outputs) array
             Between the channels of a group.
         read, write : tuple of slice
-            Of inputs and outputs, (n_samples, *size, channels).
+            Of inputs and outputs, (n_samples, size..., channels).
         """
         spans = [self._spans(axis) for axis in range(self.n_axes)]
         for tap, joined in zip(np.ndindex(*self.sides), itertools.product(*spans)):
