@@ -13,7 +13,6 @@ import scipy.sparse
 
 from nengo_tactile.errors import ConversionError
 
-record = dataclasses.dataclass(frozen=True, eq=False)
 
 
 class Map(abc.ABC):
@@ -98,7 +97,7 @@ class Map(abc.ABC):
         return nengo.Sparse(matrix.shape, init=matrix)
 
 
-@record
+@dataclasses.dataclass(frozen=True, eq=False)
 class Sparse(Map):
     """Few weights, given one by one: interpolation, pooling; what only copies its inputs.
 
@@ -164,7 +163,7 @@ class Sparse(Map):
         return self.reweighted(lambda weights: (weights * each).astype(np.float32))
 
 
-@record
+@dataclasses.dataclass(frozen=True, eq=False)
 class Convolution(Map):
     """Weights shared along axes, or all weights there are.
 
