@@ -14,7 +14,6 @@ import scipy.sparse
 from nengo_tactile.errors import ConversionError
 
 
-
 class Map(abc.ABC):
     """From ``n_in`` to ``n_out`` numbers.
 
