@@ -67,7 +67,7 @@ def run_streams(
     DataError
         For arrays of another shape, and values that the coding cannot send.
     """
-    if not network.accumulates:
+    if network.coding is None:
         raise EngineError(
             "streams need sigma-delta neurons, which send changes: convert the model with "
             "neuron=nt.SigmaDelta()"
