@@ -25,6 +25,7 @@ from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.nengo_network import build
 from nengo_tactile.networks.protocol import Reference, check_data
 from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.networks.stages import Graph
 from nengo_tactile.networks.targets import targets_of
 
 #: Of products of factors that make 1.
@@ -240,7 +241,7 @@ class SpikingNetwork:
         return tuple(self.ann.input_shape[1:])
 
     @functools.cached_property
-    def graph(self):
+    def graph(self) -> Graph:
         """Stages of neurons and the links between them, which engines read."""
         return self._graph()
 
@@ -274,7 +275,7 @@ class SpikingNetwork:
         counts = self.graph.fan_out()
         return {name: counts[name] for name in self.spiking_layers}
 
-    def build(self, spiking=True, present=None):
+    def build(self, spiking: bool = True, present: Any = None) -> Any:
         """Make the Nengo network: see `nengo_tactile.networks.nengo_network.build`.
 
         Parameters
