@@ -3,7 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from nengo_tactile.ann.lif import parameters_for
+from nengo_tactile.ann.lif import LIFParameters, parameters_for
 from nengo_tactile.conversion.neurons.base import Scaled
 from nengo_tactile.conversion.passes import use_lif, with_smoothing
 from nengo_tactile.conversion.tuning import tune
@@ -55,7 +55,7 @@ class LIF(Scaled):
     layer: ClassVar[str] = "RateLIF"
     settled: ClassVar[tuple] = ("percentile", "nonzero", "tau_rc", "tau_ref", "offset")
 
-    def parameters(self, activation: Any) -> dict[str, Any]:
+    def parameters(self, activation: Any) -> LIFParameters:
         """Parameters of a layer whose ReLU had ``activation`` at the percentile.
 
         Returns
