@@ -13,7 +13,6 @@ from nengo_tactile.cli_options import (
     Jobs,
     Out,
     Scheduler,
-    Seed,
     Threads,
     parameter,
     say,
@@ -86,49 +85,3 @@ class Papers(TyperGroup):
 
 
 app = typer.Typer(cls=Papers, no_args_is_help=True, help="A paper's tables, ours beside theirs.")
-
-
-@app.command("st-mnist")
-def reproduce_st_mnist(
-    task: Annotated[
-        str | None,
-        typer.Option(
-            "--dataset",
-            help="stmnist, eskin, eskin-pendigits or stemnist (default: what --data-dir holds, "
-            "else the e-skin).",
-        ),
-    ] = None,
-    splits: Annotated[
-        int, typer.Option(min=1, help="Random 80-20 splits, or seeds of the given split.")
-    ] = 10,
-    protocol: Annotated[
-        str, typer.Option(help="random (the paper's) or given (by writer for the e-skin).")
-    ] = "random",
-    emulator_samples: Annotated[int, typer.Option(min=1)] = 200,
-    slayer: Annotated[
-        bool, typer.Option("--slayer", help="Train on the events as well (a quarter of an hour).")
-    ] = False,
-    slayer_epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of that (default: its recipe's).")
-    ] = None,
-    out: Out = Path("nengo-tactile-out/st-mnist"),
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-):
-    """Table 2 of the ST-MNIST paper: CNN, converted, on the Loihi emulator, SLAYER."""
-    from nengo_tactile.reproduce import table2
-
-    show(
-        table2.run(
-            task,
-            splits,
-            emulator_samples,
-            protocol,
-            out,
-            data_dir,
-            seed,
-            say=say,
-            slayer=slayer,
-            slayer_epochs=slayer_epochs,
-        )
-    )

@@ -99,7 +99,7 @@ def _imports(package, tree):
 
 def _home(module, name):
     """The module that defines a name that another passes on; a module's is itself."""
-    if _definition(module, name) is not None:
+    if definition(module, name) is not None:
         return module
     below = f"{module}.{name}"
     if _tree(below) is not None:
@@ -108,7 +108,8 @@ def _home(module, name):
     return _home(imports[name], name)
 
 
-def _definition(module, name):
+def definition(module, name):
+    """The syntax tree of what a module defines by a name; None where it does not."""
     for node in _tree(module).body:
         named = getattr(node, "name", None)
         if isinstance(node, ast.Assign | ast.AnnAssign):
@@ -120,7 +121,7 @@ def _definition(module, name):
 
 
 def _summary(home, name):
-    node = _definition(home, name)
+    node = definition(home, name)
     if node is None:  # a module
         return _first_line(_tree(home))
     if isinstance(node, ast.Assign | ast.AnnAssign):

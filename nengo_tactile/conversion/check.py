@@ -2,6 +2,9 @@
 
 import dataclasses
 import re
+from typing import Any
+
+from numpy.typing import ArrayLike
 
 from nengo_tactile.ann import functions
 from nengo_tactile.ann.portable import layer_of
@@ -74,7 +77,7 @@ class Check:
     difference: float | None = None
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether the model can be converted as it is."""
         return not any(layer.remedy for layer in self.layers)
 
@@ -162,7 +165,7 @@ class _Nowhere:
 
 
 @tensorflow_errors_named
-def check(model, x=None):
+def check(model: Any, x: ArrayLike | None = None) -> Check:
     """Say what would become of each layer, before converting.
 
     The table of support is asked about each layer, and then the model goes through all passes of

@@ -1,5 +1,10 @@
 """One call from a trained Keras model to a spiking network."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
 from nengo_tactile.conversion.convolutions import check_convolutions
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
@@ -11,20 +16,25 @@ from nengo_tactile.conversion.reading import convertible
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
 
+if TYPE_CHECKING:
+    from nengo_tactile.conversion.network import SpikingNetwork
+    from nengo_tactile.conversion.neurons import Neuron
+    from nengo_tactile.events.images import TactileImage
+
 
 @tensorflow_errors_named
 def convert(
-    model,
-    x=None,
-    neuron=None,
+    model: Any,
+    x: ArrayLike | None = None,
+    neuron: "Neuron | None" = None,
     *,
-    labels=None,
-    n_steps=None,
-    dt=0.001,
-    image=None,
-    classes=(),
-    progress=None,
-):
+    labels: ArrayLike | None = None,
+    n_steps: int | None = None,
+    dt: float = 0.001,
+    image: "TactileImage | None" = None,
+    classes: Sequence[str] = (),
+    progress: bool | None = None,
+) -> "SpikingNetwork":
     """Convert a Keras model to a spiking network.
 
     Parameters

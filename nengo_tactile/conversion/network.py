@@ -3,9 +3,12 @@
 import dataclasses
 import functools
 import math
-from typing import ClassVar
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
@@ -17,11 +20,13 @@ from nengo_tactile.conversion.trial_run import check_discard
 from nengo_tactile.datasets.images import holds_images, images_of
 from nengo_tactile.datasets.labelled import Labelled, is_recordings
 from nengo_tactile.errors import ConversionError, DataError, EngineError
+from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.nengo_network import build
 from nengo_tactile.networks.protocol import Reference, check_data
 from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.networks.stages import Graph
 from nengo_tactile.networks.targets import targets_of
 
 #: Of products of factors that make 1.
@@ -110,18 +115,19 @@ class SpikingNetwork:
         "ann", "rates (Keras)", "spikes", "rates", "the Keras model", "of the spikes"
     )
 
-    ann: object
+    ann: Any
     n_steps: int = 60
     dt: float = 0.001
     synapse: float | None = 0.005
     min_voltage: float = -1.0
     initial_voltage: float = 0.5
     discard: float = 0.5
-    coding: object = None
+    coding: DelayCoding | CurrentCoding | None = None
     image: TactileImage | None = None
-    classes: tuple = ()
-    read_out: ReadOut | None = None
-    on_host: tuple | None = None
+    classes: tuple[str, ...] = ()
+    # never None once it is made
+    read_out: ReadOut = None  # type: ignore[assignment]
+    on_host: tuple[str, ...] | str | None = None
     chip_rate: float | None = None
     chip_offset: tuple | None = None
     input_range: tuple | None = None
@@ -207,7 +213,7 @@ class SpikingNetwork:
             )
 
     @functools.cached_property
-    def accumulates(self):
+    def accumulates(self) -> bool:
         """Whether neurons and read-out add up what arrives, as sigma-delta neurons do.
 
         Then a sample arrives once, over time, as `coding` says, and the read-out after a step is
@@ -215,7 +221,7 @@ class SpikingNetwork:
         """
         return accumulates(self.ann)
 
-    def ann_input(self, x):
+    def ann_input(self, x: np.ndarray) -> np.ndarray:
         """What `ann` is to be given for samples: with sigma-delta neurons, all that arrives.
 
         Parameters
@@ -231,12 +237,12 @@ class SpikingNetwork:
         return x if self.coding is None else self.coding.total(x)
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int, ...]:
         """Shape of one sample, (height, width, channels) or (features,)."""
         return tuple(self.ann.input_shape[1:])
 
     @functools.cached_property
-    def graph(self):
+    def graph(self) -> Graph:
         """Stages of neurons and the links between them, which engines read."""
         return self._graph()
 
@@ -245,32 +251,32 @@ class SpikingNetwork:
         return graph_of(self.ann, self.dt, self.synapse, *membrane, rates)
 
     @property
-    def fastest(self):
+    def fastest(self) -> str:
         """The engine that runs it fastest: that of events, if its neurons rest between them."""
         names = {type(layer).__name__ for layer in self.ann.layers}
         return "nengo-dl" if "RateLIF" in names or self.synapse is not None else "event"
 
     @property
-    def sensor_size(self):
+    def sensor_size(self) -> tuple[int, ...] | None:
         """(width, height, polarities) of recordings, None where it does not read them."""
         return None if self.image is None else self.image.sensor_size
 
     @property
-    def n_neurons(self):
+    def n_neurons(self) -> int:
         """Spiking neurons."""
         return sum(math.prod(stage.shape) for stage in self.graph if stage.spikes)
 
     @property
-    def spiking_layers(self):
+    def spiking_layers(self) -> list[str]:
         """Names of the spiking layers in order."""
         return [stage.name for stage in self.graph if stage.spikes]
 
-    def fan_out(self):
+    def fan_out(self) -> dict[str, np.ndarray]:
         """Synapses that leave each neuron, {spiking layer: (n_neurons,) int array}."""
         counts = self.graph.fan_out()
         return {name: counts[name] for name in self.spiking_layers}
 
-    def build(self, spiking=True, present=None):
+    def build(self, spiking: bool = True, present: Any = None) -> Any:
         """Make the Nengo network: see `nengo_tactile.networks.nengo_network.build`.
 
         Parameters
@@ -284,11 +290,16 @@ class SpikingNetwork:
         return build(graph, self.dt, present, rates=not spiking)
 
     @property
-    def net(self):
+    def net(self) -> Any:
         """A new Nengo network to look into, connect and simulate."""
         return self.build().net
 
-    def encode(self, data, indices=None, progress=None):
+    def encode(
+        self,
+        data: Any,
+        indices: Sequence[int] | np.ndarray | None = None,
+        progress: bool | None = None,
+    ) -> tuple[Any, np.ndarray | None]:
         """Turn recordings (or images) into the network's input.
 
         Parameters
@@ -329,7 +340,7 @@ class SpikingNetwork:
         recordings = Labelled(data, indices, progress)
         return self.image.batch(recordings, progress=False), recordings.labels
 
-    def steps(self, n_steps=None):
+    def steps(self, n_steps: int | None = None) -> int | None:
         """Steps of a run that is asked for so many: see `networks.protocol.Network.steps`.
 
         Raises
@@ -343,13 +354,15 @@ class SpikingNetwork:
             raise EngineError(f"n_steps is {n_steps}: give a whole number of at least 1")
         return int(n_steps)
 
-    def compare(self, x, labels, recording, progress=None):
+    def compare(
+        self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None
+    ) -> dict[str, float]:
         """Accuracy (or error) of the Keras model on the samples of a recording."""
         targets = targets_of(self.read_out, labels)
         outputs = predict(self.ann, self.ann_input(x)).reshape(len(x), -1)
         return {f"{self.reference.key}_{targets.what}": targets.measure(outputs)}
 
-    def check_input(self, x):
+    def check_input(self, x: ArrayLike) -> np.ndarray:
         """Refuse arrays that are not this network's input; returns them as float32.
 
         Raises
@@ -364,7 +377,7 @@ class SpikingNetwork:
             self.coding.check(x)
         return np.asarray(x, np.float32)
 
-    def with_rates(self, factor):
+    def with_rates(self, factor: float) -> "SpikingNetwork":
         """The same function at ``factor`` times the firing rates.
 
         Parameters
@@ -433,7 +446,7 @@ class SpikingNetwork:
 
         return unpickled, (*described(self), self.card)
 
-    def save(self, folder):
+    def save(self, folder: str | Path) -> None:
         """Write the network to a folder, whole or not at all."""
         from nengo_tactile.conversion.storage import save
 

@@ -1,12 +1,16 @@
 """TensorFlow's own failures, said as ours."""
 
 import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-def tensorflow_errors_named(function):
+
+def tensorflow_errors_named(function: F) -> F:
     """Decorate a function so that what TensorFlow raises while computing becomes our error.
 
     TensorFlow 2.21's oneDNN kernels give up on some small convolutions, in graphs alone and not at
@@ -35,7 +39,7 @@ def tensorflow_errors_named(function):
                 "TF_ENABLE_ONEDNN_OPTS=0 before Python starts (docs/stack.md)"
             ) from error
 
-    return wrapped
+    return cast(F, wrapped)
 
 
 def _told(error):

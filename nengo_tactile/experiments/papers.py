@@ -18,6 +18,10 @@ def _nothing(*_):
     return ()
 
 
+def _settled(plan, data_dir, say):
+    return plan
+
+
 def _data(results):
     return ", ".join(dict.fromkeys(row["data"] for row in results["rows"]))
 
@@ -28,14 +32,18 @@ class Paper:
 
     Attributes
     ----------
-    name, title, lead : str
-        Of the command; of the report, and what it is about.
+    name, title : str
+        Of the command; of the report.
+    lead : str or callable
+        What the report is about, or ``results -> str``.
     about : str
         The command's help.
     source : str
         Which paper, tables and figures.
     plan : type
         A `plans.Plan`.
+    settle : callable
+        ``(plan, data_dir, say) -> plan``, with what it leaves open.
     cells : callable
         ``(plan, data_dir) -> list of workers.Cell``, in the order of running.
     summarise : callable
@@ -49,7 +57,7 @@ class Paper:
     line : callable
         ``(plan, cell's key, state) -> str`` for the terminal when a cell is finished, or None.
     notes, key_numbers : callable
-        ``results -> list`` of str, of `nengo_tactile.report.KeyNumber`.
+        ``results -> list`` of `nengo_tactile.report.Note`, of `nengo_tactile.report.KeyNumber`.
     data : callable
         ``results -> str``, what the report says of the data.
     details : callable
@@ -72,6 +80,7 @@ class Paper:
     notes: Callable = _nothing
     key_numbers: Callable = _nothing
     data: Callable = _data
+    settle: Callable = _settled
     details: Callable = _nothing
 
     @property
@@ -112,6 +121,7 @@ class Paper:
         """
         study = Study(out or f"nengo-tactile-out/{self.name}", self.command)
         data_dir = None if data_dir is None else str(Path(data_dir).absolute())
+        plan = self.settle(plan, data_dir, say)
         cells, states, failures = self.cells(plan, data_dir), {}, {}
         results = self.results(plan, states)
         with open_bar(progress) as bar:
@@ -191,7 +201,7 @@ class Paper:
         ]
         return Report(
             self.title,
-            self.lead,
+            self.lead(results) if callable(self.lead) else self.lead,
             {
                 "command": results["command"],
                 "seed": results["seed"],
@@ -200,6 +210,6 @@ class Paper:
                 "date": datetime.date.today().isoformat(),
             },
             list(self.key_numbers(results)),
-            [*failed, *(Note(text) for text in self.notes(results))],
+            [*failed, *self.notes(results)],
             [*(section for section in sections if section.items), *details],
         )

@@ -53,8 +53,8 @@ class Table:
         Whether the terminal shows it as well.
     titled : bool
         Whether the title begins the caption, in reports.
-    counted : callable, optional
-        ``results -> int``: test images, which the terminal adds to the title.
+    heading : callable, optional
+        ``results -> str``: the title on the terminal, where it says more.
     """
 
     title: str
@@ -63,7 +63,7 @@ class Table:
     caption: object = ""
     short: bool = True
     titled: bool = True
-    counted: Callable | None = None
+    heading: Callable | None = None
 
     def cells(self, results):
         """Rows of texts (or of numbers, which the report writes itself)."""
@@ -81,10 +81,11 @@ class Table:
 
     def rich(self, results):
         """As a rich table, columns of words to the left and of numbers to the right; or None."""
-        cells, title = self.cells(results), self.title
-        if cells and self.counted:
-            title += f", {self.counted(results):,} test images"
-        return rich_table(title, list(self.columns), cells) if cells else None
+        cells = [[str(cell) for cell in row] for row in self.cells(results)]
+        if not cells:
+            return None
+        title = self.heading(results) if self.heading else self.title
+        return rich_table(title, list(self.columns), cells)
 
 
 def rich_table(title, columns, cells):

@@ -13,8 +13,6 @@ import scipy.sparse
 
 from nengo_tactile.errors import ConversionError
 
-record = dataclasses.dataclass(frozen=True, eq=False)
-
 
 class Map(abc.ABC):
     """From ``n_in`` to ``n_out`` numbers.
@@ -98,7 +96,7 @@ class Map(abc.ABC):
         return nengo.Sparse(matrix.shape, init=matrix)
 
 
-@record
+@dataclasses.dataclass(frozen=True, eq=False)
 class Sparse(Map):
     """Few weights, given one by one: interpolation, pooling; what only copies its inputs.
 
@@ -164,7 +162,7 @@ class Sparse(Map):
         return self.reweighted(lambda weights: (weights * each).astype(np.float32))
 
 
-@record
+@dataclasses.dataclass(frozen=True, eq=False)
 class Convolution(Map):
     """Weights shared along axes, or all weights there are.
 
@@ -305,7 +303,7 @@ class Convolution(Map):
         weights : (groups, inputs, outputs) array
             Between the channels of a group.
         read, write : tuple of slice
-            Of inputs and outputs, (n_samples, *size, channels).
+            Of inputs and outputs, (n_samples, size..., channels).
         """
         spans = [self._spans(axis) for axis in range(self.n_axes)]
         for tap, joined in zip(np.ndindex(*self.sides), itertools.product(*spans)):

@@ -18,7 +18,6 @@ import numpy as np
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks.linear_maps import Map
 
-record = dataclasses.dataclass(frozen=True, eq=False)
 RESETS = ("subtract", "zero")
 
 
@@ -217,7 +216,7 @@ class Sum(Neuron):
         return {"decay": (0, 1)}
 
 
-@record
+@dataclasses.dataclass(frozen=True, eq=False)
 class Link:
     """A connection into a stage.
 
@@ -250,7 +249,7 @@ class Link:
         return result
 
 
-@record
+@dataclasses.dataclass(frozen=True, eq=False)
 class Stage:
     """A population, with everything that drives it.
 
@@ -309,7 +308,7 @@ class Stage:
         return self.n_neurons * self.neuron.window
 
 
-@record
+@dataclasses.dataclass(frozen=True, eq=False)
 class Graph:
     """Stages in the order of computation, the read-out last.
 

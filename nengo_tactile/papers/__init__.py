@@ -4,6 +4,7 @@ import importlib
 
 #: Commands of ``nengo-tactile reproduce`` -> modules whose ``PAPER`` they run.
 PAPERS = {
+    "st-mnist": "st_mnist",
     "spiking-resnet": "spiking_resnet",
     "sigma-delta": "sigma_delta",
     "skim": "skim",

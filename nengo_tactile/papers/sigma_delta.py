@@ -25,7 +25,7 @@ from nengo_tactile.experiments.tables import Figure, Table, form, percent, point
 from nengo_tactile.experiments.workers import Cell
 from nengo_tactile.papers import images
 from nengo_tactile.progress import track
-from nengo_tactile.report import KeyNumber
+from nengo_tactile.report import KeyNumber, Note
 from nengo_tactile.reproduce.networks import train_command, weights_file
 from nengo_tactile.reproduce.tasks import TASKS
 
@@ -436,7 +436,9 @@ TABLES = {
         f"(negative: more); spikes per image and neuron, of {NEURONS:,} neurons, pixels and "
         "outputs with them; accumulations: synaptic operations for an image.",
         titled=False,
-        counted=lambda results: max(row["n_test"] for row in results["rows"]),
+        heading=lambda results: (
+            f"Table I, {max(row['n_test'] for row in results['rows']):,} test images"
+        ),
     ),
     "layers": Table(
         "Activity and cost by layer",
@@ -529,6 +531,6 @@ PAPER = Paper(
         ("Figure 4: accuracy over operations", "", ("figure4",)),
         ("Activity and cost by layer", "", ("layers",)),
     ),
-    notes=lambda results: [NOTE],
+    notes=lambda results: [Note(NOTE)],
     key_numbers=key_numbers,
 )

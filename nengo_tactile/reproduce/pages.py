@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from nengo_tactile import files
 from nengo_tactile.analysis import (
     ENERGY_NOTE,
     confusion_matrix,
@@ -11,7 +10,7 @@ from nengo_tactile.analysis import (
     plots,
 )
 from nengo_tactile.engines.placement import CORE_LIMITS
-from nengo_tactile.report import Note, Picture, Section, Table, write_report
+from nengo_tactile.report import Note, Picture, Section, Table
 
 
 def input_section(task, dataset, index):
@@ -218,43 +217,3 @@ def chip_section(report):
             ),
         ],
     )
-
-
-def paper_table(rows):
-    """Ours beside the paper's, as a report table."""
-
-    def cell(mean, sd):
-        if mean is None:
-            return "-"
-        return f"{mean:.3f}" if sd is None else f"{mean:.3f} ({sd:.3f})"
-
-    return Table(
-        ["model", "paper", "ours", "splits", "test samples"],
-        [
-            [
-                row["name"],
-                cell(row["paper"], row.get("paper_sd")),
-                cell(row["ours_mean"], row["ours_sd"]),
-                row["n_splits"],
-                row["n_test"],
-            ]
-            for row in rows
-        ],
-        "Mean accuracy (SD over the splits, or seeds of the given split).",
-    )
-
-
-def write(out, pictures, report):
-    """Write pictures and report.html into a folder, each atomically.
-
-    Parameters
-    ----------
-    out : Path
-    pictures : dict of str to figure
-        By file name, without its ending.
-    report : nengo_tactile.report.Report
-    """
-    for name, figure in pictures.items():
-        with files.atomic_write(out / f"{name}.png", "wb") as file:
-            file.write(plots.png(figure))
-    write_report(out / "report.html", report)

@@ -50,12 +50,12 @@ class Stage:
     recurrent: np.ndarray | None = None
 
     @property
-    def n_neurons(self):
+    def n_neurons(self) -> int:
         """Neurons of the stage."""
         return int(np.prod(self.shape))
 
     @functools.cached_property
-    def map(self):
+    def map(self) -> Convolution:
         """What the connection into it computes, `nengo_tactile.networks.linear_maps.Map`."""
         weights = np.asarray(self.weights)
         if self.kind == "dense":

@@ -8,6 +8,8 @@ patched: see `patches`; versions and licences: see `distributions`.
 
 import contextlib
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 from nengo_tactile.stack.imports import install, legacy_tensorflow, need
 
@@ -36,7 +38,7 @@ _UPSTREAM_WARNINGS = (
 )
 
 
-def tensorflow():
+def tensorflow() -> Any:
     """TensorFlow with tf_keras as its ``keras``: see `imports.legacy_tensorflow`.
 
     Returns
@@ -47,7 +49,7 @@ def tensorflow():
     return legacy_tensorflow()
 
 
-def nengo_dl():
+def nengo_dl() -> Any:
     """Import NengoDL.
 
     Returns
@@ -58,7 +60,7 @@ def nengo_dl():
     return need("nengo_dl")
 
 
-def nengo_loihi():
+def nengo_loihi() -> Any:
     """Import NengoLoihi, and NengoDL with it, so that NengoDL knows the chip's neurons.
 
     Returns
@@ -71,7 +73,7 @@ def nengo_loihi():
 
 
 @contextlib.contextmanager
-def quiet_build():
+def quiet_build() -> Iterator[None]:
     """Hold back warnings of finished releases that no user can act on, each by its text."""
     with warnings.catch_warnings():
         for text in _UPSTREAM_WARNINGS:

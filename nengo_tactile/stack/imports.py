@@ -42,7 +42,7 @@ _GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
-def install():
+def install() -> None:
     """Put the finder in front, and mend what was imported before. Imports nothing itself."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

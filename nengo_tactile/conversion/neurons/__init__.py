@@ -1,5 +1,7 @@
 """The neurons that a model can be converted to: their options, and how they are put into it."""
 
+from typing import Any
+
 from nengo_tactile.conversion.neurons.base import Blueprint, Neuron
 from nengo_tactile.conversion.neurons.integrate_fire import IF
 from nengo_tactile.conversion.neurons.lif import LIF
@@ -12,7 +14,7 @@ NEURONS = {kind.name: kind for kind in (LIF, IF, SigmaDelta)}
 __all__ = ["IF", "LIF", "NEURONS", "Blueprint", "Neuron", "SigmaDelta", "neuron_for"]
 
 
-def neuron_for(model, neuron=None):
+def neuron_for(model: Any, neuron: Neuron | None = None) -> Neuron:
     """The neurons that a model becomes: what is asked for, which fits what it brings along.
 
     Parameters

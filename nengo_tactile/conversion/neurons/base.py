@@ -1,7 +1,7 @@
 """What all neurons share that a model can be converted to, and what they are put into."""
 
 import dataclasses
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -10,7 +10,12 @@ from nengo_tactile.conversion.comparison import compare
 from nengo_tactile.conversion.input_range import range_of
 from nengo_tactile.conversion.passes import layers_to_spike
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.events.images import TactileImage
+from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.options import Options, option
+
+if TYPE_CHECKING:
+    from nengo_tactile.conversion.network import SpikingNetwork
 
 #: Presentation time in steps where none is given, of neurons that answer with rates.
 N_STEPS = 60
@@ -40,28 +45,28 @@ class Blueprint:
     progress : bool or None
     """
 
-    brought: object
-    read: object
-    model: object
-    read_out: object
+    brought: Any
+    read: Any
+    model: Any
+    read_out: ReadOut
     x: np.ndarray | None = None
     labels: np.ndarray | None = None
     n_steps: int | None = None
     dt: float = 0.001
-    image: object = None
-    classes: tuple = ()
+    image: TactileImage | None = None
+    classes: tuple[str, ...] = ()
     progress: bool | None = None
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """Presentation time of neurons that answer with rates."""
         return N_STEPS if self.n_steps is None else self.n_steps
 
-    def check(self, model):
+    def check(self, model: Any) -> None:
         """Refuse a form of the model, without spikes, whose outputs are not the user's."""
         compare(self.brought, self.read, model, self.read_out, self.x)
 
-    def network(self, ann, n_steps, **settings):
+    def network(self, ann: Any, n_steps: int, **settings: Any) -> "SpikingNetwork":
         """The spiking network of a Keras model with rates, or what was sent, for neurons."""
         # neurons are options too, which the command line reads without what runs networks
         from nengo_tactile.conversion.network import SpikingNetwork
@@ -99,7 +104,7 @@ class Neuron(Options):
     settled: ClassVar[tuple]
     sends_changes: ClassVar[bool] = False
 
-    def network(self, blueprint):
+    def network(self, blueprint: Blueprint) -> "SpikingNetwork":
         """Convert a model.
 
         Parameters
@@ -113,7 +118,7 @@ class Neuron(Options):
         raise NotImplementedError
 
     @classmethod
-    def is_in(cls, model):
+    def is_in(cls, model: Any) -> bool:
         """Whether a model has layers of such neurons already."""
         return any(type(layer).__name__ == cls.layer for layer in model.layers)
 

@@ -1,7 +1,7 @@
 """Integrate-and-fire neurons, for deep networks."""
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nengo_tactile.conversion.compensation import search_compensation
 from nengo_tactile.conversion.correction import correct
@@ -10,6 +10,10 @@ from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.passes import use_if
 from nengo_tactile.conversion.trial_run import settled_discard
 from nengo_tactile.options import documented, option
+
+if TYPE_CHECKING:
+    from nengo_tactile.conversion.network import SpikingNetwork
+    from nengo_tactile.conversion.neurons.base import Blueprint
 
 #: Calibration samples, at equal distances, that compensation factors are tried on at most: each
 #: factor is a simulation of all of them.
@@ -56,7 +60,7 @@ class IF(Scaled):
         *("percentile", "nonzero", "channelwise", "shortcut_normalisation", "start", "reset"),
     )
 
-    def network(self, blueprint):
+    def network(self, blueprint: "Blueprint") -> "SpikingNetwork":
         """Convert a model: see `Neuron.network`.
 
         Warns

@@ -1,13 +1,17 @@
 """LIF neurons, for every engine."""
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from nengo_tactile.ann.lif import parameters_for
+from nengo_tactile.ann.lif import LIFParameters, parameters_for
 from nengo_tactile.conversion.neurons.base import Scaled
 from nengo_tactile.conversion.passes import use_lif, with_smoothing
 from nengo_tactile.conversion.tuning import tune
 from nengo_tactile.options import documented, option
+
+if TYPE_CHECKING:
+    from nengo_tactile.conversion.network import SpikingNetwork
+    from nengo_tactile.conversion.neurons.base import Blueprint
 
 #: Firing rate in hertz at the percentile, and time constant of the synapse in seconds, before
 #: tuning; factors and time constants that are tried.
@@ -51,7 +55,7 @@ class LIF(Scaled):
     layer: ClassVar[str] = "RateLIF"
     settled: ClassVar[tuple] = ("percentile", "nonzero", "tau_rc", "tau_ref", "offset")
 
-    def parameters(self, activation):
+    def parameters(self, activation: Any) -> LIFParameters:
         """Parameters of a layer whose ReLU had ``activation`` at the percentile.
 
         Returns
@@ -61,7 +65,7 @@ class LIF(Scaled):
         rate = START_RATE if self.max_rate is None else self.max_rate
         return parameters_for(activation, rate, self.tau_rc, self.tau_ref, self.offset)
 
-    def network(self, blueprint):
+    def network(self, blueprint: "Blueprint") -> "SpikingNetwork":
         """Convert a model: see `Neuron.network`."""
         x = self.samples(blueprint)
         synapse = START_SYNAPSE if self.synapse == "tune" else self.synapse

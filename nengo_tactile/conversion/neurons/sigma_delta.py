@@ -1,7 +1,7 @@
 """Sigma-delta neurons, which send changes."""
 
 import dataclasses
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.neurons.base import Neuron
@@ -10,6 +10,10 @@ from nengo_tactile.conversion.thresholds import percentile_thresholds, search_th
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding, named_coding
 from nengo_tactile.options import documented, option
+
+if TYPE_CHECKING:
+    from nengo_tactile.conversion.network import SpikingNetwork
+    from nengo_tactile.conversion.neurons.base import Blueprint
 
 #: Points that are lost at most when nothing else is asked for.
 MAX_LOSS = 1.0
@@ -71,7 +75,7 @@ class SigmaDelta(Neuron):
                 f"{' and '.join(given)} are given: each of them decides the thresholds, choose one"
             )
 
-    def network(self, blueprint):
+    def network(self, blueprint: "Blueprint") -> "SpikingNetwork":
         """Convert a model: see `Neuron.network`. Only a given ``threshold`` needs no samples.
 
         By default a sample is shown until nothing fires on the calibration samples.

@@ -3,13 +3,27 @@
 Integrate-and-fire networks run step by step, sigma-delta networks spike by spike.
 """
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
 from nengo_tactile.engines.event import asynchronous, clocked
 from nengo_tactile.engines.event.streams import run_streams
+
+if TYPE_CHECKING:
+    from nengo_tactile.conversion.network import SpikingNetwork
+    from nengo_tactile.engines.recording import Recording
 
 __all__ = ["run", "run_streams", "stream"]
 
 
-def run(network, x, n_steps=None, batch_size=None, progress=None, **options):
+def run(
+    network: "SpikingNetwork",
+    x: Any,
+    n_steps: int | None = None,
+    batch_size: int | None = None,
+    progress: bool | None = None,
+    **options: Any,
+) -> "Recording":
     """Run a network in the mode that its neurons want.
 
     Parameters
@@ -32,7 +46,14 @@ def run(network, x, n_steps=None, batch_size=None, progress=None, **options):
     return mode(network).run(network, x, n_steps, batch_size, progress, **options)
 
 
-def stream(network, x, n_steps=None, batch_size=None, progress=None, **options):
+def stream(
+    network: "SpikingNetwork",
+    x: Any,
+    n_steps: int | None = None,
+    batch_size: int | None = None,
+    progress: bool | None = None,
+    **options: Any,
+) -> "Iterator[Recording]":
     """Do what `run` does and yield the Recording of each minibatch, in order."""
     n_steps = network.n_steps if n_steps is None else n_steps
     return mode(network).stream(network, x, n_steps, batch_size, progress, **options)

@@ -4,6 +4,8 @@ Neurons keep what they have sent from frame to frame (O'Connor and Welling 2016,
 A frame that is like the one before costs nothing.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from nengo_tactile.engines.event.arrivals import arrivals_of
@@ -14,16 +16,20 @@ from nengo_tactile.engines.nengo_dl import batch_size_for
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.progress import track
 
+if TYPE_CHECKING:
+    from nengo_tactile.conversion.network import SpikingNetwork
+    from nengo_tactile.engines.recording import Recording
+
 
 def run_streams(
-    network,
-    streams,
-    input_threshold=0.0,
-    keep_state=True,
-    batch_size=None,
-    progress=None,
-    threads=None,
-):
+    network: "SpikingNetwork",
+    streams: np.ndarray,
+    input_threshold: float = 0.0,
+    keep_state: bool = True,
+    batch_size: int | None = None,
+    progress: bool | None = None,
+    threads: int | None = None,
+) -> "Recording":
     """Show streams frame by frame, each frame as ``network.coding`` says.
 
     What arrives of a frame is how it differs from what has arrived before: with `CurrentCoding` the
@@ -61,7 +67,7 @@ def run_streams(
     DataError
         For arrays of another shape, and values that the coding cannot send.
     """
-    if not network.accumulates:
+    if network.coding is None:
         raise EngineError(
             "streams need sigma-delta neurons, which send changes: convert the model with "
             "neuron=nt.SigmaDelta()"

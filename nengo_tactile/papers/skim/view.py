@@ -17,7 +17,7 @@ from nengo_tactile.experiments.tables import (
 from nengo_tactile.papers.skim import published as paper
 from nengo_tactile.papers.skim.plan import GAUSSIAN_LENGTH, LAYERS
 from nengo_tactile.papers.skim.statistics import TITLES
-from nengo_tactile.report import KeyNumber
+from nengo_tactile.report import KeyNumber, Note
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
 seconds = form(",.1f")
@@ -321,7 +321,8 @@ def _layer_note(kernels):
 def notes(results):
     """Remarks on the whole."""
     found = [_TRAINING, _layer_note(results["kernels"]), _NUMBERS]
-    return [_SIMULATED, *found] if "simulated" in results["data"] else found
+    found = [_SIMULATED, *found] if "simulated" in results["data"] else found
+    return [Note(text) for text in found]
 
 
 def _trials_text(results):

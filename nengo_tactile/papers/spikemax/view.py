@@ -16,7 +16,7 @@ from nengo_tactile.experiments.tables import (
 )
 from nengo_tactile.papers.spikemax import published as paper
 from nengo_tactile.papers.spikemax.trials import TITLES
-from nengo_tactile.report import KeyNumber
+from nengo_tactile.report import KeyNumber, Note
 
 seconds = form(",.1f")
 HOLDS = {True: "yes", False: "no", None: "undecided"}
@@ -377,8 +377,7 @@ def notes(results):
             "Simulated N-MNIST: networks are trained on simulated recordings of MNIST digits, and "
             "tested on real recordings of digits that training leaves out."
         )
-    return [
-        *found,
+    found += [
         "The text at hand prints Table I with two rows named spikemax_s for N-MNIST and for DVS "
         "Gesture. One of each must be spikemax_g's; as the table does not say which, both stand "
         "beside both of ours. For N-TIDIGITS18 it ends with spike-rate's row, and the section's "
@@ -389,6 +388,7 @@ def notes(results):
         "weights alone, as ours are; those of convolutional networks depend on the padding as "
         "well.",
     ]
+    return [Note(text) for text in found]
 
 
 def key_numbers(results):

@@ -3,6 +3,7 @@
 from nengo_tactile.experiments.papers import Paper
 from nengo_tactile.papers.spiking_resnet import numbers, runs, view
 from nengo_tactile.papers.spiking_resnet.plan import ResnetPlan
+from nengo_tactile.report import Note
 
 PAPER = Paper(
     name="spiking-resnet",
@@ -19,6 +20,6 @@ PAPER = Paper(
     tables=lambda results: view.TABLES,
     figures=view.figures,
     sections=view.sections,
-    notes=lambda results: [view.NOTE],
+    notes=lambda results: [Note(view.NOTE)],
     key_numbers=view.key_numbers,
 )

@@ -12,8 +12,11 @@ from nengo_tactile.ann import training
 from nengo_tactile.conversion.lif_training import LIFRecipe
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.experiments.ledgers import content_of
+from nengo_tactile.papers import st_mnist
 from nengo_tactile.papers.spikemax import plan as spikemax_plan
-from nengo_tactile.reproduce import paths, st_mnist, st_mnist_slayer, table2
+from nengo_tactile.papers.st_mnist import PAPER, StMnistPlan
+from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
 
 QUICK = training.Recipe("adam", 2, 32, 3e-3, "constant", 0.0, 0.0)
@@ -44,25 +47,25 @@ def folder(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def plan():
-    return st_mnist.Plan(
-        TASKS["stmnist"],
-        n_splits=2,
-        n_emulator=4,
-        recipe=QUICK,
-        modern=QUICK,
-        lif=LIFRecipe(epochs=1),
-        n_steps=20,
-    )
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    for name, value in (
+        *(("RECIPE", QUICK), ("MODERN", QUICK), ("LIF", LIFRecipe(epochs=1)), ("N_STEPS", 20)),
+    ):
+        monkeypatch.setattr(st_mnist, name, value)
 
 
-def test_runs_on_stmnist_files_and_resumes(folder, plan, tmp_path):
-    lines = []
+PLAN = StMnistPlan("stmnist", n_splits=2, n_emulator=4)
+
+
+def run(plan, out, folder, say=str):
+    return PAPER.run(plan, out, folder, progress=False, say=say)
+
+
+def test_runs_on_stmnist_files_and_resumes(folder, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    table = table2.run(out=out, data_dir=folder, progress=False, say=lines.append, plan=plan)
-    assert table.row_count == 6
-    results = json.loads((out / "results.json").read_text())
+    results = run(PLAN, out, folder)
+    assert json.loads((out / "results.json").read_text()) == results
     assert results["n_samples"] == 70
     rows = {row["name"]: row for row in results["rows"]}
     assert rows["CNN"]["paper"] == 0.89
@@ -73,38 +76,54 @@ def test_runs_on_stmnist_files_and_resumes(folder, plan, tmp_path):
         values = [split["accuracy"][name] for split in results["splits"]]
         assert rows[name]["ours_mean"] == pytest.approx(np.mean(values))
         assert rows[name]["ours_sd"] == pytest.approx(np.std(values, ddof=1))
+    (table,) = PAPER.terminal_tables(results)
+    assert table.row_count == 6 and "ST-MNIST recordings: mean" in table.title
     page = (out / "report.html").read_text()
     for words in ("Beside the paper", "What the sensor sends", "On the chip"):
         assert words in page
     assert (out / "table2.png").read_bytes().startswith(b"\x89PNG")
     assert "not how it does on ST-MNIST" not in page
 
-    # with every split on disk the report keeps the plots of the run that made them
-    table2.run(out=out, data_dir=folder, progress=False, say=lines.append, plan=plan)
+    # with every split on disk the report is the same, with its plots
+    monkeypatch.setattr(paths, "train_cnn", None)
+    assert run(PLAN, out, folder) == results
     assert (out / "report.html").read_text() == page
 
-    # an interrupted run: one split is missing, the other is kept as it is
-    kept = (out / "splits" / "00.json").read_text()
-    (out / "splits" / "01.json").unlink()
-    lines.clear()
-    again, _ = st_mnist.reproduce(plan, out, folder, False, lines.append)
-    assert (out / "splits" / "00.json").read_text() == kept
+
+def test_a_split_that_is_missing_is_made_again_as_it_was(folder, tmp_path):
+    results = run(PLAN, tmp_path, folder)
+    kept = (tmp_path / "cells" / "00.json").read_text()
+    (tmp_path / "cells" / "01.json").unlink()
+    again = run(PLAN, tmp_path, folder)
+    assert (tmp_path / "cells" / "00.json").read_text() == kept
     for new, old in zip(again["splits"], results["splits"]):
         assert new["accuracy"] == old["accuracy"]
 
 
-def test_slayer_on_the_same_splits(folder, plan, tmp_path, monkeypatch):
+def fake_split(ledger, dataset, protocol, split, **_):
+    """Numbers of a split without its networks."""
+    state = ledger.begin([protocol, split], {})
+    names = ("CNN", "ANN-SNN (NengoDL)", "ANN-SNN (Loihi emulator)")
+    accuracy = dict.fromkeys([*names, "CNN on the emulator's samples"], 0.5)
+    counts = {"n_train": 56, "n_test": 14, "n_emulator": 4}
+    state = {"split": split, **counts, "accuracy": accuracy}
+    ledger.write(state)
+    return state
+
+
+def test_slayer_on_the_same_splits(folder, tmp_path, monkeypatch):
     """The row is added to splits on disk; the network is trained on what the split says."""
     monkeypatch.setattr(st_mnist, "run_split", fake_split)
-    both = dataclasses.replace(plan, slayer=True, slayer_epochs=1)
-    before, _ = st_mnist.reproduce(plan, tmp_path, folder, False, str)
-    after, _ = st_mnist.reproduce(both, tmp_path, folder, False, str)
+    monkeypatch.setattr(st_mnist, "PAPER", dataclasses.replace(PAPER, details=lambda *_: []))
+    both = dataclasses.replace(PLAN, slayer=True, slayer_epochs=1)
+    before = st_mnist.PAPER.run(PLAN, tmp_path, folder, progress=False, say=str)
+    after = st_mnist.PAPER.run(both, tmp_path, folder, progress=False, say=str)
     rows = {row["name"]: row for row in after["rows"]}
     assert (rows["SNN-SLAYER"]["n_splits"], rows["SNN-SLAYER"]["paper"]) == (2, 0.81)
     assert rows["CNN"]["n_splits"] == 2
     assert "--slayer --slayer-epochs 1 " in after["command"]
     assert "--slayer" not in before["command"]
-    found = json.loads((tmp_path / "splits" / "01-slayer.json").read_text())
+    found = content_of(tmp_path / "cells" / "01-slayer.json")["state"]
     assert after["splits"][1]["accuracy"]["SNN-SLAYER"] == found["accuracy"]
     assert (found["network"], found["epochs"]) == ("10x10x2-6c2-24c3-10o", 1)
     # by hand
@@ -115,7 +134,8 @@ def test_slayer_on_the_same_splits(folder, plan, tmp_path, monkeypatch):
     setting = spikemax_plan.SETTINGS["eskin"]
     data = open_task(TASKS["stmnist"], "all", folder)
     samples = setting.layout.samples(data, progress=False)
-    train, test = st_mnist.indices(plan, np.asarray(data.targets), None, 1)
+    targets = np.asarray(data.targets)
+    train, test = st_mnist.indices("stmnist", "random", targets, None, 1, 0)
     model = build(setting.network, setting.neuron, setting.surrogate, gains=GAINS, seed=1)
     recipe = dataclasses.replace(setting.recipe, epochs=1)
     assert isinstance(recipe, Recipe)
@@ -123,54 +143,69 @@ def test_slayer_on_the_same_splits(folder, plan, tmp_path, monkeypatch):
     train_on_spikes(model, samples.take(train), loss, recipe, 1)
     assert evaluate(model, samples.take(test))["accuracy"] == found["accuracy"]
     # nothing is trained again
-    monkeypatch.setattr(st_mnist_slayer, "train_and_test", None)
-    assert st_mnist.reproduce(both, tmp_path, folder, False, str)[0] == after
-
-
-def fake_split(plan, x, y, n_train, classes, split, progress=None):
-    """Numbers of a split without its networks."""
-    names = ("CNN", "ANN-SNN (NengoDL)", "ANN-SNN (Loihi emulator)")
-    accuracy = dict.fromkeys([*names, "CNN on the emulator's samples"], 0.5)
-    return {"split": split, "n_test": 14, "n_emulator": 4, "accuracy": accuracy}, None, None
+    monkeypatch.setattr(st_mnist, "train_and_test", None)
+    assert st_mnist.PAPER.run(both, tmp_path, folder, progress=False, say=str) == after
 
 
 def test_slayer_needs_a_sensor_that_it_knows():
     image = dataclasses.replace(TASKS["stmnist"].image, sensor_size=(8, 8, 2))
     task = dataclasses.replace(TASKS["stmnist"], image=image)
     with pytest.raises(DataError, match=r"\(8, 8\): leave --slayer out"):
-        st_mnist_slayer.setting_of(task)
-    assert st_mnist_slayer.setting_of(TASKS["stemnist"]).layout.shape == (16, 16, 1)
+        st_mnist.slayer_setting(task)
+    assert st_mnist.slayer_setting(TASKS["stemnist"]).layout.shape == (16, 16, 1)
 
 
-def test_a_data_set_without_a_split_takes_random_ones_only(folder, plan, tmp_path):
-    for protocol, words in (("given", "no split of its own"), ("odd", "'odd'")):
-        with pytest.raises(DataError, match=words):
-            st_mnist.reproduce(
-                dataclasses.replace(plan, protocol=protocol), tmp_path, folder, False, str
-            )
+def test_a_data_set_without_a_split_takes_random_ones_only(folder, tmp_path):
+    with pytest.raises(DataError, match="no split of its own"):
+        run(dataclasses.replace(PLAN, protocol="given"), tmp_path, folder)
+    with pytest.raises(DataError, match="'odd' is unknown: choose from random, given"):
+        dataclasses.replace(PLAN, protocol="odd")
 
 
-def test_the_given_split_keeps_training_samples_in_front(plan):
-    given = dataclasses.replace(plan, protocol="given")
-    train, test = st_mnist.indices(given, np.zeros(9, int), 6, 0)
+def test_the_given_split_keeps_training_samples_in_front():
+    train, test = st_mnist.indices("eskin", "given", np.zeros(9, int), 6, 0, 0)
     assert train.tolist() == [0, 1, 2, 3, 4, 5]
     assert test.tolist() == [6, 7, 8]
 
 
-def test_results_of_other_settings_are_not_mixed(folder, plan, tmp_path):
-    (tmp_path / "splits").mkdir()
-    (tmp_path / "splits" / "00.json").write_text(json.dumps({"plan": "another"}))
-    with pytest.raises(ModelFileError, match="other settings"):
-        st_mnist.reproduce(plan, tmp_path, folder, False, str)
+def test_results_of_other_settings_are_not_mixed(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "train_cnn", None)  # nothing is trained
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "00.json").write_text(json.dumps({"plan": "another"}))
+    with pytest.raises(ModelFileError, match=r"00.json.*delete it"):
+        run(PLAN, tmp_path, folder)
 
 
-def test_the_mark_knows_settings_and_data_but_not_the_number_of_splits(plan):
-    x, y = np.ones((3, 2), np.float32), np.arange(3)
-    mark = plan.fingerprint(x, y)
-    assert mark == dataclasses.replace(plan, n_splits=9).fingerprint(x, y)
-    assert mark != dataclasses.replace(plan, seed=1).fingerprint(x, y)
-    assert mark != plan.fingerprint(x, y[::-1])
-    assert mark != plan.fingerprint(2 * x, y)
+def test_the_mark_knows_settings_and_data_but_not_the_number_of_splits(folder, monkeypatch):
+    """What a cell begins with, in a ledger that only listens."""
+
+    class Stop(Exception):
+        pass
+
+    class Ledger:
+        progress = False
+
+        def begin(self, *about):
+            self.about = about
+            raise Stop
+
+    def mark(plan, **changes):
+        ledger, cell = Ledger(), PAPER.cells(plan, str(folder))[0]
+        with pytest.raises(Stop):
+            cell.run(ledger, **cell.options | changes)
+        return json.dumps(ledger.about)
+
+    first = mark(PLAN)
+    assert first == mark(dataclasses.replace(PLAN, n_splits=9))
+    assert first != mark(dataclasses.replace(PLAN, seed=1))
+    assert first != mark(PLAN, n_emulator=5)
+    x, y, *rest, _ = st_mnist.read("stmnist", str(folder), False)
+    changed = x.copy()
+    changed[-1, 4, 4] += 0.5
+    monkeypatch.setattr(st_mnist, "pool", lambda *_, **__: (changed, y, *rest))
+    st_mnist.read.cache_clear()
+    assert first != mark(PLAN)
+    st_mnist.read.cache_clear()
 
 
 def test_calibration_samples_come_from_all_classes_of_a_sorted_set():
@@ -190,11 +225,11 @@ def test_damaged_recordings_are_an_error_not_a_reason_to_simulate(folder, tmp_pa
     shutil.copytree(folder, copy)
     (copy / "LUT.mat").unlink()
     with pytest.raises(DataError, match="LUT"):
-        table2.run(n_splits=1, out=tmp_path / "out", data_dir=copy, progress=False, say=str)
+        run(StMnistPlan(n_splits=1), tmp_path / "out", copy)
     lines = []
     nothing = tmp_path / "nothing"
     nothing.mkdir()
-    assert table2._best_task(nothing, lines.append) == "eskin"
+    assert st_mnist.best_task(nothing, lines.append) == "eskin"
     assert "ST-MNIST" in lines[0]
 
 
