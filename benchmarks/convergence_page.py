@@ -57,7 +57,7 @@ def _deep(results):
         "## Deep networks of each kind of layer",
         "",
         f"A block of layers {results['depth']} times, and a dense read-out (see "
-        "`tests/conversion/deep_networks.py`; depthwise and residual blocks hold two layers of "
+        "`tests/support/deep_networks.py`; depthwise and residual blocks hold two layers of "
         f"neurons, so these networks are twice as deep): geometric mean over seeds {seeds} of "
         f"weights, {results['samples']} samples each. The slope is fitted to {n_fitted} numbers of "
         f"steps from {first} to {last}; every kind is to reach {results['limit']}. "
@@ -82,7 +82,7 @@ def _single(results):
         "",
         "Each layer that can be converted ([Layers](layers.md)) between integrate-and-fire "
         f"neurons in small networks: geometric mean over seeds {seeds} of weights and over the "
-        "layer's cases (strides, padding, dilation, ...; see `tests/conversion/layer_cases.py`), "
+        "layer's cases (strides, padding, dilation, ...; see `tests/support/layer_cases.py`), "
         f"{results['samples']} samples each. The slope is fitted to the steps shown. "
         "`python benchmarks/layer_convergence.py --out docs/results/layer-convergence.json`",
         "",

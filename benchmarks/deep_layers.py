@@ -1,6 +1,6 @@
 """How fast deep networks of each kind of layer converge to Keras: error over time steps.
 
-The networks are those of tests/conversion/deep_networks.py: a block of layers six times, random
+The networks are those of tests/support/deep_networks.py: a block of layers six times, random
 weights, conversion at the 100th percentile of the samples shown, so that clipping has no part in
 the error, and no step discarded. The slope is fitted to 33 numbers of steps at equal ratios::
 
@@ -23,7 +23,6 @@ from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.files import write_json
 
-TESTS = Path(__file__).parents[1] / "tests" / "conversion"
 #: Numbers of steps that the table shows, and how many the slope is fitted to.
 SHOWN, FITTED = (64, 256, 1024, 4096), 33
 #: The slope that every kind is to reach.
@@ -85,8 +84,8 @@ def main():
     parser.add_argument("--out", help="JSON file")
     parser.add_argument("--plot", help="picture")
     options = parser.parse_args()
-    sys.path.insert(0, str(TESTS))
-    import deep_networks
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.support import deep_networks
 
     fitted = steps_between(256, max(SHOWN), FITTED)
     steps = sorted({*steps_between(16, 256, FITTED), *fitted, *SHOWN})

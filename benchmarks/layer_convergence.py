@@ -1,6 +1,6 @@
 """How fast each kind of layer converges to Keras: error over time steps, and its slope.
 
-The networks are those of tests/conversion/layer_cases.py: random weights, one layer of the kind
+The networks are those of tests/support/layer_cases.py: random weights, one layer of the kind
 between layers of integrate-and-fire neurons, conversion at the 100th percentile.
 """
 
@@ -17,8 +17,6 @@ import nengo_tactile
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.files import write_json
-
-TESTS = Path(__file__).parents[1] / "tests" / "conversion"
 
 
 def measure(cases, module, steps, n_samples, seeds):
@@ -64,8 +62,8 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 3])
     parser.add_argument("--out", help="JSON file")
     options = parser.parse_args()
-    sys.path.insert(0, str(TESTS))
-    import layer_cases
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.support import layer_cases
 
     errors = {}
     for name, cases in layer_cases.GROUPS.items():

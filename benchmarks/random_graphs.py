@@ -1,6 +1,6 @@
 """Random Keras graphs, converted: how many are right, refused by name, or wrong.
 
-The graphs are those of tests/conversion/random_graphs.py, every second one of Keras 3 and every
+The graphs are those of tests/support/random_graphs.py, every second one of Keras 3 and every
 third one read from a file. Prints what is wrong, and a table of counts.
 """
 
@@ -22,8 +22,6 @@ from nengo_tactile import stack
 from nengo_tactile.files import write_json
 from nengo_tactile.progress import track
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "conversion"))
-
 
 def main():
     """Judge graphs; exit code 1 where one is wrong."""
@@ -32,8 +30,10 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of the first graph")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     import keras
-    from random_graphs import judged, random_graph
+
+    from tests.support.random_graphs import judged, random_graph
 
     homes = (stack.tensorflow().keras, keras)
     rows, n_wrong = [], 0

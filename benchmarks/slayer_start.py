@@ -2,7 +2,7 @@
 
     python benchmarks/slayer_start.py
 
-The samples are those of tests/slayer/test_slayer_start.py: three classes, 90 samples of 50 steps to
+The samples are those of tests/support/slayer_events.py: three classes, 90 samples of 50 steps to
 train on and 90 to test. "as drawn" are slayerPytorch's gains, which know nothing of the data.
 """
 
@@ -21,7 +21,6 @@ from nengo_tactile.files import write_json
 from nengo_tactile.slayer import start, training
 from nengo_tactile.slayer.layers import GAINS
 
-TESTS = Path(__file__).parents[1] / "tests" / "slayer"
 NEURONS = {
     "spike response": slayer.SpikeResponseModel(3, 3),
     "current-based": slayer.CurrentBasedLIF(),
@@ -65,8 +64,8 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, default=2, help="networks of each kind")
     parser.add_argument("--out", help="JSON file: accuracies of each network, null where silent")
     options = parser.parse_args(arguments)
-    sys.path.insert(0, str(TESTS))
-    import test_slayer_start as module
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.support import slayer_events as module
 
     events = [int(each) for each in options.events.split(",")]
     table = Table(title="accuracy in training / test, in per cent", title_justify="left")

@@ -1,6 +1,7 @@
 """Fixtures every test folder shares."""
 
 import os
+import random
 import warnings
 from pathlib import Path
 
@@ -16,6 +17,19 @@ hypothesis.settings.load_profile("steady")
 # two processes of tests would wait for each other's lock on Nengo's cache of decoders, and Nengo
 # leaves the lock's file open when it gives up
 nengo.rc.set("decoder_cache", "enabled", "False")
+
+
+def pytest_addoption(parser):
+    """``--order SEED``: the files of tests in a random order, which must not matter."""
+    parser.addoption("--order", type=int, metavar="SEED", help="shuffle the files of tests")
+
+
+def pytest_collection_modifyitems(config, items):
+    seed = config.getoption("order")
+    if seed is not None:
+        files = sorted({item.path for item in items})
+        random.Random(seed).shuffle(files)
+        items.sort(key=lambda item: files.index(item.path))
 
 
 @pytest.fixture

@@ -1,20 +1,15 @@
 """The command that tries other frameworks beside ours, on tonic, which is always there."""
 
 import copy
-import importlib.util
-from pathlib import Path
 
 import pytest
 
-PATH = Path(__file__).parents[1] / "tools" / "beside_others.py"
+from tests.support import scripts
 
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("beside_others", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load("tools/beside_others.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Examples run, small: notebooks in a kernel of their own, scripts in this process."""
 
 import ast
-import importlib.util
 import json
 import warnings
 from pathlib import Path
@@ -9,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
+
+from tests.support.scripts import load
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -34,13 +35,6 @@ def read_notebook(path):
     import nbformat
 
     return nbformat.read(path, as_version=4)
-
-
-def load_script(name):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def set_parameters(notebook, values):
@@ -92,7 +86,7 @@ def test_notebook_runs(path, tmp_path):
 
 
 def test_convert_your_model_stand_in(tmp_path, capsys):
-    script = load_script("convert_your_model")
+    script = load("examples/convert_your_model.py")
     out = tmp_path / "network"
     assert script.main(["--samples", "40", "--emulator", "3", "--out", str(out)]) == 0
     text = capsys.readouterr().out
@@ -126,14 +120,14 @@ def model_and_data(tmp_path, rng):
 
 def test_convert_your_model_stops_at_layers_that_cannot_be_converted(model_and_data, capsys):
     arguments = model_and_data(lambda layers: layers.Activation("tanh", name="bend"))
-    assert load_script("convert_your_model").main(arguments) == 1
+    assert load("examples/convert_your_model.py").main(arguments) == 1
     text = capsys.readouterr().out
     assert "bend" in text and "cannot be converted" in text and "relu6" in text
 
 
 def test_convert_your_model_leaves_out_the_engine_that_lacks_a_layer(model_and_data, capsys):
     arguments = model_and_data(lambda layers: layers.MaxPooling2D(2, name="pool1"))
-    assert load_script("convert_your_model").main(arguments) == 0
+    assert load("examples/convert_your_model.py").main(arguments) == 0
     text = capsys.readouterr().out
     assert "nengo-dl: accuracy" in text and "loihi: accuracy" not in text
     assert "pool1" in text and "average pooling" in text
@@ -141,7 +135,7 @@ def test_convert_your_model_leaves_out_the_engine_that_lacks_a_layer(model_and_d
 
 def test_convert_your_model_wants_data_with_a_model(capsys):
     with pytest.raises(SystemExit):
-        load_script("convert_your_model").main(["model.keras"])
+        load("examples/convert_your_model.py").main(["model.keras"])
     assert "neither" in capsys.readouterr().err
 
 
@@ -166,7 +160,7 @@ def st_mnist_folder(tmp_path, rng):
 
 def test_read_st_mnist_folder(st_mnist_folder, tmp_path, capsys):
     picture = tmp_path / "raster.png"
-    load_script("read_st_mnist").main([str(st_mnist_folder), "--picture", str(picture)])
+    load("examples/read_st_mnist.py").main([str(st_mnist_folder), "--picture", str(picture)])
     text = capsys.readouterr().out
     assert "STMNIST(20 samples, 10 classes)" in text
     assert "Statistics: mean (SD)" in text and "events (" in text
@@ -174,20 +168,20 @@ def test_read_st_mnist_folder(st_mnist_folder, tmp_path, capsys):
 
 
 def test_read_st_mnist_file(st_mnist_folder, capsys):
-    load_script("read_st_mnist").main([str(next(st_mnist_folder.glob("3/*.mat")))])
+    load("examples/read_st_mnist.py").main([str(next(st_mnist_folder.glob("3/*.mat")))])
     assert "ON" in capsys.readouterr().out
 
 
 def test_read_st_mnist_original_sample(data_dir, capsys):
     sample = data_dir / "stmnist_sample" / "sample_stmnist.mat"
-    load_script("read_st_mnist").main([str(sample)])
+    load("examples/read_st_mnist.py").main([str(sample)])
     # counted in its README: 1,601 ON and 745 OFF events
     assert "2346 events (1601 ON, 745 OFF)" in capsys.readouterr().out
 
 
 def test_pictures_are_drawn(tmp_path):
     sizes = ["--train", "100", "--test", "20", "--emulator", "2", "--epochs", "1"]
-    load_script("make_pictures").main(["--out", str(tmp_path), *sizes])
+    load("examples/make_pictures.py").main(["--out", str(tmp_path), *sizes])
     drawn = {path.name for path in tmp_path.glob("*.png")}
     drawn.add("deep_layers.png")  # by benchmarks/deep_layers.py, in a quarter of an hour
     assert drawn == {path.name for path in (ROOT / "docs" / "pictures").glob("*.png")}
@@ -195,7 +189,7 @@ def test_pictures_are_drawn(tmp_path):
 
 
 def test_tactile_stream(tmp_path, capsys):
-    script, out = load_script("tactile_stream"), tmp_path / "stream.json"
+    script, out = load("examples/tactile_stream.py"), tmp_path / "stream.json"
     sizes = ["--train", "60", "--streams", "2", "--epochs", "1"]
     script.main(["--task", "eskin", *sizes, "--out", str(out)])
     assert "2 recordings of eskin" in capsys.readouterr().out
@@ -212,14 +206,14 @@ def test_streams_hold_what_was_written_so_far():
     class Recordings(list):
         sensor_size = (3, 4, 2)
 
-    x, y = load_script("tactile_stream").streams_of(Recordings([(events, 7)]), [0], 4)
+    x, y = load("examples/tactile_stream.py").streams_of(Recordings([(events, 7)]), [0], 4)
     assert x.shape == (1, 4, 4, 3, 1) and y.tolist() == [7]
     assert x[0, :, 2, 1, 0].tolist() == [0.25, 0.5, 0.5, 0.5]
     assert x[0, :, 0, 0, 0].tolist() == [0, 0, 0, 0.25] and x.sum() == 2
 
 
 def test_train_on_spikes(capsys):
-    script = load_script("train_on_spikes")
+    script = load("examples/train_on_spikes.py")
     script.main(["--train", "60", "--test", "20", "--epochs", "1"])
     text = capsys.readouterr().out
     assert "CNN, converted" in text
@@ -228,7 +222,7 @@ def test_train_on_spikes(capsys):
 
 
 def test_predict_a_quantity(capsys):
-    script = load_script("predict_a_quantity")
+    script = load("examples/predict_a_quantity.py")
     errors = script.main(["--train", "80", "--test", "20", "--epochs", "10", "--steps", "64"])
     text = capsys.readouterr().out
     assert "always the mean" in text and "read as" in text

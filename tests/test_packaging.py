@@ -1,11 +1,9 @@
-"""What is installed: every package, every data file; and the code's format."""
+"""What is installed: every package, every data file."""
 
 import configparser
 import importlib.metadata
 import re
 import runpy
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -88,18 +86,6 @@ def test_everything_is_installed():
 def test_there_are_data_files():
     names = {path.name for path in data_files()}
     assert {"eskin_parameters.json", "template.html"} <= names
-
-
-@pytest.mark.parametrize("command", [["format", "--check"], ["check"]], ids=" ".join)
-def test_ruff(command):
-    pytest.importorskip("ruff", reason="needs the tests extra: pip install '.[tests]'")
-    found = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_a_wheel_without_a_file_is_found(tmp_path):

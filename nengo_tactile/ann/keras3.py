@@ -8,7 +8,6 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.ann.configs import describe, layer_configs
-from nengo_tactile.ann.portable import build
 from nengo_tactile.errors import ConversionError
 
 #: Largest difference between the two models, in units of the largest value of a layer: what
@@ -19,34 +18,6 @@ TOLERANCE = {"float64": 1e-4, "float32": 1e-4, "float16": 2e-2, "bfloat16": 0.1}
 def is_keras3(model):
     """Whether an object is a Keras 3 model (Keras need not be loaded to tell)."""
     return any(kind.__module__.split(".")[0] == "keras" for kind in type(model).__mro__)
-
-
-def from_keras3(model, remedy=lambda kind: None):
-    """Translate a Keras 3 model into a tf.keras model that computes the same.
-
-    The two are compared on random input.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Functional or sequential, built, of standard layers; it is not changed.
-    remedy : callable, optional
-        See `nengo_tactile.ann.portable.build`.
-
-    Returns
-    -------
-    tf.keras.Model
-
-    Raises
-    ------
-    ConversionError
-        For other kinds of models, for layers that cannot be translated and for the first layer
-        whose output differs, by name.
-    """
-    description = describe_keras3(model)
-    translated = build(description, remedy)
-    compare_keras3(model, translated)
-    return translated
 
 
 def describe_keras3(model):

@@ -15,35 +15,7 @@ from nengo_tactile.ann.configs import (
     layer_name,
     snake_case,
 )
-from nengo_tactile.ann.portable import build
 from nengo_tactile.errors import ConversionError, ModelFileError
-
-
-def load_keras(path, remedy=lambda kind: None):
-    """Load a .keras or .h5 model file, saved by tf.keras or by Keras 3.
-
-    Parameters
-    ----------
-    path : str or Path
-    remedy : callable, optional
-        See `nengo_tactile.ann.portable.build`.
-
-    Returns
-    -------
-    tf.keras.Model
-        See `nengo_tactile.ann.portable.build`; initializers and regularizers stay behind.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is missing or damaged, is no Keras model, or has a Lambda or another layer
-        that is not on the list of `nengo_tactile.ann.portable` (code in a file is never run).
-    """
-    description = describe_file(path)
-    try:
-        return build(description, remedy)
-    except ConversionError as error:
-        raise ModelFileError(f"{path}: {error}") from error
 
 
 def describe_file(path):

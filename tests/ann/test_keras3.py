@@ -4,11 +4,11 @@ import importlib.util
 
 import numpy as np
 import pytest
-from fresh_process import done
 
-from nengo_tactile.ann import keras3 as translation
-from nengo_tactile.ann.keras3 import from_keras3
+from nengo_tactile.conversion import reading
+from nengo_tactile.conversion.reading import read
 from nengo_tactile.errors import ConversionError
+from tests.support.fresh_process import done
 
 pytestmark = pytest.mark.stack
 
@@ -34,7 +34,7 @@ def test_the_first_layer_that_differs_is_named(keras3, monkeypatch, form, name):
     model = small(keras3)
     if form == "functional":
         model = keras3.Model(model.inputs, model.outputs)
-    original = translation.build
+    original = reading.build
 
     def wrong(*arguments):
         translated = original(*arguments)
@@ -47,10 +47,10 @@ def test_the_first_layer_that_differs_is_named(keras3, monkeypatch, form, name):
             layer.set_weights(values)
         return translated
 
-    from_keras3(model)
-    monkeypatch.setattr(translation, "build", wrong)
+    read(model)
+    monkeypatch.setattr(reading, "build", wrong)
     with pytest.raises(ConversionError, match=rf"layer '{name}' \(.*differs by 0\.0.*at most"):
-        from_keras3(model)
+        read(model)
 
 
 def test_weights_that_are_not_finite_are_no_difference(keras3):
@@ -58,13 +58,13 @@ def test_weights_that_are_not_finite_are_no_difference(keras3):
     kernel, bias = model.get_layer("one").get_weights()
     kernel[0, 0, 0, 0] = np.nan
     model.get_layer("one").set_weights([kernel, bias])
-    assert np.isnan(from_keras3(model).get_layer("one").get_weights()[0][0, 0, 0, 0])
+    assert np.isnan(read(model).get_layer("one").get_weights()[0][0, 0, 0, 0])
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16", "float64"])
 def test_models_in_other_precision(keras3, precision):
     model = small(keras3, dtype=precision)
-    translated = from_keras3(model)
+    translated = read(model)
     for one, other in zip(model.get_weights(), translated.get_weights()):
         assert np.allclose(one, other, rtol=1e-6)
     assert translated.get_layer("one").compute_dtype == "float32"
@@ -73,7 +73,7 @@ def test_models_in_other_precision(keras3, precision):
 def test_open_input_shapes_are_refused(keras3):
     model = keras3.Sequential([keras3.Input((None, 4, 2)), keras3.layers.Conv2D(1, 2)], name="open")
     with pytest.raises(ConversionError, match=r"model 'open'.*\(None, 4, 2\).*fixed input shape"):
-        from_keras3(model)
+        read(model)
 
 
 @pytest.fixture(params=["torch", "jax"])
@@ -184,4 +184,4 @@ def test_a_model_that_cannot_be_called_is_refused_with_the_remedy(keras3, monkey
         ConversionError, match=r"'small' cannot be called on float32 samples of shape \(5, 4, 2\)"
         r" \(Exception encount.*Input type and weight type.*give its \.keras file"
     ):  # fmt: skip
-        from_keras3(model)
+        read(model)

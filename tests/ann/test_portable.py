@@ -10,10 +10,9 @@ from nengo_tactile import stack
 from nengo_tactile.ann import portable
 from nengo_tactile.ann.clip_floor import clip_floor_layer
 from nengo_tactile.ann.integrate_fire import rate_if_layer
-from nengo_tactile.ann.keras3 import from_keras3
-from nengo_tactile.ann.keras_files import load_keras
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
+from nengo_tactile.conversion.reading import read
 from nengo_tactile.errors import ConversionError, ModelFileError
 
 IMAGE, SEQUENCE, FEATURES = (8, 6, 4), (8, 4), (6,)
@@ -117,7 +116,7 @@ def check_same(model, other):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_layers_of_keras_3(keras3, kind):
     model = model_of(keras3, kind)
-    check_same(model, from_keras3(model))
+    check_same(model, read(model))
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -153,7 +152,7 @@ def test_all_kinds_of_weights_from_files(tmp_path, keras3, ending, version):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras calls .h5 legacy
             model.save(path)
-        check_same(model, load_keras(path))
+        check_same(model, read(path))
 
 
 def test_every_layer_of_the_list_is_tried():
@@ -239,4 +238,4 @@ def test_a_file_with_weights_of_another_model(tmp_path, keras3, ending, version)
             file.attrs["model_config"] = other.attrs["model_config"]
         path.write_bytes(content.getvalue())
     with pytest.raises(ModelFileError, match=r"mixed.*layer 'bad' \(Dense\).*\(6, 3\).*\(6, 2\)"):
-        load_keras(path)
+        read(path)

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.ann.notation import build
 from nengo_tactile.ann.training import MODERN, PAPER, Recipe, train
 from nengo_tactile.errors import DataError, ModelFileError
+from tests.support.measures import peak_bytes
 
 SHORT = Recipe(epochs=4, batch_size=8)
 
@@ -269,10 +269,8 @@ def test_only_minibatches_become_float(rng):
     model = tf.keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(inputs)))
     recipe = Recipe("sgd", 2, 50, 1e-6, "constant", 0.0, 0.0)
     train(model, (images[:50], labels[:50]), recipe)  # what is loaded on first use
-    tracemalloc.start()
-    train(model, lambda epoch: (images, labels), recipe, validation=(images, labels))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    data = images, labels
+    peak = peak_bytes(train, model, lambda epoch: data, recipe, validation=data)
     # float32 minibatches of 512 in `predict` are 8 MB
     assert peak < 2 * images.nbytes < 4 * images.nbytes
 

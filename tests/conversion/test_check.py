@@ -17,10 +17,7 @@ from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.support import ENGINES, NEURONS, TABLE, problem, remedy_of
 from nengo_tactile.errors import ConversionError, ModelFileError
-
-
-def keras():
-    return stack.tensorflow().keras
+from tests.support.random_models import keras
 
 
 def sequential(*layers):

@@ -1,7 +1,6 @@
 """Correction brings rates nearer to the network without spikes, also on other samples."""
 
 import gc
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,10 +14,8 @@ from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.normalise import is_activation, normalise
 from nengo_tactile.conversion.passes import use_if
 from nengo_tactile.errors import ConversionError, DataError
-
-
-def layers():
-    return stack.tensorflow().keras.layers
+from tests.support.measures import peak_bytes
+from tests.support.random_models import layers
 
 
 def residual(activation_first=False, leaky=False, **settings):
@@ -195,11 +192,7 @@ def test_memory_does_not_grow_with_samples_or_steps(monkeypatch, more):
     def peak(n=1, n_steps=1):
         x = images(0, 8 * n)
         gc.collect()
-        tracemalloc.start()
-        correct(model, x, 16 * n_steps, batch_size=8)
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return most - x.nbytes
+        return peak_bytes(correct, model, x, 16 * n_steps, batch_size=8) - x.nbytes
 
     peak()  # what is loaded once
     assert peak(**more) < 1.5 * peak()

@@ -1,16 +1,13 @@
 """Deep networks of each kind of layer converge to Keras as one over the number of steps."""
 
-import sys
-from pathlib import Path
-
-import deep_networks
 import numpy as np
 import pytest
-from deep_networks import DEPTH, KINDS
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-deep_layers = pytest.importorskip("deep_layers", reason="benchmarks are not beside the tests")
-convergence_page = pytest.importorskip("convergence_page")
+from tests.support import deep_networks, scripts
+from tests.support.deep_networks import DEPTH, KINDS
+
+deep_layers = scripts.load("benchmarks/deep_layers.py")
+convergence_page = scripts.load("benchmarks/convergence_page.py")
 
 STEPS = deep_layers.steps_between(64, 512, 9)
 

@@ -2,23 +2,20 @@
 
 import numpy as np
 import pytest
-import random_models
-from random_models import apply_pass, assert_same, keras, randomised
 
 from nengo_tactile.conversion.graph import check_weights, consumers, functional, walk
 from nengo_tactile.conversion.passes import check_layers
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
-
-SHAPE = (9, 7, 2)
-
-
-def chain(*layers):
-    return random_models.chain(*layers, shape=SHAPE)
-
-
-def conv(*arguments, **options):
-    return keras().layers.Conv2D(*arguments, **options)
+from tests.support.random_models import (
+    SHAPE,
+    apply_pass,
+    assert_same,
+    chain,
+    conv,
+    keras,
+    randomised,
+)
 
 
 def test_models_that_are_no_single_graph():

@@ -16,13 +16,10 @@ from nengo_tactile.conversion.input_range import (
 from nengo_tactile.engines import nengo_dl
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.saved import load
+from tests.support.random_models import layers
 
 #: Mean and standard deviation of CIFAR-10's green pixels, in 0..1.
 MEAN, DEVIATION = 0.4822, 0.2435
-
-
-def layers():
-    return stack.tensorflow().keras.layers
 
 
 def pictures(n=60, seed=0):

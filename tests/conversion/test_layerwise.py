@@ -8,12 +8,9 @@ from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion import layerwise
 from nengo_tactile.conversion.layerwise import Simulation, simulate
 from nengo_tactile.errors import ConversionError, DataError
+from tests.support.random_models import layers
 
 SHAPE = (4, 4, 2)
-
-
-def layers():
-    return stack.tensorflow().keras.layers
 
 
 def neurons(name, **options):

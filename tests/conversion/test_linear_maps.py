@@ -3,12 +3,12 @@
 import nengo
 import numpy as np
 import pytest
-from random_models import keras
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.mapping import channelwise_matrix, linear_map, routing_indices
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks.linear_maps import Convolution, Pooling, Sparse
+from tests.support.random_models import keras
 
 IMAGE, SEQUENCE = (5, 4, 2), (9, 2)
 

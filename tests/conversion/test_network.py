@@ -25,10 +25,7 @@ from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.networks.stages import Sum
 from nengo_tactile.saved import load
-
-
-def keras():
-    return stack.tensorflow().keras
+from tests.support.random_models import keras
 
 
 @pytest.fixture(params=["functional", "sequential", "linear neurons"])

@@ -8,12 +8,9 @@ from nengo_tactile.ann.clip_floor import clip_floor_layer
 from nengo_tactile.conversion.graph import consumers, functional
 from nengo_tactile.conversion.normalise import is_activation, normalise
 from nengo_tactile.errors import ConversionError
+from tests.support.random_models import layers
 
 SHAPE = (8, 8, 3)
-
-
-def layers():
-    return stack.tensorflow().keras.layers
 
 
 def relu(name=None):

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-import random_models
-from random_models import apply_pass, assert_same, keras
 
 from nengo_tactile.ann.clip_floor import clip_floor_layer
 from nengo_tactile.ann.integrate_fire import IFParameters
@@ -19,17 +17,7 @@ from nengo_tactile.conversion.passes import (
 )
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
-
-SHAPE = (9, 7, 2)
-
-
-def chain(*layers):
-    return random_models.chain(*layers, shape=SHAPE)
-
-
-def conv(*arguments, **options):
-    return keras().layers.Conv2D(*arguments, **options)
-
+from tests.support.random_models import SHAPE, apply_pass, assert_same, chain, conv, keras
 
 X = np.random.default_rng(0).normal(size=(6, *SHAPE)).astype(np.float32)
 
@@ -71,7 +59,7 @@ def rectifiers():
 def test_if_rates_take_the_place_of_every_rectifier():
     x = np.linspace(-2, 2, 81, dtype=np.float32)[:, None]
     for layer in rectifiers():
-        model = random_models.chain(layer, shape=(1,))
+        model = chain(layer, shape=(1,))
         with_if = apply_pass(use_if, model, start=0.25)
         slope = 0.25 if layer.name == "leaky" else 0.0
         wanted = np.clip(x, 0, 1) + slope * np.clip(x, -1, 0)

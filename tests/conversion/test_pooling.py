@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-import random_models
-from random_models import apply_pass, assert_same, keras, kinds, randomised
 
 from nengo_tactile.conversion.pooling import (
     analogue_poolings,
@@ -12,16 +10,16 @@ from nengo_tactile.conversion.pooling import (
 )
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
-
-SHAPE = (9, 7, 2)
-
-
-def chain(*layers):
-    return random_models.chain(*layers, shape=SHAPE)
-
-
-def conv(*arguments, **options):
-    return keras().layers.Conv2D(*arguments, **options)
+from tests.support.random_models import (
+    SHAPE,
+    apply_pass,
+    assert_same,
+    chain,
+    conv,
+    keras,
+    kinds,
+    randomised,
+)
 
 
 @pytest.mark.parametrize("pool", [(2, 2), (2, 3), (3, 1)])
@@ -144,7 +142,7 @@ def test_max_pooling_comes_behind_the_rectifier(kind, padding):
 
 def test_max_pooling_of_sequences():
     layers = keras().layers
-    model = random_models.chain(
+    model = chain(
         layers.ReLU(), layers.Conv1D(3, 2), layers.MaxPooling1D(2), layers.ReLU(), shape=(8, 2)
     )
     moved = rectify_before_max_pooling(model)

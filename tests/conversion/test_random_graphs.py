@@ -1,8 +1,9 @@
 """Random graphs of all layers: right, or refused by name. At large: benchmarks/random_graphs.py."""
 
 import pytest
-from random_graphs import Graph, judged, random_graph
-from random_models import keras
+
+from tests.support.random_graphs import Graph, judged, random_graph
+from tests.support.random_models import keras
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -14,7 +15,7 @@ def test_random_graphs_are_right_or_refused(keras3, seed):
 
 def test_what_is_wrong_is_found(monkeypatch):
     """A reader that leaves something out, and a layer that is taken for another."""
-    import random_graphs
+    from tests.support import random_graphs
 
     graph = random_graph(0, keras())
     assert judged(Graph(graph.model, {"not there"}), 0).verdict.startswith("accepted with a layer")

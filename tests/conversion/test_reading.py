@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pytest
-from random_models import keras, randomised
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.check import check
@@ -14,6 +13,7 @@ from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.errors import ConversionError, ModelFileError
+from tests.support.random_models import keras, randomised
 
 SHAPE = (8, 8, 3)
 X = np.random.default_rng(0).normal(size=(16, *SHAPE)).astype(np.float32)

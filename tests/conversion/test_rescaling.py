@@ -5,10 +5,7 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.rescaling import per_channel, rescale, rescaled_weights
-
-
-def layers():
-    return stack.tensorflow().keras.layers
+from tests.support.random_models import layers
 
 
 def test_per_channel_only_if_every_position_is_the_same():

@@ -3,13 +3,13 @@
 import nengo
 import numpy as np
 import pytest
-import sigma_delta_reference as reference
 
 import nengo_tactile
 from nengo_tactile import stack
 from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
+from tests.support import sigma_delta_reference as reference
 
 CODINGS = {"delay": DelayCoding(6), "current": CurrentCoding(4)}
 N_STEPS = 40

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-import random_models
-from random_models import apply_pass, assert_same, keras, kinds, randomised
 
 from nengo_tactile import stack
 from nengo_tactile.ann.clip_floor import clip_floor_layer
@@ -12,17 +10,18 @@ from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks.read_out import ReadOut
+from tests.support.random_models import (
+    SHAPE,
+    apply_pass,
+    assert_same,
+    chain,
+    conv,
+    keras,
+    kinds,
+    randomised,
+)
 
-SHAPE = (9, 7, 2)
 X = np.random.default_rng(0).normal(size=(6, *SHAPE)).astype(np.float32)
-
-
-def chain(*layers):
-    return random_models.chain(*layers, shape=SHAPE)
-
-
-def conv(*arguments, **options):
-    return keras().layers.Conv2D(*arguments, **options)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
@@ -130,7 +129,7 @@ def test_fused_activations_become_layers(kind, activation):
     shape, make = WEIGHTED[kind]
     make_activation, _, ending, _ = ACTIVATIONS[activation]
     fused = make(keras().layers, activation=make_activation(stack.tensorflow()), name="one")
-    model = random_models.chain(fused, shape=shape)
+    model = chain(fused, shape=shape)
     plain = apply_pass(simplify, model)
     assert_same(model, plain)
     assert [layer.name for layer in plain.layers][-2:] == ["one", f"one_{ending}"]
@@ -183,7 +182,7 @@ def test_separable_convolutions_are_taken_apart(size, padding, strides, dilation
     layers, options = keras().layers, {"use_bias": use_bias, "dilation_rate": dilation}
     kind = layers.SeparableConv1D if size == "1d" else layers.SeparableConv2D
     layer = kind(4, 3, strides, padding, depth_multiplier=2, name="one", **options)
-    model = random_models.chain(layer, shape=SEQUENCE if size == "1d" else IMAGE)
+    model = chain(layer, shape=SEQUENCE if size == "1d" else IMAGE)
     plain = apply_pass(simplify, model)
     assert_same(model, plain)
     names = [layer.name for layer in plain.layers][1:]
@@ -193,7 +192,7 @@ def test_separable_convolutions_are_taken_apart(size, padding, strides, dilation
 
 def test_causal_padding_becomes_a_layer():
     layer = keras().layers.Conv1D(3, 3, padding="causal", dilation_rate=2, activation="relu")
-    model = random_models.chain(layer, shape=SEQUENCE)
+    model = chain(layer, shape=SEQUENCE)
     plain = apply_pass(simplify, model)
     assert_same(model, plain)
     assert kinds(plain) == ["InputLayer", "ZeroPadding1D", "Conv1D", "Activation"]
@@ -213,7 +212,7 @@ def test_what_does_nothing_at_inference_goes():
         (IMAGE, layers.SpatialDropout2D(0.4)),
         (SEQUENCE, layers.SpatialDropout1D(0.4)),
     ):
-        model = random_models.chain(*inactive, spatial, layers.Dense(3), shape=shape)
+        model = chain(*inactive, spatial, layers.Dense(3), shape=shape)
         plain = apply_pass(simplify, model)
         assert_same(model, plain)
         assert kinds(plain) == ["InputLayer", "Dense"]
@@ -225,7 +224,7 @@ def test_the_activation_at_the_end_is_the_read_outs(word):
     fused = [layers.Dense(12, activation=word, name="d"), layers.Reshape((4, 3))]
     apart = [layers.Dense(12, name="d"), layers.Reshape((4, 3)), layers.Activation(word, name="a")]
     for last, end in ((fused, "d"), (apart, "a")):
-        model = random_models.chain(*last, layers.Dropout(0.5), layers.Flatten(), shape=(4,))
+        model = chain(*last, layers.Dropout(0.5), layers.Flatten(), shape=(4,))
         plain, (read_out, name) = simplify(model), read_out_of(model)
         assert name == end and read_out.activation == word
         assert kinds(plain) == ["InputLayer", "Dense", "Reshape", "Flatten"]
@@ -237,7 +236,7 @@ def test_activations_before_the_end_are_no_read_out():
     layers = keras().layers
     for layer in (layers.Softmax(axis=1), layers.Activation("softmax")):
         more = [] if type(layer).__name__ == "Softmax" else [layers.Permute((2, 1))]
-        model = random_models.chain(layers.Dense(3), layer, *more, shape=(4, 2))
+        model = chain(layers.Dense(3), layer, *more, shape=(4, 2))
         assert read_out_of(model) == (ReadOut.linear(model.output_shape[1:]), None)
         with pytest.raises(ConversionError, match="softmax before the end"):
             simplify(model)

@@ -19,6 +19,7 @@ from nengo_tactile.errors import ModelFileError
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.networks.folders import digest
 from nengo_tactile.saved import load, shipped_models
+from tests.support.damage import damaged
 
 
 @pytest.fixture
@@ -98,21 +99,17 @@ def test_missing_and_foreign_files(saved, name):
 
 @given(
     st.sampled_from(["network.json", "weights.npz"]),
-    st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), min_size=1, max_size=3),
-    st.floats(0, 1.5),
+    st.data(),
 )
 @settings(
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_damaged_files_load_equal_or_are_refused(saved, tmp_path_factory, name, flips, cut):
+def test_damaged_files_load_equal_or_are_refused(saved, tmp_path_factory, name, data):
     network, folder = saved
     copy = tmp_path_factory.mktemp("damaged") / "net"
     shutil.copytree(folder, copy)
-    data = bytearray((folder / name).read_bytes())
-    for place, bits in flips:
-        data[int(place * (len(data) - 1))] ^= bits
-    (copy / name).write_bytes(data if cut >= 1 else data[: int(cut * len(data))])
+    (copy / name).write_bytes(damaged(data, (folder / name).read_bytes()))
     try:
         loaded = load(copy)
     except ModelFileError as error:

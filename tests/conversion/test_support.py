@@ -14,12 +14,9 @@ from nengo_tactile.conversion.support import (
     NEURONS,
     TABLE,
 )
+from tests.support.random_models import layers
 
 MAP, SEQUENCE = (6, 6, 4), (8, 4)
-
-
-def layers():
-    return stack.tensorflow().keras.layers
 
 
 def called(layer, shape=MAP, inputs=1):

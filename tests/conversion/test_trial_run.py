@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pytest
-import random_models
 
 from nengo_tactile import engines, stack
 from nengo_tactile.ann.training import predict
@@ -14,6 +13,7 @@ from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.conversion.trial_run import SHARES, TrialRun, run_on, settled_discard
 from nengo_tactile.errors import ConversionWarning
 from nengo_tactile.networks.read_out import ReadOut
+from tests.support import random_models
 
 
 @pytest.fixture(scope="module")

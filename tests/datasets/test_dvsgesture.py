@@ -4,7 +4,15 @@ import pickle
 
 import numpy as np
 import pytest
-from fake_formats import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nengo_tactile.datasets import DVSGesture, open_dataset
+from nengo_tactile.datasets.aedat import read_aedat
+from nengo_tactile.errors import DataError
+from nengo_tactile.events import check_events, make_events, spike_samples_of
+from tests.support.damage import damaged
+from tests.support.fake_formats import (
     AEDAT_HEADER,
     aedat_bytes,
     aedat_packet,
@@ -14,13 +22,6 @@ from fake_formats import (
     write_folder,
     write_zip,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from nengo_tactile.datasets import DVSGesture, open_dataset
-from nengo_tactile.datasets.aedat import read_aedat
-from nengo_tactile.errors import DataError
-from nengo_tactile.events import check_events, make_events, spike_samples_of
 
 
 @pytest.mark.parametrize("n_events", [0, 1, 499])
@@ -105,10 +106,8 @@ def test_damaged_aedat_is_refused(content, part):
 @given(st.data())
 @settings(max_examples=150)
 def test_mutated_aedat_is_read_or_refused(data):
-    content = bytearray(aedat_bytes(random_events(np.random.default_rng(0), 30, 128, 128), 10))
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    content = bytes(content[: data.draw(st.integers(0, len(content)))])
+    whole = aedat_bytes(random_events(np.random.default_rng(0), 30, 128, 128), 10)
+    content = damaged(data, whole, cut=False)[: data.draw(st.integers(0, len(whole)))]
     try:
         events = read_aedat(content, source="a.aedat")
     except DataError as error:

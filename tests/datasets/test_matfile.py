@@ -6,13 +6,13 @@ import struct
 import numpy as np
 import pytest
 import scipy.io
-from fake_formats import mat_bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nengo_tactile.datasets.matfile import MAX_BYTES, read_mat
 from nengo_tactile.errors import DataError
+from tests.support.fake_formats import mat_bytes
 
 NUMBERS = hnp.arrays(
     st.sampled_from(["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]),

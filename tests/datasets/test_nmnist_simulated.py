@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import tonic
-from fake_formats import write_zip
 
 from nengo_tactile.datasets import compute_statistics, open_dataset
 from nengo_tactile.datasets import nmnist_simulated as module
@@ -11,6 +10,7 @@ from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.saccades import SaccadeParameters, fitted_saccades, simulate
+from tests.support.fake_formats import nmnist_bytes, write_zip
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,8 @@ def folder(tmp_path_factory):
     members = {}
     for index in range(6):
         events = simulate(images[index], fitted_saccades(), np.random.default_rng([77, index]))
-        first = events["x"].astype(int) << 32 | events["y"].astype(int) << 24
-        words = first | events["p"].astype(int) << 23 | events["t"]
-        content = words.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 3:].tobytes()
         for side in ("Train", "Test"):
-            members[f"{side}/{labels[index]}/{index + 1:05}.bin"] = content
+            members[f"{side}/{labels[index]}/{index + 1:05}.bin"] = nmnist_bytes(events)
     write_zip(folder / "nmnist_small.zip", members)
     return folder
 

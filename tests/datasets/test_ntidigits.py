@@ -5,13 +5,14 @@ import pickle
 import h5py
 import numpy as np
 import pytest
-from fake_formats import tidigits, write_tidigits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nengo_tactile.datasets import NTIDIGITS, open_dataset
 from nengo_tactile.errors import DataError
 from nengo_tactile.events import check_events, spike_samples_of
+from tests.support.damage import damaged
+from tests.support.fake_formats import tidigits, write_tidigits
 
 FILE = NTIDIGITS.filename
 
@@ -178,10 +179,7 @@ def test_truncated_and_foreign_files_are_refused(ntidigits):
 def test_mutated_files_are_read_or_refused(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / FILE
     write_tidigits(path, {"train": {"a-1": (np.arange(5), np.arange(5) / 10)}})
-    content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(content)
+    path.write_bytes(damaged(data, path.read_bytes(), cut=False))
     try:
         events, _ = NTIDIGITS(path)[0]
     except DataError as error:

@@ -1,11 +1,12 @@
 """Data sets by name and by path."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from fake_formats import (
+
+from nengo_tactile import datasets
+from nengo_tactile.datasets import dataset_names, open_dataset
+from nengo_tactile.errors import DataError
+from tests.support.fake_formats import (
     gesture_members,
     stemnist_arrays,
     stmnist_members,
@@ -14,10 +15,7 @@ from fake_formats import (
     write_tidigits,
     write_zip,
 )
-
-from nengo_tactile import datasets
-from nengo_tactile.datasets import dataset_names, open_dataset
-from nengo_tactile.errors import DataError
+from tests.support.fresh_process import done, loaded
 
 
 @pytest.fixture
@@ -148,12 +146,9 @@ def test_what_is_not_there(tmp_path):
 
 
 def test_the_room_imports_quickly_and_offers_its_names():
-    code = (
-        "import sys, nengo_tactile.datasets as d; "
-        "assert not {'tonic', 'scipy', 'pooch', 'requests'} & set(sys.modules); "
-        "d.open_dataset; d.STMNIST"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import nengo_tactile.datasets as d"
+    assert loaded(code, ("tonic", "scipy", "pooch", "requests")) == []
+    done(f"{code}\nd.open_dataset; d.STMNIST")
     assert {"STMNIST", "open_dataset"} <= set(dir(datasets))
     with pytest.raises(AttributeError, match="'CIFAR'"):
         _ = datasets.CIFAR

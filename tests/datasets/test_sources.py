@@ -5,13 +5,14 @@ import zipfile
 
 import numpy as np
 import pytest
-from fake_formats import write_folder, write_zip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nengo_tactile.datasets import sources
 from nengo_tactile.datasets.sources import locate, open_source, read_npz
 from nengo_tactile.errors import DataError
+from tests.support.damage import damaged
+from tests.support.fake_formats import write_folder, write_zip
 
 MEMBERS = {"b/2.txt": b"two", "a/1.txt": b"one", "top.txt": b"top"}
 
@@ -79,9 +80,7 @@ def test_encrypted_and_doubled_members_are_refused(tmp_path):
 @settings(max_examples=150)
 def test_mutated_archives_are_read_or_refused(tmp_path_factory, data):
     path = write_zip(tmp_path_factory.getbasetemp() / "mutated.zip", MEMBERS)
-    content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    content = damaged(data, path.read_bytes(), cut=False)
     path.write_bytes(content[data.draw(st.integers(0, 3)) :])
     try:
         source = open_source(path)

@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from fake_formats import random_events
 from rich.console import Console
 
 from nengo_tactile.datasets.statistics import (
@@ -17,6 +16,7 @@ from nengo_tactile.datasets.statistics import (
 )
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import EVENT_DTYPE
+from tests.support.fake_formats import random_events
 
 
 class Samples(list):

@@ -6,11 +6,17 @@ import zipfile
 
 import numpy as np
 import pytest
-from fake_formats import default_table, mat_bytes, stmnist_members, write_folder, write_zip
 
 from nengo_tactile.datasets import STMNIST, split_indices
 from nengo_tactile.datasets.spiketrain import read_spiketrain
 from nengo_tactile.errors import DataError
+from tests.support.fake_formats import (
+    default_table,
+    mat_bytes,
+    stmnist_members,
+    write_folder,
+    write_zip,
+)
 
 
 @pytest.fixture

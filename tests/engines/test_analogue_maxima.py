@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import nengo_tactile
-from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
@@ -23,13 +22,11 @@ from nengo_tactile.engines import run
 from nengo_tactile.errors import EngineError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from nengo_tactile.networks.stages import Maximum
+from tests.support.measures import KINDS, assert_same_recordings
+from tests.support.random_models import keras
 
 IMAGE, SEQUENCE = (7, 6, 2), (12, 3)
 N_STEPS = 32
-
-
-def keras():
-    return stack.tensorflow().keras
 
 
 def pooled(x, size, step):
@@ -159,13 +156,8 @@ def networks(name, kind):
 
 
 def assert_same(got, wanted):
-    np.testing.assert_array_equal(got.outputs, wanted.outputs)
-    for what in ("spike_counts", "spikes_over_time", "synops_over_time"):
-        found = getattr(got, what)
-        assert list(found) == list(getattr(wanted, what))
-        for layer, values in getattr(wanted, what).items():
-            np.testing.assert_array_equal(found[layer], values)
-            assert values.any()
+    assert_same_recordings(got, wanted)
+    assert all(values.any() for kind in KINDS for values in getattr(wanted, kind).values())
 
 
 @pytest.mark.parametrize("name", FRONTS)

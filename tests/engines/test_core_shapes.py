@@ -12,10 +12,7 @@ from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.engines import core_shapes, loihi, nengo_dl, placement
 from nengo_tactile.errors import EngineError
-
-
-def layers():
-    return stack.tensorflow().keras.layers
+from tests.support.random_models import layers
 
 
 def sequential(shape, *parts):

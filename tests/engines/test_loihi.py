@@ -7,7 +7,6 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import make_network
 
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import build
@@ -17,26 +16,16 @@ from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.engines import core_shapes, loihi, placement, run
 from nengo_tactile.engines.loihi import ChipReport, chip_report
 from nengo_tactile.errors import EngineError
+from tests.support.engine_networks import N_STEPS, make_network, run_reference
+from tests.support.measures import assert_same_recordings
 
 pytestmark = pytest.mark.stack
-
-N_STEPS = 40
 
 
 @pytest.fixture
 def own_deliveries(monkeypatch):
     """Let nengo-loihi deliver spikes itself, one by one."""
     monkeypatch.setattr(loihi, "deliver_at_once", lambda emulator: None)
-
-
-def same(one, other):
-    """Whether two recordings hold the same numbers."""
-    np.testing.assert_array_equal(one.outputs, other.outputs)
-    for kind in ("spike_counts", "spikes_over_time", "synops_over_time"):
-        ours, wanted = getattr(one, kind), getattr(other, kind)
-        assert ours.keys() == wanted.keys()
-        for layer in wanted:
-            np.testing.assert_array_equal(ours[layer], wanted[layer])
 
 
 def plain_python_lif(block, arriving):
@@ -112,7 +101,7 @@ def test_deliveries_at_once_change_no_integer(on_host, monkeypatch, request):
     ours = run(network, x[:3], N_STEPS, engine="loihi", on_host=on_host)
     assert all(counts.sum() > 20 for counts in ours.spike_counts.values())
     request.getfixturevalue("own_deliveries")
-    same(ours, run(network, x[:3], N_STEPS, engine="loihi", on_host=on_host))
+    assert_same_recordings(ours, run(network, x[:3], N_STEPS, engine="loihi", on_host=on_host))
 
 
 @pytest.mark.parametrize("on_host", ["conv1", ()])
@@ -130,10 +119,10 @@ def test_a_sample_leaves_nothing_for_the_next(on_host, synapse):
         )
 
 
-def test_without_quantisation_it_equals_the_reference(reference):
+def test_without_quantisation_it_equals_the_reference():
     network, x = make_network()
     ours = run(network, x[:3], 100, engine="loihi", target="simreal")
-    _, spikes = reference(network, x[:3], 100, on_chip=("conv2", "dense1"))
+    _, spikes = run_reference(network, x[:3], 100, on_chip=("conv2", "dense1"))
     for layer in network.spiking_layers:
         wanted = spikes[layer].sum(axis=1)
         # the chip adds a step of delay per layer: a spike more or less
@@ -396,7 +385,9 @@ def test_potentials_at_the_start_come_over_the_steps_of_the_run():
     model = build("5-9-6-3o", seed=3)
     x = np.random.default_rng(5).random((8, 5), dtype=np.float32)
     long, short = (convert(model, x, IF(), n_steps=n) for n in (200, 10))
-    same(run(long, x[:2], 10, engine="loihi"), run(short, x[:2], 10, engine="loihi"))
+    assert_same_recordings(
+        run(long, x[:2], 10, engine="loihi"), run(short, x[:2], 10, engine="loihi")
+    )
 
 
 def test_one_spiking_layer_on_the_host_is_refused():

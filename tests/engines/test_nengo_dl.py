@@ -4,16 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import make_network
 
 from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.engines import run
 from nengo_tactile.engines.nengo_dl import LARGEST_BATCH, batch_size_for, read_out
 from nengo_tactile.errors import DataError, EngineError
+from tests.support.engine_networks import BAD_INPUTS, N_STEPS, make_network, run_reference
 
 pytestmark = pytest.mark.stack
-
-N_STEPS = 40
 
 NETWORKS = {
     "slow LIF": {},
@@ -60,10 +58,10 @@ def brute_force_fan_out(stage):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_equals_the_reference_simulator_spike_by_spike(name, reference):
+def test_equals_the_reference_simulator_spike_by_spike(name):
     network, x = make_network(**NETWORKS[name])
     recording = run(network, x[:3], N_STEPS)
-    potentials, spikes = reference(network, x[:3], N_STEPS)
+    potentials, spikes = run_reference(network, x[:3], N_STEPS)
 
     difference = np.abs(recording.outputs - brute_force_read_out(potentials))
     # float32 against float64: now and then a spike falls into the next step, and which does so
@@ -142,14 +140,7 @@ def test_rates_approach_the_keras_model():
     assert np.corrcoef(outputs.ravel(), wanted.ravel())[0, 1] > 0.98
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda x: x[:0], "no samples"),
-        (lambda x: np.where(x == x.max(), np.nan, x), "nan at index"),
-        (lambda x: x[..., :1], "shape"),
-    ],
-)
+@pytest.mark.parametrize(("change", "message"), BAD_INPUTS)
 def test_bad_input_is_refused(small, change, message):
     network, x = small
     with pytest.raises(DataError, match=message):
@@ -172,7 +163,7 @@ def test_bad_options_are_refused(small, options):
 
 def test_unknown_engine_is_refused(small):
     network, x = small
-    with pytest.raises(EngineError, match="choose one of nengo-dl"):
+    with pytest.raises(EngineError, match="unknown: use 'nengo-dl'"):
         run(network, x, engine="brian")
 
 

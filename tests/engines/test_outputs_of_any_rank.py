@@ -21,12 +21,9 @@ from nengo_tactile.conversion.neurons import IF, LIF, SigmaDelta
 from nengo_tactile.engines import run
 from nengo_tactile.events.coding import CurrentCoding
 from nengo_tactile.saved import load
+from tests.support.random_models import keras
 
 N_STEPS = 24
-
-
-def keras():
-    return stack.tensorflow().keras
 
 
 def autoencoder(la, x, neurons):

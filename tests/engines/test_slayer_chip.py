@@ -4,14 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-from slayer_networks import CUBA, case, conv, dense, pool, spikes_for, with_delays
 
 from nengo_tactile import stack
 from nengo_tactile.engines import slayer, slayer_chip
 from nengo_tactile.engines.placement import build_model
 from nengo_tactile.errors import EngineError
-from nengo_tactile.slayer import reference
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
+from tests.support import slayer_reference as reference
+from tests.support.slayer_networks import CUBA, case, conv, dense, pool, spikes_for, with_delays
 
 pytestmark = pytest.mark.stack
 

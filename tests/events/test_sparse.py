@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nengo_tactile.datasets import NMNIST, STEMNIST, ESkin, EvTouch, base
-from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.errors import DataError
 from nengo_tactile.events import (
     EVENT_DTYPE,
@@ -20,6 +19,8 @@ from nengo_tactile.events import (
     spike_tensor,
 )
 from nengo_tactile.events.sparse import joined
+from tests.support.damage import damaged
+from tests.support.recordings import Recordings
 
 SENSOR = (4, 3, 2)  # width and height differ, so that swapped axes show
 BIN_US, N_STEPS = 100, 12
@@ -227,10 +228,7 @@ def test_mutated_files_are_read_or_refused(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "mutated_samples.npz"
     recordings = [random_events(np.random.default_rng(0))]
     spike_samples(recordings, SENSOR, BIN_US).save(path)
-    content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(content[: data.draw(st.sampled_from([len(content), len(content) // 2, 30]))])
+    path.write_bytes(damaged(data, path.read_bytes()))
     try:
         samples = load_spike_samples(path)
     except DataError as error:
@@ -363,20 +361,6 @@ def test_memory_is_four_bytes_per_spike(rng):
     assert samples.nbytes - 4 * len(samples.steps) == 3 * 8  # offsets and the length
 
 
-class FewRecordings(EventDataset):
-    sensor_size, classes = SENSOR, tuple("0123456789")
-
-    def __init__(self, events):
-        super().__init__("few")
-        self.events, self.targets = events, [8, 9, 8]
-
-    def __repr__(self):
-        return "Few"
-
-    def read_events(self, index):
-        return self.events[index]
-
-
 def test_a_data_set_is_read_one_recording_at_a_time_under_a_bar(recordings, monkeypatch):
     bars = []
 
@@ -386,7 +370,7 @@ def test_a_data_set_is_read_one_recording_at_a_time_under_a_bar(recordings, monk
             yield index
 
     monkeypatch.setattr(base, "track", track)
-    data = FewRecordings(recordings)
+    data = Recordings(recordings, [8, 9, 8], SENSOR, "0123456789")
     samples = spike_samples_of(data, BIN_US, progress=True)
     assert bars == [(index, "reading recordings", True) for index in range(3)]
     assert samples.labels.tolist() == [8, 9, 8]
@@ -398,7 +382,7 @@ def test_a_data_set_is_read_one_recording_at_a_time_under_a_bar(recordings, monk
     )
     assert chosen.lengths.tolist() == [12, 6]
     data.events[1] = one(t=[-3])
-    with pytest.raises(DataError, match="Few, sample 1: event 0 has t = -3"):
+    with pytest.raises(DataError, match=r"Recordings.*, sample 1: event 0 has t = -3"):
         spike_samples_of(data, BIN_US)
 
 

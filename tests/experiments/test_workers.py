@@ -8,17 +8,23 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-import toy_study
 
 from nengo_tactile.errors import ClusterError, ModelFileError
 from nengo_tactile.experiments import studies, workers
 from nengo_tactile.experiments.studies import Study
 from nengo_tactile.experiments.workers import BUSY, Cell, Crew, Failure, execute
+from tests.support import toy_study
+from tests.support.scripts import ROOT
 
 TOTAL = sum(range(toy_study.N_PARTS))
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """Processes of their own find the cells' functions; what is installed comes first there too."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
 
 
 def cells(n=6, **options):
@@ -66,9 +72,7 @@ def test_a_cell_that_always_kills_its_worker_fails_alone(tmp_path):
 
 
 COMMAND = """
-import sys
-sys.path.insert(0, {tests!r})
-import test_workers
+from tests.experiments import test_workers
 from nengo_tactile.experiments.workers import Crew
 if __name__ == "__main__":
     test_workers.results(Crew(jobs={jobs}), {out!r}, test_workers.cells(8, pause=0.03))
@@ -77,9 +81,8 @@ if __name__ == "__main__":
 
 def command(out, jobs=None):
     """The same study, in a process of its own."""
-    here = Path(__file__).parent
-    code = COMMAND.format(tests=str(here), jobs=jobs, out=str(out))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(here.parent), *sys.path])}
+    code = COMMAND.format(jobs=jobs, out=str(out))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
 
 

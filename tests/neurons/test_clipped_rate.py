@@ -3,10 +3,10 @@
 import nengo
 import numpy as np
 import pytest
-from driven_neurons import simulate
 
 from nengo_tactile import stack
 from nengo_tactile.neurons.clipped_rate import ClippedRate
+from tests.support.driven_neurons import simulate
 
 DT = 0.001
 CURRENTS = np.linspace(-2, 2, 36).reshape(4, 9)

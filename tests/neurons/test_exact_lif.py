@@ -3,10 +3,11 @@
 import functools
 import math
 
-import driven_neurons
 import nengo
 import numpy as np
 import pytest
+
+from tests.support import driven_neurons
 
 pytestmark = pytest.mark.filterwarnings(
     r"ignore::DeprecationWarning:(nengo|nengo_dl|nengo_loihi)\b"

@@ -2,14 +2,14 @@
 
 import functools
 
-import driven_neurons
 import nengo
 import numpy as np
 import pytest
-from driven_neurons import simulator
 
 from nengo_tactile import stack
 from nengo_tactile.errors import EngineError
+from tests.support import driven_neurons
+from tests.support.driven_neurons import simulator
 
 pytestmark = pytest.mark.filterwarnings(
     r"ignore::DeprecationWarning:(nengo|nengo_dl|nengo_loihi)\b"
@@ -185,11 +185,7 @@ def test_nengo_dl_merges_neurons_of_different_parameters(rng):
     ]
     # amplitudes that NengoDL's own constants would take for equal
     kinds += [integrate_fire(amplitude=amplitude) for amplitude in (2.0**-30, 2.0**-31)]
-    merged = simulate("dl", kinds, currents)
-    for ours, kind in zip(merged, kinds):
-        (wanted,) = simulate("nengo", [kind], currents)
-        for a, b in zip(ours, wanted):
-            np.testing.assert_array_equal(a, b)
+    driven_neurons.assert_merged(kinds, currents, dt=DT)
 
 
 def test_layers_without_filter_pass_a_spike_on_in_the_same_step():

@@ -1,15 +1,15 @@
 """Max pooling of spikes against a brute-force loop and against Keras pooling of counts."""
 
-import driven_neurons
 import nengo
 import numpy as np
 import pytest
-from driven_neurons import simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError, EngineError
+from tests.support import driven_neurons
+from tests.support.driven_neurons import simulator
 
 pytestmark = pytest.mark.filterwarnings(
     r"ignore::DeprecationWarning:(nengo|nengo_dl|nengo_loihi)\b"

@@ -2,14 +2,14 @@
 
 import functools
 
-import driven_neurons
 import nengo
 import numpy as np
 import pytest
-from driven_neurons import simulator
 
 from nengo_tactile import stack
 from nengo_tactile.errors import EngineError
+from tests.support import driven_neurons
+from tests.support.driven_neurons import simulator
 
 pytestmark = pytest.mark.filterwarnings(
     r"ignore::DeprecationWarning:(nengo|nengo_dl|nengo_loihi)\b"

@@ -5,7 +5,6 @@ import io
 import json
 
 import pytest
-from skim_states import AS_PAPER, CROSSING, GROWTH, STATES, TACTILE, growth, point, trials
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.experiments import tables
@@ -14,6 +13,16 @@ from nengo_tactile.papers.skim.numbers import growth_curve, numbers
 from nengo_tactile.papers.skim.view import FIGURES
 from nengo_tactile.report.report import render_report
 from nengo_tactile.reproduce.tasks import TASKS
+from tests.support.skim_states import (
+    AS_PAPER,
+    CROSSING,
+    GROWTH,
+    STATES,
+    TACTILE,
+    growth,
+    point,
+    trials,
+)
 
 DATA = "N-MNIST simulated from MNIST"
 

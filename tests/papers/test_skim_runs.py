@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from nengo_tactile import cli, skim
-from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
@@ -18,35 +17,13 @@ from nengo_tactile.experiments.studies import Study
 from nengo_tactile.papers.skim import PAPER, SkimPlan, numbers, patterns, plan, runs, transfer
 from nengo_tactile.papers.skim.patterns import Chosen, pattern_set
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
-
-
-class Recordings(EventDataset):
-    """Some recordings in memory."""
-
-    def __init__(self, recordings, targets):
-        super().__init__("memory")
-        self.list, self.targets, self.classes = recordings, np.asarray(targets), range(10)
-
-    def read_events(self, index):
-        return self.list[index]
+from tests.support.image_sets import write_bars
+from tests.support.recordings import Recordings
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """MNIST's file with made images: a bar at one of ten places."""
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for split, n in (("train", 60), ("test", 30)):
-        y = np.arange(n) % 10
-        x = np.zeros((n, 28, 28), np.uint8)
-        for image, label in zip(x, y):
-            row, column = divmod(int(label), 5)
-            image[3 + 12 * row : 12 + 12 * row, 1 + 5 * column : 5 + 5 * column] = 255
-            image[rng.integers(0, 28, 5), rng.integers(0, 28, 5)] = 200
-        arrays |= {f"x_{split}": x, f"y_{split}": y}
-    path = tmp_path_factory.mktemp("mnist")
-    np.savez(path / "mnist.npz", **arrays)
-    return path
+    return write_bars(tmp_path_factory.mktemp("mnist"))
 
 
 @pytest.fixture

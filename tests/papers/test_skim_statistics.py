@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scipy import special
-from skim_states import AS_PAPER, METHODS, trials
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.papers.skim.statistics import accuracies, recommendation, statistics
+from tests.support.skim_states import AS_PAPER, METHODS, trials
 
 PATTERNS = ("flat", "gaussian", "exponential")
 

@@ -6,13 +6,13 @@ import math
 
 import pytest
 from scipy import special
-from spikemax_states import HITS, state, states
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan
 from nengo_tactile.papers.spikemax import published as paper
 from nengo_tactile.papers.spikemax.plan import SETTINGS
 from nengo_tactile.papers.spikemax.trials import TITLES, grouped
+from tests.support.spikemax_states import HITS, state, states
 
 FAST = {"spikemax_g": "spikemax"}  # then all spikemax losses take less than half the time
 

@@ -8,7 +8,6 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile import cli
-from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.arrays import make_events
@@ -19,27 +18,19 @@ from nengo_tactile.papers.spikemax.plan import LOSSES, SETTINGS, make_loss, reci
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.neurons import SpikeResponseModel
 from nengo_tactile.slayer.training import Recipe
+from tests.support.recordings import Recordings
 
 
-class Recordings(EventDataset):
+def columns(split):
     """Three classes: which column of a 3 x 2 sensor is active."""
-
-    sensor_size, classes = (3, 2, 2), ("a", "b", "c")
-
-    def __init__(self, split):
-        super().__init__("memory")
-        rng = np.random.default_rng(split == "train")
-        n = 36 if split == "train" else 21
-        self.targets = np.arange(n) % 3
-        self.events = []
-        for label in self.targets:
-            x = np.where(rng.random(50) < 0.8, label, rng.integers(0, 3, 50))
-            t = np.sort(rng.integers(0, 30_000, 50))
-            both = rng.integers(0, 2, (2, 50))
-            self.events.append(make_events(x, both[0], t, both[1]))
-
-    def read_events(self, index):
-        return self.events[index]
+    rng = np.random.default_rng(split == "train")
+    labels, events = np.arange(36 if split == "train" else 21) % 3, []
+    for label in labels:
+        x = np.where(rng.random(50) < 0.8, label, rng.integers(0, 3, 50))
+        t = np.sort(rng.integers(0, 30_000, 50))
+        both = rng.integers(0, 2, (2, 50))
+        events.append(make_events(x, both[0], t, both[1]))
+    return Recordings(events, labels)
 
 
 @pytest.fixture
@@ -57,7 +48,7 @@ def small(monkeypatch):
         pixels=1,
     )
     monkeypatch.setitem(SETTINGS, "small", setting)
-    monkeypatch.setattr(runs, "open_dataset", lambda name, split, place: Recordings(split))
+    monkeypatch.setattr(runs, "open_dataset", lambda name, split, place: columns(split))
     return setting
 
 
@@ -117,7 +108,7 @@ def test_every_sample_counts(small, tmp_path, monkeypatch):
     PAPER.state(cell, tmp_path, False)
 
     def moved(name, split, place):
-        found = Recordings(split)
+        found = columns(split)
         if split == "train":
             found.events[17]["x"][20] = (found.events[17]["x"][20] + 1) % 3
         return found
@@ -241,7 +232,7 @@ def test_stretches_come_from_whole_recordings(small, monkeypatch, tmp_path):
     layout = dataclasses.replace(small.layout, n_steps=12, late="drop")
     monkeypatch.setitem(SETTINGS, "small", dataclasses.replace(small, layout=layout, stretch=6))
     data = read("small", tmp_path)
-    ends = [int(events["t"][-1] // 1000) + 1 for events in Recordings("train").events]
+    ends = [int(events["t"][-1] // 1000) + 1 for events in columns("train").events]
     assert data.train.lengths.tolist() == ends and max(ends) > 20
     assert data.test.n_steps == 12
     x, lengths = runs.loader(SETTINGS["small"], data.train)(

@@ -7,9 +7,7 @@ import json
 import numpy as np
 import pytest
 from rich.console import Console
-from spikemax_states import HITS, state, states
 
-from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.events.arrays import make_events
 from nengo_tactile.experiments import tables
 from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs, view
@@ -17,6 +15,8 @@ from nengo_tactile.papers.spikemax.plan import SETTINGS
 from nengo_tactile.report.report import render_report
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.training import Recipe
+from tests.support.recordings import Recordings
+from tests.support.spikemax_states import HITS, state, states
 
 
 def summary(found):
@@ -128,19 +128,6 @@ def test_pages_of_what_there_is(found):
     assert "Table I" in shown(results)
 
 
-class Recordings(EventDataset):
-    """Six recordings of three classes."""
-
-    sensor_size, classes = (3, 2, 2), ("a", "b", "c")
-
-    def __init__(self, events):
-        super().__init__("memory")
-        self.events, self.targets = events, np.arange(6) % 3
-
-    def read_events(self, index):
-        return self.events[index]
-
-
 def test_from_runs_to_a_report(tmp_path, monkeypatch, rng):
     """Networks of two losses, trained for an epoch on the fewest samples."""
     setting = dataclasses.replace(
@@ -157,7 +144,7 @@ def test_from_runs_to_a_report(tmp_path, monkeypatch, rng):
                     rng.integers(0, 2, 50))
         for _ in range(6)
     ]  # fmt: skip
-    monkeypatch.setattr(runs, "open_dataset", lambda *_: Recordings(events))
+    monkeypatch.setattr(runs, "open_dataset", lambda *_: Recordings(events, np.arange(6) % 3))
     plan = SpikemaxPlan(("eskin",), ("spike-rate", "spikemax"), n_trials=1, seed=3)
     said = []
     results = PAPER.run(plan, tmp_path, progress=False, say=said.append)

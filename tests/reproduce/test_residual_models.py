@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from image_sets import small_network, write_mnist
 
 import nengo_tactile as nt
 from nengo_tactile.ann import training
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.papers import images
 from nengo_tactile.reproduce import networks, residual_models
+from tests.support.image_sets import small_network, write_mnist
 
 STEPS = 8
 

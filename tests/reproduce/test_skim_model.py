@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from nmnist_files import write_digits
 
 import nengo_tactile as nt
 from nengo_tactile import cli, files, skim
@@ -15,11 +14,14 @@ from nengo_tactile.papers.skim import runs
 from nengo_tactile.reproduce import skim_model
 from nengo_tactile.reproduce.running import run_network, write_run_report
 from nengo_tactile.skim.classifier import Samples
+from tests.support.image_sets import write_bars, write_recordings
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_digits(tmp_path_factory.mktemp("digits"))
+    folder = write_bars(tmp_path_factory.mktemp("digits"))
+    write_recordings(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

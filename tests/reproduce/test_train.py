@@ -8,24 +8,14 @@ from nengo_tactile.ann import residual, training
 from nengo_tactile.ann.augment import cropped_epochs
 from nengo_tactile.errors import DataError, ModelFileError, NotationError
 from nengo_tactile.reproduce import networks, train
+from tests.support.image_sets import write_mnist
 
 QUICK = training.Recipe("sgd", 2, 16, 0.05, "cosine", 0.0, 1e-4)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """MNIST's file with 96 made images: a bar whose column is the class."""
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for split, n in (("train", 64), ("test", 32)):
-        y = np.arange(n) % 10
-        x = rng.integers(0, 60, (n, 28, 28))
-        for image, label in zip(x, y):
-            image[:, 3 + 2 * label : 5 + 2 * label] += 180
-        arrays |= {f"x_{split}": x.astype(np.uint8), f"y_{split}": y.astype(np.uint8)}
-    path = tmp_path_factory.mktemp("mnist")
-    files.write_npz(path / "mnist.npz", **arrays)
-    return path
+    return write_mnist(tmp_path_factory.mktemp("mnist"), 64, 32)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from skim_networks import LAYOUT, Recordings, small_layer, small_network
 
 import nengo_tactile as nt
 from nengo_tactile.datasets.registry import open_dataset
@@ -26,6 +25,7 @@ from nengo_tactile.skim import (
 from nengo_tactile.skim.activity import hidden_activity, prepare
 from nengo_tactile.skim.classifier import Samples
 from nengo_tactile.skim.supervision import METHODS, determine, determine_over_time
+from tests.support.skim_networks import LAYOUT, Recordings, small_layer, small_network
 
 
 def test_encode_gives_the_recordings_patterns():

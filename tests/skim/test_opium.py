@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.skim import opium
 from nengo_tactile.skim.memory import available_bytes, check_fits
+from tests.support.measures import relative
+from tests.support.skim_networks import ridge_solution
 
 
 def problem(seed, n_seen, n_hidden, n_outputs):
@@ -18,17 +20,6 @@ def problem(seed, n_seen, n_hidden, n_outputs):
     x = np.tanh(rng.normal(size=(n_seen, 4)) @ rng.normal(size=(4, n_hidden)))
     x += 0.1 * rng.normal(size=x.shape)
     return x, rng.normal(size=(n_seen, n_outputs))
-
-
-def ridge_solution(x, y, ridge, counts=None):
-    """Weights in closed form; each observation counts so often."""
-    counts = np.ones(len(x)) if counts is None else counts
-    correlation = (x.T * counts) @ x + ridge * np.eye(x.shape[1])
-    return np.linalg.solve(correlation, (x.T * counts) @ y).T
-
-
-def relative(found, expected):
-    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

@@ -1,7 +1,5 @@
 """The batch trainer against OPIUM sample after sample, and against least squares."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
@@ -10,6 +8,7 @@ from nengo_tactile.skim import opium, trainer
 from nengo_tactile.skim.activity import hidden_activity, prepare
 from nengo_tactile.skim.layer import draw_layer
 from nengo_tactile.skim.supervision import Supervision, determine, training_pattern
+from tests.support.measures import peak_bytes, relative
 
 N_STEPS, N_CHANNELS, N_CLASSES = 60, 12, 3
 SUPERVISION = Supervision(training_pattern("flat", 5), n_steps=N_STEPS, window=8, onset=1)
@@ -27,10 +26,6 @@ def samples(n, seed=0):
 
 def layer(n_hidden=40, **options):
     return draw_layer(n_hidden, N_CHANNELS, seed=3, tau=(5, 20), **options)
-
-
-def relative(found, expected):
-    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
 
 
 def rows(hidden, n, seed=0):
@@ -157,12 +152,7 @@ def test_states_of_other_networks_are_refused(tmp_path):
 
 def test_memory_does_not_grow_with_the_samples():
     def peak(n):
-        tracemalloc.start()
-        try:
-            trainer.train(layer(4), samples(n), SUPERVISION, N_CLASSES)
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
+        return peak_bytes(trainer.train, layer(4), samples(n), SUPERVISION, N_CLASSES)
 
     peak(1)  # compiles
     assert peak(5 * trainer.CHUNK_SAMPLES) < 1.1 * peak(2 * trainer.CHUNK_SAMPLES)

@@ -5,11 +5,11 @@ import warnings
 from pathlib import Path
 
 import pytest
-from fresh_process import run
 
 from nengo_tactile.errors import StackError, StackWarning
 from nengo_tactile.stack import distributions
 from nengo_tactile.stack.distributions import Distribution
+from tests.support.fresh_process import run
 
 pytestmark = pytest.mark.stack
 

@@ -1,12 +1,12 @@
 """The stack in fresh processes: what is imported before or after must not matter."""
 
 import pytest
-from fresh_process import done, run
 
 from nengo_tactile import stack
 from nengo_tactile.errors import StackError
 from nengo_tactile.stack import imports
 from nengo_tactile.stack.patches import version_of
+from tests.support.fresh_process import done, run
 
 #: Where Nengo cannot be imported before it is patched.
 NENGO_FIRST = pytest.mark.skipif(

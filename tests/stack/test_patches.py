@@ -1,9 +1,9 @@
 """Each patch: without it the code fails on versions that need it, with it the code is right."""
 
 import pytest
-from fresh_process import done, run
 
 from nengo_tactile.stack.patches import PATCHES, numbers_in, version_of
+from tests.support.fresh_process import done, run
 
 pytestmark = pytest.mark.stack
 

@@ -116,28 +116,6 @@ class SpikeRecording(Recording):
     sent: dict
     trace: Trace | None = None
 
-    def of_samples(self, samples):
-        """The recording of some samples, without the trace.
-
-        Parameters
-        ----------
-        samples : slice or int array
-        """
-
-        def chosen(parts):
-            return {name: values[samples] for name, values in parts.items()}
-
-        return SpikeRecording(
-            self.outputs[samples],
-            chosen(self.spike_counts),
-            chosen(self.spikes_over_time),
-            chosen(self.synops_over_time),
-            self.dt,
-            self.engine,
-            chosen(self.sent),
-            read_out=self.read_out,
-        )
-
     @staticmethod
     def concatenate(recordings):
         """Join the recordings of consecutive minibatches into one."""
