@@ -183,15 +183,6 @@ def test_readme_is_short_and_its_results_are_those_of_the_files():
     assert made["short"]() in text, "run python tools/results_page.py for README's table"
 
 
-def test_intervals_are_wilsons():
-    """Its ends are where a test of the normal approximation stops refusing the accuracy."""
-    interval = runpy.run_path(str(ROOT / "tools" / "results_page.py"))["interval"]
-    for hits, n in ((0, 10), (86, 100), (200, 200)):
-        for end in interval(hits / n, n):
-            off, spread = abs(hits / n - end), (max(end * (1 - end), 0) / n) ** 0.5
-            assert off == pytest.approx(1.959964 * spread, abs=1e-6)
-
-
 def test_docs_build_without_warnings(tmp_path):
     pytest.importorskip("sphinx", reason="needs the docs extra: pip install '.[docs]'")
     pytest.importorskip("myst_parser", reason="needs the docs extra: pip install '.[docs]'")

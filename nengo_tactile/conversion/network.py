@@ -411,7 +411,7 @@ class SpikingNetwork:
         ann = map_neurons(self.ann, lambda neuron: neuron.faster(factor), shift_factor=factor)
         return dataclasses.replace(self, ann=ann, rate_factor=rates)
 
-    def with_weight_bits(self, bits):
+    def with_weight_bits(self, bits: int) -> "SpikingNetwork":
         """The network with weights rounded to so many bits, one scale for each layer.
 
         Parameters

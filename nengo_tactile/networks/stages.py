@@ -257,7 +257,7 @@ class Stage:
     ----------
     name : str
     shape : tuple of int
-        (*size, channels).
+        (size..., channels).
     neuron : Neuron
     links : tuple of Link
     bias : (n_inputs,) float32 array

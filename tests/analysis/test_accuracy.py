@@ -127,3 +127,10 @@ def test_mean_and_sd_refuse():
 def test_standard_error_of_a_share():
     """100 digits, half of them right: the SD of 0 and 1 is 0.5, over the root of 100."""
     assert acc.standard_error(0.5, 100) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 10), (86, 100), (200, 200)])
+def test_an_interval_ends_where_the_normal_approximation_stops_refusing(hits, n):
+    for end in acc.accuracy_interval(hits / n, n):
+        spread = (max(end * (1 - end), 0) / n) ** 0.5
+        assert abs(hits / n - end) == pytest.approx(1.959964 * spread, abs=1e-6)
