@@ -27,7 +27,7 @@ def model():
     tf.keras.utils.set_random_seed(0)
     layers = tf.keras.layers
     return tf.keras.Sequential(
-        [layers.Dense(8, activation="relu", input_shape=(4,)), layers.Dense(2)]
+        [layers.Dense(8, activation="relu", input_shape=(4,)), layers.Dense(2)], name="small"
     )
 
 
@@ -99,7 +99,7 @@ def test_models_are_converted_for_each_combination(model, samples, tmp_path):
     assert row["n_test"] == 30 and row["reference"] == 1
     again = nt.sweep(model, x, y, tmp_path / "given", calibration=x[:20], n_steps=8, say=str)
     assert again["rows"][0]["n_test"] == 60
-    with pytest.raises(ModelFileError, match="began with other sequential and samples"):
+    with pytest.raises(ModelFileError, match="began with other small and samples"):
         nt.sweep(model, x[1:], y[1:], tmp_path, n_steps=4, say=str)
 
 
