@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nengo_tactile.errors import ConversionError
-from nengo_tactile.options import members
+from nengo_tactile.options import flag, members
 
 Task = Annotated[
     str,
@@ -142,19 +142,21 @@ def chosen(kinds, option, name, given):
     """
     if name not in kinds:
         raise ConversionError(f"{option} is {name!r}: choose one of {', '.join(kinds)}")
+    fields = {field.name: field for cls in kinds.values() for field in dataclasses.fields(cls)}
     for each, value in given.items():
         owners = [kind for kind, cls in kinds.items() if hasattr(cls, each)]
         if name not in owners:
             raise ConversionError(
-                f"{flag(each)} is {value}, which only {option} {' or '.join(owners)} has: leave it "
-                "out, or choose that"
+                f"{flag(fields[each])} is {value}, which only {option} {' or '.join(owners)} has: "
+                "leave it out, or choose that"
             )
     return kinds[name](**{each: None if v == "none" else v for each, v in given.items()})
 
 
-def flag(name):
-    """An option on the command line."""
-    return f"--{name.replace('_', '-')}"
+def plain_type(kinds):
+    """The type that an option is read as on the command line; None where words are possible."""
+    found = [kind for kind in (bool, int, float) if kind in kinds]
+    return found[0] if found and not set(kinds) - {*found, type(None), dict} else None
 
 
 def _parameter_of(name, owners):
@@ -163,20 +165,15 @@ def _parameter_of(name, owners):
     for kind, field in owners.items():
         texts.setdefault(field.metadata["text"], []).append(kind)
     text = "; ".join(f"{', '.join(kinds)}: {text}" for text, kinds in texts.items())
-    types = {member for field in owners.values() for member in members(field.type)}
+    kinds = {member for field in owners.values() for member in members(field.type)}
     shown = {kind: field.default for kind, field in owners.items() if field.default is not None}
-    if bool in types:
-        default = set(shown.values()) == {True}
-        declared = f" /--no-{flag(name)[2:]}" if default else flag(name)
-        option, of = typer.Option(declared, help=text, rich_help_panel=_PANEL), bool
-    else:
-        values = set(shown.values())
-        if len(values) == 1:
-            text += f" (default: {values.pop()})"
-        elif values:
-            text += f" (default: {', '.join(f'{k} {v}' for k, v in shown.items())})"
-        plain = float in types and not types - {float, type(None), dict}
-        of = float if plain else str
-        parser = None if plain else number_or_word
-        option = typer.Option(flag(name), help=text, parser=parser, rich_help_panel=_PANEL)
-    return parameter(name, Annotated[of | None, option])
+    defaults, of, declared = set(shown.values()), plain_type(kinds), flag(field)
+    if of is bool:
+        declared = f" /--no-{declared[2:]}" if defaults == {True} else declared
+    elif len(defaults) == 1:
+        text += f" (default: {defaults.pop()})"
+    elif defaults:
+        text += f" (default: {', '.join(f'{k} {v}' for k, v in shown.items())})"
+    parser = None if of else number_or_word
+    option = typer.Option(declared, help=text, parser=parser, rich_help_panel=_PANEL)
+    return parameter(name, Annotated[(of or str) | None, option])

@@ -15,10 +15,12 @@ from nengo_tactile.cli_options import (
     Scheduler,
     Threads,
     parameter,
+    plain_type,
     say,
     show,
     taking,
 )
+from nengo_tactile.options import flag, members
 from nengo_tactile.papers import PAPERS, paper_named
 
 
@@ -59,13 +61,12 @@ def command_of(paper):
 
 def _option(field):
     """Type and default of a plan's field on the command line."""
-    about = field.metadata
-    named = typer.Option(about["flag"], help=about["about"], min=about["least"])
-    default = (
-        ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-    )
-    kind = about["kind"]
-    return Annotated[kind | None, named], default
+    text, least = field.metadata["text"], field.metadata["bounds"].get("least")
+    default = field.default
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    kind = plain_type(members(field.type)) or str
+    return Annotated[kind | None, typer.Option(flag(field), help=text, min=least)], default
 
 
 class Papers(TyperGroup):

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import pytest
 
 from nengo_tactile.errors import DataError, TactileError
-from nengo_tactile.options import Options, choices, documented, members, option
+from nengo_tactile.options import Options, alternatives, documented, members, option
 
 
 @documented
@@ -69,5 +69,5 @@ def test_types_are_taken_apart():
     assert members(float | Literal["a", "b"] | None) == (float, "a", "b", type(None))
     assert members(dict) == (dict,) and members(Literal["a"]) == ("a",)
     heat = dataclasses.fields(Kettle)[0]
-    assert choices(heat) == "a number above 0 and at most 2, 'full' or None"
+    assert alternatives(heat) == "a number above 0 and at most 2, 'full' or None"
     assert issubclass(Options.error, TactileError)

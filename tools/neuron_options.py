@@ -6,9 +6,8 @@
 import dataclasses
 from pathlib import Path
 
-from nengo_tactile.cli_options import flag
 from nengo_tactile.conversion.neurons import NEURONS
-from nengo_tactile.options import choices
+from nengo_tactile.options import alternatives, flag
 
 PAGE = Path(__file__).parents[1] / "docs" / "command_line.md"
 BEGIN, END = "<!-- neuron_options -->\n", "<!-- end -->\n"
@@ -19,12 +18,13 @@ def table():
     rows = {}
     for name, kind in NEURONS.items():
         for field in dataclasses.fields(kind):
-            row = (field.name, choices(field), repr(field.default), field.metadata["text"])
+            off = field.default is True
+            option = f"--no-{flag(field)[2:]}" if off else flag(field)
+            row = (option, alternatives(field), repr(field.default), field.metadata["text"])
             rows.setdefault(row, []).append(f"`{name}`")
     lines = ["| option | neuron | may be | default | meaning |", "| --- | --- | --- | --- | --- |"]
-    for (name, values, default, text), kinds in rows.items():
-        negative = name if default != "True" else f"no_{name}"
-        cells = (f"`{flag(negative)}`", ", ".join(kinds), values, f"`{default}`", text)
+    for (option, values, default, text), kinds in rows.items():
+        cells = (f"`{option}`", ", ".join(kinds), values, f"`{default}`", text)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

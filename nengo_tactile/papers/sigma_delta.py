@@ -20,9 +20,10 @@ from nengo_tactile.errors import DataError
 from nengo_tactile.events.coding import DelayCoding
 from nengo_tactile.experiments.ledgers import add
 from nengo_tactile.experiments.papers import Paper
-from nengo_tactile.experiments.plans import Plan, option
+from nengo_tactile.experiments.plans import Plan
 from nengo_tactile.experiments.tables import Figure, Table, form, percent, points
 from nengo_tactile.experiments.workers import Cell
+from nengo_tactile.options import option
 from nengo_tactile.papers import images
 from nengo_tactile.progress import track
 from nengo_tactile.report import KeyNumber, Note
@@ -116,15 +117,13 @@ class DeltaPlan(Plan):
     """
 
     settings: tuple = option(
-        tuple(SETTINGS), "--settings", "threshold-1,rate-25,... (default: all).", SETTINGS, True
+        tuple(SETTINGS),
+        "threshold-1,rate-25,... (default: all).",
+        choices=SETTINGS,
     )
-    n_samples: int | None = option(
-        None, "--samples", "Use so many random samples.", least=1, kind=int
-    )
-    weights: str | None = option(
-        None, "--weights", "Folder of trained weights (default: the package's).", kind=str
-    )
-    seed: int = option(0, "--seed", "Seed of every random draw.", always=True)
+    n_samples: int | None = option(None, "Use so many random samples.", flag="--samples", least=1)
+    weights: str | Path | None = option(None, "Folder of trained weights (default: the package's).")
+    seed: int = option(0, "Seed of every random draw.", always=True)
 
     def __post_init__(self):
         super().__post_init__()

@@ -19,9 +19,10 @@ from nengo_tactile.datasets.stmnist import locate_stmnist
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.sparse import joined
 from nengo_tactile.experiments.papers import Paper
-from nengo_tactile.experiments.plans import Plan, option
+from nengo_tactile.experiments.plans import Plan
 from nengo_tactile.experiments.tables import Figure, Table, form, spread
 from nengo_tactile.experiments.workers import Cell
+from nengo_tactile.options import option
 from nengo_tactile.papers.spikemax.plan import SETTINGS
 from nengo_tactile.papers.spikemax.runs import train_and_test
 from nengo_tactile.report import KeyNumber, Note
@@ -57,29 +58,32 @@ class StMnistPlan(Plan):
 
     dataset: str | None = option(
         None,
-        "--dataset",
         "stmnist, eskin, eskin-pendigits or stemnist (default: what --data-dir holds, else the "
         "e-skin).",
-        kind=str,
     )
     n_splits: int = option(
-        10, "--splits", "Random 80-20 splits, or seeds of the given split.", least=1, always=True
+        10,
+        "Random 80-20 splits, or seeds of the given split.",
+        flag="--splits",
+        least=1,
+        always=True,
     )
     protocol: str = option(
         "random",
-        "--protocol",
         "random (the paper's) or given (by writer for the e-skin).",
-        ("random", "given"),
+        choices=("random", "given"),
         always=True,
     )
     n_emulator: int = option(
-        paths.EMULATOR_SAMPLES, "--emulator-samples", "Test samples there.", least=1, always=True
+        paths.EMULATOR_SAMPLES,
+        "Test samples there.",
+        flag="--emulator-samples",
+        least=1,
+        always=True,
     )
-    slayer: bool = option(False, "--slayer", "Train on the events as well (takes long).")
-    slayer_epochs: int | None = option(
-        None, "--slayer-epochs", "Epochs of that (default: its recipe's).", least=1, kind=int
-    )
-    seed: int = option(0, "--seed", "Seed of every random draw.", always=True)
+    slayer: bool = option(False, "Train on the events as well (takes long).")
+    slayer_epochs: int | None = option(None, "Epochs of that (default: its recipe's).", least=1)
+    seed: int = option(0, "Seed of every random draw.", always=True)
 
     @property
     def task(self):

@@ -51,9 +51,12 @@ def test_an_option_of_others_is_a_type_error(kind):
 def own_layers(layer):
     """A model that has neurons already."""
     keras = stack.tensorflow().keras
-    return keras.Sequential(
+    model = keras.Sequential(
         [keras.Input((3,)), keras.layers.Dense(4), layer, keras.layers.Dense(2)], name="own"
     )
+    # rates of up to 0.75: in four steps from a quarter of a threshold neurons lack spikes
+    model.layers[0].set_weights([np.full((3, 4), 0.5), np.zeros(4)])
+    return model
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from nengo_tactile.cli_reproduce import command_of
 from nengo_tactile.errors import DataError
-from nengo_tactile.experiments.plans import Plan, option
+from nengo_tactile.experiments.plans import Plan
+from nengo_tactile.options import option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,12 +17,12 @@ class Toys(Plan):
     """Toys."""
 
     kinds: tuple = option(
-        ("car", "ball"), "--toys", "Which.", {"car": 1, "ball": 2, "kite": 3}, True
+        ("car", "ball"), "Which.", flag="--toys", choices={"car": 1, "ball": 2, "kite": 3}
     )
-    colour: str = option("red", "--colour", "Of all.", ("red", "blue"))
-    n_wheels: int | None = option(None, "--wheels", "How many.", least=1, kind=int)
-    fast: bool = option(False, "--fast", "Or slow.")
-    seed: int = option(0, "--seed", "Of all.", always=True)
+    colour: str = option("red", "Of all.", flag="--colour", choices=("red", "blue"))
+    n_wheels: int | None = option(None, "How many.", flag="--wheels", least=1)
+    fast: bool = option(False, "Or slow.", flag="--fast")
+    seed: int = option(0, "Of all.", always=True)
 
 
 def test_defaults_and_text():
@@ -38,7 +39,7 @@ def test_defaults_and_text():
     [
         ({"kinds": "car,boat"}, r"--toys: 'boat' is unknown: choose from car, ball, kite"),
         ({"colour": "green"}, r"--colour: 'green' is unknown: choose from red, blue"),
-        ({"n_wheels": 0}, r"n_wheels is 0: give a number from 1"),
+        ({"n_wheels": 0}, r"n_wheels is 0: give a whole number from 1 or None"),
     ],
 )
 def test_what_no_plan_is(options, words):

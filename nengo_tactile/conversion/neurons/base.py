@@ -176,7 +176,8 @@ class Scaled(Neuron):
             nonzero=self.nonzero,
         )
 
-    def _network(self, blueprint, ann, **settings):
+    def rate_network(self, blueprint: Blueprint, ann: Any, **settings: Any) -> "SpikingNetwork":
+        """The spiking network of a Keras model with rates, on every engine."""
         network = blueprint.network(ann, blueprint.steps, **settings)
         if len(network.spiking_layers) > 1:
             return network

@@ -73,7 +73,7 @@ class IF(Scaled):
         ann = self._corrected(self._placed(blueprint, x), blueprint, x, n_steps)
         corrected = self.correction is not None or self.compensation is not None
         discard = settled_discard(ann, blueprint.read_out, x, n_steps, self.discard, corrected)
-        return self._network(blueprint, ann, synapse=None, discard=discard)
+        return self.rate_network(blueprint, ann, synapse=None, discard=discard)
 
     def _placed(self, blueprint, x):
         """The model with integrate-and-fire rates."""

@@ -70,7 +70,7 @@ class LIF(Scaled):
         x = self.samples(blueprint)
         synapse = START_SYNAPSE if self.synapse == "tune" else self.synapse
         ann = self._placed(blueprint.model, x)
-        network = self._network(blueprint, ann, synapse=synapse, discard=self.discard)
+        network = self.rate_network(blueprint, ann, synapse=synapse, discard=self.discard)
         if self.max_rate is None or self.synapse == "tune":
             network, _ = tune(
                 network,

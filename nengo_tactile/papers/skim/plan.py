@@ -1,10 +1,12 @@
 """SKIM on N-MNIST (Cohen et al. 2016): networks, data, and which runs give the paper's results."""
 
 import dataclasses
+from pathlib import Path
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.patterns import PatternLayout
-from nengo_tactile.experiments.plans import Plan, option
+from nengo_tactile.experiments.plans import Plan
+from nengo_tactile.options import option
 from nengo_tactile.skim.layer import draw_layer
 from nengo_tactile.skim.supervision import Supervision, training_pattern
 
@@ -64,45 +66,39 @@ class SkimPlan(Plan):
 
     parts: tuple = option(
         PARTS,
-        "--parts",
         "growth,trials,crossing,tactile (default: all).",
-        PARTS,
-        many=True,
+        choices=PARTS,
         always=True,
     )
-    hidden: tuple = option(
-        HIDDEN, "--hidden", "Hidden sizes of Figure 4: 10,100,...", many=True, always=True
-    )
+    hidden: tuple = option(HIDDEN, "Hidden sizes of Figure 4: 10,100,...", always=True)
     n_trials: int = option(
-        60, "--trials", "Networks with weights of their own.", least=1, always=True
+        60, "Networks with weights of their own.", flag="--trials", least=1, always=True
     )
-    trial_hidden: int = option(
-        1000, "--trial-hidden", "Their hidden neurons.", least=1, always=True
-    )
-    trial_samples: int = option(
-        UP_TO, "--trial-samples", "Their training digits.", least=1, always=True
-    )
+    trial_hidden: int = option(1000, "Their hidden neurons.", least=1, always=True)
+    trial_samples: int = option(UP_TO, "Their training digits.", least=1, always=True)
     n_samples: int | None = option(
-        None, "--samples", "Training digits (default: all 60,000).", least=1, kind=int
+        None, "Training digits (default: all 60,000).", flag="--samples", least=1
     )
     n_test: int | None = option(
-        None, "--test-samples", "Test digits (default: all 10,000).", least=1, kind=int
+        None, "Test digits (default: all 10,000).", flag="--test-samples", least=1
     )
-    recordings: str | None = option(
-        None, "--recordings", "Folder of the whole N-MNIST (default: simulate it).", kind=str
+    recordings: str | Path | None = option(
+        None, "Folder of the whole N-MNIST (default: simulate it)."
     )
     kernels: str = option(
-        "resonance", "--kernels", "resonance; alpha, as in the paper.", LAYERS, always=True
+        "resonance",
+        "resonance; alpha, as in the paper.",
+        choices=LAYERS,
+        always=True,
     )
-    seed: int = option(0, "--seed", "Seed of every random draw.", always=True)
+    seed: int = option(0, "Seed of every random draw.", always=True)
 
     def __post_init__(self):
         super().__post_init__()
-        if isinstance(self.hidden, str):
-            words = self.hidden.replace(" ", "").split(",")
-            if not all(word.isdecimal() and int(word) for word in words):
-                raise DataError(
-                    f"hidden sizes are {self.hidden!r}: give numbers from 1, separated by commas, "
-                    "such as 100,1000"
-                )
-            object.__setattr__(self, "hidden", tuple(sorted({int(word) for word in words})))
+        words = [str(size) for size in self.hidden]
+        if not all(word.isdecimal() and int(word) for word in words):
+            raise DataError(
+                f"hidden sizes are {','.join(words)!r}: give numbers from 1, separated by commas, "
+                "such as 100,1000"
+            )
+        object.__setattr__(self, "hidden", tuple(sorted({int(word) for word in words})))

@@ -4,7 +4,8 @@ import dataclasses
 
 from nengo_tactile.datasets.evtouch import ASSUMED_BIN_US as EVTOUCH_BIN_US
 from nengo_tactile.datasets.stemnist import BIN_US as STEMNIST_BIN_US
-from nengo_tactile.experiments.plans import Plan, option
+from nengo_tactile.experiments.plans import Plan
+from nengo_tactile.options import option
 from nengo_tactile.papers.spikemax.published import LOSSES, N_TRIALS
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.layers import MAX_DELAY
@@ -210,33 +211,28 @@ class SpikemaxPlan(Plan):
 
     data: tuple = option(
         AT_HAND,
-        "--sets",
         "Data sets: eskin,ev-objects,... (default: those at hand).",
-        SETTINGS,
-        many=True,
+        flag="--sets",
+        choices=SETTINGS,
         always=True,
     )
     losses: tuple = option(
         LOSSES,
-        "--losses",
         "spike-rate,spikemax,spikemax_g,spikemax_s,spike-count (default: all).",
-        LOSSES,
-        many=True,
+        choices=LOSSES,
         always=True,
     )
     n_trials: int = option(
-        N_TRIALS, "--trials", "Networks of each, with own seeds.", least=1, always=True
+        N_TRIALS, "Networks of each, with own seeds.", flag="--trials", least=1, always=True
     )
-    epochs: int | None = option(
-        None, "--epochs", "Epochs (default: the data set's).", least=1, kind=int
-    )
+    epochs: int | None = option(None, "Epochs (default: the data set's).", least=1)
     n_samples: int | None = option(
-        None, "--samples", "Random training samples (default: all).", least=1, kind=int
+        None, "Random training samples (default: all).", flag="--samples", least=1
     )
     n_test: int | None = option(
-        None, "--test-samples", "Random test samples (default: all).", least=1, kind=int
+        None, "Random test samples (default: all).", flag="--test-samples", least=1
     )
-    seed: int = option(0, "--seed", "Seed of every random draw.", always=True)
+    seed: int = option(0, "Seed of every random draw.", always=True)
 
 
 def make_loss(name, setting):

@@ -6,10 +6,12 @@ because there is less to compensate for otherwise.
 """
 
 import dataclasses
+from pathlib import Path
 
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.errors import DataError
-from nengo_tactile.experiments.plans import Plan, option
+from nengo_tactile.experiments.plans import Plan
+from nengo_tactile.options import option
 from nengo_tactile.reproduce.networks import train_command, weights_file
 
 #: Table 1: task -> (depth, accuracy of the ANN, of the SNN). The SNN is that of Table 3.
@@ -151,31 +153,23 @@ class ResnetPlan(Plan):
 
     parts: tuple = option(
         tuple(PARTS),
-        "--parts",
         "table1,table2,table3,figure3,figure4,steps (default: all).",
-        PARTS,
-        many=True,
+        choices=PARTS,
         always=True,
     )
     networks: tuple = option(
         None,
-        "--networks",
         "cifar10-resnet20,... (default: all that are trained).",
-        NETWORKS,
-        many=True,
+        choices=NETWORKS,
         always=True,
     )
-    n_steps: int = option(128, "--steps", "Time steps per image.", least=1, always=True)
-    n_samples: int | None = option(
-        None, "--samples", "Use so many random samples.", least=1, kind=int
-    )
+    n_steps: int = option(128, "Time steps per image.", flag="--steps", least=1, always=True)
+    n_samples: int | None = option(None, "Use so many random samples.", flag="--samples", least=1)
     n_figure3: int = option(
-        1000, "--figure3-samples", "Random training images.", least=1, always=True
+        1000, "Random training images.", flag="--figure3-samples", least=1, always=True
     )
-    weights: str | None = option(
-        None, "--weights", "Folder of trained weights (default: the package's).", kind=str
-    )
-    seed: int = option(0, "--seed", "Seed of every random draw.", always=True)
+    weights: str | Path | None = option(None, "Folder of trained weights (default: the package's).")
+    seed: int = option(0, "Seed of every random draw.", always=True)
 
     def __post_init__(self):
         if self.networks is None:
