@@ -60,6 +60,7 @@ class StMnistPlan(Plan):
         None,
         "stmnist, eskin, eskin-pendigits or stemnist (default: what --data-dir holds, else the "
         "e-skin).",
+        choices=[name for name, task in TASKS.items() if task.image is not None],
     )
     n_splits: int = option(
         10,
