@@ -12,7 +12,6 @@ from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
 from nengo_tactile.progress import track
 from nengo_tactile.slayer.nengo_network import DT
-from nengo_tactile.slayer.stages import check
 
 ENGINES = ("event", "nengo-dl", "nengo", "loihi")
 DTYPES = ("float64", "float32")
@@ -38,7 +37,7 @@ def run(
 
     Parameters
     ----------
-    network : SlayerNetwork, or sequence of Stage
+    network : SlayerNetwork, or Graph
     x : (n_samples, n_steps, ...) array_like
         What arrives at each step: zeros and ones, or any finite numbers. Each that is not zero
         counts as one spike of the layer "input".
@@ -65,8 +64,6 @@ def run(
 
     Raises
     ------
-    ConversionError
-        If the stages are not a network.
     EngineError
         If the engine does not run it, or the input does not fit.
     """
@@ -89,22 +86,21 @@ def stream(
     Memory does not grow with the number of samples, if the caller keeps no recordings and ``x``
     reads a slice when it is asked for one.
     """
-    stages = getattr(network, "stages", network)
-    check(stages)
-    shape = tuple(stages[0].input_shape)
+    graph = getattr(network, "graph", network)
+    shape = graph.input_shape
     n_steps = _checked(x, n_steps, shape)
     _check_engine(engine, dtype, threads)
     if batch_size is None:
         batch_size = _batch_size(len(x), 4 * n_steps * math.prod(shape), engine)
     if int(batch_size) != batch_size or batch_size < 1:
         raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")
-    dt, fan_out = getattr(network, "dt", DT), fan_outs(stages)
+    dt, fan_out = getattr(network, "dt", DT), graph.fan_out()
     if engine == "event":
-        record = _event(stages, fan_out, dtype or DTYPES[0], threads, progress)
+        record = _event(graph, fan_out, dtype or DTYPES[0], threads, progress)
     elif engine == "loihi":
-        record = _loihi(stages, fan_out, dt)
+        record = _loihi(graph, fan_out, dt)
     else:
-        record = _nengo(stages, fan_out, dt, engine, dtype or DTYPES[0])
+        record = _nengo(graph, fan_out, dt, engine, dtype or DTYPES[0])
     starts = range(0, len(x), int(batch_size))
     starts = track(starts, f"running SLAYER on {engine}", progress=progress)
     batches = (_batch(x[start : start + int(batch_size)], n_steps, start) for start in starts)
@@ -113,27 +109,9 @@ def stream(
         fired = batch != 0
         synops = np.einsum("nti,i->nt", fired, fan_out["input"])
         layers["input"] = fired.sum(1, dtype=np.int32), fired.sum(2, dtype=np.int64), synops
-        names = "input", *(stage.name for stage in stages)
+        names = "input", *(stage.name for stage in graph)
         parts = ({name: layers[name][part] for name in names} for part in range(3))
         yield Recording(outputs, *parts, dt, engine)
-
-
-def fan_outs(stages):
-    """Synapses that leave each neuron, recurrent ones too, {name: (n_neurons,) int array}.
-
-    Synapses are weights that are not zero; windows at an edge have those inside.
-    """
-    result = {}
-    for before, stage in zip((None, *stages), stages):
-        reached = np.ones(stage.n_neurons, np.int64)
-        count = stage.map.fan_out(reached)
-        if before is not None and before.recurrent is not None:
-            count = count + np.count_nonzero(before.recurrent, axis=1)
-        result["input" if before is None else before.name] = count
-    last = stages[-1]
-    own = np.zeros((last.n_neurons, 0)) if last.recurrent is None else last.recurrent
-    result[last.name] = np.count_nonzero(own, axis=1)
-    return result
 
 
 def _check_engine(engine, dtype, threads):
@@ -186,12 +164,12 @@ def _batch_size(n_samples, sample_bytes, engine):
     return math.ceil(n_samples / math.ceil(n_samples / largest))
 
 
-def _event(stages, fan_out, dtype, threads, progress):
+def _event(graph, fan_out, dtype, threads, progress):
     from nengo_tactile.engines.event.clocked import checked_counts
     from nengo_tactile.engines.slayer_event import EventNetwork
 
     _, threads = checked_counts(1, threads)
-    network = EventNetwork(stages, [fan_out[stage.name] for stage in stages], dtype, threads)
+    network = EventNetwork(graph, fan_out, dtype, threads)
     network.compile(progress)
 
     def record(batches):
@@ -201,21 +179,21 @@ def _event(stages, fan_out, dtype, threads, progress):
     return record
 
 
-def _nengo(stages, fan_out, dt, engine, dtype):
+def _nengo(graph, fan_out, dt, engine, dtype):
     import nengo
 
     from nengo_tactile import stack
     from nengo_tactile.slayer import nengo_network
 
-    net, probes = nengo_network.build(stages, dt, dtype=dtype), {}
+    net, probes = nengo_network.build(graph, dt, dtype), {}
     configure(net)
     with net:
         stack.nengo_dl().configure_settings(keep_history=True)  # lets each probe choose
-        output = nengo.Probe(net.axons[-1])
-        for stage, neurons in zip(stages, net.neurons):
+        output = nengo.Probe(net.sent[graph.stages[-1].name])
+        for name, neurons in net.neurons.items():
             count = nengo.Probe(neurons, "spike_count")
             net.config[count].keep_history = False
-            probes[stage.name] = count, event_sums(neurons, fan_out[stage.name])
+            probes[name] = count, event_sums(neurons, fan_out[name])
 
     def record(batches):
         for data in nengo_runs.show(net, batches, engine):
@@ -229,13 +207,13 @@ def _nengo(stages, fan_out, dt, engine, dtype):
     return record
 
 
-def _loihi(stages, fan_out, dt):
+def _loihi(graph, fan_out, dt):
     from nengo_tactile.engines import slayer_chip
 
     def record(batches):
-        for found in slayer_chip.stream(stages, dt, batches):
+        for found in slayer_chip.stream(graph, dt, batches):
             layers = {}
-            for stage, fired in zip(stages, found):
+            for stage, fired in zip(graph, found):
                 synops = fired.astype(np.int64) @ fan_out[stage.name]
                 counts = fired.sum(1, dtype=np.int32), fired.sum(2, dtype=np.int64)
                 layers[stage.name] = *counts, synops
@@ -251,4 +229,4 @@ def chip_report(network, on_host=None):
     return slayer_chip.chip_report(network)
 
 
-__all__ = ["ENGINES", "fan_outs", "run", "stream"]
+__all__ = ["ENGINES", "run", "stream"]

@@ -6,6 +6,7 @@ decays is rounded towards zero at each step (nengo_loihi 1.1, ``builder/discreti
 ``emulator/interface.py``). Spikes take a step from core to core, which is taken out of recordings.
 """
 
+import dataclasses
 import math
 
 import nengo
@@ -19,12 +20,10 @@ from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emu
 from nengo_tactile.engines.placement import place, rounding
 from nengo_tactile.errors import EngineError
 from nengo_tactile.nengo_runs import Rows
-from nengo_tactile.networks import stages as st
-from nengo_tactile.networks.linear_maps import Convolution
+from nengo_tactile.networks import stages
 from nengo_tactile.neurons.current_based import CurrentBased
 from nengo_tactile.neurons.integrate_fire import IntegrateFire
-from nengo_tactile.slayer.nengo_network import DT, transform_of
-from nengo_tactile.slayer.neurons import CurrentBasedLIF
+from nengo_tactile.slayer.nengo_network import DT
 from nengo_tactile.slayer.stages import check
 
 #: The chip's decays are shares of this (12 bits).
@@ -33,47 +32,49 @@ DECAY_UNIT = 4096
 HOST_LAG = 1
 
 
-def check_chip(stages):
+def check_chip(graph):
     """Refuse what the emulator has not.
 
     Parameters
     ----------
-    stages : sequence of Stage
+    graph : Graph
 
     Raises
     ------
     EngineError
         Naming the stage and the remedy.
     """
-    for stage in stages:
-        if not isinstance(stage.neuron, CurrentBasedLIF):
+    check(graph)
+    for stage in graph:
+        neuron = stage.neuron
+        if not isinstance(neuron, stages.IntegrateFire):
             raise EngineError(
-                f"stage {stage.name!r}: its neurons are {stage.neuron.kind}, which have two alpha "
-                "functions; the chip's have a leaky current and a reset: train the network with "
-                "current-based neurons, or use engine='event'"
+                f"stage {stage.name!r}: its neurons are {type(neuron).__name__}, which have two "
+                "alpha functions; the chip's have a leaky current and a reset: train the network "
+                "with current-based neurons, or use engine='event'"
             )
-        if stage.delays is not None and np.any(stage.delays):
+        if stage.axon is not None and np.any(stage.axon):
             raise EngineError(
-                f"stage {stage.name!r} has axonal delays up to {np.max(stage.delays)} steps, which "
+                f"stage {stage.name!r} has axonal delays up to {np.max(stage.axon)} steps, which "
                 "nengo-loihi's emulator has not: train the network without, or use engine='event'"
             )
         for name in ("current_decay", "voltage_decay"):
-            share = getattr(stage.neuron, name)
+            share = getattr(neuron, name)
             if not 1 <= round(share * DECAY_UNIT) < DECAY_UNIT:
                 raise EngineError(
                     f"stage {stage.name!r}: its {name} is {share:g}, the chip's decays go from "
                     f"1/{DECAY_UNIT} to {DECAY_UNIT - 1}/{DECAY_UNIT}: train it with one of these"
                 )
-        if stage.recurrent is None and not np.any(stage.weights):
+        if not any(link.map.values.any() for link in stage.links):
             raise EngineError(f"stage {stage.name!r}: all its weights are zero: train the network")
 
 
-def build_chip(stages, dt):
+def build_chip(graph, dt):
     """Make the network that runs on the chip, its input neurons on the host.
 
     Parameters
     ----------
-    stages : sequence of Stage
+    graph : Graph
     dt : float
         Seconds of a step.
 
@@ -87,7 +88,7 @@ def build_chip(stages, dt):
     register_neurons()
     with nengo.Network(label="SLAYER on Loihi", seed=0) as net:
         nengo_loihi.add_params(net)
-        size = math.prod(stages[0].input_shape)
+        size = math.prod(graph.input_shape)
         net.input = nengo.Node(Rows(size, dt), size_in=0, label="input")
         net.populations, net.fired = [], []
         start = {"voltage": nengo.dists.Choice([0])}
@@ -96,40 +97,35 @@ def build_chip(stages, dt):
         )
         net.config[shown].on_chip = False
         nengo.Connection(net.input, shown.neurons, synapse=None)
-        before = shown
-        for stage in stages:
+        sent = {"input": shown}
+        for stage in graph:
             neuron = on_chip(stage.neuron)
             kind = CurrentBased(neuron.current_decay, neuron.voltage_decay, amplitude=dt)
             ensemble = _ensemble(stage.n_neurons, kind, stage.name)
             synapse = nengo.Lowpass(_time_constant(neuron.current_decay, dt))
             # nengo-loihi's low-pass and membrane have unit gain, its threshold is one
             gain = 1 / (neuron.threshold * neuron.current_decay * neuron.voltage_decay)
-            nengo.Connection(
-                before.neurons,
-                ensemble.neurons,
-                transform=transform_of(stage.map, gain),
-                synapse=synapse,
-            )
-            if stage.recurrent is not None:
+            sent[stage.name] = ensemble
+            for link in stage.links:
+                linear = link.map.reweighted(lambda w, gain=gain: gain * w.astype(float))
                 nengo.Connection(
+                    sent[link.source].neurons,
                     ensemble.neurons,
-                    ensemble.neurons,
-                    transform=gain * np.asarray(stage.recurrent, float).T,
+                    transform=linear.transform(),
                     synapse=synapse,
                 )
             net.populations.append(ensemble)
             net.fired.append(nengo.Probe(ensemble.neurons))
-            before = ensemble
     return net
 
 
 def on_chip(neuron):
     """The neuron with the chip's decays."""
-    decays = (
-        round(share * DECAY_UNIT) / DECAY_UNIT
-        for share in (neuron.current_decay, neuron.voltage_decay)
-    )
-    return CurrentBasedLIF(*decays, neuron.threshold)
+    decays = {
+        name: round(getattr(neuron, name) * DECAY_UNIT) / DECAY_UNIT
+        for name in ("current_decay", "voltage_decay")
+    }
+    return dataclasses.replace(neuron, **decays)
 
 
 def register_neurons():
@@ -155,12 +151,12 @@ def register_neurons():
     Builder.builders[CurrentBased] = build
 
 
-def stream(stages, dt, batches):
+def stream(graph, dt, batches):
     """Run samples one after another on the emulator.
 
     Parameters
     ----------
-    stages : sequence of Stage
+    graph : Graph
     dt : float
     batches : iterable of (n_samples, n_steps, n_inputs) float32 array
         Zeros and ones.
@@ -170,23 +166,23 @@ def stream(stages, dt, batches):
     list of (n_samples, n_steps, n_neurons) bool array
         For each batch the spikes of all stages, without the chip's lag.
     """
-    check_chip(stages)
+    check_chip(graph)
     nengo_loihi = stack.nengo_loihi()
     with stack.quiet_build():
-        net, _, _ = place(_maker(stages, dt), dt, cut_stages(as_layers(stages), ()))
+        net, _, _ = place(_maker(graph, dt), dt, cut_stages(graph, ()))
         with nengo_loihi.Simulator(net, dt=dt, target="sim", seed=0, progress_bar=False) as sim:
             emulator = sim.sims["emulator"]
             be_strict(emulator)
             deliver_at_once(emulator)
             fresh = True
             for batch in batches:
-                found = [[] for _ in stages]
+                found = [[] for _ in graph]
                 for sample in batch:
                     if not fresh:
                         reset_emulator(sim)
                     fresh = False
                     net.input.output.rows = _spikes(sample)
-                    _run(sim, len(sample) + HOST_LAG + len(stages))
+                    _run(sim, len(sample) + HOST_LAG + len(graph.stages))
                     for number, (probe, values) in enumerate(zip(net.fired, found)):
                         lag = HOST_LAG + number
                         fired = np.asarray(sim.data[probe]) > 0
@@ -199,7 +195,7 @@ def chip_report(network):
 
     Parameters
     ----------
-    network : SlayerNetwork, or sequence of Stage
+    network : SlayerNetwork, or Graph
 
     Returns
     -------
@@ -210,32 +206,18 @@ def chip_report(network):
     EngineError
         If the emulator does not run it, or it does not fit.
     """
-    stages, dt = getattr(network, "stages", network), getattr(network, "dt", DT)
-    check(stages)
-    check_chip(stages)
+    graph, dt = getattr(network, "graph", network), getattr(network, "dt", DT)
+    check_chip(graph)
     with stack.quiet_build():
-        blocks = cut_stages(as_layers(stages), ())
-        _, _, cores = place(_maker(stages, dt), dt, blocks)
-        return ChipReport(cores, (), rounding(_maker(stages, dt), dt, blocks))
+        blocks = cut_stages(graph, ())
+        _, _, cores = place(_maker(graph, dt), dt, blocks)
+        return ChipReport(cores, (), rounding(_maker(graph, dt), dt, blocks))
 
 
-def as_layers(stages):
-    """The stages as a converted network has them: links and shapes."""
-    layers, source = [], "input"
-    for stage in stages:
-        links = [st.Link(source, stage.map)]
-        if stage.recurrent is not None:
-            recurrent = Convolution.matrix_of(np.asarray(stage.recurrent))
-            links.append(st.Link(stage.name, recurrent, delay=1))
-        layers.append(st.Stage(stage.name, stage.shape, st.IntegrateFire(), links))
-        source = stage.name
-    return st.Graph(stages[0].input_shape, layers)
-
-
-def _maker(stages, dt):
+def _maker(graph, dt):
     def make_network():
-        net = build_chip(stages, dt)
-        return net, {s.name: (e, tuple(s.shape)) for s, e in zip(stages, net.populations)}
+        net = build_chip(graph, dt)
+        return net, {s.name: (e, s.shape) for s, e in zip(graph, net.populations)}
 
     return make_network
 

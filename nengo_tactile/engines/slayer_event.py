@@ -1,17 +1,16 @@
 """The event-driven engine for SLAYER networks: networks as flat arrays, samples side by side."""
 
+import functools
 import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from nengo_tactile.engines.event.clocked import PARTS
+from nengo_tactile.engines.event.plan import links_of
 from nengo_tactile.engines.slayer_kernel import (
     CHUNK,
-    CONV,
     CURRENT_BASED,
-    DENSE,
-    POOL,
     RESPONSE,
     SHARED,
     Constants,
@@ -21,12 +20,13 @@ from nengo_tactile.engines.slayer_kernel import (
     Stages,
     simulate,
 )
+from nengo_tactile.errors import EngineError
+from nengo_tactile.networks.stages import IntegrateFire, SpikeResponse
 from nengo_tactile.progress import track
-from nengo_tactile.slayer.neurons import SpikeResponseModel
+from nengo_tactile.slayer.stages import check
 
 #: Types that the loops are compiled for in this process.
 _COMPILED: set[tuple] = set()
-_KINDS = {"dense": DENSE, "conv": CONV, "pool": POOL}
 
 
 class EventNetwork:
@@ -34,25 +34,26 @@ class EventNetwork:
 
     Parameters
     ----------
-    stages : sequence of Stage
-    fan_outs : list of (n_neurons,) int array
+    graph : Graph
+        A chain, as `nengo_tactile.slayer.stages.check` has it.
+    fan_out : dict of str to (n_neurons,) int array
         Of each stage.
     dtype : {"float64", "float32"}
         Of all sums.
     threads : int
     """
 
-    def __init__(self, stages, fan_outs, dtype, threads):
-        self.stages, self.threads = stages, threads
-        self.plan = plan_of(stages, fan_outs, dtype)
-        n_inputs = math.prod(stages[0].input_shape)
+    def __init__(self, graph, fan_out, dtype, threads):
+        self.graph, self.threads = graph, threads
+        self.plan = plan_of(graph, fan_out, dtype)
+        n_inputs = math.prod(graph.input_shape)
         self.scratch = [scratch_of(self.plan, n_inputs) for _ in range(threads)]
 
     def compile(self, progress=None):
         """Compile the loops, where they are not yet."""
-        dtype = self.plan.weights.dtype
+        dtype = self.plan.links.weights.dtype
         if dtype not in _COMPILED:
-            nothing = np.zeros((0, 1, math.prod(self.stages[0].input_shape)), np.float32)
+            nothing = np.zeros((0, 1, math.prod(self.graph.input_shape)), np.float32)
             for _ in track(range(1), "compiling the event engine, once", progress=progress):
                 self.record(nothing)
             _COMPILED.add(dtype)
@@ -73,9 +74,9 @@ class EventNetwork:
             (n_samples, n_steps).
         """
         first, n_steps = self.plan.stages.first, x.shape[1]
-        shape = len(x), len(self.stages), n_steps
+        shape = len(x), len(self.graph.stages), n_steps
         measured = Measured(
-            outputs=np.zeros((len(x), n_steps, self.stages[-1].n_neurons), np.float32),
+            outputs=np.zeros((len(x), n_steps, self.graph.stages[-1].n_neurons), np.float32),
             counts=np.zeros((len(x), len(self.plan.delays)), np.int32),
             spikes=np.zeros(shape, np.int64),
             synops=np.zeros(shape, np.int64),
@@ -97,50 +98,43 @@ class EventNetwork:
                 measured.spikes[:, s],
                 measured.synops[:, s],
             )
-            for s, stage in enumerate(self.stages)
+            for s, stage in enumerate(self.graph)
         }
         return measured.outputs, layers
 
 
-def plan_of(stages, fan_outs, dtype):
+def plan_of(graph, fan_out, dtype):
     """Lay a network out for `nengo_tactile.engines.slayer_kernel`.
 
     Parameters
     ----------
-    stages, fan_outs, dtype
+    graph, fan_out, dtype
         As for `EventNetwork`.
 
     Returns
     -------
     Plan
     """
-    rows, constants, weights, delays, synapses = [], [], [], [], []
-    place = dict.fromkeys(("first", "weight", "slot", "sent"), 0)
-    for stage, fan_out in zip(stages, fan_outs):
+    check(graph)
+    spans, links = links_of(graph.stages)
+    rows, constants, delays, synapses = [], [], [], []
+    first = slot = sent = 0
+    for stage, span in zip(graph, spans):
         room = -(-stage.n_neurons // CHUNK) * CHUNK
         own = np.zeros(room, np.int64)
-        if stage.delays is not None:
-            own[: stage.n_neurons] = stage.delays
+        if stage.axon is not None:
+            own[: stage.n_neurons] = stage.axon
         depth = int(own.max()) + 2  # also the step before: recurrent spikes are read then
-        row = {**place, **_geometry(stage), "model": _model(stage.neuron), "depth": depth}
-        parts = [_laid_out(stage)]
-        row["recurrent"] = -1
-        if stage.recurrent is not None:
-            row["recurrent"] = place["weight"] + parts[0].size
-            parts.append(np.ravel(stage.recurrent))
-        rows.append(row)
-        constants.append(_constants(stage.neuron))
-        weights += parts
+        model, numbers = _neuron(stage.neuron, stage.name)
+        rows.append((model, first, stage.n_neurons, *span, depth, slot, sent))
+        constants.append(numbers)
         delays.append(own)
-        synapses.append(np.pad(fan_out, (0, room - stage.n_neurons)))
-        place["first"] += room
-        place["weight"] += sum(part.size for part in parts)
-        place["slot"] += depth
-        place["sent"] += depth * stage.n_neurons
+        synapses.append(np.pad(fan_out[stage.name], (0, room - stage.n_neurons)))
+        first, slot, sent = first + room, slot + depth, sent + depth * stage.n_neurons
     return Plan(
-        Stages(*(np.array([row[name] for row in rows], np.int64) for name in Stages._fields)),
+        Stages(*np.array(rows, np.int64).T.copy()),
         Constants(*(np.array(column, dtype) for column in zip(*constants))),
-        np.concatenate(weights).astype(dtype),
+        links._replace(weights=links.weights.astype(dtype)),
         np.concatenate(delays),
         np.concatenate(synapses).astype(np.int64),
     )
@@ -148,7 +142,7 @@ def plan_of(stages, fan_outs, dtype):
 
 def scratch_of(plan, n_inputs):
     """What a thread needs for itself, for any number of steps."""
-    dtype, n_neurons, stages = plan.weights.dtype, len(plan.delays), plan.stages
+    dtype, n_neurons, stages = plan.links.weights.dtype, len(plan.delays), plan.stages
     room = max(n_inputs, int(stages.size.max()))
     return Scratch(
         *(np.zeros(n_neurons, dtype) for _ in range(4)),
@@ -161,38 +155,25 @@ def scratch_of(plan, n_inputs):
     )
 
 
-def _geometry(stage):
-    linear = stage.map
-    row = {"kind": _KINDS[stage.kind], "size": stage.n_neurons, "stride": stage.stride}
-    for names, values in (
-        (("height", "width"), linear.sides),
-        (("top", "left"), linear.padding),
-        (("in_columns", "in_channels"), linear.input_shape[1:]),
-        (("rows", "columns", "channels"), linear.output_shape),
-    ):
-        row |= dict(zip(names, values)) if linear.n_axes else dict.fromkeys(names, 1)
-    return row
+@functools.singledispatch
+def _neuron(neuron, name):
+    """The model of neurons, and its `Constants`."""
+    raise EngineError(
+        f"stage {name!r}: its neurons are {type(neuron).__name__}, the event engine runs networks "
+        "of spike response and current-based neurons: use engine='nengo'"
+    )
 
 
-def _laid_out(stage):
-    weights = np.asarray(stage.weights)
-    if stage.kind == "conv":  # windows meet neighbours from right to left
-        weights = weights[:, ::-1].transpose(0, 2, 1, 3)
-    return weights.ravel()
+@_neuron.register
+def _(neuron: IntegrateFire, name):
+    kept = 1 - neuron.current_decay, 1 - neuron.voltage_decay
+    return CURRENT_BASED, (*kept, 0.0, 0.0, 0.0, neuron.threshold)
 
 
-def _model(neuron):
-    if not isinstance(neuron, SpikeResponseModel):
-        return CURRENT_BASED
-    return SHARED if neuron.tau_s == neuron.tau_r else RESPONSE
-
-
-def _constants(neuron):
-    if not isinstance(neuron, SpikeResponseModel):
-        kept = 1 - neuron.current_decay, 1 - neuron.voltage_decay
-        return *kept, 0.0, 0.0, 0.0, neuron.threshold
+@_neuron.register
+def _(neuron: SpikeResponse, name):
     deepest = neuron.refractory * neuron.threshold
-    return (
+    return SHARED if neuron.tau_s == neuron.tau_r else RESPONSE, (
         math.exp(-1 / neuron.tau_s),
         math.exp(-1 / neuron.tau_r),
         math.e / neuron.tau_s,

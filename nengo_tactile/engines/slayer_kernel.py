@@ -8,9 +8,9 @@ from collections import namedtuple
 
 import numpy as np
 
+from nengo_tactile.engines.event.vectors import at
 from nengo_tactile.lazy import compiled
 
-DENSE, CONV, POOL = range(3)
 #: Neurons: spike response with two time constants, with one for both kernels, current-based.
 RESPONSE, SHARED, CURRENT_BASED = range(3)
 #: Neurons of a chunk. Each stage begins with a new one.
@@ -20,19 +20,14 @@ REST = 16
 #: A state that is smaller has died away: nothing that could tip a threshold.
 SMALLEST = 1e-30
 
-#: Of each stage: what connects it, its neurons; where its neurons, weights and recurrent weights
-#: (or -1) begin; its size; sides, stride and padding of windows; shapes of input and neurons;
-#: slots of its axons, where these begin in `Scratch.slots` and in `Scratch.sent`.
-Stages = namedtuple(
-    "Stages",
-    "kind model first size weight recurrent height width stride top left in_columns in_channels "
-    "rows columns channels depth slot sent",
-)
+#: Of each stage: its neurons, where these begin, and how many; its first link, and the one after
+#: its last; slots of its axons, where these begin in `Scratch.slots` and in `Scratch.sent`.
+Stages = namedtuple("Stages", "model first size first_link last_link depth slot sent")
 #: Of each stage: what is kept of the first pair of states at a step, and of the second; factors
 #: from these to the potential; what a spike takes away of the first pair; the threshold.
 Constants = namedtuple("Constants", "kept kept_second factor factor_second taken threshold")
-#: All, and weights one after the other; delays and synapses that leave it, of each neuron.
-Plan = namedtuple("Plan", "stages constants weights delays fan_out")
+#: All, and links as `event.plan.Links`; delays and synapses that leave it, of each neuron.
+Plan = namedtuple("Plan", "stages constants links delays fan_out")
 #: What a thread needs for itself: four states of all neurons, potentials of a chunk, whether a
 #: chunk is awake; what arrives, its values; spikes on axons, how many in each slot.
 Scratch = namedtuple("Scratch", "rise level trace depth potential awake events values sent slots")
@@ -53,47 +48,29 @@ def add(target, i, weights, a, n, value, awake):
 
 
 @compiled
-def deliver(plan, s, target, awake, events, values, n_events):
-    """Take events through the connection into stage ``s``."""
-    stages, weights = plan.stages, plan.weights
-    first, base, size = stages.first[s], stages.weight[s], stages.size[s]
-    stride, channels = stages.stride[s], stages.channels[s]
+def deliver(links, link, first, target, awake, events, values, n_events):
+    """Take events over a link to the neurons from ``first`` on."""
+    weights, base, width = links.weights, links.weight[link], links.width[link]
+    channels, pointer, shift = links.channels[link], links.pointer[link], links.shift[link]
+    runs, pointers, shifts = links.runs, links.pointers, links.shifts
+    if links.reciprocal[link] == 0 and shift < 0:  # dense: one run for each event
+        run = pointers[pointer]
+        goal, n = first + runs[3 * run], runs[3 * run + 2]
+        for e in range(n_events):
+            add(target, goal, weights, base + np.int64(events[e]) * width, n, values[e], awake)
+        return
     for e in range(n_events):
-        event, value = np.int64(events[e]), values[e]
-        if stages.kind[s] == DENSE:
-            add(target, first, weights, base + event * size, size, value, awake)
-            continue
-        pixel, channel = divmod(event, stages.in_channels[s])
-        y, x = divmod(pixel, stages.in_columns[s])
-        if stages.kind[s] == POOL:
-            row, column = y // stride, x // stride
-            if row < stages.rows[s] and column < stages.columns[s]:
-                i = first + (row * stages.columns[s] + column) * channels + channel
-                add(target, i, weights, base, 1, value, awake)
-            continue
-        y += stages.top[s]
-        x += stages.left[s]
-        height, width = stages.height[s], stages.width[s]
-        low = max(0, -((width - 1 - x) // stride))
-        high = min(stages.columns[s] - 1, x // stride)
-        if high < low:
-            continue
-        # weights of a row lie from right to left, (height, in_channels, width, channels): with
-        # stride one they meet neighbouring neurons
-        begin = width - 1 - x + low * stride
-        for row in range(
-            max(0, -((height - 1 - y) // stride)), min(stages.rows[s] - 1, y // stride) + 1
-        ):
-            line = (y - row * stride) * stages.in_channels[s] + channel
-            a = base + (line * width + begin) * channels
-            i = first + (row * stages.columns[s] + low) * channels
-            if stride == 1:
-                add(target, i, weights, a, (high - low + 1) * channels, value, awake)
-            else:
-                for _ in range(low, high + 1):
-                    add(target, i, weights, a, channels, value, awake)
-                    i += channels
-                    a += stride * channels
+        event, value = np.int64(at(events, e)), at(values, e)
+        pixel = event // channels
+        channel = event - pixel * channels
+        row, goal = base + channel * width, first
+        if shift >= 0:
+            goal += at(shifts, shift + channel)
+        begin, end = at(pointers, pointer + pixel), at(pointers, pointer + pixel + 1)
+        for run in range(begin, end):
+            i, a = np.int64(at(runs, 3 * run)), np.int64(at(runs, 3 * run + 1))
+            n = np.int64(at(runs, 3 * run + 2))
+            add(target, goal + i, weights, row + a, n, value, awake)
 
 
 @compiled
@@ -177,23 +154,22 @@ def fire(plan, s, t, scratch, measured, sample, begin, end):
 
 @compiled
 def receive(plan, s, t, scratch, n_events):
-    """Let arrive what the stage before sent (or ``n_events`` of the input), and a stage's own."""
-    stages, ones = plan.stages, scratch.values[: scratch.values.size // 2]
-    if s == 0:
-        values = scratch.values[scratch.values.size // 2 :]
-        deliver(plan, s, scratch.rise, scratch.awake, scratch.events, values, n_events)
-    else:
-        slot = t % stages.depth[s - 1]
-        begin = stages.sent[s - 1] + slot * stages.size[s - 1]
-        n = scratch.slots[stages.slot[s - 1] + slot]
-        deliver(plan, s, scratch.rise, scratch.awake, scratch.sent[begin:], ones, n)
+    """Let arrive what a stage reads: ``n_events`` of the input, or what was sent."""
+    stages, links = plan.stages, plan.links
+    half, first, rise = scratch.values.size // 2, stages.first[s], scratch.rise
+    for link in range(stages.first_link[s], stages.last_link[s]):
+        source = links.source[link]
+        if source < 0:
+            values = scratch.values[half:]
+            deliver(links, link, first, rise, scratch.awake, scratch.events, values, n_events)
+            continue
+        depth = stages.depth[source]
+        slot = (t + depth - np.int64(source == s)) % depth  # its own are those of the step before
+        sent = scratch.sent[stages.sent[source] + slot * stages.size[source] :]
+        n = scratch.slots[stages.slot[source] + slot]
+        deliver(links, link, first, rise, scratch.awake, sent, scratch.values[:half], n)
     last = (t + stages.depth[s] - 1) % stages.depth[s]
-    if stages.recurrent[s] >= 0:
-        begin, size = stages.sent[s] + last * stages.size[s], stages.size[s]
-        for e in range(scratch.slots[stages.slot[s] + last]):
-            a = stages.recurrent[s] + scratch.sent[begin + e] * size
-            add(scratch.rise, stages.first[s], plan.weights, a, size, ones[0], scratch.awake)
-    scratch.slots[stages.slot[s] + last] = 0  # both have read it
+    scratch.slots[stages.slot[s] + last] = 0  # all have read it
 
 
 @compiled
@@ -201,7 +177,7 @@ def simulate(plan, x, first, last, scratch, measured):
     """Run the samples ``first`` to ``last`` of ``x``, (n_samples, n_steps, n_inputs)."""
     stages = plan.stages
     _, n_steps, n_inputs = x.shape
-    n_stages = len(stages.kind)
+    n_stages = len(stages.model)
     end = n_stages - 1
     shown = scratch.values[scratch.values.size // 2 :]
     for sample in range(first, last):

@@ -176,6 +176,12 @@ def _(neuron: st.IntegrateFire, stage, dt, rates, on_chip):
     from nengo_tactile.neurons.current_based import CurrentBased
     from nengo_tactile.neurons.integrate_fire import IntegrateFire
 
+    known = neuron.reset == "zero" and not neuron.signed if neuron.leaks else neuron.threshold == 1
+    if not known:
+        raise EngineError(
+            f"stage {stage.name!r}: Nengo has no {neuron}: leaky neurons are reset to zero, others "
+            "have a threshold of 1 (divide weights, bias and start by theirs)"
+        )
     if neuron.leaks:
         decays = neuron.current_decay, neuron.voltage_decay
         state = {"voltage": _distribution(stage.start)}
@@ -255,6 +261,8 @@ def _(neuron: st.Sum, stage, dt, rates, on_chip):
 
     from nengo_tactile.neurons.sigma_delta import Accumulate
 
+    if 0 < neuron.decay < 1:
+        raise EngineError(f"stage {stage.name!r}: Nengo has no {neuron}: give a decay of 0 or 1")
     if neuron.decay == 0:
         return (_ensemble(stage, Accumulate({"voltage": stage.start})),) * 2
     node = nengo.Node(size_in=stage.n_neurons, label=stage.name)

@@ -48,21 +48,20 @@ class Neuron:
     sends_changes = False
 
     def __post_init__(self):
-        for name, (least, most) in self._ranges().items():
+        for name, (holds, words) in self._rules().items():
             value = getattr(self, name)
-            if not least <= value <= most:
-                raise ConversionError(
-                    f"{type(self).__name__}: {name} is {value}: give a number from {least:g} to "
-                    f"{most:g}"
-                )
+            if not holds(value):
+                raise ConversionError(f"{type(self).__name__}: {name} is {value}: give {words}")
 
-    def _ranges(self):
-        """Least and largest value of its numbers, {name: (least, largest)}."""
+    def _rules(self):
+        """What holds for its numbers, {name: (function, words)}."""
         return {}
 
 
-#: Above zero, and finite.
-_POSITIVE = (np.finfo(float).tiny, np.finfo(float).max)
+ABOVE_ZERO = (lambda value: 0 < value < math.inf, "a finite number above zero")
+FROM_ZERO = (lambda value: 0 <= value < math.inf, "a finite number from zero")
+SHARE = (lambda value: 0 <= value <= 1, "a share from 0 to 1")
+_WINDOW = (lambda value: value == int(value) >= 1, "a whole number from 1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,9 +97,9 @@ class IntegrateFire(Neuron):
                 "choose 'subtract', or 'zero' without a slope"
             )
 
-    def _ranges(self):
-        shares = dict.fromkeys(("current_decay", "voltage_decay", "negative_slope"), (0, 1))
-        return {"threshold": _POSITIVE, **shares}
+    def _rules(self):
+        shares = dict.fromkeys(("current_decay", "voltage_decay", "negative_slope"), SHARE)
+        return {"threshold": ABOVE_ZERO, **shares}
 
     @property
     def signed(self):
@@ -128,8 +127,9 @@ class LIF(Neuron):
     floor: float = 0.0
     leaks = True
 
-    def _ranges(self):
-        return {"tau_rc": _POSITIVE, "tau_ref": (0, _POSITIVE[1]), "floor": (-math.inf, 0)}
+    def _rules(self):
+        floor = (lambda value: value <= 0, "a number up to zero")
+        return {"tau_rc": ABOVE_ZERO, "tau_ref": FROM_ZERO, "floor": floor}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,9 +158,9 @@ class SpikeResponse(Neuron):
     refractory: float = 2.0
     leaks = True
 
-    def _ranges(self):
-        above = dict.fromkeys(("tau_s", "tau_r", "threshold"), _POSITIVE)
-        return {**above, "refractory": (0, _POSITIVE[1])}
+    def _rules(self):
+        above = dict.fromkeys(("tau_s", "tau_r", "threshold"), ABOVE_ZERO)
+        return {**above, "refractory": FROM_ZERO}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,8 +179,8 @@ class SigmaDelta(Neuron):
     signed = True
     sends_changes = True
 
-    def _ranges(self):
-        return {"threshold": _POSITIVE}
+    def _rules(self):
+        return {"threshold": ABOVE_ZERO}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,8 +190,8 @@ class MaxPool(Neuron):
     window: int
     forwards = True
 
-    def _ranges(self):
-        return {"window": (1, 2**31)}
+    def _rules(self):
+        return {"window": _WINDOW}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,8 +201,8 @@ class Maximum(Neuron):
     window: int
     spikes = False
 
-    def _ranges(self):
-        return {"window": (1, 2**31)}
+    def _rules(self):
+        return {"window": _WINDOW}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,8 +212,8 @@ class Sum(Neuron):
     decay: float = 1.0
     spikes = False
 
-    def _ranges(self):
-        return {"decay": (0, 1)}
+    def _rules(self):
+        return {"decay": SHARE}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

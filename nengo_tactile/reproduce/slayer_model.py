@@ -147,7 +147,7 @@ def _on_engines(network, test, n_engine, progress):
             "accuracy": float(recording.accuracy(some.labels)[-1]),
             "samples with the event engine's spikes": int(same.all((1, 2)).sum()),
         }
-    if all(isinstance(stage.neuron, CurrentBasedLIF) for stage in network.stages):
+    if all(isinstance(stage.neuron, CurrentBasedLIF) for stage in network.graph):
         parts["Loihi emulator"] = _on_chip(network, test, progress)
     return parts
 

@@ -15,7 +15,6 @@ from nengo_tactile.slayer.models import model_of as model_of
 from nengo_tactile.slayer.models import stages_of as stages_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF as CurrentBasedLIF
 from nengo_tactile.slayer.neurons import SpikeResponseModel as SpikeResponseModel
-from nengo_tactile.slayer.stages import Stage as Stage
 from nengo_tactile.slayer.surrogates import Surrogate as Surrogate
 from nengo_tactile.slayer.training import Recipe as Recipe
 from nengo_tactile.slayer.training import evaluate as evaluate

@@ -13,8 +13,9 @@ from nengo_tactile.events.sparse import positive
 from nengo_tactile.events.sparse_build import LATE, check_phases, spike_samples
 from nengo_tactile.networks.protocol import Reference, check_data
 from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.networks.stages import Graph
 from nengo_tactile.progress import track
-from nengo_tactile.slayer.stages import Stage, check
+from nengo_tactile.slayer.stages import check
 
 if TYPE_CHECKING:
     from nengo_tactile.events.sparse import SpikeSamples
@@ -136,7 +137,7 @@ class SlayerNetwork:
 
     Attributes
     ----------
-    stages : tuple of Stage
+    graph : Graph
         From `nengo_tactile.slayer.stages_of`.
     layout : SpikeLayout
         How recordings become its input.
@@ -148,7 +149,7 @@ class SlayerNetwork:
     Raises
     ------
     ConversionError
-        If the stages are not a network.
+        If the graph is no chain of SLAYER's layers.
     DataError
         If layout or classes do not fit them.
     """
@@ -169,26 +170,24 @@ class SlayerNetwork:
     fastest: ClassVar = "event"
     scale: ClassVar = None
 
-    stages: tuple[Stage, ...]
+    graph: Graph
     layout: SpikeLayout
     classes: tuple = ()
     card: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        stages = tuple(self.stages)
-        check(stages)
-        n_classes = stages[-1].n_neurons
+        check(self.graph)
+        n_classes = self.graph.stages[-1].n_neurons
         classes = tuple(self.classes) or tuple(str(i) for i in range(n_classes))
         if len(classes) != n_classes:
             raise DataError(
                 f"{len(classes)} class names for a network with {n_classes} outputs: give one each"
             )
-        if self.layout.shape != tuple(stages[0].input_shape):
+        if self.layout.shape != self.graph.input_shape:
             raise DataError(
                 f"the layout makes steps of shape {self.layout.shape}, the network reads "
-                f"{tuple(stages[0].input_shape)}: give the layout that it was trained with"
+                f"{self.graph.input_shape}: give the layout that it was trained with"
             )
-        object.__setattr__(self, "stages", stages)
         object.__setattr__(self, "classes", classes)
 
     @property
@@ -219,7 +218,7 @@ class SlayerNetwork:
     @property
     def n_neurons(self) -> int:
         """Spiking neurons."""
-        return sum(stage.n_neurons for stage in self.stages)
+        return sum(stage.n_neurons for stage in self.graph)
 
     @property
     def net(self) -> Any:
@@ -230,7 +229,7 @@ class SlayerNetwork:
         """Make the Nengo network: see `nengo_tactile.slayer.nengo_network.build`."""
         from nengo_tactile.slayer.nengo_network import build
 
-        return build(self.stages, self.dt, **options)
+        return build(self.graph, self.dt, **options)
 
     def encode(
         self,
@@ -310,7 +309,7 @@ class SlayerNetwork:
         """
         from nengo_tactile.slayer.models import model_of
 
-        return model_of(self.stages, surrogate)
+        return model_of(self.graph, surrogate)
 
     def save(self, folder: str | Path) -> None:
         """Write the network to a folder, whole or not at all."""

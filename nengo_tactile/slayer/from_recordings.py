@@ -114,4 +114,4 @@ def fit(
     }
     if validation is not None:
         card["validation accuracy"] = history.validation_accuracy[-1]
-    return SlayerNetwork(tuple(stages_of(model)), layout, classes, card)
+    return SlayerNetwork(stages_of(model), layout, classes, card)

@@ -1,6 +1,5 @@
 """The papers' notation ("34x34x2-16c5-2a-32c3-2a-64c3-512-10") as networks of spiking layers."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.ann.notation import parse
 from nengo_tactile.errors import ConversionError, NotationError
+from nengo_tactile.networks.stages import Graph
 from nengo_tactile.slayer.dropout import HeldDropout
 from nengo_tactile.slayer.layers import (
     MAX_DELAY,
@@ -15,7 +15,7 @@ from nengo_tactile.slayer.layers import (
     SpikingConv2D,
     SpikingDense,
 )
-from nengo_tactile.slayer.stages import Stage
+from nengo_tactile.slayer.stages import chain, check, conv, dense, layer_stage, loop_of, pool
 
 if TYPE_CHECKING:
     from nengo_tactile.slayer.surrogates import Surrogate
@@ -143,8 +143,8 @@ def spiking_layers(model):
     return found
 
 
-def stages_of(model: Any) -> list[Stage]:
-    """Return a trained network as plain arrays, one `Stage` for each spiking layer.
+def stages_of(model: Any) -> Graph:
+    """Return a trained network as a graph, one stage for each spiking layer.
 
     Parameters
     ----------
@@ -153,37 +153,34 @@ def stages_of(model: Any) -> list[Stage]:
 
     Returns
     -------
-    list of Stage
+    Graph
     """
-    return [_stage(layer) for layer in spiking_layers(model)]
+    layers = spiking_layers(model)
+    return chain(tuple(layers[0].input.shape[2:]), [_stage(layer) for layer in layers])
 
 
 def _stage(layer):
-    shapes = [tuple(int(n) for n in tensor.shape[2:]) for tensor in (layer.input, layer.output)]
-    delays = None
+    before, shape = (tuple(int(n) for n in each.shape[2:]) for each in (layer.input, layer.output))
+    delays = loop = None
     if layer.delays is not None:
         delays = tf.cast(tf.floor(layer.delays), tf.int32).numpy()
     if isinstance(layer, SpikingDense):
-        kind, options = "dense", {"weights": layer.scaled(layer.kernel).numpy()}
+        linear = dense(layer.scaled(layer.kernel).numpy())
         if layer.recurrent:
-            options["recurrent"] = layer.scaled(layer.recurrent_kernel).numpy()
+            loop = layer.scaled(layer.recurrent_kernel).numpy()
     elif isinstance(layer, SpikingConv2D):
-        kind = "conv"
-        options = {"weights": layer.scaled(layer.kernel).numpy(), "stride": layer.stride}
-        options["padding"] = layer.padding
+        linear = conv(layer.scaled(layer.kernel).numpy(), before, layer.stride, layer.padding)
     else:
-        kind = "pool"
-        options = {"weights": np.array(layer.weight, np.float32), "stride": layer.size}
-    return Stage(layer.name, kind, input_shape=shapes[0], shape=shapes[1], neuron=layer.neuron,
-                 delays=delays, **options)  # fmt: skip
+        linear = pool(layer.weight, layer.size, before)
+    return layer_stage(layer.name, linear, layer.neuron, shape, delays, loop)
 
 
-def model_of(stages: Sequence[Stage], surrogate: "Surrogate | None" = None) -> Any:
-    """Make a Keras model with the weights of stages, to look into or train on.
+def model_of(graph: Graph, surrogate: "Surrogate | None" = None) -> Any:
+    """Make a Keras model with the weights of a graph, to look into or train on.
 
     Parameters
     ----------
-    stages : sequence of Stage
+    graph : Graph
     surrogate : Surrogate, optional
 
     Returns
@@ -194,37 +191,39 @@ def model_of(stages: Sequence[Stage], surrogate: "Surrogate | None" = None) -> A
     Raises
     ------
     ConversionError
-        If a pooling has another weight than Keras layers have.
+        If it is no chain of SLAYER's layers, or a pooling has another weight than Keras layers.
     """
-    x = inputs = tf.keras.Input((None, *stages[0].input_shape), name="events")
-    layers: list[Any] = []
-    for stage in stages:
+    check(graph)
+    x = inputs = tf.keras.Input((None, *graph.input_shape), name="events")
+    layer: Any
+    for each in graph:
+        linear, loop = each.links[0].map, loop_of(each)
         options: dict[str, Any] = {
-            "neuron": stage.neuron,
+            "neuron": each.neuron,
             "surrogate": surrogate,
-            "name": stage.name,
+            "name": each.name,
         }
-        if stage.delays is not None:
-            options["max_delay"] = max(MAX_DELAY, int(stage.delays.max()) + 1)
-        if stage.kind == "dense":
-            layer = SpikingDense(stage.n_neurons, recurrent=stage.recurrent is not None, **options)
-        elif stage.kind == "conv":
-            side, filters = stage.weights.shape[0], stage.weights.shape[3]
-            layer = SpikingConv2D(filters, side, stage.stride, stage.padding, **options)
+        if each.axon is not None:
+            options["max_delay"] = max(MAX_DELAY, int(each.axon.max()) + 1)
+        if linear.dense:
+            layer = SpikingDense(each.n_neurons, recurrent=loop is not None, **options)
+        elif not linear.pools:
+            word = linear.padding_word()
+            layer = SpikingConv2D(
+                each.shape[-1], linear.sides[0], linear.strides[0], word, **options
+            )
         else:
-            layer = AggregatePooling2D(stage.stride, **options)
-            if not np.allclose(stage.weights, layer.weight):
+            layer = AggregatePooling2D(linear.sides[0], **options)
+            if not np.allclose(linear.kernel, layer.weight):
                 raise ConversionError(
-                    f"stage {stage.name!r} pools with the weight {stage.weights}, Keras layers "
-                    f"have {layer.weight:g}: train another network, or run the stages themselves"
+                    f"stage {each.name!r} pools with the weight {linear.kernel.flat[0]}, Keras "
+                    f"layers have {layer.weight:g}: train another network, or run the graph itself"
                 )
         x = layer(x)
-        layers.append(layer)
-    for stage, layer in zip(stages, layers):
-        if stage.kind != "pool":
-            layer.kernel.assign(stage.weights)
-        if stage.recurrent is not None:
-            layer.recurrent_kernel.assign(stage.recurrent)
-        if stage.delays is not None:
-            layer.delays.assign(stage.delays + 0.5)
+        if not linear.pools:
+            layer.kernel.assign(linear.kernel)
+        if loop is not None:
+            layer.recurrent_kernel.assign(loop)
+        if each.axon is not None:
+            layer.delays.assign(each.axon + 0.5)
     return tf.keras.Model(inputs, x, name="slayer")

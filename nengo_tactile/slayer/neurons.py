@@ -1,14 +1,15 @@
 """Neuron models of SLAYER networks: what they are, as numbers. Time is in steps.
 
-`dynamics` runs them in TensorFlow, `nengo_tactile.neurons` in Nengo.
+They are neurons of `nengo_tactile.networks.stages`, with what training asks of them. `dynamics`
+runs them in TensorFlow, `nengo_tactile.neurons` in Nengo.
 """
 
 import dataclasses
-import math
 
 import numpy as np
 
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.networks.stages import IntegrateFire, SpikeResponse
 
 #: Spikemax paper, section IV: 10 mV for all networks.
 THRESHOLD = 10.0
@@ -17,15 +18,8 @@ REFRACTORY = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
-class SpikeResponseModel:
-    """Spike response model (Spikemax paper, section II.A).
-
-    With the input current ``I``, the potential and the spikes at step ``t`` are
-
-    ``u[t] = sum_k eps(k) I[t - k] + sum_k nu(k) s[t - k]``, ``s[t] = u[t] >= threshold``,
-
-    where ``eps(k) = k / tau_s exp(1 - k / tau_s)`` and
-    ``nu(k) = -refractory threshold k / tau_r exp(1 - k / tau_r)``, both zero at ``k = 0``.
+class SpikeResponseModel(SpikeResponse):
+    """Spike response model (Spikemax paper, section II.A): see `SpikeResponse`.
 
     Parameters
     ----------
@@ -34,7 +28,7 @@ class SpikeResponseModel:
     threshold : float
         Millivolts.
     refractory : float
-        The deepest point of ``nu``, in thresholds.
+        The deepest point of what a spike takes away, in thresholds.
 
     Raises
     ------
@@ -42,15 +36,11 @@ class SpikeResponseModel:
         If one of them is not finite and above zero (``refractory`` may be zero).
     """
 
-    tau_s: float = 5.0
-    tau_r: float = 5.0
     threshold: float = THRESHOLD
     refractory: float = REFRACTORY
 
     kind = "spike-response"
-
-    def __post_init__(self):
-        _require(self, {"tau_s", "tau_r", "threshold"}, {"refractory"})
+    parameters = ("tau_s", "tau_r", "threshold", "refractory")
 
     def response(self, n_steps: int) -> np.ndarray:
         """What one unit of current does to the potential, (n_steps,) float array."""
@@ -62,7 +52,7 @@ class SpikeResponseModel:
 
 
 @dataclasses.dataclass(frozen=True)
-class CurrentBasedLIF:
+class CurrentBasedLIF(IntegrateFire):
     """Leaky integrate-and-fire neuron of a leaky current, as Loihi has it (CUBA).
 
     ``i[t] = (1 - current_decay) i[t - 1] + I[t]``, ``v[t] = (1 - voltage_decay) v[t - 1] + i[t]``,
@@ -83,17 +73,15 @@ class CurrentBasedLIF:
     current_decay: float = 0.25
     voltage_decay: float = 0.03
     threshold: float = THRESHOLD
+    reset: str = dataclasses.field(default="zero", init=False)
+    negative_slope: float = dataclasses.field(default=0.0, init=False)
 
     kind = "current-based"
+    parameters = ("current_decay", "voltage_decay", "threshold")
 
-    def __post_init__(self):
-        _require(self, {"threshold"}, set())
-        for name in ("current_decay", "voltage_decay"):
-            value = getattr(self, name)
-            if not 0 < value <= 1:
-                raise ConversionError(
-                    f"{type(self).__name__}: {name} is {value}: give a share above 0 to 1"
-                )
+    def _rules(self):
+        share = (lambda value: 0 < value <= 1, "a share above 0 to 1")
+        return {**super()._rules(), "current_decay": share, "voltage_decay": share}
 
     def response(self, n_steps: int) -> np.ndarray:
         """What one unit of current does to the potential without spikes, (n_steps,) float array."""
@@ -124,7 +112,7 @@ def alpha(tau, n_steps):
 
 def to_config(model):
     """A neuron model as a dict of plain values."""
-    return {"kind": model.kind, **dataclasses.asdict(model)}
+    return {"kind": model.kind, **{name: getattr(model, name) for name in model.parameters}}
 
 
 def from_config(config):
@@ -144,13 +132,3 @@ def from_config(config):
             f"neuron model {kind!r} is unknown: choose one of {', '.join(MODELS)}"
         )
     return MODELS[kind](**config)
-
-
-def _require(model, above, from_zero):
-    for name in sorted(above | from_zero):
-        value = getattr(model, name)
-        if not (math.isfinite(value) and (value > 0 or (name in from_zero and value == 0))):
-            least = "from zero" if name in from_zero else "above zero"
-            raise ConversionError(
-                f"{type(model).__name__}: {name} is {value}: give a finite number {least}"
-            )

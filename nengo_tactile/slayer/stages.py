@@ -1,149 +1,124 @@
-"""A trained SLAYER network as plain arrays: what engines, files and the chip read."""
+"""Layers of SLAYER networks as stages of a graph: each reads the one before, and perhaps itself."""
 
 import dataclasses
-import functools
-import itertools
+from typing import Any
 
 import numpy as np
 
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks.linear_maps import Convolution, Pooling, same_padding
+from nengo_tactile.networks.stages import Graph, Link, Stage
 
-KINDS = ("dense", "conv", "pool")
 PADDINGS = ("valid", "same")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Stage:
-    """One layer of spiking neurons and the connection into it.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"dense", "conv", "pool"}
-    weights : float32 array
-        "dense": (n_inputs, n_neurons), inputs in the order of Keras's Flatten. "conv":
-        (height, width, channels, filters). "pool": (), one weight for all pixels of a window.
-    input_shape, shape : tuple of int
-        Of the inputs and of the neurons, without samples and steps.
-    neuron : SpikeResponseModel or CurrentBasedLIF
-    stride : int
-        Of "conv" and "pool"; a pooling window has this side too.
-    padding : {"valid", "same"}
-        Of "conv", as in Keras. A pooling leaves pixels out that do not fill a window.
-    delays : (n_neurons,) int array or None
-        Steps that spikes spend on each neuron's axon.
-    recurrent : (n_neurons, n_neurons) float32 array or None
-        Weights from the spikes of a step, after their delay, to the current of the next one; as
-        of "dense", from rows to columns.
-    """
-
-    name: str
-    kind: str
-    weights: np.ndarray
-    input_shape: tuple
-    shape: tuple
-    neuron: object
-    stride: int = 1
-    padding: str = "valid"
-    delays: np.ndarray | None = None
-    recurrent: np.ndarray | None = None
-
-    @property
-    def n_neurons(self) -> int:
-        """Neurons of the stage."""
-        return int(np.prod(self.shape))
-
-    @functools.cached_property
-    def map(self) -> Convolution:
-        """What the connection into it computes, `nengo_tactile.networks.linear_maps.Map`."""
-        weights = np.asarray(self.weights)
-        if self.kind == "dense":
-            return Convolution.matrix_of(weights)
-        if self.kind == "pool":
-            return Pooling.of(weights, self.stride, self.input_shape, self.shape)
-        strides, padding = (self.stride,) * 2, ()
-        if self.padding == "same":
-            padding = same_padding(self.input_shape, self.shape, weights.shape[:2], strides)
-        return Convolution(weights, self.input_shape, self.shape, strides, padding)
+def dense(weights: np.ndarray) -> Convolution:
+    """The map of a dense layer, (n_inputs, n_neurons); inputs in the order of Keras's Flatten."""
+    return Convolution.matrix_of(np.asarray(weights))
 
 
-def check(stages):
-    """Refuse what is not a network.
+def conv(
+    weights: np.ndarray, input_shape: tuple, stride: int = 1, padding: str = "valid"
+) -> Convolution:
+    """The map of a convolution.
 
     Parameters
     ----------
-    stages : sequence of Stage
+    weights : (height, width, channels, filters) array
+    input_shape : tuple of int
+        (height, width, channels).
+    stride : int
+    padding : {"valid", "same"}
+        As in Keras.
 
     Raises
     ------
     ConversionError
-        Naming the stage, what it has and what it should have.
+        For another padding, and for weights that do not fit the inputs.
     """
-    if not len(stages):
-        raise ConversionError("the network has no stages: give at least one")
-    names = [stage.name for stage in stages]
-    if len(set(names)) < len(names) or "input" in names:
-        raise ConversionError(f"stages are named {names}: give each its own name, none 'input'")
-    for stage in stages:
-        _check_one(stage)
-    for before, stage in itertools.pairwise(stages):
-        n_inputs = int(np.prod(stage.input_shape))
-        fits = before.n_neurons == n_inputs
-        if stage.kind != "dense":
-            fits = tuple(before.shape) == tuple(stage.input_shape)
-        if not fits:
+    if padding not in PADDINGS:
+        raise ConversionError(f"padding is {padding!r}: choose one of {', '.join(PADDINGS)}")
+    weights, same = np.asarray(weights), padding == "same"
+    sides = weights.shape[:2]
+    size = [
+        -(-n // stride) if same else (n - side) // stride + 1 for n, side in zip(input_shape, sides)
+    ]
+    shapes, strides = (tuple(input_shape), (*size, weights.shape[-1])), (stride, stride)
+    padded = same_padding(*shapes, sides, strides) if same else ()
+    return Convolution(weights, *shapes, strides, padded)
+
+
+def pool(weight: float, side: int, input_shape: tuple) -> Pooling:
+    """The map of an aggregate pooling; pixels that do not fill a window are left out."""
+    *size, channels = input_shape
+    output_shape = (*(n // side for n in size), channels)
+    return Pooling.of(np.float32(weight), side, tuple(input_shape), output_shape)
+
+
+def layer_stage(
+    name: str,
+    linear: Convolution,
+    neuron: Any,
+    shape: tuple | None = None,
+    delays: np.ndarray | None = None,
+    recurrent: np.ndarray | None = None,
+) -> Stage:
+    """A layer's stage, which `chain` lets read the one before.
+
+    Parameters
+    ----------
+    name : str
+    linear : Convolution
+    neuron : SpikeResponseModel or CurrentBasedLIF
+    shape : tuple of int, optional
+        Of the neurons, if they are not as the map has them.
+    delays : (n_neurons,) int array, optional
+        Steps that spikes spend on each neuron's axon.
+    recurrent : (n_neurons, n_neurons) array, optional
+        Weights from the spikes of a step, after their delay, to the current of the next one.
+    """
+    links = [Link("input", linear)]
+    if recurrent is not None:
+        links.append(Link(name, dense(recurrent), delay=1))
+    shape = linear.output_shape if shape is None else shape
+    return Stage(name, shape, neuron, tuple(links), axon=delays, layer=name)
+
+
+def chain(input_shape: tuple, stages: list) -> Graph:
+    """The graph of stages that each read the one before, and the first the input."""
+    linked, source = [], "input"
+    for one in stages:
+        first, *loops = one.links
+        links = [dataclasses.replace(first, source=source), *loops]
+        linked.append(dataclasses.replace(one, links=links))
+        source = one.name
+    return Graph(input_shape, tuple(linked))
+
+
+def loop_of(stage: Stage) -> np.ndarray | None:
+    """The weights of a stage's loop, (n_neurons, n_neurons), or None."""
+    return next((link.map.values for link in stage.links if link.source == stage.name), None)
+
+
+def check(graph: Graph) -> None:
+    """Refuse what is no chain of SLAYER's layers.
+
+    Raises
+    ------
+    ConversionError
+        Naming the stage.
+    """
+    source = "input"
+    for one in graph:
+        first, *loops = one.links or [None]
+        loop = [(link.source, link.map.dense, link.delay) for link in loops]
+        reads = first is not None and (first.source, first.target, first.delay) == (source, None, 0)
+        quiet = not (one.bias.any() or one.start.any() or any(e.low_pass for e in one.links))
+        fires = one.neuron.leaks and getattr(one.neuron, "reset", "zero") == "zero"
+        if not (reads and quiet and fires) or loop not in ([], [(one.name, True, 1)]):
             raise ConversionError(
-                f"stage {stage.name!r} reads inputs of shape {stage.input_shape}, but "
-                f"{before.name!r} before it has neurons of shape {before.shape}: make them equal"
+                f"stage {one.name!r} is no layer of a SLAYER network: let it have spike response "
+                f"or current-based neurons, read {source!r} and at most itself, a step later, "
+                "without biases and synapses of links"
             )
-
-
-def _check_one(stage):
-    def refuse(what):
-        raise ConversionError(f"stage {stage.name!r}: {what}")
-
-    if stage.kind not in KINDS:
-        refuse(f"its kind is {stage.kind!r}: choose one of {', '.join(KINDS)}")
-    if stage.padding not in PADDINGS:
-        refuse(f"its padding is {stage.padding!r}: choose one of {', '.join(PADDINGS)}")
-    if int(stage.stride) != stage.stride or stage.stride < 1:
-        refuse(f"its stride is {stage.stride}: give a whole number from 1")
-    n, weights = stage.n_neurons, np.asarray(stage.weights)
-    expected = {"dense": (int(np.prod(stage.input_shape)), n), "pool": ()}.get(stage.kind)
-    if stage.kind == "conv":
-        expected = (*weights.shape[:2], stage.input_shape[-1], stage.shape[-1])
-    if weights.shape != expected or 0 in weights.shape:
-        refuse(f"its weights have shape {weights.shape}: a {stage.kind} stage needs {expected}")
-    wanted = stage.shape if stage.kind == "dense" else _map_shape(stage)
-    if tuple(stage.shape) != wanted:
-        refuse(f"its neurons have shape {stage.shape}: its inputs and weights make {wanted}")
-    arrays = {"weights": (weights, weights.shape)}
-    if stage.recurrent is not None:
-        arrays["recurrent"] = (np.asarray(stage.recurrent), (n, n))
-    if stage.delays is not None:
-        delays = np.asarray(stage.delays)
-        arrays["delays"] = (delays, (n,))
-        if delays.dtype.kind not in "iu" or (delays.size and delays.min() < 0):
-            refuse(f"its delays are {delays.dtype} from {delays.min()}: give integers from 0")
-    for name, (values, shape) in arrays.items():
-        if values.shape != shape:
-            refuse(f"its {name} have shape {values.shape}: give {shape}")
-        if not np.isfinite(values).all():
-            refuse(f"its {name} are not finite: train it with a lower learning rate")
-
-
-def _map_shape(stage):
-    """Shape of the neurons of a "conv" or "pool" stage."""
-    if len(stage.input_shape) != 3:
-        raise ConversionError(
-            f"stage {stage.name!r}: its inputs have shape {stage.input_shape}: a {stage.kind} "
-            "stage reads (height, width, channels)"
-        )
-    sizes, stride = stage.input_shape[:2], stage.stride
-    if stage.kind == "pool":
-        return (*(size // stride for size in sizes), stage.input_shape[2])
-    sides, filters = stage.weights.shape[:2], stage.weights.shape[3]
-    if stage.padding == "same":
-        return (*(-(-size // stride) for size in sizes), filters)
-    return (*((size - side) // stride + 1 for size, side in zip(sizes, sides)), filters)
+        source = one.name

@@ -4,10 +4,11 @@ import dataclasses
 
 import numpy as np
 
+from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks import folders
 from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
 from nengo_tactile.slayer.neurons import from_config, to_config
-from nengo_tactile.slayer.stages import Stage
+from nengo_tactile.slayer.stages import chain, conv, dense, layer_stage, loop_of, pool
 
 _ARRAYS = ("weights", "delays", "recurrent")
 
@@ -29,14 +30,14 @@ def save(network, folder):
     """
     folder = folders.check_folder(folder)
     arrays = {
-        f"{stage.name}/{name}": np.asarray(getattr(stage, name), np.float32)
-        for stage in network.stages
-        for name in _ARRAYS
-        if getattr(stage, name) is not None
+        f"{stage.name}/{name}": np.asarray(values, np.float32)
+        for stage in network.graph
+        for name, values in _arrays(stage).items()
+        if values is not None
     }
     description = {
         "kind": "slayer",
-        "stages": [_told(stage) for stage in network.stages],
+        "stages": _told(network.graph),
         "layout": dataclasses.asdict(network.layout),
         "classes": network.classes,
     }
@@ -44,17 +45,38 @@ def save(network, folder):
     folders.write(folder, description, arrays, network.card, page)
 
 
-def _told(stage):
-    names = ("name", "kind", "input_shape", "shape", "stride", "padding")
-    return {name: getattr(stage, name) for name in names} | {"neuron": to_config(stage.neuron)}
+def _arrays(stage):
+    linear = stage.links[0].map
+    weights = linear.kernel.flat[0] if linear.pools else linear.kernel
+    return {"weights": weights, "delays": stage.axon, "recurrent": loop_of(stage)}
+
+
+def _told(graph):
+    told, input_shape = [], graph.input_shape
+    for stage in graph:
+        linear = stage.links[0].map
+        kind = "pool" if linear.pools else "dense" if linear.dense else "conv"
+        told.append(
+            {
+                "name": stage.name,
+                "kind": kind,
+                "input_shape": input_shape,
+                "shape": stage.shape,
+                "stride": 1 if linear.dense else linear.strides[0],
+                "padding": linear.padding_word() if kind == "conv" else "valid",
+                "neuron": to_config(stage.neuron),
+            }
+        )
+        input_shape = stage.shape
+    return told
 
 
 def _rows(network):
     layout, parts = network.layout, []
-    for stage in network.stages:
+    for stage in network.graph:
         shape = " x ".join(map(str, stage.shape))
         parts.append(f"{stage.name} {shape}")
-    kinds = {stage.neuron.kind: to_config(stage.neuron) for stage in network.stages}
+    kinds = {stage.neuron.kind: to_config(stage.neuron) for stage in network.graph}
     neurons = [
         f"{kind} ({', '.join(f'{k} {v:g}' for k, v in config.items() if k != 'kind')})"
         for kind, config in kinds.items()
@@ -66,16 +88,15 @@ def _rows(network):
         f"{f', {layout.phases} phases' if layout.phases > 1 else ''}",
         "layers": ", ".join(parts),
         "neurons": "; ".join(neurons),
-        "parameters": f"{n_parameters(network.stages):,}",
+        "parameters": f"{n_parameters(network.graph):,}",
         "classes": f"{len(network.classes)} ({', '.join(network.classes)})",
     }
 
 
-def n_parameters(stages):
+def n_parameters(graph):
     """Weights that were trained, without delays, which the papers do not count."""
-    trained = [stage for stage in stages if stage.kind != "pool"]
-    recurrent = [stage.recurrent for stage in trained if stage.recurrent is not None]
-    return sum(stage.weights.size for stage in trained) + sum(each.size for each in recurrent)
+    maps = [link.map for stage in graph for link in stage.links]
+    return sum(linear.kernel.size for linear in maps if not linear.pools)
 
 
 def restore(folder, description, arrays, card):
@@ -94,23 +115,29 @@ def restore(folder, description, arrays, card):
     SlayerNetwork
     """
     stages = [_stage(told, arrays) for told in description["stages"]]
+    graph = chain(description["stages"][0]["input_shape"], stages)
     layout = SpikeLayout(**description["layout"])
-    return SlayerNetwork(stages, layout, tuple(description["classes"]), card)
+    return SlayerNetwork(graph, layout, tuple(description["classes"]), card)
 
 
 def _stage(told, arrays):
-    found = {name: arrays.get(f"{told['name']}/{name}") for name in _ARRAYS}
-    if found["delays"] is not None:
-        found["delays"] = found["delays"].astype(np.int32)
-    return Stage(
-        told["name"],
-        told["kind"],
-        found["weights"],
-        tuple(told["input_shape"]),
-        tuple(told["shape"]),
-        from_config(told["neuron"]),
-        told["stride"],
-        told["padding"],
-        found["delays"],
-        found["recurrent"],
-    )
+    weights, delays, loop = (arrays.get(f"{told['name']}/{name}") for name in _ARRAYS)
+    makers = {
+        "dense": lambda: dense(weights),
+        "conv": lambda: conv(weights, told["input_shape"], told["stride"], told["padding"]),
+        "pool": lambda: pool(weights, told["stride"], told["input_shape"]),
+    }
+    if told["kind"] not in makers:
+        raise ConversionError(
+            f"stage {told['name']!r}: its kind is {told['kind']!r}: choose one of "
+            f"{', '.join(makers)}"
+        )
+    linear = makers[told["kind"]]()
+    delays = None if delays is None else delays.astype(np.int32)
+    neuron, shape = from_config(told["neuron"]), tuple(told["shape"])
+    if told["kind"] != "dense" and shape != linear.output_shape:
+        raise ConversionError(
+            f"stage {told['name']!r}: its neurons have shape {shape}, its inputs and weights make "
+            f"{linear.output_shape}: the file is damaged, save the network again"
+        )
+    return layer_stage(told["name"], linear, neuron, shape, delays, loop)

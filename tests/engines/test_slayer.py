@@ -8,8 +8,12 @@ import pytest
 
 from nengo_tactile.engines import slayer
 from nengo_tactile.errors import ConversionError, EngineError
+from nengo_tactile.networks.stages import Link
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
+from nengo_tactile.slayer.stages import chain, layer_stage, loop_of
+from nengo_tactile.slayer.stages import dense as layers_dense
 from tests.support import slayer_reference as reference
+from tests.support import step_loop
 from tests.support.slayer_networks import (
     CUBA,
     NAMES,
@@ -32,19 +36,19 @@ def so_far(activity):
 
 def synapses_of(stage):
     """Synapses that leave each input of a stage, by showing it one input after the other."""
-    units = np.eye(int(np.prod(stage.input_shape))).reshape(-1, *stage.input_shape)
+    units = np.eye(stage.links[0].map.n_in)
     return np.array([np.count_nonzero(reference.linear(stage, unit)) for unit in units])
 
 
-def assert_is_reference(recording, stages, x):
+def assert_is_reference(recording, graph, x):
     """Outputs, and of each layer spikes of neurons and steps, and synaptic operations."""
-    found = reference.run(stages, x)
+    found, stages = reference.run(graph, x), graph.stages
     np.testing.assert_array_equal(recording.outputs, so_far(found[-1]))
     spikes = [x, *(activity.spikes for activity in found)]
     leaving = [*(synapses_of(stage) for stage in stages), np.zeros(stages[-1].n_neurons, int)]
     for before, stage in enumerate(stages, 1):
-        if stage.recurrent is not None:
-            leaving[before] = leaving[before] + (stage.recurrent != 0).sum(axis=1)
+        if len(stage.links) > 1:
+            leaving[before] = leaving[before] + (loop_of(stage) != 0).sum(axis=1)
     names = ["input", *(stage.name for stage in stages)]
     assert list(recording.spike_counts) == names
     for name, fired, synapses in zip(names, spikes, leaving):
@@ -62,11 +66,24 @@ def test_recording_is_that_of_the_reference(name, engine):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_loops_over_stages_say_the_same(name):
+    graph, x = case(name, seed=3)
+    sent, recording = step_loop.run(graph, x), slayer.run(graph, x)
+    fan_out = step_loop.fan_outs(graph)
+    for stage in graph:
+        fired = sent[stage.name]
+        np.testing.assert_array_equal(recording.spike_counts[stage.name], fired.sum(axis=1))
+        synops = fired @ fan_out[stage.name]
+        np.testing.assert_array_equal(recording.synops_over_time[stage.name], synops)
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", slayer.DTYPES)
 def test_event_engine_gets_each_spike_of_each_stage_at_its_step(name, dtype):
     stages, x = case(name, seed=2)
     for last, activity in enumerate(reference.run(stages, x), 1):
-        recording = slayer.run(stages[:last], x, dtype=dtype)
+        part = dataclasses.replace(stages, stages=stages.stages[:last])
+        recording = slayer.run(part, x, dtype=dtype)
         np.testing.assert_array_equal(recording.outputs, so_far(activity))
 
 
@@ -76,7 +93,8 @@ def large(rng, neuron):
     strided = conv(rng, "strided", maps.shape, 3, 11, neuron, stride=2)
     pooled = pool("pooled", strided.shape, 2, neuron)
     hidden = with_delays(rng, dense(rng, "hidden", pooled.shape, 300, neuron), 20)
-    return [maps, strided, pooled, hidden, dense(rng, "out", (300,), 4, neuron, scale=1.0, mean=0)]
+    out = dense(rng, "out", (300,), 4, neuron, scale=1.0, mean=0)
+    return chain((6, 7, 2), [maps, strided, pooled, hidden, out])
 
 
 @pytest.mark.parametrize(
@@ -96,7 +114,8 @@ def test_large_stages_and_states_that_die_away(neuron, rng):
 
 @pytest.mark.parametrize("neuron", [SpikeResponseModel(1.0, 0.7), CurrentBasedLIF(0.9, 0.8)])
 def test_chunks_fall_asleep_and_wake_up(neuron, rng):
-    stages = [dense(rng, "hidden", (4,), 5, neuron, scale=8.0), dense(rng, "out", (5,), 3, neuron)]
+    hidden = dense(rng, "hidden", (4,), 5, neuron, scale=8.0)
+    stages = chain((4,), [hidden, dense(rng, "out", (5,), 3, neuron)])
     x = np.zeros((1, 260, 4), np.float32)
     x[:, :9] = rng.random((9, 4)) < 0.4
     x[:, 200:] = rng.random((60, 4)) < 0.4
@@ -106,7 +125,7 @@ def test_chunks_fall_asleep_and_wake_up(neuron, rng):
 
 
 def test_delays_longer_than_the_recording_leave_nothing(rng):
-    stages = [dense(rng, "one", (3,), 4, delays=np.array([0, 39, 40, 500]))]
+    stages = chain((3,), [dense(rng, "one", (3,), 4, delays=np.array([0, 39, 40, 500]))])
     x = spikes_for(rng, stages, rate=0.5)
     for engine in EXACT:
         recording = slayer.run(stages, x, engine=engine)
@@ -116,9 +135,14 @@ def test_delays_longer_than_the_recording_leave_nothing(rng):
 
 def test_zero_weights_are_no_synapses(rng):
     stages, x = case("srm-recurrent")
-    weights = stages[0].weights * (rng.random(stages[0].weights.shape) < 0.5)
-    recurrent = stages[0].recurrent * (rng.random(stages[0].recurrent.shape) < 0.5)
-    stages[0] = dataclasses.replace(stages[0], weights=weights, recurrent=recurrent)
+    first, *others = stages.stages
+
+    def thinned(weights):
+        return weights * (rng.random(weights.shape) < 0.5)
+
+    links = [dataclasses.replace(e, map=e.map.reweighted(thinned)) for e in first.links]
+    first = dataclasses.replace(first, links=links)
+    stages = dataclasses.replace(stages, stages=[first, *others])
     assert_is_reference(slayer.run(stages, x), stages, x)
 
 
@@ -141,7 +165,7 @@ class Sliced:
 def test_minibatches_threads_and_fewer_steps_change_nothing(engine):
     stages, x = case("srm-delays", n_samples=5)
     x.setflags(write=False)
-    network = types.SimpleNamespace(stages=stages, dt=0.01, classes=tuple("abcd"), n_steps=40)
+    network = types.SimpleNamespace(graph=stages, dt=0.01, classes=tuple("abcd"), n_steps=40)
     samples = Sliced(x)
     threads = {"threads": 3} if engine == "event" else {}
     parts = list(slayer.stream(network, samples, 25, engine, batch_size=2, **threads))
@@ -182,7 +206,7 @@ def test_input_may_be_graded(engine, rng):
 
 def test_class_is_the_first_with_most_spikes_so_far(rng):
     strong = np.array([[12.0, 0.0, 12.0]], np.float32)
-    stages = [dataclasses.replace(dense(rng, "out", (1,), 3), weights=strong)]
+    stages = chain((1,), [layer_stage("out", layers_dense(strong), SRM)])
     x = np.zeros((1, 20, 1), np.float32)
     x[0, 3] = 1
     recording = slayer.run(stages, x)
@@ -239,7 +263,9 @@ def test_what_cannot_run_is_refused(change, message):
         slayer.run(stages, **settings)
 
 
-def test_stages_that_are_no_network_are_refused(rng):
-    stages, x = case("srm-dense")
-    with pytest.raises(ConversionError, match="'out' before it has neurons"):
-        slayer.run([stages[0], stages[1], dense(rng, "more", (8,), 2, SRM)], x)
+def test_graphs_that_are_no_chain_are_refused():
+    graph, x = case("srm-dense")
+    first, last = graph.stages
+    past = dataclasses.replace(last, links=[Link("input", layers_dense(np.ones((6, 3))))])
+    with pytest.raises(ConversionError, match="'out' is no layer of a SLAYER network"):
+        slayer.run(dataclasses.replace(graph, stages=[first, past]), x)

@@ -10,6 +10,7 @@ from nengo_tactile.engines import slayer, slayer_chip
 from nengo_tactile.engines.placement import build_model
 from nengo_tactile.errors import EngineError
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
+from nengo_tactile.slayer.stages import chain, loop_of
 from tests.support import slayer_reference as reference
 from tests.support.slayer_networks import CUBA, case, conv, dense, pool, spikes_for, with_delays
 
@@ -19,8 +20,9 @@ NAMES = ("cuba-dense", "cuba-conv", "cuba-recurrent")
 
 
 def without_delays(name, **settings):
-    stages, x = case(name, **settings)
-    return [dataclasses.replace(stage, delays=None) for stage in stages], x
+    graph, x = case(name, **settings)
+    stages = [dataclasses.replace(stage, axon=None) for stage in graph]
+    return dataclasses.replace(graph, stages=stages), x
 
 
 def integers(stages):
@@ -59,7 +61,7 @@ def integer_loop(stages, blocks, weights, x):
         fired = np.zeros((len(x), n), bool)
         for t in range(len(x)):
             current = arriving[t].astype(np.int64) @ weights[number - 1, number]
-            if stage.recurrent is not None and t:
+            if len(stage.links) > 1 and t:
                 current = current + fired[t - 1].astype(np.int64) @ weights[number, number]
             i = toward_zero(i, keep_i) + current
             v = np.maximum(toward_zero(v, keep_v) + i, int(block.compartment.vmin))
@@ -90,11 +92,11 @@ def test_integers_are_the_trained_numbers_in_eight_bits(name):
         theta = int(block.compartment.vth[0])
         assert theta % 64 == 0
         scale = stage.neuron.threshold / theta  # a unit of the chip, as trained
-        units = np.eye(int(np.prod(stage.input_shape))).reshape(-1, *stage.input_shape)
+        units = np.eye(stage.links[0].map.n_in)
         trained = np.array([reference.linear(stage, unit).reshape(-1) for unit in units])
         pairs = [(weights[number - 1, number], trained)]
-        if stage.recurrent is not None:
-            pairs.append((weights[number, number], stage.recurrent))
+        if len(stage.links) > 1:
+            pairs.append((weights[number, number], loop_of(stage)))
         largest = max(np.abs(exact).max() for _, exact in pairs)
         for integer, exact in pairs:
             assert not (integer % 64).any()
@@ -110,7 +112,7 @@ def test_integers_are_the_trained_numbers_in_eight_bits(name):
 @pytest.mark.parametrize("share", [1, 2, 1000, 2047, 2048, 3000, 4094, 4095])
 def test_every_decay_of_the_chip_is_met(share, rng):
     neuron = CurrentBasedLIF(share / 4096, share / 4096)
-    blocks, _ = integers([dense(rng, "out", (2,), 3, neuron)])
+    blocks, _ = integers(chain((2,), [dense(rng, "out", (2,), 3, neuron)]))
     assert set(blocks[0].compartment.decay_u) == {share - 1}
     assert set(blocks[0].compartment.decay_v) == {share}
 
@@ -132,8 +134,9 @@ def test_recording_beside_that_of_the_trained_network():
 def test_a_large_layer_is_cut_into_cores(rng):
     image = (12, 12, 1)
     maps = conv(rng, "maps", image, 3, 16, CUBA, padding="same")
-    stages = [maps, pool("pool", maps.shape, 2, CUBA)]
-    stages.append(dense(rng, "out", stages[1].shape, 3, CUBA, scale=1.0, mean=0.2))
+    pooled = pool("pool", maps.shape, 2, CUBA)
+    out = dense(rng, "out", pooled.shape, 3, CUBA, scale=1.0, mean=0.2)
+    stages = chain(image, [maps, pooled, out])
     report = slayer_chip.chip_report(stages)
     assert [row["layer"] for row in report.rows()] == ["maps", "pool", "out"]
     assert report.rows()[0]["cores"] > 1
@@ -145,28 +148,29 @@ def test_a_large_layer_is_cut_into_cores(rng):
 
 
 def test_what_the_chip_has_not_is_refused(rng):
-    stages, x = without_delays("cuba-dense")
+    graph, x = without_delays("cuba-dense")
+    first, last = graph.stages
 
-    def refused(message, stages=stages, x=x):
+    def refused(message, stages=(first, last), x=x):
         with pytest.raises(EngineError, match=message):
-            slayer.run(stages, x, engine="loihi")
+            slayer.run(dataclasses.replace(graph, stages=stages), x, engine="loihi")
 
-    refused("its neurons are spike-response", case("srm-dense")[0])
-    delayed = with_delays(rng, stages[1])
-    refused("'out' has axonal delays up to", [stages[0], delayed])
-    fast = dataclasses.replace(stages[0].neuron, current_decay=1.0)
-    refused("its current_decay is 1, ", [dataclasses.replace(stages[0], neuron=fast), stages[1]])
-    slow = dataclasses.replace(stages[0].neuron, voltage_decay=1e-5)
-    refused("voltage_decay is 1e-05", [dataclasses.replace(stages[0], neuron=slow), stages[1]])
-    nothing = dataclasses.replace(stages[0], weights=0 * stages[0].weights)
-    refused("all its weights are zero", [nothing, stages[1]])
+    refused("its neurons are SpikeResponseModel", case("srm-dense")[0].stages)
+    refused("'out' has axonal delays up to", [first, with_delays(rng, last)])
+    fast = dataclasses.replace(first.neuron, current_decay=1.0)
+    refused("its current_decay is 1, ", [dataclasses.replace(first, neuron=fast), last])
+    slow = dataclasses.replace(first.neuron, voltage_decay=1e-5)
+    refused("voltage_decay is 1e-05", [dataclasses.replace(first, neuron=slow), last])
+    (link,) = first.links
+    nothing = dataclasses.replace(link, map=link.map.scaled(0))
+    refused("all its weights are zero", [dataclasses.replace(first, links=[nothing]), last])
     refused("the input has the value 0.5", x=x / 2)
     with pytest.raises(EngineError, match="leave it out"):
-        slayer.run(stages, x, engine="loihi", dtype="float32")
+        slayer.run(graph, x, engine="loihi", dtype="float32")
 
 
 def test_registers_that_overflow_end_the_run(rng):
-    strong = dense(rng, "out", (400,), 3, CUBA, scale=0.0, mean=5.0)
+    strong = chain((400,), [dense(rng, "out", (400,), 3, CUBA, scale=0.0, mean=5.0)])
     x = np.ones((1, 10, 400), np.float32)
     with pytest.raises(EngineError, match="more current arrives at a neuron"):
-        slayer.run([strong], x, engine="loihi")
+        slayer.run(strong, x, engine="loihi")

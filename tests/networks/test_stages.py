@@ -230,7 +230,7 @@ def test_no_stages():
     ("neuron", "settings", "message"),
     [
         (IntegrateFire, {"threshold": 0.0}, "threshold is 0.0"),
-        (IntegrateFire, {"voltage_decay": 1.5}, "voltage_decay is 1.5: give a number from 0 to 1"),
+        (IntegrateFire, {"voltage_decay": 1.5}, "voltage_decay is 1.5: give a share from 0 to 1"),
         (IntegrateFire, {"negative_slope": -0.1}, "negative_slope is -0.1"),
         (IntegrateFire, {"reset": "half"}, "reset is 'half'"),
         (IntegrateFire, {"reset": "zero", "negative_slope": 0.5}, ".*'zero' without a slope"),
@@ -246,6 +246,20 @@ def test_no_stages():
 def test_neurons_out_of_range(neuron, settings, message):
     with pytest.raises(ConversionError, match=f"{neuron.__name__}: {message}"):
         neuron(**settings)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"neuron": IntegrateFire(threshold=2.0)},
+        {"neuron": IntegrateFire(0.5, 0.5)},
+        {"neuron": Sum(0.5)},
+        {"neuron": SpikeResponse(), "bias": np.ones(3)},
+    ],
+)
+def test_neurons_that_nengo_has_not(change):
+    with pytest.raises(EngineError, match="stage 'one': "):
+        nengo_network.build(one(**change))
 
 
 @pytest.mark.parametrize("settings", [{"delay": 2}, {"low_pass": 3.0}])

@@ -11,7 +11,7 @@ from nengo_tactile.errors import ConversionError, DataError, EngineError, ModelF
 from nengo_tactile.events.arrays import make_events
 from nengo_tactile.events.binning import spike_tensor
 from nengo_tactile.saved import load
-from nengo_tactile.slayer import SlayerNetwork, SpikeLayout
+from nengo_tactile.slayer import SlayerNetwork, SpikeLayout, storage
 from nengo_tactile.slayer.models import build, model_of, stages_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 from nengo_tactile.slayer.storage import n_parameters
@@ -83,7 +83,7 @@ def test_it_runs(engine):
     model, network = make()
     x, labels = network.encode(recordings())
     recording = nt.run(network, x, engine=engine, progress=False)
-    wanted = reference.outputs(network.stages, x[:])
+    wanted = reference.outputs(network.graph, x[:])
     assert wanted.any()
     np.testing.assert_array_equal(recording.outputs, wanted)
     np.testing.assert_array_equal(recording.outputs, model(x[:]).numpy().cumsum(1))
@@ -112,9 +112,7 @@ def test_saved_and_loaded(tmp_path, options):
     again = nt.load(tmp_path / "net")
     assert isinstance(again, nt.SlayerNetwork)
     assert (again.layout, again.classes, again.card) == (LAYOUT, ("a", "b", "c"), {"seed": 0})
-    for before, after in zip(network.stages, again.stages):
-        for field in dataclasses.fields(before):
-            np.testing.assert_array_equal(getattr(before, field.name), getattr(after, field.name))
+    assert_same(network.graph, again.graph)
     x, _ = network.encode(recordings())
     np.testing.assert_array_equal(again.keras_model()(x[:]), model(x[:]))
     text = (tmp_path / "net" / "card.md").read_text()
@@ -122,28 +120,61 @@ def test_saved_and_loaded(tmp_path, options):
         "trained on spikes",
         "6 x 5 x 2",
         "20 steps of 2 ms",
-        network.stages[0].neuron.kind,
+        network.graph.stages[0].neuron.kind,
     ):
         assert words in text
     weights = [w for w in model.get_weights() if w.ndim > 1]
-    assert n_parameters(network.stages) == sum(w.size for w in weights)
+    assert n_parameters(network.graph) == sum(w.size for w in weights)
     network.save(tmp_path / "net")  # its own folder may be replaced
+
+
+def assert_same(one, other):
+    """All arrays and settings of two graphs."""
+    assert one.input_shape == other.input_shape
+    for before, after in zip(one, other, strict=True):
+        assert (before.name, before.shape, before.neuron) == (after.name, after.shape, after.neuron)
+        np.testing.assert_array_equal(before.axon, after.axon)
+        for ours, theirs in zip(before.links, after.links, strict=True):
+            assert (ours.source, ours.delay) == (theirs.source, theirs.delay)
+            for field in dataclasses.fields(ours.map):
+                values = (getattr(link.map, field.name) for link in (ours, theirs))
+                np.testing.assert_array_equal(*values)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "max"}, "its kind is 'max': choose one of dense, conv, pool"),
+        ({"padding": "full"}, "padding is 'full'"),
+        ({"shape": [2, 2, 3]}, r"have shape \(2, 2, 3\), its inputs and weights make"),
+    ],
+)
+def test_descriptions_that_fit_no_weights(change, message, tmp_path):
+    _, network = make()
+    network.save(tmp_path / "net")
+    text = json.loads((tmp_path / "net" / "network.json").read_text())
+    text["stages"][0] |= change
+    with (
+        np.load(tmp_path / "net" / "weights.npz") as arrays,
+        pytest.raises(ConversionError, match=message),
+    ):
+        storage.restore(tmp_path, text, dict(arrays), {})
 
 
 def test_a_pooling_of_another_weight_is_no_keras_layer():
     _, network = make()
-    stages = list(network.stages)
-    number = [stage.kind for stage in stages].index("pool")
-    stages[number] = dataclasses.replace(stages[number], weights=np.array(3.0, np.float32))
+    stages = list(network.graph)
+    number = [stage.links[0].map.pools for stage in stages].index(True)
+    (link,) = stages[number].links
+    link = dataclasses.replace(link, map=link.map.reweighted(lambda weights: 0 * weights + 3))
+    stages[number] = dataclasses.replace(stages[number], links=[link])
     with pytest.raises(ConversionError, match=r"'pool1' pools with the weight 3.0, Keras .* 11"):
-        model_of(stages)
+        model_of(dataclasses.replace(network.graph, stages=stages))
 
 
 def test_a_keras_model_of_stages_has_the_same_stages():
     _, network = make()
-    for before, after in zip(network.stages, stages_of(model_of(network.stages))):
-        for field in dataclasses.fields(before):
-            np.testing.assert_array_equal(getattr(before, field.name), getattr(after, field.name))
+    assert_same(network.graph, stages_of(model_of(network.graph)))
 
 
 def test_damaged_folders(tmp_path):
@@ -188,8 +219,6 @@ def test_what_does_not_fit():
     flat = SpikeLayout((6, 5, 2), 2000, 20, shape=(60,))
     with pytest.raises(DataError, match=r"steps of shape \(60,\), the network reads \(5, 6, 2\)"):
         dataclasses.replace(network, layout=flat)
-    with pytest.raises(ConversionError, match="no stages"):
-        SlayerNetwork((), LAYOUT)
     data = recordings()
     data.sensor_size = (7, 5, 2)
     with pytest.raises(DataError, match=r"reads 6 x 5 pixels.*has 7 x 5"):

@@ -33,14 +33,15 @@ def rates(model, data, lengths=None):
 
 def reached(stage, active):
     """Which neurons have an active input, (n_samples, ...)."""
-    if stage.kind == "dense":
+    linear = stage.links[0].map
+    if linear.dense:
         return np.repeat(active.any(tuple(range(1, active.ndim)))[:, None], stage.n_neurons, 1)
-    side = stage.weights.shape[0] if stage.kind == "conv" else stage.stride
+    side, stride = linear.sides[0], linear.strides[0]
     found = np.zeros((len(active), *stage.shape), bool)
     for row, column in np.ndindex(stage.shape[:2]):
-        top, left = stage.stride * row, stage.stride * column
+        top, left = stride * row, stride * column
         window = active[:, top : top + side, left : left + side]
-        if stage.kind == "conv":
+        if not linear.pools:
             found[:, row, column] = window.any((1, 2, 3))[:, None]
         else:
             found[:, row, column] = window.any((1, 2))
@@ -70,9 +71,9 @@ def test_another_rate_recurrence_and_padding():
     for rate in rates(model, data, lengths).values():
         assert rate == pytest.approx(0.4, rel=1.05 * start.TOLERANCE)
     dense = model.get_layer("dense1")
-    stage = stages_of(model)[0]
-    for own, weights in ((dense.kernel, stage.weights), (dense.recurrent_kernel, stage.recurrent)):
-        np.testing.assert_array_equal(weights, own.numpy() * dense.scale.numpy())
+    links = stages_of(model).stages[0].links
+    for own, link in zip((dense.kernel, dense.recurrent_kernel), links, strict=True):
+        np.testing.assert_array_equal(link.map.kernel, own.numpy() * dense.scale.numpy())
     assert dense.scale > 1
 
 
@@ -86,7 +87,8 @@ def test_only_weights_as_drawn_and_without_a_gain_are_scaled():
     after = stages_of(model)
     assert model.get_layer("output").scale is None
     for number in (1, 2):
-        np.testing.assert_array_equal(before[number].weights, after[number].weights)
+        kernels = [graph.stages[number].links[0].map.kernel for graph in (before, after)]
+        np.testing.assert_array_equal(*kernels)
     assert start.scale_weights(model, batches) == {}
     # the weights of a trained network stay, whatever their size
     assert start.scale_weights(model_of(after), batches) == {}
@@ -112,8 +114,8 @@ def test_networks_learn_however_many_events_there_are(events, least, loss):
     recording = engines.run(network, data, engine="event")
     assert recording.accuracy(data.labels)[-1] >= least
     assert evaluate(model, test)["accuracy"] >= (0.5 if events == 6 else least - 0.1)
-    wanted = reference.run(network.stages, data.dense(np.arange(10)))
-    for stage, states in zip(network.stages, wanted):
+    wanted = reference.run(network.graph, data.dense(np.arange(10)))
+    for stage, states in zip(network.graph, wanted):
         np.testing.assert_array_equal(
             recording.spike_counts[stage.name][:10].reshape(10, -1),
             states.spikes.sum(1).reshape(10, -1),

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile.slayer.neurons import SpikeResponseModel
-from nengo_tactile.slayer.stages import check
+from nengo_tactile.slayer.stages import check, loop_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Activity:
     sent: np.ndarray
 
 
-def run(stages, x):
+def run(graph, x):
     """Run a network on samples, one after the other.
 
     Parameters
     ----------
-    stages : list of Stage
+    graph : Graph
     x : (n_samples, n_steps, ...) array
         Spikes of the input.
 
@@ -46,15 +46,10 @@ def run(stages, x):
     -------
     list of Activity
         One for each stage.
-
-    Raises
-    ------
-    ConversionError
-        If the stages are not a network.
     """
-    check(stages)
+    check(graph)
     result, arriving = [], np.asarray(x, float)
-    for stage in stages:
+    for stage in graph:
         samples = [_stage(stage, sample) for sample in arriving]
         columns = [np.stack(column) for column in zip(*samples)]
         current, potential, spikes, sent = columns
@@ -65,9 +60,9 @@ def run(stages, x):
     return result
 
 
-def outputs(stages, x):
+def outputs(graph, x):
     """The read-out, spikes of the last stage so far, (n_samples, n_steps, n_outputs) float32."""
-    sent = run(stages, x)[-1].sent
+    sent = run(graph, x)[-1].sent
     return np.cumsum(sent.reshape(*sent.shape[:2], -1), axis=1, dtype=np.float32)
 
 
@@ -78,30 +73,31 @@ def linear(stage, frame):
     ----------
     stage : Stage
     frame : array
-        Of the stage's input shape.
+        Of the map's inputs.
 
     Returns
     -------
     float64 array
         Of the stage's shape.
     """
-    weights = np.asarray(stage.weights, float)
-    if stage.kind == "dense":
+    linear = stage.links[0].map
+    weights = np.asarray(linear.kernel, float)
+    if linear.dense:
         return (frame.reshape(-1) @ weights).reshape(stage.shape)
+    frame = frame.reshape(linear.input_shape)
     result = np.zeros(stage.shape)
-    side = weights.shape[:2] if stage.kind == "conv" else (stage.stride, stage.stride)
-    top, left = stage.map.padding
+    stride, (top, left) = linear.strides[0], linear.padding
     for row in range(stage.shape[0]):
         for column in range(stage.shape[1]):
-            for i in range(side[0]):
-                for j in range(side[1]):
-                    y, x = row * stage.stride + i - top, column * stage.stride + j - left
-                    if not (0 <= y < stage.input_shape[0] and 0 <= x < stage.input_shape[1]):
+            for i in range(weights.shape[0]):
+                for j in range(weights.shape[1]):
+                    y, x = row * stride + i - top, column * stride + j - left
+                    if not (0 <= y < frame.shape[0] and 0 <= x < frame.shape[1]):
                         continue
-                    if stage.kind == "conv":
-                        result[row, column] += frame[y, x] @ weights[i, j]
+                    if linear.pools:
+                        result[row, column] += frame[y, x] * weights[i, j, 0]
                     else:
-                        result[row, column] += frame[y, x] * weights
+                        result[row, column] += frame[y, x] @ weights[i, j]
     return result
 
 
@@ -109,11 +105,12 @@ def _stage(stage, frames):
     """Current, potential, spikes and what was sent, (n_steps, *shape) each, of one sample."""
     n_steps = len(frames)
     current, potential, spikes, sent = np.zeros((4, n_steps, *stage.shape))
-    delays = np.zeros(stage.n_neurons, int) if stage.delays is None else np.asarray(stage.delays)
+    delays = np.zeros(stage.n_neurons, int) if stage.axon is None else stage.axon
+    loop = loop_of(stage)
     for t in range(n_steps):
         current[t] = linear(stage, frames[t])
-        if stage.recurrent is not None and t > 0:
-            back = sent[t - 1].reshape(-1) @ np.asarray(stage.recurrent, float)
+        if loop is not None and t > 0:
+            back = sent[t - 1].reshape(-1) @ np.asarray(loop, float)
             current[t] += back.reshape(stage.shape)
         potential[t] = _potential(stage.neuron, current[: t + 1], spikes[:t])
         spikes[t] = potential[t] >= stage.neuron.threshold

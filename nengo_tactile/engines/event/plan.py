@@ -98,17 +98,30 @@ def check(network, stages):
         Naming the layer and the remedy.
     """
     for stage in stages[:-1]:
-        if type(stage.neuron) not in _KINDS or stage.neuron.leaks:
+        known = type(stage.neuron) in _KINDS and not stage.neuron.leaks
+        if not known or getattr(stage.neuron, "threshold", 1) != 1:
             raise EngineError(
                 f"layer '{stage.name}': its neurons are {type(stage.neuron).__name__}, the event "
                 "engine takes integrate-and-fire and sigma-delta neurons: convert the model with "
                 "neuron=nt.IF() or nt.SigmaDelta(), or use engine='nengo-dl'"
             )
+    check_delays(stages)
     if network.synapse is not None:
         raise EngineError(
             f"the network has a synapse of {network.synapse:g} s, the event engine passes spikes "
             "on as they are: use dataclasses.replace(network, synapse=None), or engine='nengo-dl'"
         )
+
+
+def check_delays(stages):
+    """Refuse delays: what is sent passes all stages in the same step."""
+    for stage in stages:
+        loops = [link for link in stage.links if link.delay and link.low_pass is None]
+        if stage.axon is not None or loops:
+            raise EngineError(
+                f"layer '{stage.name}' has delays, which the event engine has not for these "
+                "neurons: use engine='nengo-dl'"
+            )
 
 
 def pool_size(plan):

@@ -5,7 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELAY
-from nengo_tactile.engines.event.plan import links_of
+from nengo_tactile.engines.event.plan import check_delays, links_of
 from nengo_tactile.engines.event.queue_kernel import LINK, STAGE, WAITING, Measured, Memory
 from nengo_tactile.engines.event.vectors import WORD
 from nengo_tactile.networks.stages import MaxPool, SigmaDelta, Sum
@@ -40,6 +40,7 @@ def queue_plan(network):
     QueuePlan
     """
     stages = network.graph.stages
+    check_delays(stages)
     spans, shared = links_of(stages)
     links = np.zeros(len(shared.source), LINK)
     for name in LINK.names[1:]:

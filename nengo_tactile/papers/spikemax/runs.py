@@ -148,7 +148,7 @@ def run_trial(ledger, name, loss, trial, epochs, n_samples, n_test, seed, data_d
         return state
     # one of other settings is not gone on from
     checkpoint = ledger.folder / "checkpoints" / f"{ledger.key}-{ledger.origin}.npz"
-    stages, history, found = train_and_test(
+    graph, history, found = train_and_test(
         setting,
         (data.train, data.test),
         loss,
@@ -164,8 +164,8 @@ def run_trial(ledger, name, loss, trial, epochs, n_samples, n_test, seed, data_d
         "trial": trial,
         "seed": seed,
         "network": setting.network,
-        "parameters": n_parameters(stages),
-        "delays": sum(stage.n_neurons for stage in stages if stage.delays is not None),
+        "parameters": n_parameters(graph),
+        "delays": sum(stage.n_neurons for stage in graph if stage.axon is not None),
         "neuron": to_config(setting.neuron),
         "rates": list(setting.rates),
         "window": setting.window,
@@ -187,7 +187,7 @@ def run_trial(ledger, name, loss, trial, epochs, n_samples, n_test, seed, data_d
         "loss_over_epochs": history.loss,
         "accuracy_over_epochs": history.accuracy,
     }
-    network = SlayerNetwork(stages, setting.layout, data.classes, {"origin": ledger.origin})
+    network = SlayerNetwork(graph, setting.layout, data.classes, {"origin": ledger.origin})
     network.save(ledger.folder / "networks" / ledger.key)
     ledger.write(state)
     checkpoint.unlink(missing_ok=True)
@@ -215,7 +215,7 @@ def train_and_test(
 
     Returns
     -------
-    stages : list of Stage
+    graph : Graph
     history : nengo_tactile.slayer.training.History
     found : dict
         As `nengo_tactile.slayer.training.evaluate`, and the ``seconds`` that it took.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import types
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from nengo_tactile.engines import run
 from nengo_tactile.engines.event import clocked
 from nengo_tactile.engines.event.clocked import Clocked
 from nengo_tactile.engines.event.kernel import BLOCK
+from nengo_tactile.engines.event.plan import plan_of
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.networks.stages import IntegrateFire
 from tests.support import stage_graphs as graphs
@@ -316,6 +318,25 @@ def test_lif_networks_are_refused(small):
     network, x = small
     with pytest.raises(EngineError, match=r"layer '\w+': its neurons are LIF.*neuron=nt.IF\(\)"):
         run(network, x, 4, engine="event")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"neuron": IntegrateFire(threshold=2.0)}, "its neurons are IntegrateFire"),
+        ({"axon": True}, "has delays, which the event engine has not"),
+    ],
+)
+def test_what_graphs_may_have_and_the_engine_has_not(residual, change, message):
+    network, _ = residual
+    first, *others = network.graph.stages
+    if "axon" in change:
+        change = {"axon": np.ones(first.n_neurons, int)}
+    stages = [dataclasses.replace(first, **change), *others]
+    graph = dataclasses.replace(network.graph, stages=stages)
+    changed = types.SimpleNamespace(graph=graph, synapse=None, dt=0.001, fan_out=network.fan_out)
+    with pytest.raises(EngineError, match=f"layer '{first.name}'.? ?:? ?{message}"):
+        plan_of(changed)
 
 
 def test_a_synapse_is_refused(residual):
