@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 
 from nengo_tactile import __version__, stack
+from nengo_tactile.ann.convolutions import REMEDY, self_test
 from nengo_tactile.conversion import fusions
-from nengo_tactile.conversion.convolutions import REMEDY, self_test
 from nengo_tactile.engines import ENGINES
 from nengo_tactile.errors import StackError, StackWarning, TactileError
 from nengo_tactile.stack import distributions

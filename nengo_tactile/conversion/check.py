@@ -21,6 +21,7 @@ from nengo_tactile.conversion.reading import built, describe, end_of, problems
 from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.networks.protocol import ENGINES
 
 #: Kinds of neurons, and the engine that has not got them.
 _APART = (("lif", "event"), ("sigma-delta", "loihi"))
@@ -89,7 +90,7 @@ class Check:
     @property
     def engines(self):
         """Engines that run the whole model."""
-        return self._in_all("engines", support.ENGINES)
+        return self._in_all("engines", ENGINES)
 
     def engines_with(self, neuron):
         """Engines that run the whole model with one kind of neurons.
@@ -223,7 +224,7 @@ def _by_table(call, problem, at_end):
             "the layer that does the same",
             functions.canonical(call.kind) in ("relu", "relu6", "leaky_relu"),
             tuple(support.NEURONS),
-            support.ENGINES,
+            ENGINES,
             "",
         )
     if call.part.role == "input":
@@ -262,7 +263,7 @@ def _with_maxima(rows, graph):
     as_maximum = {
         "becomes": "the maximum of what the image drives, taken once",
         "spikes": False,
-        "engines": support.ENGINES,
+        "engines": ENGINES,
     }
     return [dataclasses.replace(r, **as_maximum) if r.name in maxima else r for r in rows]
 
@@ -302,7 +303,7 @@ def _off_chip(rows, problems):
 
 def _with_chip(engines):
     """The engines and loihi, in the table's order."""
-    return tuple(name for name in support.ENGINES if name in (*engines, "loihi"))
+    return tuple(name for name in ENGINES if name in (*engines, "loihi"))
 
 
 def _blame(rows, error):

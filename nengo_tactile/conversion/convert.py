@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from nengo_tactile.conversion.convolutions import check_convolutions
+from nengo_tactile.ann.convolutions import check_convolutions
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
 from nengo_tactile.conversion.graph import check_weights

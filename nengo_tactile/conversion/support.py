@@ -7,9 +7,8 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.ann.keras2 import known_function
 from nengo_tactile.ann.portable import AUGMENTATION
+from nengo_tactile.networks.protocol import ENGINES
 
-#: In the order in which tables name them.
-ENGINES = ("nengo-dl", "event", "loihi")
 #: Kinds of neurons, and what `convert` takes for them.
 NEURONS = {"if": "nt.IF()", "lif": "nt.LIF()", "sigma-delta": "nt.SigmaDelta()"}
 #: What messages call those that have plain ReLUs alone.

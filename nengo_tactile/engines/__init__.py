@@ -4,11 +4,10 @@ import inspect
 from collections.abc import Collection
 from typing import Any
 
-from nengo_tactile.conversion.support import ENGINES
 from nengo_tactile.datasets.labelled import is_recordings
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, EngineError
-from nengo_tactile.networks.protocol import Network, runner
+from nengo_tactile.networks.protocol import ENGINES, Network, runner
 
 __all__ = ["ENGINES", "Recording", "check_run", "run"]
 

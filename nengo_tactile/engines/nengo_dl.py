@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.convolutions import check_convolutions
+from nengo_tactile.ann.convolutions import check_convolutions
 from nengo_tactile.engines.counting import BASE, build_counting, spike_counts
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
@@ -46,7 +46,7 @@ def run(network, x, n_steps=None, batch_size=None, progress=None, planner="noop"
     ------
     ConversionError
         For convolutions that TensorFlow computes wrongly on this machine (see
-        `nengo_tactile.conversion.convolutions`).
+        `nengo_tactile.ann.convolutions`).
     """
     return Recording.concatenate(list(stream(network, x, n_steps, batch_size, progress, planner)))
 

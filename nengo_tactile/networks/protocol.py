@@ -16,6 +16,9 @@ from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.read_out import ReadOut
 
+#: Engines that take converted networks.
+ENGINES = ("nengo-dl", "event", "loihi")
+
 
 class Reference(NamedTuple):
     """The code that a run's accuracy or error is compared with, and how the two are told.

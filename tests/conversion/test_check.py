@@ -15,8 +15,9 @@ from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.layers_page import markdown
 from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.conversion.stages import graph_of
-from nengo_tactile.conversion.support import ENGINES, NEURONS, TABLE, problem, remedy_of
+from nengo_tactile.conversion.support import NEURONS, TABLE, problem, remedy_of
 from nengo_tactile.errors import ConversionError, ModelFileError
+from nengo_tactile.networks.protocol import ENGINES
 from tests.support.random_models import keras
 
 

@@ -8,12 +8,12 @@ from nengo_tactile import stack
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.support import (
     ACTIVATIONS,
-    ENGINES,
     FALLBACK,
     INSTEAD,
     NEURONS,
     TABLE,
 )
+from nengo_tactile.networks.protocol import ENGINES
 from tests.support.random_models import layers
 
 MAP, SEQUENCE = (6, 6, 4), (8, 4)

@@ -10,7 +10,7 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile import doctor, stack
-from nengo_tactile.conversion.convolutions import check_convolutions, plain_convolution, self_test
+from nengo_tactile.ann.convolutions import check_convolutions, plain_convolution, self_test
 from nengo_tactile.errors import ConversionError
 
 tf = stack.tensorflow()
