@@ -37,6 +37,19 @@ def check_input(model, x, name="calibration samples"):
     DataError
         Naming the first bad value and its index.
     """
+    x = check_samples(model, x, name)
+    check_first_layer(model, x, name)
+    return x
+
+
+def check_samples(model, x, name="input"):
+    """Refuse samples that are empty, of another shape, NaN or infinite, whatever their range.
+
+    Raises
+    ------
+    DataError
+        Naming the first bad value and its index.
+    """
     x = np.asarray(x)
     wanted = tuple(model.input_shape[1:])
     if x.ndim != len(wanted) + 1 or x.shape[1:] != wanted:
@@ -51,7 +64,6 @@ def check_input(model, x, name="calibration samples"):
     if not np.isfinite(x).all():
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
         raise DataError(f"{name}: value {x[first]} at index {first}: remove or repair that sample")
-    check_first_layer(model, x, name)
     return x
 
 

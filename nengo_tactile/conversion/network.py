@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
 from nengo_tactile.conversion.graph import rebuild
-from nengo_tactile.conversion.input_range import check_against, check_input
+from nengo_tactile.conversion.input_range import check_against, check_samples
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.trial_run import check_discard
@@ -371,7 +371,7 @@ class SpikingNetwork:
             For another shape, values that are not finite or that `coding` cannot send, and a range
             far from `input_range`.
         """
-        x = check_input(self.ann, x, "input")
+        x = check_samples(self.ann, x)
         check_against(self.input_range, x)
         if self.coding is not None:
             self.coding.check(x)
