@@ -71,7 +71,7 @@ def test_nengo_fires_the_spikes_of_algorithm_1(engine, coding, output_threshold)
 def test_the_engine_counts_the_spikes_of_algorithm_1(coding, output_threshold):
     """Spikes are ones there, whose worth is in the weights, and sums are made afterwards."""
     net, x = network(coding, output_threshold), images()
-    recording = nengo_tactile.run(net, x, batch_size=2)
+    recording = nengo_tactile.run(net, x, batch_size=2, engine="nengo-dl")
     signal = CODINGS[coding].signal(x, N_STEPS)
     fan_out = net.fan_out()
     for sample in range(len(x)):
@@ -90,7 +90,7 @@ def test_the_engine_counts_the_spikes_of_algorithm_1(coding, output_threshold):
 
 def test_spikes_of_the_input_are_counted_by_hand():
     net, x = network("delay"), images()
-    recording = nengo_tactile.run(net, x)
+    recording = nengo_tactile.run(net, x, engine="nengo-dl")
     bright = x.reshape(len(x), -1) > 0.2
     np.testing.assert_array_equal(recording.spike_counts["input"], bright)
     reached = np.zeros(bright.shape[1], int)
@@ -99,7 +99,9 @@ def test_spikes_of_the_input_are_counted_by_hand():
         reached[pixel] += weight != 0
     np.testing.assert_array_equal(recording.synops["input"], bright @ reached)
     np.testing.assert_array_equal(recording.spikes_over_time["input"].sum(axis=1), bright.sum(1))
-    assert "input" not in nengo_tactile.run(network("current"), x, 3).spike_counts
+    assert (
+        "input" not in nengo_tactile.run(network("current"), x, 3, engine="nengo-dl").spike_counts
+    )
 
 
 @pytest.mark.parametrize("output_threshold", [None, 2.0])

@@ -96,7 +96,7 @@ def test_finer_thresholds_come_nearer_to_keras_within_their_bound(model, images,
 def test_a_network_runs_until_nothing_fires(model, images):
     snn = to_changes(model, images, threshold=0.5, coding="current")
     rest = Accumulator(snn.ann).rest(images, snn.coding)
-    recording = nengo_tactile.run(snn, images)
+    recording = nengo_tactile.run(snn, images, engine="nengo-dl")
     assert recording.n_steps == snn.n_steps == rest.n_steps > snn.coding.n_steps
     top = np.abs(rest.logits).max()
     np.testing.assert_allclose(recording.outputs[:, -1], rest.logits, atol=1e-5 * top)
@@ -114,7 +114,7 @@ def test_every_layer_of_the_table_sends_changes(group):
     x = samples(2)
     network = layer_cases.model_of(cases)
     snn = to_changes(network, x, threshold=apart(network, x), coding=CurrentCoding(4))
-    outputs = nengo_tactile.run(snn, x).outputs[:, -1]
+    outputs = nengo_tactile.run(snn, x, engine="nengo-dl").outputs[:, -1]
     rest = Accumulator(snn.ann).rest(x, snn.coding)
     wanted, bound = predict(layer_cases.model_of(cases), x), bound_of(snn.ann)
     for number, name in enumerate(cases):
@@ -130,7 +130,7 @@ def test_a_residual_network_is_its_accumulated_sums():
     network = random_models.randomised(resnet(8, (8, 8, 3), widths=(3, 4, 5)))
     snn = to_changes(network, x, threshold=apart(network, x), coding=CurrentCoding(4))
     rest = Accumulator(snn.ann).rest(x, snn.coding)
-    outputs = nengo_tactile.run(snn, x).outputs[:, -1]
+    outputs = nengo_tactile.run(snn, x, engine="nengo-dl").outputs[:, -1]
     np.testing.assert_allclose(outputs, rest.logits, atol=1e-4 * np.abs(rest.logits).max())
     assert len(rest.spikes) == 7 and all(spikes.any() for spikes in rest.spikes.values())
 
@@ -175,7 +175,7 @@ def test_thresholds_by_layer(model, images):
 
 def test_outputs_can_spike_without_rectifier(model, images):
     snn = to_changes(model, images, threshold=0.5, output_threshold=0.25, coding="current")
-    recording = nengo_tactile.run(snn, images[:6])
+    recording = nengo_tactile.run(snn, images[:6], engine="nengo-dl")
     assert snn.spiking_layers[-1] == "logits"
     assert (recording.outputs < 0).any() and not (recording.outputs % 0.25).any()
     counts = recording.spike_counts["logits"]
@@ -213,7 +213,7 @@ def test_the_finest_thresholds_within_a_budget_of_spikes(model, images):
     chosen, trials = thresholds.search_thresholds(linear, images, coding, spike_budget=0.5)
     snn = to_changes(model, images, spike_budget=0.5, coding=coding)
     assert [s.neuron.threshold for s in snn.graph if s.fires] == list(chosen.values())
-    recording = nengo_tactile.run(snn, images)
+    recording = nengo_tactile.run(snn, images, engine="nengo-dl")
     neurons = sum(s.n_neurons for s in snn.graph if s.fires)
     counts = [recording.spike_counts[s.name].sum() for s in snn.graph if s.fires]
     assert 0.4 < sum(counts) / neurons / len(images) <= 0.5
@@ -255,7 +255,9 @@ def test_the_search_goes_on_to_thresholds_as_fine_as_are_needed():
     assert multiples[0] < 0.5 < multiples[1] and chosen["hidden_relu"] < 2**thresholds.OCTAVES_FROM
     assert min(trial.loss for trial in trials if trial.factor > 2**thresholds.OCTAVES_FROM) > 0
     snn = to_changes(half_or_more(), x, coding="current")
-    assert (nengo_tactile.run(snn, x).outputs[:, -1].argmax(1) == [0, 1, 1]).all()
+    assert (
+        nengo_tactile.run(snn, x, engine="nengo-dl").outputs[:, -1].argmax(1) == [0, 1, 1]
+    ).all()
 
 
 def test_a_refused_loss_names_the_coding_given_and_a_remedy_that_works(monkeypatch):
@@ -382,4 +384,4 @@ def test_what_is_no_intensity_is_refused(model, images, bad):
     x = images[:2].copy()
     x[1, 2, 3, 0] = bad
     with pytest.raises(DataError, match=rf"value {bad} at index \(1, 2, 3, 0\)"):
-        nengo_tactile.run(snn, x)
+        nengo_tactile.run(snn, x, engine="nengo-dl")

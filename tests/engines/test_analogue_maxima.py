@@ -215,7 +215,7 @@ def test_sigma_delta_neurons_get_the_maximum_of_what_has_arrived(name, coding):
     model = dyadic(keras().Model(inputs, behind(la, front, neurons)))
     network, x = SpikingNetwork(model, N_STEPS, synapse=None, coding=coding), images(shape)
     assert Maximum not in [type(stage.neuron) for stage in network.graph]
-    recording = nengo_tactile.run(network, x)
+    recording = nengo_tactile.run(network, x, engine="nengo-dl")
     accumulator, signal = Accumulator(model), coding.signal(x, N_STEPS)
     sent, arrived, fired = accumulator.start(len(x)), 0, 0
     for step in range(N_STEPS):
