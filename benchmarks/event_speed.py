@@ -37,7 +37,7 @@ from nengo_tactile.engines.event.arrivals import arrivals_of
 from nengo_tactile.engines.event.asynchronous import Asynchronous
 from nengo_tactile.engines.event.clocked import Clocked
 from nengo_tactile.files import atomic_write, write_json
-from nengo_tactile.papers.sigma_delta import CODING
+from nengo_tactile.papers.sigma_delta.plan import CODING
 from nengo_tactile.reproduce.networks import read_weights
 
 PARTS = ("speed", "density", "asynchronous", "memory")

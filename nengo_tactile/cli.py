@@ -137,6 +137,29 @@ def train(
 
 
 @app.command()
+def model(
+    name: Annotated[str, typer.Argument(help="Of a shipped model: eskin-cnn, mnist-resnet8, ...")],
+    out: Annotated[Path | None, typer.Option(help="Folder for it (default: models/NAME).")] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(help="Where an interrupted run goes on (default: its paper's --out)."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Use so many samples alone, for a try.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
+    ] = None,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Make a shipped model anew: train or convert it, measure it, write it with its card."""
+    from nengo_tactile.papers.shipped import make
+
+    make(name, out, work, data_dir, n_samples=samples, weights=weights, seed=seed, say=say)
+
+
+@app.command()
 def check(
     model: Annotated[str, typer.Argument(help="A .keras, .h5 or .npz file.")],
     x: X = None,

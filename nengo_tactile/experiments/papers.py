@@ -119,10 +119,10 @@ class Paper:
         TactileError
             What the first cell raised, if all failed.
         """
-        study = Study(out or f"nengo-tactile-out/{self.name}", self.command)
         data_dir = None if data_dir is None else str(Path(data_dir).absolute())
         plan = self.settle(plan, data_dir, say)
         cells, states, failures = self.cells(plan, data_dir), {}, {}
+        study = Study(out or f"nengo-tactile-out/{self.name}", self.command)
         results = self.results(plan, states)
         with open_bar(progress) as bar:
             task = bar.add_task(self.title, total=len(cells))

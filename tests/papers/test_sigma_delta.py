@@ -11,9 +11,12 @@ from nengo_tactile import cli, files
 from nengo_tactile.ann import digits, training
 from nengo_tactile.ann.training import predict
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.papers import images, sigma_delta
-from nengo_tactile.papers.sigma_delta import ANN_OPERATIONS, PAPER, DeltaPlan, curve, rows_of
-from nengo_tactile.reproduce import delta_model, networks
+from nengo_tactile.papers import images
+from nengo_tactile.papers.sigma_delta import PAPER, runs
+from nengo_tactile.papers.sigma_delta import plan as sigma_delta
+from nengo_tactile.papers.sigma_delta.numbers import curve, rows_of
+from nengo_tactile.papers.sigma_delta.plan import ANN_OPERATIONS, DeltaPlan
+from nengo_tactile.reproduce import networks
 from nengo_tactile.saved import load
 from tests.support.image_sets import write_mnist
 
@@ -35,9 +38,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(sigma_delta, "MINIBATCH", 4)
-    monkeypatch.setattr(sigma_delta, "TURNS", 1)
-    monkeypatch.setattr(sigma_delta, "FACTORS", (1.4,))
+    monkeypatch.setattr(runs, "MINIBATCH", 4)
+    monkeypatch.setattr(runs, "TURNS", 1)
+    monkeypatch.setattr(runs, "FACTORS", (1.4,))
     monkeypatch.setattr("nengo_tactile.reproduce.paths.CALIBRATION_SAMPLES", 6)
 
 
@@ -109,7 +112,7 @@ def test_an_interrupted_cell_goes_on(folder, tmp_path, monkeypatch):
     first = dataclasses.replace(plan, n_samples=4)
     place = tmp_path / "parts"
     assert state_of(first, place, folder)["n_done"] == 4
-    monkeypatch.setattr(sigma_delta, "convert", None)  # the network is not converted again
+    monkeypatch.setattr(runs, "convert", None)  # the network is not converted again
     resumed = state_of(plan, place, folder)
     for name in set(whole) - {"seconds"}:
         assert resumed[name] == whole[name], name
@@ -122,7 +125,7 @@ def test_an_interrupted_cell_goes_on(folder, tmp_path, monkeypatch):
 def test_thresholds_within_a_budget(folder):
     model = networks.trained(sigma_delta.WEIGHTS, folder)
     x = images.read("mnist", 0, str(folder)).calibration
-    found = sigma_delta.within_budget(model, x, 0.1, False)
+    found = runs.within_budget(model, x, 0.1, False)
     snn = nt.convert(model, x, nt.SigmaDelta(threshold=found, coding=sigma_delta.CODING))
     recording = nt.run(snn, x, sigma_delta.N_STEPS, engine="event", progress=False)
     names = ("input", "conv1", "conv2", "dense")
@@ -164,16 +167,9 @@ def test_from_the_command_line(folder, tmp_path, capsys, monkeypatch):
 
 
 def test_model_and_card(folder, tmp_path):
-    lines = []
-    delta_model.make(
-        tmp_path / "model",
-        n_samples=N,
-        weights=folder,
-        work=tmp_path / "work",
-        data_dir=folder,
-        progress=False,
-        say=lines.append,
-    )
+    words = ["model", "mnist-sigma-delta", "--samples", N, "--weights", folder]
+    words += ["--out", tmp_path / "model", "--work", tmp_path / "work", "--data-dir", folder]
+    assert cli.main([str(word) for word in words]) == 0
     network = nt.load(tmp_path / "model")
     data = images.read("mnist", 0, str(folder))
     recording = nt.run(network, data.x[:N], engine="event", progress=False)

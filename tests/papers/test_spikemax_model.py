@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 import nengo_tactile as nt
+from nengo_tactile import cli
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.experiments.ledgers import content_of
+from nengo_tactile.papers import shipped
+from nengo_tactile.papers.shipped import Shipped
 from nengo_tactile.papers.spikemax import runs
+from nengo_tactile.papers.spikemax.model import TASKS
 from nengo_tactile.papers.spikemax.plan import LOSSES, SETTINGS
-from nengo_tactile.reproduce import slayer_model
 from nengo_tactile.reproduce.running import run_network
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
@@ -37,10 +40,18 @@ def small(monkeypatch):
     )
 
 
+def given(monkeypatch, name, data, loss, **settings):
+    """Let a shipped model have other settings."""
+    settings = {"data": data, "loss": loss, **settings}
+    monkeypatch.setitem(shipped.MODELS, name, Shipped("spikemax.model", "spikemax", settings))
+    runs._read.cache_clear()
+
+
 def test_a_model_and_its_card(small, tmp_path, monkeypatch):
     lines = []
-    arguments = {"n_engine": 3, "progress": False, "say": lines.append}
-    made = slayer_model.make("eskin-slayer", tmp_path / "m", tmp_path / "work", **arguments)
+    given(monkeypatch, "eskin-slayer", "eskin", "spike-count", n_engine=3)
+    arguments = {"progress": False, "say": lines.append}
+    made = shipped.make("eskin-slayer", tmp_path / "m", tmp_path / "work", **arguments)
     network = nt.load(tmp_path / "m")
     card = network.card
     assert card == json.loads(json.dumps(made.card))
@@ -52,13 +63,13 @@ def test_a_model_and_its_card(small, tmp_path, monkeypatch):
     x = network.layout.samples(ESkin(split="test", n_samples=12), progress=False)
     outputs = network.keras_model()(x[:]).numpy().sum(1)
     assert card["accuracy"] == (outputs.argmax(1) == x.labels).mean()
-    assert f"{card['accuracy']:.4f} of 12" in lines[-1]
+    assert f"{card['accuracy']:.4f} of 12" in lines[0]
     assert card["event engine"]["spikes per sample"] == pytest.approx(
         state["input_spikes"] + sum(state["spikes"].values())
     )
     # a network that is there is not trained again
     monkeypatch.setattr(runs, "train_and_test", None)
-    again = slayer_model.make("eskin-slayer", tmp_path / "m", tmp_path / "work", **arguments)
+    again = shipped.make("eskin-slayer", tmp_path / "m", tmp_path / "work", **arguments)
     kernels = [each.graph.stages[0].links[0].map.kernel for each in (again, network)]
     np.testing.assert_array_equal(*kernels)
     run_network(tmp_path / "m", tmp_path / "run", engine="event", n_samples=4, progress=False)
@@ -70,9 +81,9 @@ def test_the_card_of_loihis_neurons_says_what_its_integers_cost(small, tmp_path,
         SETTINGS["eskin"], neuron=CurrentBasedLIF(0.25, 0.25), max_delay=0
     )
     monkeypatch.setitem(SETTINGS, "ev-objects-loihi", setting)
-    made = slayer_model.make(
-        "ev-objects-loihi", tmp_path / "m", tmp_path / "work", 1, progress=False, say=str
-    )
+    given(monkeypatch, "ev-objects-loihi", "ev-objects-loihi", "spikemax_s", n_engine=1)
+    options = {"progress": False, "say": str}
+    made = shipped.make("ev-objects-loihi", tmp_path / "m", tmp_path / "work", **options)
     found = made.card["Loihi emulator"]
     x = made.layout.samples(ESkin(split="test", n_samples=12), progress=False)
     recording = nt.run(made, x, engine="loihi", progress=False)
@@ -85,21 +96,23 @@ def test_the_card_of_loihis_neurons_says_what_its_integers_cost(small, tmp_path,
 def test_every_model_has_a_setting_and_a_task():
     from nengo_tactile.reproduce.tasks import any_task_named
 
-    for key, loss in slayer_model.MODELS.values():
+    for model in shipped.MODELS.values():
+        if model.maker != "spikemax.model":
+            continue
+        key, loss = model.settings["data"], model.settings["loss"]
         setting = SETTINGS[key]
         assert loss in LOSSES
-        task = any_task_named(slayer_model._TASKS.get(key, setting.dataset))
+        task = any_task_named(TASKS.get(key, setting.dataset))
         assert task.about
 
 
-def test_the_command_line(small, tmp_path, capsys):
-    options = ["--epochs", "1", "--engine-samples", "1", "--seed", "3"]
+def test_the_command_line(small, tmp_path, monkeypatch, capsys):
+    given(monkeypatch, "eskin-slayer", "eskin", "spike-count", n_engine=1, epochs=1)
     places = ["--out", str(tmp_path / "m"), "--work", str(tmp_path / "work")]
-    slayer_model.main(["eskin-slayer", *options, *places])
+    assert cli.main(["model", "eskin-slayer", "--samples", "11", "--seed", "3", *places]) == 0
     card = nt.load(tmp_path / "m").card
     assert "Loihi emulator" not in card
-    assert "eskin-slayer --epochs 1 --engine-samples 1 --seed 3 " in card["command"]
-    assert (card["epochs"], card["seed"]) == (1, 3)
-    with pytest.raises(SystemExit):
-        slayer_model.main(["eskin"])
-    assert "invalid choice" in capsys.readouterr().err
+    assert "model eskin-slayer --samples 11 --seed 3 " in card["command"]
+    assert (card["epochs"], card["seed"], card["training samples"]) == (1, 3, 11)
+    assert cli.main(["model", "eskin"]) == 2
+    assert "model 'eskin' is unknown: choose one of eskin-cnn" in capsys.readouterr().err

@@ -1,20 +1,16 @@
-"""The models that come with the package: ``python -m nengo_tactile.reproduce.shipped NAME``.
+"""Networks for tactile images as shipped models.
 
 Trained with our best recipe for the paper's network (and a larger one for STEMNIST), on the
 training writers or the given training split, and measured on every engine.
 """
 
-import argparse
 import dataclasses
 from pathlib import Path
 
-from nengo_tactile import files
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
-from nengo_tactile.errors import DataError
 from nengo_tactile.reproduce import paths
 from nengo_tactile.reproduce.tasks import images, open_task, task_named
-from nengo_tactile.stack.distributions import made_with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,61 +88,49 @@ def training_images(recipe, task, data_dir=None, progress=None):
     return [x for x, _ in parts], [y for _, y in parts]
 
 
-def make(name, out, data_dir=None, seed=0, checkpoint=None, progress=None, say=print):
-    """Train, convert, measure and save a shipped model.
+def make(name, order):
+    """Train, convert and measure a network: see `nengo_tactile.papers.shipped`.
 
     Parameters
     ----------
     name : str
-        "eskin-cnn" or "stemnist-cnn".
-    out : path
-        The model's folder.
-    data_dir : path, optional
-    seed : int
-    checkpoint : path, optional
-        Training goes on from here if it was interrupted.
-    progress : bool, optional
-    say : callable
+        Of `MODELS`.
+    order : Order
 
     Returns
     -------
-    SpikingNetwork
+    SpikingNetwork, dict
     """
-    if name not in MODELS:
-        raise DataError(f"model {name!r} is unknown: choose one of {', '.join(MODELS)}")
-    recipe = MODELS[name]
+    recipe, seed, progress = MODELS[name], order.seed, order.progress
     task = task_of(recipe)
-    files.check_writable(out)
-    x, y = training_images(recipe, task, data_dir, progress)
-    test_set = open_task(task, "test", data_dir)
+    x, y = training_images(recipe, task, order.data_dir, progress)
+    test_set = open_task(task, "test", order.data_dir)
     x_test, y_test = images(task, test_set, progress=progress)
+    if order.n_samples is not None:
+        x, y = [part[: order.n_samples] for part in x], [part[: order.n_samples] for part in y]
+        x_test, y_test = x_test[: order.n_samples], y_test[: order.n_samples]
     model = paths.train_cnn(
         task.network,
         shifted_epochs(x, y, seed),
         recipe.training,
         seed,
-        checkpoint=checkpoint,
+        checkpoint=Path(order.work) / f"{name}-{seed}-{order.n_samples or 'all'}.npz",
         progress=progress,
     )
     cnn = training.accuracy(model, x_test, y_test)
-    say(f"{name}: CNN {cnn:.4f} on {len(y_test)} test samples")
+    order.say(f"{name}: CNN {cnn:.4f} on {len(y_test)} test samples")
     network = paths.to_spikes(
         model, task, x[0], seed, progress, n_steps=recipe.n_steps, classes=test_set.classes
     )
     spiking = paths.on_nengo_dl(network, x_test, y_test, progress)
-    say(f"{name}: NengoDL {spiking.accuracy:.4f}")
+    order.say(f"{name}: NengoDL {spiking.accuracy:.4f}")
     emulated, chosen = paths.on_emulator(network, x_test, y_test, seed=seed, progress=progress)
     same = training.accuracy(model, x_test[chosen], y_test[chosen])
-    say(f"{name}: emulator {emulated.accuracy:.4f}, CNN on the same samples {same:.4f}")
-    network = dataclasses.replace(
-        network,
-        card=_card(name, recipe, task, seed, x, y_test, cnn, same, spiking, emulated, network),
-    )
-    network.save(out)
-    return network
+    order.say(f"{name}: emulator {emulated.accuracy:.4f}, CNN on the same samples {same:.4f}")
+    return network, _card(recipe, task, seed, x, y_test, cnn, same, spiking, emulated, network)
 
 
-def _card(name, recipe, task, seed, x, y_test, cnn, same, spiking, emulated, network):
+def _card(recipe, task, seed, x, y_test, cnn, same, spiking, emulated, network):
     keep = (
         "n_test",
         "n_steps",
@@ -161,8 +145,6 @@ def _card(name, recipe, task, seed, x, y_test, cnn, same, spiking, emulated, net
     chip = paths.on_chip(network)
     return {
         "summary": recipe.summary,
-        "command": f"python -m nengo_tactile.reproduce.shipped {name} --seed {seed} "
-        "--data-dir DATA",
         "task": recipe.task,
         "data": task.about,
         "network": task.network,
@@ -180,7 +162,6 @@ def _card(name, recipe, task, seed, x, y_test, cnn, same, spiking, emulated, net
             "8-bit weight error": {k: round(v["median"], 5) for k, v in chip.rounding.items()},
         },
         "limits": _limits(recipe),
-        "made with": made_with("tensorflow", "nengo-dl", "nengo-loihi", "numpy"),
     }
 
 
@@ -197,20 +178,3 @@ def _limits(recipe):
         "The taxels are simulated: pen trajectories are real, their touch is not. It says nothing "
         "about accuracy on the ST-MNIST recordings themselves.",
     ]
-
-
-def main(arguments=None):
-    """Command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m nengo_tactile.reproduce.shipped")
-    parser.add_argument("name", choices=sorted(MODELS))
-    parser.add_argument("--out", help="folder (default models/NAME)")
-    parser.add_argument("--data-dir", help="default: environment variable NENGO_TACTILE_DATA")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--checkpoint", help="file from which training resumes")
-    options = parser.parse_args(arguments)
-    out = options.out or Path("models") / options.name
-    make(options.name, out, options.data_dir, options.seed, options.checkpoint)
-
-
-if __name__ == "__main__":
-    main()

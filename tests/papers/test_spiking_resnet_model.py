@@ -1,6 +1,8 @@
 """Shipped residual networks, cut down: the saved model repeats what its card says."""
 
 import json
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ import pytest
 import nengo_tactile as nt
 from nengo_tactile.ann import training
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.papers import images
-from nengo_tactile.reproduce import networks, residual_models
+from nengo_tactile.papers import images, shipped
+from nengo_tactile.papers.shipped import Order, Shipped
+from nengo_tactile.reproduce import networks
 from tests.support.image_sets import small_network, write_mnist
 
 STEPS = 8
@@ -30,20 +33,20 @@ def small(monkeypatch):
         cached.cache_clear()
 
 
-def test_model_and_card(folder, small, tmp_path):
-    lines = []
-    residual_models.make(
-        "mnist-resnet8",
-        tmp_path / "model",
-        n_steps=STEPS,
-        n_samples=20,
-        n_emulator=2,
-        weights=folder,
-        work=tmp_path / "work",
-        data_dir=folder,
-        progress=False,
-        say=lines.append,
-    )
+def given(monkeypatch, name, **settings):
+    """Let a shipped model have other settings."""
+    model = Shipped("spiking_resnet.model", "spiking-resnet", settings)
+    monkeypatch.setitem(shipped.MODELS, name, model)
+
+
+def make(name, folder, place, **options):
+    options = {"weights": folder, "progress": False, "say": str, **options}
+    return shipped.make(name, place / "model", place / "work", folder, **options)
+
+
+def test_model_and_card(folder, small, tmp_path, monkeypatch):
+    given(monkeypatch, "mnist-resnet8", n_steps=STEPS, n_emulator=2)
+    make("mnist-resnet8", folder, tmp_path, n_samples=20)
     network = nt.load(tmp_path / "model")
     card = network.card
     data = images.read("mnist", 0, str(folder))
@@ -62,8 +65,8 @@ def test_model_and_card(folder, small, tmp_path):
     assert card["cost of an image"]["synaptic operations"] == pytest.approx(synops / 20)
     emulator = card["Loihi emulator"]
     assert (emulator["n_test"], emulator["n_steps"]) == (2, 2 * STEPS)
-    assert "--samples 20 " in card["command"]
-    assert "--emulator-samples 2 --emulator-rate 0.5" in card["command"]
+    assert f"model mnist-resnet8 --samples 20 --weights {folder} --seed 0" in card["command"]
+    assert list(card)[:3] == ["summary", "command", "training"] and "made with" in card
     assert emulator["layers on the host"] == "conv0"
     assert emulator["cores"] > 5
     text = (tmp_path / "model" / "card.md").read_text()
@@ -84,30 +87,21 @@ def test_model_and_card(folder, small, tmp_path):
         run_network(tmp_path / "model", tmp_path / "run", "eskin", **arguments)
 
 
-def test_late_read_out(folder, small, tmp_path):
-    arguments = {"n_steps": STEPS, "n_samples": 20, "weights": folder, "data_dir": folder}
-    arguments |= {"work": tmp_path / "work", "progress": False, "say": str}
-    residual_models.make("mnist-resnet8", tmp_path / "model", late=True, **arguments)
+def test_late_read_out(folder, small, tmp_path, monkeypatch):
+    given(monkeypatch, "mnist-resnet8", n_steps=STEPS, late=True)
+    make("mnist-resnet8", folder, tmp_path, n_samples=20)
     network, data = nt.load(tmp_path / "model"), images.read("mnist", 0, str(folder))
     assert network.discard == 0.5
     curve = nt.run(network, data.x[:20], engine="event", progress=False).accuracy(data.y[:20])
     assert network.card["spiking accuracy"] == curve[-1]
     assert network.card["setting"].endswith("late read-out")
-    assert " --late " in network.card["command"]
 
 
 def test_cores_page(folder, small, tmp_path):
-    page = tmp_path / "cores.md"
-    report = residual_models.write_cores(
-        "mnist-resnet8",
-        page,
-        n_steps=STEPS,
-        weights=folder,
-        work=tmp_path / "work",
-        data_dir=folder,
-        say=str,
-    )
-    text = page.read_text()
+    order = Order(tmp_path / "work", 1, folder, str(folder), progress=False)
+    tool = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "cores_page.py"))
+    spiking, report = tool["cores_of"]("mnist-resnet8", order, n_steps=STEPS)
+    text = tool["cores_page"]("mnist-resnet8", spiking, report)
     assert f"{len(report.cores)} cores" in text
     # 28 x 28 x 2 neurons in each of two layers, 14 x 14 x 3 and 7 x 7 x 4 in two; one is outside
     neurons = 2 * (28 * 28 * 2 + 14 * 14 * 3 + 7 * 7 * 4)
@@ -117,15 +111,12 @@ def test_cores_page(folder, small, tmp_path):
     assert len(rows) == 6
 
 
-def test_bad_input(folder, small, tmp_path):
-    options = {"work": tmp_path / "w", "data_dir": folder, "progress": False, "say": str}
-    with pytest.raises(DataError, match="vgg"):
-        residual_models.make("cifar10-vgg", tmp_path / "m", **options)
-    with pytest.raises(DataError, match="potential-32"):
-        residual_models.make("mnist-resnet8", tmp_path / "m", "fast", **options)
-    with pytest.raises(ModelFileError, match="nengo-tactile train plain20"):
-        residual_models.make("cifar10-plain20", tmp_path / "m", weights=folder, **options)
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "thesis.txt").write_text("years of work")
+def test_bad_input(folder, small, tmp_path, monkeypatch):
+    with pytest.raises(DataError, match="model 'cifar10-vgg' is unknown: choose one of eskin-cnn"):
+        make("cifar10-vgg", folder, tmp_path)
+    with pytest.raises(DataError, match="nengo-tactile train plain20"):
+        make("cifar10-plain20", folder, tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "thesis.txt").write_text("years of work")
     with pytest.raises(ModelFileError, match="thesis"):
-        residual_models.make("mnist-resnet8", tmp_path / "taken", weights=folder, **options)
+        make("mnist-resnet8", folder, tmp_path)

@@ -1,0 +1,132 @@
+"""Residual and plain networks as shipped models."""
+
+import dataclasses
+from pathlib import Path
+
+from nengo_tactile.ann import training
+from nengo_tactile.engines.loihi import CHIP_RATE
+from nengo_tactile.papers import images
+from nengo_tactile.papers.spiking_resnet import PAPER, ResnetPlan
+from nengo_tactile.papers.spiking_resnet.plan import NETWORKS, SETTINGS
+from nengo_tactile.papers.spiking_resnet.runs import LATE, cell
+from nengo_tactile.reproduce import paths
+from nengo_tactile.reproduce.networks import train_command
+from nengo_tactile.reproduce.tasks import TASKS
+from nengo_tactile.saved import load
+
+#: Steps that cards tell the accuracy after.
+_TOLD_STEPS = (4, 8, 16, 32, 64, 128, 256)
+
+
+def make(
+    name,
+    order,
+    setting="beta",
+    n_steps=128,
+    late=False,
+    n_emulator=0,
+    emulator_rate=CHIP_RATE,
+):
+    """Convert and measure a trained network: see `nengo_tactile.papers.shipped`.
+
+    Parameters
+    ----------
+    name : str
+        Of trained weights, such as "cifar10-resnet20".
+    order : Order
+    setting : str
+        How it is converted: a key of `plan.SETTINGS`. Settings for a few steps have their own
+        number of them.
+    n_steps : int
+    late : bool
+        Whether the model's read-out leaves out the first half of the steps.
+    n_emulator : int
+        Random test images on the Loihi emulator.
+    emulator_rate : float
+        Factor on the firing rates there: see `nengo_tactile.engines.loihi.chip_settings`.
+
+    Returns
+    -------
+    SpikingNetwork, dict
+    """
+    state, spiking = converted(name, order, setting, n_steps)
+    if late:
+        spiking = dataclasses.replace(spiking, discard=LATE)
+    n, hits = state["n_done"], state["late_hits" if late else "hits"]
+    order.say(
+        f"{name}: ANN {state['ann_hits'] / n:.4f}, spikes {hits[-1] / n:.4f} of {n:,} test images "
+        f"after {state['n_steps']} steps"
+    )
+    card = _card(name, NETWORKS[name], setting, late, order.seed, state)
+    if n_emulator:
+        data = images.read(NETWORKS[name].task, order.seed, order.data_dir)
+        about = (n_emulator, emulator_rate, order.seed, order.progress)
+        card["Loihi emulator"] = _on_emulator(spiking, data, *about)
+        accuracy = card["Loihi emulator"]["accuracy"]
+        order.say(f"{name}: emulator {accuracy:.4f} of {n_emulator} images")
+    return spiking, card
+
+
+def converted(name, order, setting="beta", n_steps=128):
+    """A cell's state, and its network."""
+    plan = ResnetPlan((), (name,), n_steps, order.n_samples, seed=order.seed, weights=order.weights)
+    state = PAPER.state(cell(plan, name, setting, order.data_dir), order.work, order.progress)
+    return state, load(Path(order.work) / "networks" / f"{name}.{setting}")
+
+
+def _on_emulator(spiking, data, n_samples, rate, seed, progress):
+    """Numbers of the run on the Loihi emulator, and what the chip needs."""
+    emulated, chosen = paths.on_emulator(spiking, data.x, data.y, n_samples, seed, progress, rate)
+    numbers = emulated.numbers()
+    keep = (
+        *("n_test", "n_steps", "accuracy", "latency_step", "spikes", "synops"),
+        "loihi_joules_rough",
+    )
+    report = paths.on_chip(spiking, rate)
+    return {
+        **{key: numbers[key] for key in keep},
+        "accuracy of its ANN on the same images": training.accuracy(
+            spiking.ann, data.x[chosen], data.y[chosen]
+        ),
+        "factor on the firing rates": rate,
+        "cores": len(report.cores),
+        "chips": report.n_chips,
+        "layers on the host": ", ".join(report.on_host),
+        "8-bit weight error": {k: round(v["median"], 5) for k, v in report.rounding.items()},
+    }
+
+
+def _card(name, network, setting, late, seed, state):
+    n, n_steps, hits = state["n_done"], state["n_steps"], state["late_hits" if late else "hits"]
+    kind = "A residual network" if network.kind == "resnet" else "A network without shortcuts,"
+    tuned = "-qcfs" if SETTINGS[setting].tuned else ""
+    training_command = train_command(name + tuned, f"models/weights/{name}{tuned}.npz")
+    steps = sorted({step for step in (*_TOLD_STEPS, n_steps) if step <= n_steps})
+    return {
+        "summary": f"{kind} of {network.depth} layers for {TASKS[network.task].about}, as "
+        "integrate-and-fire neurons that fire at most once a step.",
+        "training": training_command,
+        "task": network.task,
+        "data": TASKS[network.task].about,
+        "setting": SETTINGS[setting].title + ", late read-out" * late,
+        "seed": seed,
+        "calibration images": paths.CALIBRATION_SAMPLES,
+        "test images": n,
+        "ANN accuracy": state["ann_hits"] / n,
+        "spiking accuracy": hits[-1] / n,
+        "points lost": 100 * (state["ann_hits"] - hits[-1]) / n,
+        **({} if late else {"agreement with the converted network": state["same"] / n}),
+        "accuracy after steps": {str(step): hits[step - 1] / n for step in steps},
+        "spikes for an image, by layer": {k: round(v / n, 1) for k, v in state["spikes"].items()},
+        "cost of an image": {
+            "spikes": sum(state["spikes"].values()) / n,
+            "synaptic operations": sum(state["synops"].values()) / n,
+        },
+        "limits": [
+            "Images are shown as constant currents: the first layer's neurons integrate analogue "
+            "values.",
+            "Accuracy is that of the read-out averaged over "
+            f"{'the last half of the' if late else 'all'} steps so far.",
+            "Of Loihi only nengo-loihi's emulator was tried, where this card says so.",
+        ],
+    }
