@@ -26,8 +26,9 @@ from nengo_tactile.conversion.graph import (
 from nengo_tactile.conversion.mapping import linear_map, routing_indices
 from nengo_tactile.conversion.pooling import MAX_POOLING
 from nengo_tactile.errors import ConversionError
-from nengo_tactile.networks import stages as st
+from nengo_tactile.networks import neurons as kinds
 from nengo_tactile.networks.linear_maps import Sparse
+from nengo_tactile.networks.stages import Graph, Link, Stage
 from nengo_tactile.neurons.windows import pooling_windows
 
 _SAME_ORDER = ("Flatten", "Reshape")
@@ -61,7 +62,7 @@ def graph_of(model, dt=0.001, synapse=None, min_voltage=-1.0, initial_voltage=0.
     """
     slow = None if synapse is None or rates else synapse / dt
     reader = _Reader(functional(model), dt, slow, (min_voltage, initial_voltage), rates)
-    return st.Graph(model.input_shape[1:], reader.stages())
+    return Graph(model.input_shape[1:], reader.stages())
 
 
 class _Reader:
@@ -94,9 +95,9 @@ class _Reader:
         name = self.producer[id(output)][0].name
         if name in self.found:  # it reads neurons as they are
             name = f"{name}_output"
-        neuron, values = st.Sum(), {"bias": constant}
+        neuron, values = kinds.Sum(), {"bias": constant}
         if self.add_up:
-            neuron, values = st.Sum(decay=0.0), {"start": constant}
+            neuron, values = kinds.Sum(decay=0.0), {"start": constant}
         links = self._links(output, None, 1.0)
         self._add(self._free(name), self.model.name, neuron, output.shape[1:], links, **values)
         return tuple(self.found.values())
@@ -131,7 +132,7 @@ class _Reader:
         self.worth.setdefault(name, 1.0)
         size = math.prod(shape) * neuron.window
         values = {key: np.broadcast_to(each, size) for key, each in values.items()}
-        self.found[name] = st.Stage(name, shape, neuron, folded, layer=layer, **values)
+        self.found[name] = Stage(name, shape, neuron, folded, layer=layer, **values)
 
     def _neurons(self, layer, tensor, output):
         before = self.producer.get(id(tensor), (None,))[0]
@@ -152,7 +153,7 @@ class _Reader:
     def _lif(self, layer, shape, constant):
         """What a spike is worth, neurons, bias and potential at the start."""
         lif, (floor, start) = layer.parameters, self.membrane
-        neuron = st.LIF(lif.tau_rc / self.dt, lif.tau_ref / self.dt, floor)
+        neuron = kinds.LIF(lif.tau_rc / self.dt, lif.tau_ref / self.dt, floor)
         return lif.amplitude / self.dt, neuron, lif.gain * constant + lif.offset, start
 
     def _integrate_fire(self, layer, shape, constant):
@@ -160,7 +161,7 @@ class _Reader:
         shift, start = (np.broadcast_to(each, shape).reshape(-1) for each in spread)
         bias, fires = layer.parameters.gain * constant, layer.parameters
         bias = bias if self.rates else bias + shift
-        neuron = st.IntegrateFire(reset=fires.reset, negative_slope=fires.negative_slope)
+        neuron = kinds.IntegrateFire(reset=fires.reset, negative_slope=fires.negative_slope)
         return fires.amplitude, neuron, bias, start
 
     def _changes(self, layer, shape, constant):
@@ -170,7 +171,7 @@ class _Reader:
                 f"layer '{layer.name}': sigma-delta neurons have no rates; see the network's `ann` "
                 "for what they come to"
             )
-        neuron = st.SigmaDelta(changes.threshold, changes.rectify)
+        neuron = kinds.SigmaDelta(changes.threshold, changes.rectify)
         return changes.amplitude, neuron, 0.0, constant
 
     def _max_pool(self, layer, tensor, output):
@@ -178,10 +179,10 @@ class _Reader:
         windows = pooling_windows(layer, tuple(tensor.shape[1:]))
         slots, constants = windows.reshape(-1), self.constants[layer.name]
         of_values = all(source in self.constant for source in sources)
-        neuron = (st.Maximum if of_values else st.MaxPool)(windows.shape[1])
+        neuron = (kinds.Maximum if of_values else kinds.MaxPool)(windows.shape[1])
         linear = Sparse.routing(slots, len(constants))
         values = {"start" if self.add_up else "bias": constants[slots]}
-        name, links = self._free(layer.name), [st.Link(source, linear) for source in sources]
+        name, links = self._free(layer.name), [Link(source, linear) for source in sources]
         self._add(name, layer.name, neuron, tuple(output.shape[1:]), links, **values)
         self.made[id(output)] = (name,)
 
@@ -201,9 +202,9 @@ class _Reader:
             image = [link for link in links if link.source in self.constant]
             if self.compensates and 0 < len(image) < len(links):
                 names += (self._free(f"{names[0]}_analogue"),)
-                self._add(names[1], layer.name, st.Sum(), tensor.shape[1:], image)
+                self._add(names[1], layer.name, kinds.Sum(), tensor.shape[1:], image)
                 links = [link for link in links if link not in image]
-            self._add(names[0], layer.name, st.Sum(), tensor.shape[1:], links)
+            self._add(names[0], layer.name, kinds.Sum(), tensor.shape[1:], links)
         self.made[id(tensor)] = names
         return names
 
@@ -242,7 +243,7 @@ class _Reader:
 
     def _read(self, tensor, linear, target):
         for source in self._sources(tensor):
-            yield st.Link(source, linear, target)
+            yield Link(source, linear, target)
 
 
 def _repeats(layer):
@@ -282,7 +283,7 @@ def _constants(model, add_up):
     arriving, names, free = [], [], free_names(model)
 
     def replace(layer, arguments):
-        pools, fires = (type(layer).__name__ in kinds for kinds in (MAX_POOLING, NEURONS))
+        pools, fires = (type(layer).__name__ in each for each in (MAX_POOLING, NEURONS))
         if not pools and not fires:
             return None
         arriving.append(arguments[0])

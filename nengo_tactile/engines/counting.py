@@ -16,7 +16,8 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.errors import EngineError
 from nengo_tactile.networks.nengo_network import build
-from nengo_tactile.networks.stages import Graph, Sum
+from nengo_tactile.networks.neurons import Sum
+from nengo_tactile.networks.stages import Graph
 
 #: Fan-outs are summed in two parts, ``fan_out % BASE`` and ``fan_out // BASE``, so that float32
 #: holds the sums exactly for layers of up to 2**24 / 255 = 65,793 neurons.
@@ -83,7 +84,7 @@ class CountingNetwork:
         silent = self.graph.silent(x)
         for name, layer in self.currents.items():
             layer.current.assign(silent[name])
-        return silent[self.graph.stages[-1].name].astype(np.float32)
+        return silent[self.graph.stages[-1].name]
 
 
 def build_counting(network, batch_size, planner="noop"):

@@ -9,7 +9,6 @@ decays is rounded towards zero at each step (nengo_loihi 1.1, ``builder/discreti
 import dataclasses
 import math
 
-import nengo
 import numpy as np
 
 from nengo_tactile import stack
@@ -20,9 +19,11 @@ from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emu
 from nengo_tactile.engines.placement import place, rounding
 from nengo_tactile.errors import EngineError
 from nengo_tactile.nengo_runs import Rows
-from nengo_tactile.networks import stages
+from nengo_tactile.networks.linear_maps import Sparse
+from nengo_tactile.networks.nengo_network import build
+from nengo_tactile.networks.neurons import IntegrateFire
+from nengo_tactile.networks.stages import Link, Stage
 from nengo_tactile.neurons.current_based import CurrentBased
-from nengo_tactile.neurons.integrate_fire import IntegrateFire
 from nengo_tactile.slayer.nengo_network import DT
 from nengo_tactile.slayer.stages import check
 
@@ -30,6 +31,9 @@ from nengo_tactile.slayer.stages import check
 DECAY_UNIT = 4096
 #: Steps from an input spike on the host to the first layer's neurons.
 HOST_LAG = 1
+_DECAYS = ("current_decay", "voltage_decay")
+#: Name of the neurons on the host.
+_SHOWN = "input spikes"
 
 
 def check_chip(graph):
@@ -47,7 +51,7 @@ def check_chip(graph):
     check(graph)
     for stage in graph:
         neuron = stage.neuron
-        if not isinstance(neuron, stages.IntegrateFire):
+        if not isinstance(neuron, IntegrateFire):
             raise EngineError(
                 f"stage {stage.name!r}: its neurons are {type(neuron).__name__}, which have two "
                 "alpha functions; the chip's have a leaky current and a reset: train the network "
@@ -58,7 +62,7 @@ def check_chip(graph):
                 f"stage {stage.name!r} has axonal delays up to {np.max(stage.axon)} steps, which "
                 "nengo-loihi's emulator has not: train the network without, or use engine='event'"
             )
-        for name in ("current_decay", "voltage_decay"):
+        for name in _DECAYS:
             share = getattr(neuron, name)
             if not 1 <= round(share * DECAY_UNIT) < DECAY_UNIT:
                 raise EngineError(
@@ -80,59 +84,53 @@ def build_chip(graph, dt):
 
     Returns
     -------
-    nengo.Network
-        With the attributes ``input`` (Node with `Rows`), ``populations`` (an Ensemble for each
-        stage) and ``fired`` (Probes of their spikes).
+    nengo_tactile.networks.nengo_network.Built
+        Its input is a Node with `Rows`.
     """
     nengo_loihi = stack.nengo_loihi()
     register_neurons()
-    with nengo.Network(label="SLAYER on Loihi", seed=0) as net:
-        nengo_loihi.add_params(net)
-        size = math.prod(graph.input_shape)
-        net.input = nengo.Node(Rows(size, dt), size_in=0, label="input")
-        net.populations, net.fired = [], []
-        start = {"voltage": nengo.dists.Choice([0])}
-        shown = _ensemble(
-            size, IntegrateFire(1 / dt, amplitude=dt, initial_state=start), "input spikes"
-        )
-        net.config[shown].on_chip = False
-        nengo.Connection(net.input, shown.neurons, synapse=None)
-        sent = {"input": shown}
-        for stage in graph:
-            neuron = on_chip(stage.neuron)
-            kind = CurrentBased(neuron.current_decay, neuron.voltage_decay, amplitude=dt)
-            ensemble = _ensemble(stage.n_neurons, kind, stage.name)
-            synapse = nengo.Lowpass(_time_constant(neuron.current_decay, dt))
-            # nengo-loihi's low-pass and membrane have unit gain, its threshold is one
-            gain = 1 / (neuron.threshold * neuron.current_decay * neuron.voltage_decay)
-            sent[stage.name] = ensemble
-            for link in stage.links:
-                linear = link.map.reweighted(lambda w, gain=gain: gain * w.astype(float))
-                nengo.Connection(
-                    sent[link.source].neurons,
-                    ensemble.neurons,
-                    transform=linear.transform(),
-                    synapse=synapse,
-                )
-            net.populations.append(ensemble)
-            net.fired.append(nengo.Probe(ensemble.neurons))
-    return net
+    units = _in_units_of_the_chip(graph)
+    built = build(units, dt, Rows(math.prod(graph.input_shape), dt), label="SLAYER on Loihi")
+    nengo_loihi.add_params(built.net)
+    built.net.config[built.neurons[_SHOWN].ensemble].on_chip = False
+    return built
 
 
-def on_chip(neuron):
-    """The neuron with the chip's decays."""
-    decays = {
-        name: round(getattr(neuron, name) * DECAY_UNIT) / DECAY_UNIT
-        for name in ("current_decay", "voltage_decay")
-    }
-    return dataclasses.replace(neuron, **decays)
+def _in_units_of_the_chip(graph):
+    """The graph behind neurons that send what is shown, with nengo-loihi's thresholds and synapses.
+
+    nengo-loihi's low-pass and membrane have unit gain, its threshold is one.
+    """
+    n = math.prod(graph.input_shape)
+    shown = [Link("input", Sparse.routing(None, n))]
+    stages = [Stage(_SHOWN, graph.input_shape, IntegrateFire(), shown, start=np.zeros(n))]
+    for stage in graph:
+        decays = {name: _rounded(getattr(stage.neuron, name)) for name in _DECAYS}
+        gain = 1 / (stage.neuron.threshold * math.prod(decays.values()))
+        links = [
+            dataclasses.replace(
+                link,
+                source=_SHOWN if link.source == "input" else link.source,
+                map=link.map.reweighted(lambda weights, gain=gain: gain * weights.astype(float)),
+                low_pass=_time_constant(decays["current_decay"]),
+                delay=1,
+            )
+            for link in stage.links
+        ]
+        neuron = IntegrateFire(**decays, reset="zero")
+        stages.append(dataclasses.replace(stage, neuron=neuron, links=links))
+    return dataclasses.replace(graph, stages=stages)
+
+
+def _rounded(decay):
+    """The decay that the chip has."""
+    return round(decay * DECAY_UNIT) / DECAY_UNIT
 
 
 def register_neurons():
     """Teach nengo-loihi `CurrentBased`, once.
 
-    In its units: a threshold of one, and a membrane whose gain is one; so `build_chip` divides
-    weights by the threshold and by the decays.
+    In its units: a threshold of one, and a membrane whose gain is one.
     """
     stack.nengo_loihi()
     from nengo_loihi.builder import Builder
@@ -169,7 +167,9 @@ def stream(graph, dt, batches):
     check_chip(graph)
     nengo_loihi = stack.nengo_loihi()
     with stack.quiet_build():
-        net, _, _ = place(_maker(graph, dt), dt, cut_stages(graph, ()))
+        made = {}
+        net, _, _ = place(_maker(graph, dt, made), dt, cut_stages(graph, ()))
+        shown, probes = made["built"].input, made["built"].spike_probes
         with nengo_loihi.Simulator(net, dt=dt, target="sim", seed=0, progress_bar=False) as sim:
             emulator = sim.sims["emulator"]
             be_strict(emulator)
@@ -181,11 +181,11 @@ def stream(graph, dt, batches):
                     if not fresh:
                         reset_emulator(sim)
                     fresh = False
-                    net.input.output.rows = _spikes(sample)
+                    shown.output.rows = _spikes(sample)
                     _run(sim, len(sample) + HOST_LAG + len(graph.stages))
-                    for number, (probe, values) in enumerate(zip(net.fired, found)):
+                    for number, (stage, values) in enumerate(zip(graph, found)):
                         lag = HOST_LAG + number
-                        fired = np.asarray(sim.data[probe]) > 0
+                        fired = np.asarray(sim.data[probes[stage.name]]) > 0
                         values.append(fired[lag : lag + len(sample)])
                 yield [np.stack(values) for values in found]
 
@@ -214,10 +214,12 @@ def chip_report(network):
         return ChipReport(cores, (), rounding(_maker(graph, dt), dt, blocks))
 
 
-def _maker(graph, dt):
+def _maker(graph, dt, made=None):
     def make_network():
-        net = build_chip(graph, dt)
-        return net, {s.name: (e, s.shape) for s, e in zip(graph, net.populations)}
+        built = build_chip(graph, dt)
+        if made is not None:
+            made["built"] = built
+        return built.net, {s.name: (built.neurons[s.name].ensemble, s.shape) for s in graph}
 
     return make_network
 
@@ -247,19 +249,15 @@ def _spikes(sample):
     return sample.astype(float)
 
 
-def _ensemble(n, kind, label):
-    return nengo.Ensemble(n, 1, neuron_type=kind, gain=np.ones(n), bias=np.zeros(n), label=label)
-
-
 def _as_share(decay):
     """A decay as nengo-loihi takes it: it makes integers of 4095 times a share."""
     return round(decay * DECAY_UNIT) / (DECAY_UNIT - 1)
 
 
-def _time_constant(decay, dt):
-    """Of the low-pass whose decay nengo-loihi makes that integer of."""
+def _time_constant(decay):
+    """In steps, of the low-pass whose decay nengo-loihi makes that integer of."""
     share = _as_share(decay)
-    return 0.0 if share == 1 else -dt / math.log1p(-share)
+    return 0.0 if share == 1 else -1 / math.log1p(-share)
 
 
-__all__ = ["build_chip", "check_chip", "chip_report", "on_chip", "register_neurons", "stream"]
+__all__ = ["build_chip", "check_chip", "chip_report", "register_neurons", "stream"]

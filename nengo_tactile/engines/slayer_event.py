@@ -21,7 +21,7 @@ from nengo_tactile.engines.slayer_kernel import (
     simulate,
 )
 from nengo_tactile.errors import EngineError
-from nengo_tactile.networks.stages import IntegrateFire, SpikeResponse
+from nengo_tactile.networks.neurons import IntegrateFire, SpikeResponse
 from nengo_tactile.progress import track
 from nengo_tactile.slayer.stages import check
 

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from nengo_tactile.errors import EngineError
-from nengo_tactile.networks import stages as st
+from nengo_tactile.networks import neurons as kinds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _response(neuron, recurrent):
 
 
 @_response.register
-def _(neuron: st.SpikeResponse, recurrent):
+def _(neuron: kinds.SpikeResponse, recurrent):
     # eps(k) = e / tau k r**k: in the z-transform e / tau r z / (z - r)**2. Nengo takes the one step
     # out of it that its synapses are late by. `nengo.Alpha` has unit area, and is sampled otherwise
     import nengo
@@ -171,7 +171,7 @@ def _population(neuron, stage, dt, rates, on_chip):
 
 
 @_population.register
-def _(neuron: st.IntegrateFire, stage, dt, rates, on_chip):
+def _(neuron: kinds.IntegrateFire, stage, dt, rates, on_chip):
     from nengo_tactile.neurons.clipped_rate import ClippedRate
     from nengo_tactile.neurons.current_based import CurrentBased
     from nengo_tactile.neurons.integrate_fire import IntegrateFire
@@ -197,7 +197,7 @@ def _(neuron: st.IntegrateFire, stage, dt, rates, on_chip):
 
 
 @_population.register
-def _(neuron: st.LIF, stage, dt, rates, on_chip):
+def _(neuron: kinds.LIF, stage, dt, rates, on_chip):
     import nengo
 
     from nengo_tactile.neurons.exact_lif import ExactLIF
@@ -213,7 +213,7 @@ def _(neuron: st.LIF, stage, dt, rates, on_chip):
 
 
 @_population.register
-def _(neuron: st.SpikeResponse, stage, dt, rates, on_chip):
+def _(neuron: kinds.SpikeResponse, stage, dt, rates, on_chip):
     from nengo_tactile.neurons.spike_response import SpikeResponse
 
     if stage.bias.any() or stage.start.any():
@@ -226,7 +226,7 @@ def _(neuron: st.SpikeResponse, stage, dt, rates, on_chip):
 
 
 @_population.register
-def _(neuron: st.SigmaDelta, stage, dt, rates, on_chip):
+def _(neuron: kinds.SigmaDelta, stage, dt, rates, on_chip):
     from nengo_tactile.neurons.sigma_delta import SigmaDelta
 
     state = {"voltage": stage.start}
@@ -234,7 +234,7 @@ def _(neuron: st.SigmaDelta, stage, dt, rates, on_chip):
 
 
 @_population.register
-def _(neuron: st.MaxPool, stage, dt, rates, on_chip):
+def _(neuron: kinds.MaxPool, stage, dt, rates, on_chip):
     import nengo
 
     from nengo_tactile.neurons.max_pool import MaxPool
@@ -246,7 +246,7 @@ def _(neuron: st.MaxPool, stage, dt, rates, on_chip):
 
 
 @_population.register
-def _(neuron: st.Maximum, stage, dt, rates, on_chip):
+def _(neuron: kinds.Maximum, stage, dt, rates, on_chip):
     import nengo
 
     def largest(t, inputs):
@@ -256,7 +256,7 @@ def _(neuron: st.Maximum, stage, dt, rates, on_chip):
 
 
 @_population.register
-def _(neuron: st.Sum, stage, dt, rates, on_chip):
+def _(neuron: kinds.Sum, stage, dt, rates, on_chip):
     import nengo
 
     from nengo_tactile.neurons.sigma_delta import Accumulate

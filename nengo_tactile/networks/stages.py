@@ -17,203 +17,10 @@ import numpy as np
 
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks.linear_maps import Map
+from nengo_tactile.networks.neurons import Neuron
 
-RESETS = ("subtract", "zero")
-
-
-class Neuron:
-    """What a stage does with what arrives at it.
-
-    Attributes
-    ----------
-    spikes : bool
-        Whether what it sends are events, which cost synaptic operations.
-    window : int
-        Inputs of each neuron.
-    forwards : bool
-        Whether it sends what it gets on, in the same unit.
-    leaks : bool
-        Whether it forgets.
-    signed : bool
-        Whether its spikes have two signs.
-    sends_changes : bool
-        Whether spikes say by how much its value changes, which whoever reads them adds up.
-    """
-
-    spikes = True
-    window = 1
-    forwards = False
-    leaks = False
-    signed = False
-    sends_changes = False
-
-    def __post_init__(self):
-        for name, (holds, words) in self._rules().items():
-            value = getattr(self, name)
-            if not holds(value):
-                raise ConversionError(f"{type(self).__name__}: {name} is {value}: give {words}")
-
-    def _rules(self):
-        """What holds for its numbers, {name: (function, words)}."""
-        return {}
-
-
-ABOVE_ZERO = (lambda value: 0 < value < math.inf, "a finite number above zero")
-FROM_ZERO = (lambda value: 0 <= value < math.inf, "a finite number from zero")
-SHARE = (lambda value: 0 <= value <= 1, "a share from 0 to 1")
-_WINDOW = (lambda value: value == int(value) >= 1, "a whole number from 1")
-
-
-@dataclasses.dataclass(frozen=True)
-class IntegrateFire(Neuron):
-    """Integrate-and-fire neurons, with or without leaks; they fire once a step at most.
-
-    ``i = (1 - current_decay) i + arrived``, ``v = (1 - voltage_decay) v + i``; a spike where
-    ``v >= threshold``.
-
-    Attributes
-    ----------
-    current_decay, voltage_decay : float
-        Shares lost in a step; of the potential none by default.
-    threshold : float
-    reset : {"subtract", "zero"}
-        What a spike does to ``v``.
-    negative_slope : float
-        Above zero, ``v <= -threshold`` fires too; a spike of either sign is worth so much below a
-        net count of zero (see `nengo_tactile.neurons.integrate_fire`).
-    """
-
-    current_decay: float = 1.0
-    voltage_decay: float = 0.0
-    threshold: float = 1.0
-    reset: str = "subtract"
-    negative_slope: float = 0.0
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.reset not in RESETS or (self.negative_slope and self.reset == "zero"):
-            raise ConversionError(
-                f"IntegrateFire: reset is {self.reset!r}, negative_slope {self.negative_slope}: "
-                "choose 'subtract', or 'zero' without a slope"
-            )
-
-    def _rules(self):
-        shares = dict.fromkeys(("current_decay", "voltage_decay", "negative_slope"), SHARE)
-        return {"threshold": ABOVE_ZERO, **shares}
-
-    @property
-    def signed(self):
-        return self.negative_slope > 0
-
-    @property
-    def leaks(self):
-        return self.current_decay != 1 or self.voltage_decay != 0
-
-
-@dataclasses.dataclass(frozen=True)
-class LIF(Neuron):
-    """Nengo's neuron, solved between steps: ``tau_rc dv/dt = arrived - v``, a spike above 1.
-
-    Attributes
-    ----------
-    tau_rc, tau_ref : float
-        Steps.
-    floor : float
-        Least potential.
-    """
-
-    tau_rc: float
-    tau_ref: float = 0.0
-    floor: float = 0.0
-    leaks = True
-
-    def _rules(self):
-        floor = (lambda value: value <= 0, "a number up to zero")
-        return {"tau_rc": ABOVE_ZERO, "tau_ref": FROM_ZERO, "floor": floor}
-
-
-@dataclasses.dataclass(frozen=True)
-class SpikeResponse(Neuron):
-    """Spike response model (Spikemax paper, section II.A).
-
-    With the input current ``I``, the potential and the spikes at step ``t`` are
-
-    ``u[t] = sum_k eps(k) I[t - k] + sum_k nu(k) s[t - k]``, ``s[t] = u[t] >= threshold``,
-
-    where ``eps(k) = k / tau_s exp(1 - k / tau_s)`` and
-    ``nu(k) = -refractory threshold k / tau_r exp(1 - k / tau_r)``, both zero at ``k = 0``.
-
-    Attributes
-    ----------
-    tau_s, tau_r : float
-        Time constants of response and refractoriness, in steps.
-    threshold : float
-    refractory : float
-        The deepest point of ``nu``, in thresholds.
-    """
-
-    tau_s: float = 5.0
-    tau_r: float = 5.0
-    threshold: float = 10.0
-    refractory: float = 2.0
-    leaks = True
-
-    def _rules(self):
-        above = dict.fromkeys(("tau_s", "tau_r", "threshold"), ABOVE_ZERO)
-        return {**above, "refractory": FROM_ZERO}
-
-
-@dataclasses.dataclass(frozen=True)
-class SigmaDelta(Neuron):
-    """Adds up what arrives; fires 1 or -1 where what it has sent is a threshold or more off.
-
-    Attributes
-    ----------
-    threshold : float
-    rectify : bool
-        Whether it sends the ReLU of its sum.
-    """
-
-    threshold: float
-    rectify: bool = True
-    signed = True
-    sends_changes = True
-
-    def _rules(self):
-        return {"threshold": ABOVE_ZERO}
-
-
-@dataclasses.dataclass(frozen=True)
-class MaxPool(Neuron):
-    """Adds up each input of a window; sends by how much the largest sum rose."""
-
-    window: int
-    forwards = True
-
-    def _rules(self):
-        return {"window": _WINDOW}
-
-
-@dataclasses.dataclass(frozen=True)
-class Maximum(Neuron):
-    """Sends the largest input of each window, of values and not of spikes."""
-
-    window: int
-    spikes = False
-
-    def _rules(self):
-        return {"window": _WINDOW}
-
-
-@dataclasses.dataclass(frozen=True)
-class Sum(Neuron):
-    """Sends ``v = (1 - decay) v + arrived``: what only adds up (1), what keeps all of it (0)."""
-
-    decay: float = 1.0
-    spikes = False
-
-    def _rules(self):
-        return {"decay": SHARE}
+#: Samples whose sums are in memory at once.
+_AT_ONCE = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -395,17 +202,25 @@ class Graph:
 
         Returns
         -------
-        dict of str to (n_samples, n_inputs) float64 array
-            By stage. Of a single row for stages that the input does not reach by itself.
+        dict of str to (n_samples, n_inputs) float32 array
+            By stage, added up in float64. Of a single row for stages that the input does not reach
+            by itself.
         """
-        flat = np.asarray(x, float).reshape(len(x), math.prod(self.input_shape))
-        sent, result = {"input": flat}, {}
+        firsts = range(0, max(len(x), 1), _AT_ONCE)
+        parts = [self._silent(np.asarray(x[k : k + _AT_ONCE], float)) for k in firsts]
+        return {
+            name: np.concatenate([part[name] for part in parts]) if name in self.driven else one
+            for name, one in parts[0].items()
+        }
+
+    def _silent(self, x):
+        sent, result = {"input": x.reshape(len(x), math.prod(self.input_shape))}, {}
         for stage in self.stages:
             arrived = stage.bias[None].astype(float)
             for link in stage.links:
                 if link.source in sent:
                     arrived = arrived + link.forward(sent[link.source], stage.n_inputs)
-            result[stage.name] = arrived
+            result[stage.name] = arrived.astype(np.float32)
             if not stage.spikes:
                 windows = arrived.reshape(len(arrived), stage.n_neurons, stage.neuron.window)
                 sent[stage.name] = windows.max(axis=2)

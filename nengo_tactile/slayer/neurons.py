@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile.errors import ConversionError
-from nengo_tactile.networks.stages import IntegrateFire, SpikeResponse
+from nengo_tactile.networks.neurons import IntegrateFire, SpikeResponse
 
 #: Spikemax paper, section IV: 10 mV for all networks.
 THRESHOLD = 10.0

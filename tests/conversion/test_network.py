@@ -23,7 +23,7 @@ from nengo_tactile.conversion.tuning import tune
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage
-from nengo_tactile.networks.stages import Sum
+from nengo_tactile.networks.neurons import Sum
 from nengo_tactile.saved import load
 from tests.support.random_models import keras
 

@@ -10,7 +10,7 @@ from nengo_tactile.conversion.graph import copy_layer, free_names, rebuild
 from nengo_tactile.conversion.pooling import MAX_POOLING, analogue_poolings
 from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.errors import ConversionError
-from nengo_tactile.networks.stages import Maximum, MaxPool, Sum
+from nengo_tactile.networks.neurons import Maximum, MaxPool, Sum
 from tests.support.random_models import keras
 from tests.support.stage_graphs import (
     GRAPHS,

@@ -21,7 +21,7 @@ from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.engines import run
 from nengo_tactile.errors import EngineError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
-from nengo_tactile.networks.stages import Maximum
+from nengo_tactile.networks.neurons import Maximum
 from tests.support.measures import KINDS, assert_same_recordings
 from tests.support.random_models import keras
 

@@ -8,7 +8,8 @@ from nengo_tactile.conversion.mapping import linear_map
 from nengo_tactile.engines.chip_stages import chip_graph
 from nengo_tactile.errors import EngineError
 from nengo_tactile.networks.linear_maps import Convolution, Sparse
-from nengo_tactile.networks.stages import Graph, IntegrateFire, Link, Stage, Sum
+from nengo_tactile.networks.neurons import IntegrateFire, Sum
+from nengo_tactile.networks.stages import Graph, Link, Stage
 
 
 def matrix_on_chip(transform):

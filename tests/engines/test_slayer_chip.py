@@ -28,7 +28,7 @@ def without_delays(name, **settings):
 def integers(stages):
     """Blocks of the chip and, by (sender, block), integer weights (n_pre, n_post); -1: the host."""
     with stack.quiet_build():
-        model = build_model(slayer_chip.build_chip(stages, 0.001), 0.001)
+        model = build_model(slayer_chip.build_chip(stages, 0.001).net, 0.001)
     (shown,) = model.inputs
     blocks, weights = list(model.blocks), {}
     for number, sender in enumerate([shown, *blocks], -1):

@@ -11,18 +11,16 @@ from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError, EngineError
 from nengo_tactile.networks import nengo_network
 from nengo_tactile.networks.linear_maps import Convolution, Pooling, Sparse
-from nengo_tactile.networks.stages import (
+from nengo_tactile.networks.neurons import (
     LIF,
-    Graph,
     IntegrateFire,
-    Link,
     Maximum,
     MaxPool,
     SigmaDelta,
     SpikeResponse,
-    Stage,
     Sum,
 )
+from nengo_tactile.networks.stages import Graph, Link, Stage
 from tests.support import step_loop
 
 N_STEPS, SHAPE = 30, (4, 4, 2)

@@ -9,7 +9,8 @@ import pytest
 from nengo_tactile import nengo_runs
 from nengo_tactile.errors import ConversionError, EngineError
 from nengo_tactile.networks import nengo_network as of_graphs
-from nengo_tactile.networks.stages import IntegrateFire, Link
+from nengo_tactile.networks.neurons import IntegrateFire
+from nengo_tactile.networks.stages import Link
 from nengo_tactile.slayer import nengo_network
 from nengo_tactile.slayer import stages as layers
 from nengo_tactile.slayer.neurons import SpikeResponseModel

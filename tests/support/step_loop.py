@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from nengo_tactile.networks import stages as st
+from nengo_tactile.networks import neurons as kinds
 
 
 def run(graph, signal):
@@ -52,27 +52,27 @@ def fire(neuron, s, arrived):
     """What neurons with the states ``s``, which are brought up, send, (n_samples, n_neurons)."""
     before, s["v"] = s["v"], s["v"] + arrived
     match neuron:
-        case st.MaxPool():
+        case kinds.MaxPool():
             rows = (v.reshape(len(v), -1, neuron.window).max(2) for v in (s["v"], before))
             return np.subtract(*rows)
-        case st.Maximum():
+        case kinds.Maximum():
             return arrived.reshape(len(arrived), -1, neuron.window).max(2)
-        case st.Sum():
+        case kinds.Sum():
             s["v"] = s["v"] - neuron.decay * before
             return s["v"]
-        case st.SigmaDelta():
+        case kinds.SigmaDelta():
             v = np.maximum(s["v"], 0) if neuron.rectify else s["v"]
             off = v - neuron.threshold * s["sent"]
             spikes = 1.0 * (off >= neuron.threshold) - (off <= -neuron.threshold)
             s["sent"] = s["sent"] + spikes
-        case st.SpikeResponse():
+        case kinds.SpikeResponse():
             for rise, level, tau in (("a", "b", neuron.tau_s), ("c", "d", neuron.tau_r)):
                 kept = math.exp(-1 / tau)
                 s[level], s[rise] = kept * (s[level] + s[rise]), kept * s[rise]
             depth = neuron.refractory * neuron.threshold * math.e / neuron.tau_r
             spikes = math.e / neuron.tau_s * s["b"] - depth * s["d"] >= neuron.threshold
             s["a"], s["c"] = s["a"] + arrived, s["c"] + spikes
-        case st.IntegrateFire():
+        case kinds.IntegrateFire():
             s["i"], unit = (1 - neuron.current_decay) * s["i"] + arrived, neuron.threshold
             v = (1 - neuron.voltage_decay) * before + s["i"]
             spikes = 1.0 * (v >= unit)
@@ -97,7 +97,7 @@ def fan_outs(graph):
         counts = np.zeros(n, int)
         marks = {name: np.eye(n)}  # (neurons to follow, neurons of the stage): paths to it
         for stage in graph:
-            relay = isinstance(stage.neuron, st.Sum) and stage is not last
+            relay = isinstance(stage.neuron, kinds.Sum) and stage is not last
             for link in stage.links:
                 if link.source not in marks:
                     continue

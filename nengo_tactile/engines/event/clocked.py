@@ -128,7 +128,7 @@ class Clocked:
         for stage, begin in zip(self.stages, self.plan.stages.drive):
             if begin >= 0:
                 currents[:, begin : begin + stage.n_inputs] = silent[stage.name]
-        return currents, silent[self.stages[-1].name].astype(np.float32)
+        return currents, silent[self.stages[-1].name]
 
 
 def scratch_of(plan):

@@ -8,7 +8,7 @@ from nengo_tactile.engines.event.kernel import BLOCK, MAX_POOL, NEURONS, READ_OU
 from nengo_tactile.engines.event.links import runs_of
 from nengo_tactile.engines.event.vectors import WORD
 from nengo_tactile.errors import EngineError
-from nengo_tactile.networks.stages import IntegrateFire, MaxPool, Sum
+from nengo_tactile.networks.neurons import IntegrateFire, MaxPool, Sum
 
 _KINDS = {IntegrateFire: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 

@@ -8,7 +8,7 @@ from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELA
 from nengo_tactile.engines.event.plan import check_delays, links_of
 from nengo_tactile.engines.event.queue_kernel import LINK, STAGE, WAITING, Measured, Memory
 from nengo_tactile.engines.event.vectors import WORD
-from nengo_tactile.networks.stages import MaxPool, SigmaDelta, Sum
+from nengo_tactile.networks.neurons import MaxPool, SigmaDelta, Sum
 
 _KINDS = {SigmaDelta: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 #: Kind of the stage that stands for the input.

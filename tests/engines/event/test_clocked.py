@@ -17,7 +17,7 @@ from nengo_tactile.engines.event.clocked import Clocked
 from nengo_tactile.engines.event.kernel import BLOCK
 from nengo_tactile.engines.event.plan import plan_of
 from nengo_tactile.errors import DataError, EngineError
-from nengo_tactile.networks.stages import IntegrateFire
+from nengo_tactile.networks.neurons import IntegrateFire
 from tests.support import stage_graphs as graphs
 from tests.support import step_loop
 from tests.support.engine_networks import BAD_INPUTS
