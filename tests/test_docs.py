@@ -150,7 +150,7 @@ def test_architecture_names_what_is_there():
     assert set(re.findall(r"`(?:\w+/)?(\w+\.py)`", text)) <= there
 
 
-@pytest.mark.parametrize("name", ["api", "results"])
+@pytest.mark.parametrize("name", ["api", "layers", "results"])
 def test_made_pages_are_up_to_date(name):
     command = f"tools/{name}_page.py"
     made = runpy.run_path(str(ROOT / command))["page"]()

@@ -33,7 +33,7 @@ class ESkinParameters:
     """All parameters of pen, skin and read-out.
 
     "recording" below means the one original ST-MNIST recording that was at hand; "fitted" means
-    by `nengo_tactile.events.fit` to Table 1 of the paper.
+    by tools/eskin_fit.py to Table 1 of the paper.
 
     Parameters
     ----------

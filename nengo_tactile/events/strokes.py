@@ -121,7 +121,7 @@ class WriterStyle:
         """Draw one writer from the population.
 
         The spreads are chosen by eye so that digits stay legible; only what reaches the skin is
-        fitted (see `nengo_tactile.events.fit`).
+        fitted (see tools/eskin_fit.py).
 
         Parameters
         ----------

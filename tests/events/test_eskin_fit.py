@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from nengo_tactile.events import fit as module
 from nengo_tactile.events.compare import table1_scores
 from nengo_tactile.events.eskin import ESkinParameters
 from nengo_tactile.events.eskin_table1 import STATISTICS, table1
 from nengo_tactile.events.handwriting import ParametricHandwriting
+from tests.support import scripts
+
+module = scripts.load("tools/eskin_fit.py")
 
 
 def test_geometry_goes_in_and_out():

@@ -1,14 +1,24 @@
-"""docs/layers.md, printed by ``python -m nengo_tactile.conversion.layers_page``."""
+"""docs/layers.md: what each Keras layer becomes, of the table that conversion uses.
+
+    python tools/layers_page.py
+
+Writes the page. A test says when it is to be made again.
+"""
+
+from pathlib import Path
 
 from nengo_tactile.conversion.support import ACTIVATIONS, INSTEAD, TABLE
+from nengo_tactile.files import atomic_write
+
+PAGE = Path(__file__).parents[1] / "docs" / "layers.md"
 
 
-def markdown():
-    """The table as the text of docs/layers.md."""
+def page():
+    """The page's text."""
     lines = [
         "# What each Keras layer becomes",
         "",
-        "Made by `python -m nengo_tactile.conversion.layers_page > docs/layers.md` from the table",
+        "Made by `python tools/layers_page.py` from the table",
         "that `nengo_tactile.check` and all errors use. Every row was converted in the tests: with",
         "rates for neurons the network equals Keras within 1e-5 of its largest output, and the",
         "spiking one [converges to it](convergence.md); what sigma-delta neurons have sent at rest",
@@ -94,4 +104,5 @@ def _limits(row):
 
 
 if __name__ == "__main__":
-    print(markdown(), end="")
+    with atomic_write(PAGE) as file:
+        file.write(page())

@@ -1,8 +1,9 @@
 """Fit the e-skin's parameters to Table 1 of the ST-MNIST paper.
 
-``python -m nengo_tactile.events.fit --sources parametric PATH`` fits the parametric strokes and
-the recorded trajectories under PATH, writes ``eskin_parameters.json`` beside this file and
-prints Table 1 twice, ours and the paper's.
+    python tools/eskin_fit.py --sources parametric PATH
+
+Fits the parametric strokes and the recorded trajectories under PATH, writes the package's
+``events/eskin_parameters.json`` and prints Table 1 twice, ours and the paper's.
 
 The microscopic parameters (film, activation, floor, threshold, vibration) were set by hand
 against the one original recording; `nengo_tactile.events.compare` shows how near they come.
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nengo_tactile.events import eskin
 from nengo_tactile.events.compare import (
     class_statistics,
     format_table1,
@@ -241,7 +243,7 @@ def gauss_newton(residuals, values, iterations=2):
 
 def main(arguments=None):
     """Run the command; returns nothing."""
-    parser = argparse.ArgumentParser(prog="python -m nengo_tactile.events.fit")
+    parser = argparse.ArgumentParser()
     parser.add_argument(
         "--sources", nargs="+", default=["parametric"],
         help="'parametric' and the path of pendigits_traj.npz",
@@ -249,7 +251,7 @@ def main(arguments=None):
     parser.add_argument("--samples", type=int, default=600, help="samples per evaluation")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default=Path(__file__).with_name(FILE_NAME), type=Path)
+    parser.add_argument("--out", default=Path(eskin.__file__).with_name(FILE_NAME), type=Path)
     options = parser.parse_args(arguments)
     result = _existing(options.out)
     for source in options.sources:
