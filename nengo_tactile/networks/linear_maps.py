@@ -7,6 +7,7 @@ import abc
 import dataclasses
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse
@@ -44,27 +45,27 @@ class Map(abc.ABC):
     indices = None
 
     @abc.abstractmethod
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         """What arrives, (n_samples, n_out), when ``x``, (n_samples, n_in), is sent."""
 
     @abc.abstractmethod
-    def backward(self, y):
+    def backward(self, y: np.ndarray) -> np.ndarray:
         """The transposed map, from (n_samples, n_out) to (n_samples, n_in)."""
 
     @abc.abstractmethod
-    def reweighted(self, change):
+    def reweighted(self, change: Callable[[np.ndarray], np.ndarray]) -> "Map":
         """The same map with each array of weights ``change(weights)``."""
 
     @abc.abstractmethod
-    def matrix(self):
+    def matrix(self) -> scipy.sparse.csr_matrix:
         """All weights that are not zero, (n_out, n_in) scipy.sparse.csr_matrix."""
 
     @abc.abstractmethod
-    def largest(self):
+    def largest(self) -> np.ndarray:
         """Largest absolute weight into each output, (n_out,) array."""
 
     @abc.abstractmethod
-    def outputs_scaled(self, factors):
+    def outputs_scaled(self, factors: np.ndarray) -> "Map":
         """The same map with its outputs times ``factors``, (n_out,), equal within a channel."""
 
     def scaled(self, factor):

@@ -12,6 +12,7 @@ the weights that it meets, which have the unit of the potential that they change
 import dataclasses
 import functools
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Link:
     low_pass: float | None = None
     delay: int = 0
 
-    def forward(self, values, n_inputs):
+    def forward(self, values: np.ndarray, n_inputs: int) -> np.ndarray:
         """What arrives at the inputs of the stage, (n_samples, n_inputs)."""
         values = self.map.forward(values)
         if self.target is None:
@@ -78,11 +79,12 @@ class Stage:
     """
 
     name: str
-    shape: tuple
+    shape: tuple[int, ...]
     neuron: Neuron
-    links: tuple
-    bias: np.ndarray | None = None
-    start: np.ndarray | None = None
+    links: Sequence[Link]
+    # never None once it is made
+    bias: np.ndarray = None  # type: ignore[assignment]
+    start: np.ndarray = None  # type: ignore[assignment]
     axon: np.ndarray | None = None
     layer: str = ""
 
@@ -95,22 +97,22 @@ class Stage:
             object.__setattr__(self, name, np.asarray(values, np.float32))
 
     @property
-    def spikes(self):
+    def spikes(self) -> bool:
         """Whether it sends events."""
         return self.neuron.spikes
 
     @property
-    def fires(self):
+    def fires(self) -> bool:
         """Whether it has neurons of its own, and does not only pool the spikes of others."""
         return self.neuron.spikes and not self.neuron.forwards
 
     @property
-    def n_neurons(self):
+    def n_neurons(self) -> int:
         """Neurons, or outputs of the last stage."""
         return math.prod(self.shape)
 
     @property
-    def n_inputs(self):
+    def n_inputs(self) -> int:
         """Values that arrive: of max pooling for each place of each window."""
         return self.n_neurons * self.neuron.window
 
@@ -130,8 +132,8 @@ class Graph:
         If they are not a network, naming the stage, what it has and what it should have.
     """
 
-    input_shape: tuple
-    stages: tuple
+    input_shape: tuple[int, ...]
+    stages: Sequence[Stage]
 
     def __post_init__(self):
         object.__setattr__(self, "input_shape", tuple(int(size) for size in self.input_shape))
@@ -151,10 +153,10 @@ class Graph:
                 raise ConversionError(f"stage {stage.name!r}: {problem}")
             before.add(stage.name)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Stage]:
         return iter(self.stages)
 
-    def varying(self):
+    def varying(self) -> "Graph":
         """The part that changes from step to step when the input is constant.
 
         Returns
@@ -174,7 +176,7 @@ class Graph:
         return Graph(self.input_shape, result)
 
     @functools.cached_property
-    def driven(self):
+    def driven(self) -> set[str]:
         """Names of the stages that the input reaches without passing neurons."""
         sources, driven = {"input"}, set()
         for stage in self.stages:
@@ -185,7 +187,7 @@ class Graph:
         return driven
 
     @functools.cached_property
-    def constant(self):
+    def constant(self) -> set[str]:
         """What is the same at every step when the input is: its name, and those of stages."""
         result = {"input"}
         for stage in self.stages[:-1]:
@@ -193,7 +195,7 @@ class Graph:
                 result.add(stage.name)
         return result
 
-    def silent(self, x):
+    def silent(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """What arrives while nothing fires and the input is constant.
 
         Parameters
@@ -226,7 +228,7 @@ class Graph:
                 sent[stage.name] = windows.max(axis=2)
         return result
 
-    def fan_out(self):
+    def fan_out(self) -> dict[str, np.ndarray]:
         """Synapses that leave each neuron, also behind stages that only add up.
 
         A synapse is an entry of a map with weights, or one into neurons. Passing a stage that only

@@ -197,7 +197,8 @@ def model_of(graph: Graph, surrogate: "Surrogate | None" = None) -> Any:
     x = inputs = tf.keras.Input((None, *graph.input_shape), name="events")
     layer: Any
     for each in graph:
-        linear, loop = each.links[0].map, loop_of(each)
+        linear: Any = each.links[0].map
+        loop = loop_of(each)
         options: dict[str, Any] = {
             "neuron": each.neuron,
             "surrogate": surrogate,

@@ -97,7 +97,8 @@ def chain(input_shape: tuple, stages: list) -> Graph:
 
 def loop_of(stage: Stage) -> np.ndarray | None:
     """The weights of a stage's loop, (n_neurons, n_neurons), or None."""
-    return next((link.map.values for link in stage.links if link.source == stage.name), None)
+    loops: list[Any] = [link.map for link in stage.links if link.source == stage.name]
+    return loops[0].kernel if loops else None
 
 
 def check(graph: Graph) -> None:
@@ -110,12 +111,12 @@ def check(graph: Graph) -> None:
     """
     source = "input"
     for one in graph:
-        first, *loops = one.links or [None]
-        loop = [(link.source, link.map.dense, link.delay) for link in loops]
-        reads = first is not None and (first.source, first.target, first.delay) == (source, None, 0)
+        found = [(link.source, link.target is None, link.delay) for link in one.links]
+        own = [(source, True, 0), (one.name, True, 1)]
+        full = all(link.map.dense for link in one.links[1:])
         quiet = not (one.bias.any() or one.start.any() or any(e.low_pass for e in one.links))
         fires = one.neuron.leaks and getattr(one.neuron, "reset", "zero") == "zero"
-        if not (reads and quiet and fires) or loop not in ([], [(one.name, True, 1)]):
+        if found not in (own[:1], own) or not (full and quiet and fires):
             raise ConversionError(
                 f"stage {one.name!r} is no layer of a SLAYER network: let it have spike response "
                 f"or current-based neurons, read {source!r} and at most itself, a step later, "
