@@ -88,7 +88,8 @@ class Study:
         if found["digests"][what] != digest:
             raise ModelFileError(
                 f"{self._path}: this study began with other {what} ({found['digests'][what]}, here "
-                f"{digest}): use the same on all machines, or choose another --out folder"
+                f"{digest}): use the same on all machines, choose another --out folder, or delete "
+                "this file to go on with the cells that fit"
             )
 
     @contextlib.contextmanager

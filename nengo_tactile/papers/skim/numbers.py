@@ -239,21 +239,10 @@ def of_kind(growth, kind):
 
 def _trial_row(data, trials, pattern, method):
     summary = mean_and_sd(trials["accuracy"][pattern][method])
-    return {
-        "table": "table3",
-        "name": f"{pattern} pattern, {TITLES[method]}",
-        "paper": None,
-        "paper_sd": None,
-        "ours_mean": summary.mean,
-        "ours_sd": summary.sd,
-        "n_splits": summary.n_splits,
-        "n_test": trials["n_test"],
-        "data": data,
-        "n_hidden": trials["n_hidden"],
-        "n_train": trials["n_train"],
-        "pattern": pattern,
-        "method": method,
-    }
+    ours = {"ours_mean": summary.mean, "ours_sd": summary.sd, "n_splits": summary.n_splits}
+    of = {"pattern": pattern, "method": method}
+    name = f"{pattern} pattern, {TITLES[method]}"
+    return _row("table3", name, {**trials, "hits": 0}, data, **ours, **of)
 
 
 def growth_curve(growth):

@@ -115,35 +115,18 @@ def _published(data):
     ]
 
 
+#: What a row holds, in this order; see `all_rows`.
+_KEYS = (
+    *("table", "name", "paper", "paper_sd", "ours_mean", "ours_sd", "n_splits", "n_test", "data"),
+    *("task", "loss", "paper_either", "network", "neuron", "rates", "window", "parameters"),
+    *("paper_parameters", "delays", "train_accuracy", "n_train", "n_steps", "step_ms", "epochs"),
+    "seeds",
+)
+
+
 def _blank(**more):
-    return {
-        "table": "table1",
-        "name": None,
-        "paper": None,
-        "paper_sd": None,
-        "ours_mean": None,
-        "ours_sd": None,
-        "n_splits": 0,
-        "n_test": 0,
-        "data": None,
-        "task": None,
-        "loss": None,
-        "paper_either": [],
-        "network": None,
-        "neuron": None,
-        "rates": None,
-        "window": None,
-        "parameters": None,
-        "paper_parameters": None,
-        "delays": None,
-        "train_accuracy": None,
-        "n_train": 0,
-        "n_steps": None,
-        "step_ms": None,
-        "epochs": None,
-        "seeds": [],
-        **more,
-    }
+    none = {"n_splits": 0, "n_test": 0, "n_train": 0, "paper_either": [], "seeds": []}
+    return dict.fromkeys(_KEYS) | {"table": "table1"} | none | more
 
 
 def _row(data, loss, source, found):
