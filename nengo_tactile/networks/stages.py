@@ -239,6 +239,10 @@ class Graph:
         dict of str to (n_neurons,) int array
             By stage, and of the input.
         """
+        return dict(self._fan_out)
+
+    @functools.cached_property
+    def _fan_out(self):
         counts = {stage.name: np.zeros(stage.n_neurons, np.int64) for stage in self.stages}
         counts["input"] = np.zeros(math.prod(self.input_shape), np.int64)
         for stage in reversed(self.stages):
