@@ -251,11 +251,15 @@ def _serve(pipe):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            arguments = pipe.recv()
             try:
-                found = execute(*arguments)
+                found = execute(*pipe.recv())
             except (ModelFileError, ClusterError) as error:
                 found = error
+            except (ImportError, AttributeError) as error:
+                found = ClusterError(
+                    f"a worker cannot import what a cell runs ({error}): define it in a module "
+                    "that is installed, or start from its folder"
+                )
             pipe.send(found)
 
 

@@ -12,13 +12,7 @@ from nengo_tactile import cli, stack
 from nengo_tactile.analysis.plots_sweep import accuracy_over_costs, pareto
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
 from nengo_tactile.experiments import sweep_tables, sweeps
-
-
-def cost_of(n, power, seed=0):
-    """A function of one's own, which fails for one setting."""
-    if n == 3:
-        raise ValueError("three is no number of mine")
-    return {"accuracy": 1 - 1 / n**power, "spikes": float(n), "seed": seed}
+from tests.support import toy_study
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +99,12 @@ def test_models_are_converted_for_each_combination(model, samples, tmp_path):
 
 def test_what_fails_is_told_and_the_others_go_on(tmp_path):
     options = {"n": [2, 3, 4], "power": [1, 2], "progress": False, "say": str}
-    here = nt.sweep(cost_of, out=tmp_path / "here", **options)
+    here = nt.sweep(toy_study.cost_of, out=tmp_path / "here", **options)
     assert [each["error"] for each in here["failed"]] == [
         "ValueError: three is no number of mine"
     ] * 2
     assert {row["accuracy"] for row in here["rows"]} == {0.5, 0.75, 1 - 1 / 16}
-    there = nt.sweep(cost_of, out=tmp_path / "there", jobs=2, **options)
+    there = nt.sweep(toy_study.cost_of, out=tmp_path / "there", jobs=2, **options)
     assert sorted(map(str, there["rows"])) == sorted(map(str, here["rows"]))
     assert "three is no number" in (tmp_path / "there" / "report.html").read_text()
     assert len(sweep_tables.tables(here)) == 2
@@ -147,7 +141,7 @@ def test_what_cannot_be_studied(model, samples, tmp_path):
     with pytest.raises(DataError, match="one label for each"):
         nt.sweep(model, x, y[1:], tmp_path, n_steps=[1])
     with pytest.raises(DataError, match="samples of its own"):
-        nt.sweep(cost_of, x, y, tmp_path, n=[1], power=[1])
+        nt.sweep(toy_study.cost_of, x, y, tmp_path, n=[1], power=[1])
     with pytest.raises(DataError, match="cannot be sent to other processes"):
         nt.sweep(lambda n: {"accuracy": n}, out=tmp_path, n=[1])
     with pytest.raises(ModelFileError, match="no model folder"):

@@ -16,15 +16,8 @@ from nengo_tactile.experiments import studies, workers
 from nengo_tactile.experiments.studies import Study
 from nengo_tactile.experiments.workers import BUSY, Cell, Crew, Failure, execute
 from tests.support import toy_study
-from tests.support.scripts import ROOT
 
 TOTAL = sum(range(toy_study.N_PARTS))
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    """Processes of their own find the cells' functions; what is installed comes first there too."""
-    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
 
 
 def cells(n=6, **options):
@@ -83,7 +76,10 @@ def command(out, jobs=None):
     """The same study, in a process of its own."""
     code = COMMAND.format(jobs=jobs, out=str(out))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
+    # from elsewhere: in the checkout, its package would come before the one that is installed
+    return subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, cwd=out.parent, start_new_session=True
+    )
 
 
 def test_several_commands_share_a_folder_and_kills_lose_nothing(tmp_path):
