@@ -14,8 +14,6 @@ from nengo_tactile.slayer.stages import chain, loop_of
 from tests.support import slayer_reference as reference
 from tests.support.slayer_networks import CUBA, case, conv, dense, pool, spikes_for, with_delays
 
-pytestmark = pytest.mark.stack
-
 NAMES = ("cuba-dense", "cuba-conv", "cuba-recurrent")
 
 

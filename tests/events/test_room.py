@@ -20,6 +20,6 @@ def test_unknown_names_are_refused():
 def test_heavy_libraries_stay_out():
     code = (
         "from nengo_tactile.events import ESkinParameters, TactileImage, table1; "
-        "from nengo_tactile.events import compare, handwriting, fit"
+        "from nengo_tactile.events import compare, handwriting"
     )
     assert loaded(code, ("numba", "scipy", "matplotlib", "tonic", "tensorflow", "sklearn")) == []

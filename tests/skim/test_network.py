@@ -11,8 +11,6 @@ from nengo_tactile.skim import learning, network, opium, trainer
 from nengo_tactile.skim.layer import draw_layer
 from nengo_tactile.skim.supervision import Supervision, determine, training_pattern
 
-pytestmark = pytest.mark.stack
-
 N_STEPS, N_CHANNELS, N_CLASSES, N_HIDDEN = 50, 9, 3, 30
 SUPERVISION = Supervision(training_pattern("gaussian", 8, mu=4, sigma=2), n_steps=50, window=10)
 SPANS = {"tau": (4, 12)}

@@ -71,21 +71,6 @@ assert switches() == before
 """)
 
 
-def test_nengo_dl_that_failed_before_is_imported_anew():
-    done(f"""
-import sys
-try:
-    import nengo_dl
-except ImportError:
-    pass
-else:
-    raise AssertionError("needed no mending")
-import nengo_tactile
-{CONVERTED}
-{KERAS_3}
-""")
-
-
 def test_keras_2_by_the_environment():
     """As TensorFlow offers it: then tf.keras is tf_keras, for the process."""
     done(
@@ -194,7 +179,8 @@ def test_an_old_script_runs_with_the_line_behind_its_imports(tmp_path, monkeypat
     """Where an import of NengoDL came before it, in vain."""
     monkeypatch.chdir(tmp_path)
     failed = "import contextlib\nwith contextlib.suppress(ImportError):\n    import nengo_dl\n"
-    done(failed + OLD_SCRIPT.replace("import nengo_dl\n", "import nengo_tactile, nengo_dl\n"))
+    script = OLD_SCRIPT.replace("import nengo_dl\n", "import nengo_tactile, nengo_dl\n")
+    done(f"import sys\n{failed}{script}\n{KERAS_3}")
 
 
 def test_a_missing_library_names_the_remedy():
