@@ -79,14 +79,10 @@ def run_network(
         task = any_task_named(task_name)
         about, source = task.about, {"task": task_name, "split": split}
         options_of_source = f" --task {task_name} --split {split}{data_option(task)}"
-        data = open_dataset(task.dataset, split=split, data_dir=data_dir)
+        data, labels = open_dataset(task.dataset, split=split, data_dir=data_dir), None
     chosen = chosen_samples(len(data), n_samples, seed)
     _check_memory(network, len(chosen))
-    if given is not None:
-        data, labels = data[chosen], labels[chosen]
-        samples, _ = network.encode(data if network.scale is None else network.scale.apply(data))
-    else:
-        samples, labels = network.encode(data, chosen, progress)
+    samples, labels = encoded(network, data, labels, chosen, progress)
     targets = targets_of(network.read_out, labels)
     recording = engines.run(network, samples, n_steps, engine, progress, **options)
     for note in recording.notes:
@@ -119,6 +115,31 @@ def run_network(
     files.write_json(out / "results.json", numbers)
     say(f"wrote {out / 'results.json'} and recording.npz")
     return _run_table(numbers)
+
+
+def encoded(network, data, labels, chosen, progress=None):
+    """Some samples as a network reads them, and their labels.
+
+    Parameters
+    ----------
+    network : Network
+    data : data set, or (n_samples, ...) array
+        An array is brought to the network's input by its scale.
+    labels : (n_samples, ...) array or None
+        Of an array; a data set has its own.
+    chosen : (n,) int array
+    progress : bool, optional
+
+    Returns
+    -------
+    x : see `Network.encode`
+    labels : (n, ...) array
+    """
+    if labels is None:
+        return network.encode(data, chosen, progress)
+    x = data[chosen]
+    x, _ = network.encode(x if network.scale is None else network.scale.apply(x))
+    return x, labels[chosen]
 
 
 def _scaled(network, scale):

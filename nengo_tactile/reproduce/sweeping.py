@@ -7,7 +7,7 @@ import numpy as np
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.experiments import sweep_tables, sweeps
-from nengo_tactile.reproduce.running import chosen_samples, task_of
+from nengo_tactile.reproduce.running import chosen_samples, encoded, task_of
 from nengo_tactile.reproduce.samples import files_of
 from nengo_tactile.reproduce.tasks import any_task_named
 from nengo_tactile.saved import load
@@ -55,20 +55,20 @@ def sweep_command(
     given = [("grid", grid)]
     if files is not None:
         shape = _shape(subject) if network is None else network.input_shape
-        samples, labels = files.read(shape)
-        chosen = chosen_samples(len(samples), n_samples, seed)
-        samples, labels = samples[chosen], labels[chosen]
-        if network is not None and network.scale is not None:
-            samples = network.scale.apply(samples)
+        data, labels = files.read(shape)
         given += [("x", x), ("y", y)]
     else:
         task = task_of(network) if task is None else task
-        dataset = open_dataset(any_task_named(task).dataset, split=split, data_dir=data_dir)
-        chosen = chosen_samples(len(dataset), n_samples, seed)
-        samples, labels = network.encode(dataset, chosen, progress)
+        data = open_dataset(any_task_named(task).dataset, split=split, data_dir=data_dir)
+        labels = None
         given += [("task", task), ("split", split)]
         given += [("data-dir", "DATA")] if data_dir is not None else []
     given += [("samples", n_samples)] if n_samples is not None else []
+    chosen = chosen_samples(len(data), n_samples, seed)
+    if network is None:
+        samples, labels = data[chosen], labels[chosen]
+    else:
+        samples, labels = encoded(network, data, labels, chosen, progress)
     results = sweeps.sweep(
         str(subject) if network is None else network,
         samples,
