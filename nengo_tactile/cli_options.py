@@ -12,7 +12,9 @@ from nengo_tactile.options import flag, members
 
 Task = Annotated[
     str,
-    typer.Option(help="eskin, eskin-pendigits, stemnist, stmnist; images: mnist, cifar10."),
+    typer.Option(
+        help="eskin, eskin-pendigits, stemnist, stmnist; images: mnist, cifar10, cifar100."
+    ),
 ]
 DataDir = Annotated[
     Path | None,

@@ -1,4 +1,5 @@
-from nengo_tactile.datasets.cifar10 import CIFAR10 as CIFAR10
+from nengo_tactile.datasets.cifar import CIFAR10 as CIFAR10
+from nengo_tactile.datasets.cifar import CIFAR100 as CIFAR100
 from nengo_tactile.datasets.download import fetch as fetch
 from nengo_tactile.datasets.dvsgesture import DVSGesture as DVSGesture
 from nengo_tactile.datasets.eskin import ESkin as ESkin

@@ -23,7 +23,8 @@ _SETS = {
     "ntidigits": ("ntidigits", "NTIDIGITS", {}),
     "dvs-gesture": ("dvsgesture", "DVSGesture", {}),
     "mnist": ("mnist", "MNIST", {}),
-    "cifar10": ("cifar10", "CIFAR10", {}),
+    "cifar10": ("cifar", "CIFAR10", {}),
+    "cifar100": ("cifar", "CIFAR100", {}),
     "eskin": ("eskin", "ESkin", {}),
     "eskin-pendigits": ("eskin", "ESkin", {}),
     "nmnist-simulated": ("nmnist_simulated", "SimulatedNMNIST", {}),
@@ -153,10 +154,10 @@ def _is_there(key, folder):
         return (folder / "Train").is_dir() or (folder / "Test").is_dir()
     if key == "dvs-gesture":
         return any((folder / f"trials_to_{split}.txt").is_file() for split in ("train", "test"))
-    if key == "cifar10":
-        from nengo_tactile.datasets.cifar10 import is_cifar10
+    if key in ("cifar10", "cifar100"):
+        from nengo_tactile.datasets.cifar import CIFAR10, CIFAR100
 
-        return is_cifar10(folder)
+        return (CIFAR10 if key == "cifar10" else CIFAR100).lies_in(folder)
     files = {
         "stemnist": "stemnist_spikes_aer.npz",
         "ev-objects": "ev_objects.npz",

@@ -88,6 +88,7 @@ TASKS = {
         crop={"pixels": 2, "mirror": False},
     ),
     "cifar10": Task("cifar10", "resnet20", None, "CIFAR-10 images", size=(32, 32, 3)),
+    "cifar100": Task("cifar100", "resnet44", None, "CIFAR-100 images", size=(32, 32, 3)),
     # "Skimming Digits"
     "nmnist-simulated": Task(
         "nmnist-simulated",

@@ -22,7 +22,7 @@ from tests.support.fresh_process import done, loaded
 def everything(rng, tmp_path):
     """A folder with a small copy of each set."""
     write_folder(tmp_path / "stmnist", stmnist_members(rng, 5)[0])
-    for folder in ("stemnist", "ev_touch", "ntidigits", "mnist", "nmnist", "cifar10"):
+    for folder in ("stemnist", "ev_touch", "ntidigits", "mnist", "nmnist", "cifar10", "cifar100"):
         (tmp_path / folder).mkdir()
     np.savez(tmp_path / "stemnist" / "stemnist_spikes_aer.npz", **stemnist_arrays(rng, 1))
     for kind, n_classes, n_bins in (("objects", 36, 250), ("containers", 20, 325)):
@@ -52,6 +52,8 @@ def everything(rng, tmp_path):
     for number in range(1, 6):
         with open(tmp_path / "cifar10" / f"data_batch_{number}.bin", "wb") as file:
             file.truncate(10_000 * 3073)  # a hole, which takes no space
+    with open(tmp_path / "cifar100" / "train.bin", "wb") as file:
+        file.truncate(50_000 * 3074)
     return tmp_path
 
 
@@ -65,6 +67,7 @@ SIZES = {
     "dvs-gesture": ("DVSGesture", 8, 11),
     "mnist": ("MNIST", 2, 10),
     "cifar10": ("CIFAR10", 50_000, 10),
+    "cifar100": ("CIFAR100", 50_000, 100),
 }
 
 
@@ -96,6 +99,7 @@ def test_by_name_in_a_folder_and_through_the_environment(name, everything, monke
         ("mnist/mnist.npz", "mnist"),
         ("nmnist/nmnist_small.zip", "nmnist"),
         ("cifar10", "cifar10"),
+        ("cifar100", "cifar100"),
     ],
 )
 def test_by_path(path, name, everything):

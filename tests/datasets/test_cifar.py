@@ -1,4 +1,4 @@
-"""CIFAR-10 in both formats, whole and damaged, and its archive."""
+"""CIFAR-10 and CIFAR-100 in both formats, whole and damaged, and the archive."""
 
 import hashlib
 import io
@@ -8,7 +8,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from nengo_tactile.datasets import CIFAR10, MNIST, cifar10, images_of
+from nengo_tactile.datasets import CIFAR10, CIFAR100, MNIST, images_of
 from nengo_tactile.errors import DataError
 
 N = 12  # images a file
@@ -19,7 +19,11 @@ NAMES = [f"data_batch_{i}.bin" for i in (1, 2, 3, 4, 5)] + ["test_batch.bin"]
 @pytest.fixture(autouse=True)
 def few_images(request, monkeypatch):
     if "data_dir" not in request.fixturenames:
-        monkeypatch.setattr(cifar10, "_PER_FILE", N)
+        for cifar in (CIFAR10, CIFAR100):
+            for kind in ("batches", "planes"):
+                splits = getattr(cifar, kind).items()
+                few = {split: files._replace(per_file=N) for split, files in splits}
+                monkeypatch.setattr(cifar, kind, few)
 
 
 @pytest.fixture
@@ -29,10 +33,18 @@ def content(rng):
     return images, rng.integers(0, 10, (6, N), dtype=np.uint8)
 
 
-def record(image, label):
+def record(image, *labels):
     """One record of the authors' format, written byte by byte."""
     planes = [image[row, column, c] for c in range(3) for row in range(32) for column in range(32)]
-    return bytes([label]) + bytes(planes)
+    return bytes(labels) + bytes(planes)
+
+
+def write_planes(path, images):
+    """Planes G, R - G, B - G, as differences along rows and columns."""
+    red, green, blue = np.moveaxis(images.astype(int), -1, 0)
+    stored = np.stack([green, red - green, blue - green])
+    stored = np.diff(np.diff(stored, axis=2, prepend=0), axis=3, prepend=0)
+    path.write_bytes(lzma.compress((stored % 256).astype(np.uint8).tobytes()))
 
 
 @pytest.fixture
@@ -49,11 +61,8 @@ def planes(content, tmp_path):
     folder = tmp_path / "planes"
     folder.mkdir()
     names = [f"train_{i}.xz" for i in range(5)] + ["test.xz"]
-    for name, images in zip(names, content[0].astype(int)):
-        red, green, blue = np.moveaxis(images, -1, 0)
-        stored = np.stack([green, red - green, blue - green])
-        stored = np.diff(np.diff(stored, axis=2, prepend=0), axis=3, prepend=0)
-        (folder / name).write_bytes(lzma.compress((stored % 256).astype(np.uint8).tobytes()))
+    for name, images in zip(names, content[0]):
+        write_planes(folder / name, images)
     labels = content[1]
     write_labels(folder, y_train=labels[:5].ravel(), y_test=labels[5])
     return folder
@@ -79,6 +88,39 @@ def test_both_formats_give_the_same_images(kind, content, request):
         image[:] = 0
         assert dataset.images[3].any()
         assert images_of(dataset) is dataset.images
+
+
+@pytest.mark.parametrize("kind", ["binary", "planes"])
+def test_fine_labels_of_cifar_100(kind, rng, tmp_path):
+    images = rng.integers(0, 256, (2, N, 32, 32, 3), dtype=np.uint8)
+    coarse = rng.integers(0, 20, (2, N))
+    fine = rng.integers(0, 100, (2, N), dtype=np.uint8)
+    for split, *parts in zip(("train", "test"), images, coarse, fine):
+        if kind == "binary":
+            (tmp_path / f"{split}.bin").write_bytes(b"".join(map(record, *parts)))
+        else:
+            write_planes(tmp_path / f"{split}_subset.xz", parts[0])
+    if kind == "planes":
+        names = np.array(CIFAR100.classes)
+        np.savez(tmp_path / "labels.npz", names=names, y_train=fine[0], y_test=fine[1])
+    for split, wanted, labels in zip(("train", "test"), images, fine):
+        dataset = CIFAR100(tmp_path, split=split)
+        np.testing.assert_array_equal(dataset.images, wanted)
+        np.testing.assert_array_equal(dataset.targets, labels)
+    with pytest.raises(DataError, match="CIFAR-10 was not found"):
+        CIFAR10(tmp_path)
+
+
+def test_the_real_subset_of_cifar_100(data_dir):
+    """As many images of each class as its authors say, and classes of the names they give."""
+    train, test = CIFAR100(data_dir), CIFAR100(data_dir, split="test")
+    assert len(set(train.classes)) == 100 and list(train.classes) == sorted(train.classes)
+    for dataset, size in ((train, 125), (test, 40)):
+        if len(dataset) < 10_000:
+            assert (np.bincount(dataset.targets, minlength=100) == size).all()
+    # the published means of all 50,000 images, which 12,500 of them come near
+    mean = train.images.mean(axis=(0, 1, 2), dtype=float) / 255
+    assert np.allclose(mean, [0.5071, 0.4865, 0.4409], atol=3e-3)
 
 
 def test_images_of_adds_the_channel_axis(rng, tmp_path, binary):
@@ -234,7 +276,7 @@ def test_damaged_archives_are_refused(tmp_path, binary, damage):
     path = write_archive(tmp_path / "a.tar.gz", binary)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match="cannot be unpacked"):
-        cifar10.unpack(path, tmp_path / "new")
+        CIFAR10.unpack(path, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
