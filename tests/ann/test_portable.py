@@ -116,6 +116,12 @@ def check_same(model, other):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_layers_of_keras_3(keras3, kind):
     model = model_of(keras3, kind)
+    config = keras3.layers.Conv2DTranspose(1, 1).get_config()
+    if kind == "Conv2DTranspose" and "output_padding" not in config:
+        # Keras 3.12 forgets it, in its own files too
+        with pytest.raises(ConversionError, match=r"\(Conv2DTranspose\): its output in Keras 3 and"):
+            read(model)
+        return
     check_same(model, read(model))
 
 
@@ -152,6 +158,8 @@ def test_all_kinds_of_weights_from_files(tmp_path, keras3, ending, version):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras calls .h5 legacy
             model.save(path)
+        if version == 3:  # Keras 3.12 loses an option
+            model = keras.models.load_model(path, compile=False)
         check_same(model, read(path))
 
 
