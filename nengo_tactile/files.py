@@ -298,13 +298,3 @@ def write_npz(path, **arrays):
     """Write arrays as a compressed .npz, atomically, without pickles."""
     with atomic_write(path, "wb") as file:
         np.savez_compressed(file, **arrays)
-
-
-def read_npz(path):
-    """Read all arrays of a .npz, {name: array}; pickles are refused.
-
-    Damaged files raise whatever numpy, zipfile or zlib raise: catch Exception and name the file.
-    """
-    # np.load leaves a file that it opened itself open when the archive is damaged
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}

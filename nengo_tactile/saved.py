@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nengo_tactile.errors import ModelFileError, TactileError
+from nengo_tactile.errors import ModelFileError
 from nengo_tactile.files import restore_folder
-from nengo_tactile.networks.folders import FORMAT, digest, read_arrays, read_json
+from nengo_tactile.networks.folders import DOOR, FORMAT, digest, read_arrays, read_json
 from nengo_tactile.networks.protocol import Network
 
 
@@ -63,29 +63,17 @@ def load(source: str | Path) -> Network:
             f"{FORMAT}: update nengo-tactile, or save the network again"
         )
     kind = kind_of(folder)
-    arrays = read_arrays(folder / "weights.npz", KINDS[kind].dtype)
+    names = description.get("arrays")  # not in older folders of converted networks
+    arrays = read_arrays(folder / "weights.npz", KINDS[kind].dtype, names)
     if description.get("sha256") != digest(description, arrays):
         raise ModelFileError(
             f"{folder}: network.json and weights.npz do not have the digest that was saved with "
             "them: one is damaged or was changed; restore the folder from its source"
         )
-    wanted = description.get("arrays", sorted(arrays))  # not in older folders of converted ones
-    if sorted(arrays) != wanted:
-        raise ModelFileError(
-            f"{folder / 'weights.npz'}: holds the arrays {', '.join(sorted(arrays))}, the network "
-            f"wants {', '.join(wanted)}: the two files belong to different networks"
-        )
     card = read_json(folder / "card.json")
-    try:
-        room = importlib.import_module(KINDS[kind].room)
+    room = importlib.import_module(KINDS[kind].room)
+    with DOOR.guarded(folder / "network.json", "is damaged"):
         return room.restore(folder, description, arrays, card)
-    except ModelFileError:
-        raise
-    except (TactileError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(
-            f"{folder / 'network.json'}: damaged ({type(error).__name__}: {error}): restore the "
-            "folder from its source"
-        ) from error
 
 
 def find(source: str | Path) -> Path:

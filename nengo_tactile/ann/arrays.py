@@ -30,6 +30,8 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import files
+from nengo_tactile.doors.archives import read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import ModelFileError
 
 
@@ -109,13 +111,7 @@ def load_arrays(model, source):
 def _read(path):
     if not path.is_file():
         raise ModelFileError(f"{path}: no such file: give the path of an .npz of weights")
-    try:
-        return files.read_npz(path)
-    except Exception as error:  # numpy, zipfile and zlib have error classes of their own
-        raise ModelFileError(
-            f"{path}: no readable .npz without pickles ({type(error).__name__}: {error}): write "
-            "it with save_arrays or numpy.savez"
-        ) from error
+    return read_npz(path, Door(ModelFileError, "write it with save_arrays or numpy.savez"))
 
 
 def _problem(array, variable):

@@ -1,7 +1,5 @@
 """Reading saved Keras models, of Keras 2 and Keras 3, without running what is inside them."""
 
-import io
-import json
 import zipfile
 from pathlib import Path
 
@@ -15,7 +13,11 @@ from nengo_tactile.ann.configs import (
     layer_name,
     snake_case,
 )
+from nengo_tactile.doors.archives import member_content, opened_zip
+from nengo_tactile.doors.plain import LARGEST_JSON, Door
 from nengo_tactile.errors import ConversionError, ModelFileError
+
+_DOOR = Door(ModelFileError, "give a .keras or .h5 file that holds architecture and weights")
 
 
 def describe_file(path):
@@ -44,32 +46,24 @@ def describe_file(path):
     if not path.is_file():
         what = "a folder, no model file" if path.is_dir() else "no such file"
         raise ModelFileError(f"{path}: {what}: give the path of a .keras or .h5 model")
-    try:
+    with _DOOR.guarded(path, "is no readable Keras model file"):
         reader = _read_keras if zipfile.is_zipfile(path) else _read_h5
         return describe(*reader(path))
-    except ConversionError as error:
-        raise ModelFileError(f"{path}: {error}") from error
-    except Exception as error:  # h5py, zipfile, zlib and json have error classes of their own
-        first = (str(error).strip().splitlines() or [""])[0][:300]
-        raise ModelFileError(
-            f"{path}: is no readable Keras model file ({type(error).__name__}: {first}): give a "
-            ".keras or .h5 file that holds architecture and weights"
-        ) from error
 
 
 def _read_h5(path):
     """Architecture and weights by path from HDF5 (Keras 2 and 3 write it alike)."""
-    import h5py
+    from nengo_tactile.doors import hdf5
 
-    with h5py.File(path, "r") as file:
-        architecture = json.loads(file.attrs["model_config"])
+    with hdf5.opened(path, _DOOR) as file:
+        architecture = _DOOR.parsed(file.attribute("model_config"), path)
         weights = {}
         for entry in layer_configs(architecture):
             name = layer_name(entry)
-            group = file["model_weights"].get(name)
-            names = [] if group is None else group.attrs.get("weight_names", [])
+            group = file.group(f"model_weights/{name}")
+            names = [] if group is None else group.attribute("weight_names", [])
             names = [n.decode() if isinstance(n, bytes) else str(n) for n in names]
-            arrays = [_array(group[n]) for n in names]
+            arrays = [group.numbers(n).astype(np.float32) for n in names]
             if is_model(entry):
                 weights |= _shared_out(entry, (name,), names, arrays)
             else:
@@ -111,13 +105,14 @@ def _layers_of(entry, path):
 
 def _read_keras(path):
     """Architecture and weights by path from a .keras archive."""
-    import h5py
+    from nengo_tactile.doors import hdf5
 
-    with zipfile.ZipFile(path) as archive:
-        architecture = json.loads(archive.read("config.json"))
-        content = io.BytesIO(archive.read("model.weights.h5"))
+    with opened_zip(path, _DOOR) as archive:
+        text = member_content(archive, "config.json", path, _DOOR, LARGEST_JSON)
+        architecture = _DOOR.parsed(text, f"{path}:config.json")
+        content = member_content(archive, "model.weights.h5", path, _DOOR)
     weights = {}
-    with h5py.File(content, "r") as file:
+    with hdf5.opened(content, _DOOR, path) as file:
         _collect(architecture, file, (), weights)
     return architecture, weights.get
 
@@ -125,27 +120,26 @@ def _read_keras(path):
 def _collect(entry, group, path, weights):
     """Put the weights of a model's layers into ``weights``, by path."""
     # Keras 3 calls this group "layers", early Keras 2 as below
-    groups, used = group.get("layers", group.get("_layer_checkpoint_dependencies", {})), {}
+    groups = group.group("layers") or group.group("_layer_checkpoint_dependencies")
+    used: dict[str, int] = {}
     for inner in layer_configs(entry):
         if is_function(inner):  # no layer in Keras 3
             continue
         # groups are named after the type and numbered from the second of a type on
         kind = snake_case(str(inner["class_name"]).rsplit(">", 1)[-1])
         number = used[kind] = used.get(kind, -1) + 1
-        stored = groups.get(f"{kind}_{number}" if number else kind)
+        stored = groups and groups.group(f"{kind}_{number}" if number else kind)
         where = (*path, layer_name(inner))
         if is_model(inner) and stored is not None:
             _collect(inner, stored, where, weights)
             continue
-        arrays = {} if stored is None else stored.get("vars", {})
+        arrays = stored and stored.group("vars")
+        numbers = range(len(arrays.names())) if arrays else ()
         # Keras 3 notes the layer's name there
-        if arrays and arrays.attrs.get("name", where[-1]) != where[-1]:
+        noted = arrays.attribute("name", where[-1]) if numbers else where[-1]
+        if noted != where[-1]:
             raise ConversionError(
-                f"weights '{arrays.name}' belong to layer '{arrays.attrs['name']}', but "
-                f"'{where[-1]}' was expected there: save the model again"
+                f"weights '{arrays.name}' belong to layer '{noted}', but '{where[-1]}' was "
+                "expected there: save the model again"
             )
-        weights[where] = [_array(arrays[str(i)]) for i in range(len(arrays))]
-
-
-def _array(dataset):
-    return np.asarray(dataset, np.float32)
+        weights[where] = [arrays.numbers(str(i)).astype(np.float32) for i in numbers]

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import files
+from nengo_tactile.doors.archives import read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.progress import track
 
@@ -388,8 +390,9 @@ def resume(path, model, optimizer, history, mark):
     path = Path(path)
     if not path.exists():
         return 0
-    try:
-        arrays = files.read_npz(path)
+    door = Door(ModelFileError, "delete it to start again")
+    with door.guarded(path, "not a readable checkpoint"):
+        arrays = read_npz(path, door)
         state = json.loads(str(arrays["state"]))
         if state["fingerprint"] != mark:
             raise ModelFileError(
@@ -403,9 +406,3 @@ def resume(path, model, optimizer, history, mark):
         for name, values in state["history"].items():
             getattr(history, name)[:] = values
         return int(state["epoch"])
-    except ModelFileError:
-        raise
-    except Exception as error:  # numpy, zipfile, zlib and json have error classes of their own
-        raise ModelFileError(
-            f"{path}: not a readable checkpoint ({error}): delete it to start again"
-        ) from error

@@ -1,16 +1,16 @@
 """N-TIDIGITS18: spoken digits as spikes of a silicon cochlea with 64 channels."""
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-import h5py
 import numpy as np
 import tonic.datasets
 
 from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.download import fetch
 from nengo_tactile.datasets.sources import data_root, locate, require_split
+from nengo_tactile.doors import hdf5
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import make_events
 
@@ -88,7 +88,7 @@ class NTIDIGITS(EventDataset):
             )
         super().__init__(path, transform, target_transform, transforms)
         self.split, self.path = split, path
-        with _open(path) as file:
+        with hdf5.opened(path, _door()) as file:
             self.names = _single_digits(file, split, path)
         self.targets = np.array([_SPOKEN.index(name[-1]) for name in self.names])
         self.data = self.names
@@ -96,47 +96,29 @@ class NTIDIGITS(EventDataset):
     def read_events(self, index: int) -> np.ndarray:
         """Return recording ``index``."""
         name = self.names[index]
-        with _open(self.path) as file:  # opened anew, so that data loaders can fork
+        with hdf5.opened(self.path, _door()) as file:  # opened anew: data loaders can fork
             columns = {
-                part: _column(file[f"{self.split}_{part}"], name, f"{self.path}: {name}, {part}")
+                part: _column(file, f"{self.split}_{part}/{name}", f"{self.path}: {name}, {part}")
                 for part in ("addresses", "timestamps")
             }
         return _events(columns["addresses"], columns["timestamps"], f"{self.path}: {name}")
 
 
-@contextlib.contextmanager
-def _open(path):
-    """Open an HDF5 file; whatever goes wrong inside the block becomes a `DataError`."""
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except DataError:
-        raise
-    except Exception as error:  # h5py lets OS, key, runtime, type and value errors through
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise DataError(
-            f"{path} is no readable HDF5 file ({reason}): it is truncated or another file, get "
-            f"{NTIDIGITS.filename} (md5 {NTIDIGITS.md5}) afresh"
-        ) from error
+def _door():
+    return Door(DataError, f"get {NTIDIGITS.filename} (md5 {NTIDIGITS.md5}) afresh")
 
 
 def _single_digits(file, split, path):
     """Return the names of the utterances of one digit."""
-    wanted = {f"{split}_labels": h5py.Dataset}
-    wanted |= {f"{split}_{part}": h5py.Group for part in ("addresses", "timestamps")}
-    for key, kind in wanted.items():
-        if not isinstance(file.get(key), kind):
-            raise DataError(
-                f"{path} has no {kind.__name__.lower()} {key!r}, only {sorted(file)}: get "
-                f"{NTIDIGITS.filename} afresh"
-            )
-    labels = file[f"{split}_labels"]
-    if labels.ndim != 1 or labels.dtype.kind not in "SO":
+    groups = {part: file.group(f"{split}_{part}") for part in ("addresses", "timestamps")}
+    lacking = [f"{split}_{part}" for part, group in groups.items() if group is None]
+    lacking += [] if f"{split}_labels" in file.names() else [f"{split}_labels"]
+    if lacking:
         raise DataError(
-            f"{path}: {split}_labels has type {labels.dtype} and shape {labels.shape}, wanted one "
-            "row of texts"
+            f"{path} has no {lacking[0]!r}, only {sorted(file.names())}: get {NTIDIGITS.filename} "
+            "afresh"
         )
-    names = [name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in labels[:]]
+    names = file.texts(f"{split}_labels")
     names = [name for name in names if len(name.rsplit("-", 1)[-1]) == 1]
     for name in names:
         if name[-1] not in _SPOKEN:
@@ -144,8 +126,8 @@ def _single_digits(file, split, path):
                 f"{path}: {split}_labels names {name!r}, wanted one of {_SPOKEN!r} after the last "
                 f"'-': get {NTIDIGITS.filename} afresh"
             )
-    for part in ("addresses", "timestamps"):
-        missing = set(names) - set(file[f"{split}_{part}"])
+    for part, group in groups.items():
+        missing = set(names) - set(group.names())
         if missing:
             raise DataError(
                 f"{path}: {split}_{part} lacks {len(missing)} of {len(names)} utterances, such as "
@@ -156,10 +138,10 @@ def _single_digits(file, split, path):
     return names
 
 
-def _column(group, name, source):
+def _column(file, path, source):
     """Read one dataset as a (n_events,) array of numbers."""
-    values = group[name][()]
-    if np.ndim(values) != 1 or values.dtype.kind not in "iuf":
+    values = file.numbers(path)
+    if values.ndim != 1 or values.dtype.kind not in "iuf":
         raise DataError(
             f"{source} has type {values.dtype} and shape {values.shape}, wanted one row of numbers"
         )

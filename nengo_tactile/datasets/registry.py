@@ -6,7 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nengo_tactile.datasets.sources import ZipSource, data_root, locate, open_npz, read_npz
+from nengo_tactile.datasets.sources import ZipSource, data_root, locate, read_npz
+from nengo_tactile.doors.archives import npz_names
+from nengo_tactile.doors.plain import DATA
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.recorded import FILE_NAME as _TRAJECTORIES
 
@@ -119,7 +121,7 @@ def _recognise(path):
             if key not in _SIMULATED and _is_there(key, path):
                 return key
     elif path.suffix == ".npz":
-        names = _npz_names(path)
+        names = set(npz_names(path, DATA))
         if {"t", "offsets", "participant"} <= names:
             return "stemnist"
         if "xy_train" in names:
@@ -166,11 +168,6 @@ def _is_there(key, folder):
         "mnist": "mnist.npz",
     }
     return (folder / files[key]).is_file()
-
-
-def _npz_names(path):
-    with open_npz(path) as archive:
-        return set(archive.files)
 
 
 def _ev_touch_kind(path):

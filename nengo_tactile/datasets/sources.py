@@ -1,14 +1,13 @@
 """Where recordings lie: folders, zip archives and npz files, opened with care."""
 
-import contextlib
 import os
 import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from nengo_tactile.datasets.matfile import MAX_BYTES
+from nengo_tactile.doors import archives
+from nengo_tactile.doors.plain import DATA
 from nengo_tactile.errors import DataError
 
 DATA_VARIABLE = "NENGO_TACTILE_DATA"
@@ -142,14 +141,7 @@ class FolderSource:
 
     def read(self, name):
         """Return the bytes of a file."""
-        path = self.path / name
-        try:
-            size = path.stat().st_size
-            if size > MAX_BYTES:
-                raise DataError(f"{path} holds {size} bytes, over the limit of {MAX_BYTES}")
-            return path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{path} cannot be read ({error}): check the file") from error
+        return DATA.content(self.path / name, MAX_BYTES)
 
 
 class ZipSource:
@@ -186,12 +178,8 @@ class ZipSource:
 
     def _open(self):
         if self._archive is None or self._process != os.getpid():
-            try:
+            with DATA.opened(self.path), DATA.guarded(self.path, "is no readable zip archive"):
                 self._archive = zipfile.ZipFile(self.path)
-            except Exception as error:  # zipfile lets struct, Unicode and value errors through
-                raise DataError(
-                    f"{self.path} is no readable zip archive ({_reason(error)}): get it afresh"
-                ) from error
             self._process = os.getpid()
         return self._archive
 
@@ -222,20 +210,9 @@ class ZipSource:
 
     def read(self, name):
         """Return the bytes of a member, its checksum verified."""
-        info = self._members[name]
-        if info.file_size > MAX_BYTES:
-            raise DataError(
-                f"{self.describe(name)} unpacks to {info.file_size} bytes, over the limit of "
-                f"{MAX_BYTES}: the archive is damaged or not of this data set"
-            )
-        try:
-            return self._open().read(info)
-        except DataError:
-            raise
-        except Exception as error:  # zlib, struct, BadZipFile, EOF, NotImplemented, ...
-            raise DataError(
-                f"{self.describe(name)} is damaged ({_reason(error)}): get the zip afresh"
-            ) from error
+        return archives.member_content(
+            self._open(), self._members[name], self.path, DATA, MAX_BYTES
+        )
 
 
 def _safe_member_name(info, archive):
@@ -267,34 +244,6 @@ def open_source(path):
     return ZipSource(path)
 
 
-@contextlib.contextmanager
-def open_npz(path):
-    """Open an npz file; whatever goes wrong inside the block becomes a `DataError`.
-
-    Parameters
-    ----------
-    path : str or Path
-
-    Yields
-    ------
-    numpy.lib.npyio.NpzFile
-    """
-    try:
-        # np.load leaves a file open when it turns out to be damaged, so it is opened here
-        with open(path, "rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} holds one bare array: give the .npz of the data set")
-            with archive:
-                yield archive
-    except DataError:
-        raise
-    except Exception as error:  # numpy lets zip, zlib, header and value errors through
-        raise DataError(
-            f"{path} is no readable npz file without pickles ({_reason(error)}): get it afresh"
-        ) from error
-
-
 def read_npz(path, wanted):
     """Read named arrays of an npz file, never running code from it.
 
@@ -315,12 +264,11 @@ def read_npz(path, wanted):
         or with another number of dimensions.
     """
     path = Path(path)
-    with open_npz(path) as archive:
-        present = list(archive.files)
-        for key in wanted:
-            if key not in present:
-                raise DataError(f"{path} has no array {key!r}, only {present}: give another .npz")
-        arrays = {key: archive[key] for key in wanted}
+    present = archives.npz_names(path, DATA)
+    for key in wanted:
+        if key not in present:
+            raise DataError(f"{path} has no array {key!r}, only {present}: give another .npz")
+    arrays = archives.read_npz(path, DATA, wanted)
     for key, (kinds, ndim) in wanted.items():
         array = arrays[key]
         if array.dtype.kind not in kinds or array.ndim != ndim:
@@ -329,11 +277,6 @@ def read_npz(path, wanted):
                 f"{ndim} dimensions of kind {' or '.join(kinds)}"
             )
     return arrays
-
-
-def _reason(error):
-    """One line about an upstream error."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
 def require_below(values, limit, source, what="label"):

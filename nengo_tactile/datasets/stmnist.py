@@ -8,9 +8,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from nengo_tactile.datasets.base import EventDataset
-from nengo_tactile.datasets.sources import locate, open_npz, open_source, require_split
+from nengo_tactile.datasets.sources import locate, open_source, require_split
 from nengo_tactile.datasets.spiketrain import DEFAULT_LAYOUT, read_lut, read_spiketrain
 from nengo_tactile.datasets.splits import split_indices
+from nengo_tactile.doors.archives import read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
 from nengo_tactile.files import write_npz
 from nengo_tactile.progress import track
@@ -219,7 +221,8 @@ def _load_cache(cache, key):
     """Return events and offsets of an up-to-date cache, or None: then it is made again."""
     if not cache.exists():
         return None
-    with open_npz(cache) as archive:
-        if "key" not in archive.files:
-            raise DataError(f"{cache} is no cache of events: name another file")
-        return (archive["events"], archive["offsets"]) if archive["key"] == key else None
+    door = Door(DataError, "delete it to make it again, or name another file")
+    stored = read_npz(cache, door)
+    if set(stored) != {"key", "events", "offsets"}:
+        raise door.refusal(cache, "is no cache of events")
+    return (stored["events"], stored["offsets"]) if str(stored["key"]) == key else None

@@ -1,11 +1,12 @@
 """The recorded pen trajectories of pendigits: the reader of ``pendigits_traj.npz``."""
 
 import dataclasses
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from nengo_tactile.doors.archives import npz_names, read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
 
 FILE_NAME = "pendigits_traj.npz"
@@ -69,20 +70,13 @@ def read_pendigits(path, split="train"):
     if not path.is_file():
         raise DataError(f"{path}: no such file; give the folder that holds {FILE_NAME}")
     names = [f"{name}_{split}" for name in ("xy", "stroke", "offsets", "label", "writer")]
-    try:
-        if not zipfile.is_zipfile(path):
-            raise zipfile.BadZipFile("no zip archive")
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            missing = [name for name in names if name not in file.files]
-            if missing:
-                raise DataError(f"{path}: arrays {missing} are missing, found {file.files}")
-            digits = RecordedDigits(*(file[name] for name in names))
-    except DataError:
-        raise
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, AttributeError) as error:
-        raise DataError(
-            f"{path}: not a readable npz file ({error}); fetch {FILE_NAME} again"
-        ) from None
+    door = Door(DataError, f"fetch {FILE_NAME} again")
+    there = npz_names(path, door)
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise DataError(f"{path}: arrays {missing} are missing, found {there}")
+    found = read_npz(path, door, names)
+    digits = RecordedDigits(*(found[name] for name in names))
     _check(digits, path)
     return digits
 

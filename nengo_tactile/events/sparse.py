@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nengo_tactile.doors.archives import read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
-from nengo_tactile.files import atomic_write, fingerprint, read_npz
+from nengo_tactile.files import atomic_write, fingerprint
 
 #: Steps are stored as uint16.
 MAX_STEPS = np.iinfo(np.uint16).max + 1
@@ -328,18 +330,14 @@ def load_spike_samples(path: str | Path) -> SpikeSamples:
         For a file that is missing or damaged, or whose arrays do not fit each other.
     """
     path = Path(path)
-    try:
-        stored = read_npz(path)
+    door = Door(DataError, "make them afresh from the recordings")
+    with door.guarded(path, "holds no spike samples"):
+        stored = read_npz(path, door)
         scalars = [stored.pop(name) for name in ("shape", "bin_us", "n_steps")]
         samples = SpikeSamples(
             tuple(int(size) for size in scalars[0]), float(scalars[1]), int(scalars[2]), **stored
         )
         _check(samples)
-    except Exception as error:  # numpy lets zip, zlib, header, key and type errors through
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise DataError(
-            f"{path} holds no spike samples ({reason}): make them afresh from the recordings"
-        ) from error
     return samples
 
 

@@ -10,6 +10,7 @@ import json
 import time
 
 from nengo_tactile import files
+from nengo_tactile.doors.plain import LARGEST_JSON, Door
 from nengo_tactile.errors import ModelFileError
 from nengo_tactile.progress import track
 
@@ -31,18 +32,17 @@ def content_of(path):
     ModelFileError
         If it is no such file, or one byte of it has changed.
     """
-    try:
-        text = path.read_bytes().decode()
-        content = json.loads(text)
+    door = Door(ModelFileError, "delete it to run it again")
+    damaged = (
+        "no result of this command, or damaged (it does not have the digest that was written with "
+        "it)"
+    )
+    with door.guarded(path, damaged):
+        text = door.content(path, LARGEST_JSON).decode()
+        content = door.parsed(text, path)
         content.pop("sha256")
-        sound = text == text_of(content) and content["format"] == FORMAT
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        sound = False
-    if not sound:
-        raise ModelFileError(
-            f"{path}: no result of this command, or damaged (it does not have the digest that was "
-            "written with it): delete it to run it again"
-        )
+        if text != text_of(content) or content["format"] != FORMAT:
+            raise door.refusal(path, damaged)
     return content
 
 

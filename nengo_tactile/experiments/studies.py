@@ -10,11 +10,11 @@ import contextlib
 import fcntl
 import functools
 import hashlib
-import json
 from pathlib import Path
 
 import nengo_tactile
 from nengo_tactile import files
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
 
 FORMAT = 1
@@ -53,17 +53,13 @@ class Study:
         fresh = {"format": FORMAT, "study": self.name, "digests": {}}
         if not self._path.exists():
             return fresh
-        try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+        door = Door(ModelFileError, "delete it to go on with the cells that are there")
+        with door.guarded(self._path, "damaged"):
+            found = door.json(self._path)
             sound = set(found) == set(fresh) and found["format"] == FORMAT
             sound = sound and all(isinstance(d, str) for d in found["digests"].values())
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            sound = False
         if not sound:
-            raise ModelFileError(
-                f"{self._path}: damaged, or of another version of this package: delete it to go "
-                "on with the cells that are there"
-            )
+            raise door.refusal(self._path, "damaged, or of another version of this package")
         return found
 
     def agree(self, what, digest):

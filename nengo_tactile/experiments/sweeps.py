@@ -23,10 +23,12 @@ from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.conversion.reading import convertible
 from nengo_tactile.datasets.labelled import is_recordings
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.experiments.papers import Paper
 from nengo_tactile.experiments.sweep_tables import FIGURE, table_of, write_csv
 from nengo_tactile.experiments.workers import Cell, Crew
+from nengo_tactile.networks.folders import read_json
 from nengo_tactile.networks.targets import targets_of
 from nengo_tactile.saved import find, load
 
@@ -257,8 +259,7 @@ def _of_network(source, name, x, y):
     y = targets_of(network.read_out, y).y
     with tempfile.TemporaryDirectory() as folder:
         network.save(Path(folder) / "network")
-        text = (Path(folder) / "network" / "network.json").read_text(encoding="utf-8")
-    digest = json.loads(text)["sha256"]
+        digest = read_json(Path(folder) / "network" / "network.json")["sha256"]
     return _OfNetwork(source, name, f"{digest[:16]} {_mark(x, y)}", x, y)
 
 
@@ -447,13 +448,8 @@ def read_grid(path):
     """
     from nengo_tactile.conversion.neurons import NEURONS
 
-    try:
-        grid = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path}: no JSON of settings ({error}): write a file such as "
-            '{"n_steps": [10, 20, 40], "rates": [0.5, 1]}'
-        ) from error
+    remedy = 'write a file such as {"n_steps": [10, 20, 40], "rates": [0.5, 1]}'
+    grid = Door(DataError, remedy).json(path)
     if not isinstance(grid, dict) or not grid:
         raise DataError(
             f"{path}: holds {type(grid).__name__}, wanted names and their values, such as "

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import files
+from nengo_tactile.doors.archives import npz_names, read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import ModelFileError
 
 FORMAT = 1
+DOOR = Door(ModelFileError, "restore the model's folder")
 _FILES = {"network.json", "weights.npz", "card.json", "card.md"}
 
 
@@ -87,14 +90,7 @@ def read_json(path):
     ModelFileError
         If it is missing or anything else.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelFileError(
-            f"{path}: cannot be read ({error.strerror}): restore the model's folder"
-        ) from error
-    except ValueError as error:
-        raise ModelFileError(f"{path}: is not JSON ({error}): restore the file") from error
+    data = DOOR.json(path)
     if not isinstance(data, dict):
         raise ModelFileError(
             f"{path}: holds a {type(data).__name__}, wanted an object: restore the file"
@@ -102,20 +98,21 @@ def read_json(path):
     return data
 
 
-def read_arrays(path, dtype):
-    """Read a network's arrays, {name: array}.
+def read_arrays(path, dtype, names=None):
+    """Read a network's arrays, {name: array}, which are those of such names if these are given.
 
     Raises
     ------
     ModelFileError
-        If the file cannot be read, or an array is of another type or not finite.
+        If the file cannot be read, has other arrays, or one is of another type or not finite.
     """
-    try:
-        stored = files.read_npz(path)
-    except Exception as error:  # numpy, zipfile and zlib have error classes of their own
+    there = sorted(npz_names(path, DOOR))
+    if names is not None and there != names:
         raise ModelFileError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}): restore the file"
-        ) from error
+            f"{path}: holds the arrays {', '.join(there)}, the network wants {', '.join(names)}: "
+            "the two files belong to different networks"
+        )
+    stored = read_npz(path, DOOR)
     for name, array in sorted(stored.items()):
         if array.dtype != dtype or not np.isfinite(array).all():
             raise ModelFileError(

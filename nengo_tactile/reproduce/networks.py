@@ -20,6 +20,8 @@ from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
 from nengo_tactile.conversion.simplify import simplify
+from nengo_tactile.doors.archives import read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import ConversionError, ModelFileError, NotationError
 
 _NAME = re.compile(r"(resnet|plain)(\d+)")
@@ -136,22 +138,10 @@ def read_weights(path):
     path = Path(path)
     if not path.is_file():
         raise ModelFileError(f"{path}: no such file: give an .npz of nengo-tactile train")
-    try:
-        arrays = files.read_npz(path)
-    except Exception as error:  # numpy, zipfile and zlib have error classes of their own
-        raise ModelFileError(
-            f"{path}: no readable .npz without pickles ({type(error).__name__}: {error}): restore "
-            "it, or train again"
-        ) from error
-    try:
+    arrays = read_npz(path, Door(ModelFileError, "restore it, or train again"))
+    remedy = "write it with nengo-tactile train, resuming from the training's checkpoint"
+    with Door(ModelFileError, remedy).guarded(path, "describes no residual or plain network"):
         return _model(path, arrays)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(
-            f"{path}: describes no residual or plain network ({type(error).__name__}: {error}): "
-            "write it with nengo-tactile train, resuming from the training's checkpoint"
-        ) from error
 
 
 def _model(path, arrays):

@@ -2,13 +2,14 @@
 
 import dataclasses
 import datetime
-import json
 from pathlib import Path
 
 import numpy as np
 
 from nengo_tactile import __version__, engines, files
 from nengo_tactile.datasets.registry import open_dataset
+from nengo_tactile.doors.archives import read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.engines.chip_report import ChipReport
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, ModelFileError
@@ -300,14 +301,15 @@ def _told(what, value):
 
 def _read_run(folder):
     """Numbers, run and chip report (or None) of a folder that `run_network` wrote."""
-    try:
-        numbers = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    door = Door(ModelFileError, "make one with nengo-tactile run")
+    with door.guarded(folder, "is not the folder of a run"):
+        numbers = door.json(folder / "results.json")
         missing = {"network", "classes", "data", "split", "seed", "read_out", "reference"}
         missing = missing - set(numbers) or {_compared(numbers)} - set(numbers)
         if missing:
             raise KeyError(*sorted(missing))
         Reference(**numbers["reference"])
-        stored = files.read_npz(folder / "recording.npz")
+        stored = read_npz(folder / "recording.npz", door)
         parts = {"spike_counts": {}, "spikes_over_time": {}, "synops_over_time": {}}
         for name, array in stored.items():
             kind, _, layer = name.partition("/")
@@ -323,8 +325,3 @@ def _read_run(folder):
         )
         chip = ChipReport(**numbers["chip"]) if "chip" in numbers else None
         return numbers, paths.Measured(recording, stored["labels"]), chip
-    except Exception as error:  # zip, JSON and numpy have error classes of their own
-        raise ModelFileError(
-            f"{folder}: is not the folder of a run ({type(error).__name__}: {error}): make one "
-            "with nengo-tactile run"
-        ) from error

@@ -3,9 +3,8 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
-
-from nengo_tactile import files
+from nengo_tactile.doors.archives import read_npy, read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
 
 
@@ -113,18 +112,10 @@ def read_array(source, name):
     path, wanted = _split(source)
     if not path.is_file():
         raise DataError(f"{path}: no such file: give a .npy or .npz of arrays")
-    try:
-        if path.suffix == ".npz":
-            arrays = files.read_npz(path)
-        else:
-            arrays = {None: np.load(path, allow_pickle=False)}
-    except Exception as error:  # numpy, zipfile and zlib have error classes of their own
-        raise DataError(
-            f"{path}: no readable array without pickles ({type(error).__name__}: {error}): write "
-            "it with numpy.save or numpy.savez"
-        ) from error
-    if not isinstance(next(iter(arrays.values()), None), np.ndarray):
-        raise DataError(f"{path}: holds no array: write it with numpy.save or numpy.savez")
+    door = Door(DataError, "write it with numpy.save or numpy.savez")
+    arrays = read_npz(path, door) if path.suffix == ".npz" else {None: read_npy(path, door)}
+    if not arrays:
+        raise door.refusal(path, "holds no array")
     if wanted is None:
         wanted = name if name in arrays else next(iter(arrays)) if len(arrays) == 1 else None
         if wanted is None and None not in arrays:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nengo_tactile.doors.archives import read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.files import atomic_write, read_npz
+from nengo_tactile.files import atomic_write
 from nengo_tactile.skim.memory import check_fits
 
 
@@ -187,12 +189,8 @@ def load_state(path: str | Path) -> OpiumState:
     ModelFileError
         If the file is missing or damaged, or its arrays do not fit.
     """
-    try:
-        arrays = read_npz(path)
+    door = Door(ModelFileError, "save it again with skim.opium.save_state")
+    with door.guarded(path, "cannot be read as a state of OPIUM"):
+        arrays = read_npz(path, door)
         weights, inverse = arrays["weights"], arrays.get("inverse")
         return OpiumState(np.asarray(weights, float), inverse)
-    except Exception as error:
-        raise ModelFileError(
-            f"{path}: cannot be read as a state of OPIUM ({error}): save it again with "
-            "skim.opium.save_state"
-        ) from error

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import blas, lapack
 
+from nengo_tactile.doors.archives import read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.files import atomic_write, read_npz
+from nengo_tactile.files import atomic_write
 from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import check_pattern, hidden_activities, prepare
 from nengo_tactile.skim.memory import check_fits
@@ -373,14 +375,11 @@ def load_equations(path, mark):
     ModelFileError
         If the file is damaged, or its sums are of another network.
     """
-    try:
-        arrays = read_npz(path)
+    door = Door(ModelFileError, "remove it to train anew")
+    with door.guarded(path, "cannot be read as a state of training"):
+        arrays = read_npz(path, door)
         gram, cross = arrays["gram"], arrays["cross"]
         n_samples, found = int(arrays["n_samples"]), str(arrays["mark"])
-    except Exception as error:
-        raise ModelFileError(
-            f"{path}: cannot be read as a state of training ({error}): remove it to train anew"
-        ) from error
     if found != mark:
         raise ModelFileError(
             f"{path}: holds the training of another network or supervision ({found[:8]}, not "

@@ -15,6 +15,7 @@ import nengo_tactile
 from nengo_tactile import files
 from nengo_tactile import saved as saved_networks
 from nengo_tactile.ann.training import predict
+from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import ModelFileError
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.networks.folders import digest
@@ -123,7 +124,7 @@ def change(folder, edit):
     path = folder / "network.json"
     description = json.loads(path.read_text())
     edit(description)
-    description["sha256"] = digest(description, files.read_npz(folder / "weights.npz"))
+    description["sha256"] = digest(description, read_npz(folder / "weights.npz"))
     files.write_json(path, description)
 
 
@@ -154,7 +155,7 @@ def test_changed_descriptions_are_refused(saved, edit, message):
 
 def test_weights_that_are_not_numbers(saved):
     folder = saved[1]
-    arrays = files.read_npz(folder / "weights.npz")
+    arrays = read_npz(folder / "weights.npz")
     first = sorted(arrays)[0]
     for bad in (arrays[first] * np.nan, arrays[first].astype(np.float64), np.array("x")):
         files.write_npz(folder / "weights.npz", **{**arrays, first: bad})

@@ -170,7 +170,7 @@ def test_damaged_binary_files_are_refused(binary, damage, part):
     ("damage", "part"),
     [
         (lambda f: (f / "train_3.xz").unlink(), "train_3.xz cannot be read"),
-        (lambda f: (f / "labels.npz").unlink(), "labels.npz is no readable npz"),
+        (lambda f: (f / "labels.npz").unlink(), "labels.npz: cannot be read"),
         (rewrite("train_1.xz", lambda b: b[:-200]), "train_1.xz cannot be read"),
         (rewrite("train_1.xz", lambda b: b[:500] + b"12345" + b[505:]), "train_1.xz cannot be"),
         (rewrite("train_1.xz", lambda b: b"no xz"), "train_1.xz cannot be read"),
@@ -190,7 +190,7 @@ def test_damaged_binary_files_are_refused(binary, damage, part):
         ),
         (
             lambda f: write_labels(f, y_train=np.array([{}] * 60)),
-            "without pickles",
+            "pickled objects",
         ),
     ],
 )

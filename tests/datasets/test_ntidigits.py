@@ -112,7 +112,7 @@ def test_it_survives_pickling_and_is_found_by_path(ntidigits):
         (0, [np.nan, 0], "address 0 is nan"),
         (0, [1], "1 addresses and 2 timestamps"),
         (0, [[1, 2]], r"addresses has type int64 and shape \(1, 2\)"),
-        (0, np.array([b"a", b"b"]), "addresses has type"),
+        (0, np.array([b"a", b"b"]), "wanted numbers"),
         (1, [0, -0.5], "timestamp 1 is -0.5"),
         (1, [0, np.inf], "timestamp 1 is inf"),
         (1, [0, np.nan], "timestamp 1 is nan"),
@@ -122,7 +122,7 @@ def test_bad_recordings_are_refused(column, values, part, tmp_path):
     columns = [[1, 2], [0.0, 0.1]]
     columns[column] = values
     write_tidigits(tmp_path / FILE, {"train": {"a-1": tuple(map(np.array, columns))}})
-    with pytest.raises(DataError, match=rf"(?s){FILE}: a-1.*{part}"):
+    with pytest.raises(DataError, match=rf"(?s){FILE}: .*a-1.*{part}"):
         _ = NTIDIGITS(tmp_path)[0]
 
 
@@ -144,13 +144,13 @@ def replace(key, values):
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        (remove("train_labels"), "no dataset 'train_labels', only"),
-        (remove("train_addresses"), "no group 'train_addresses'"),
-        (replace("train_timestamps", [1, 2]), "no group 'train_timestamps'"),
+        (remove("train_labels"), "no 'train_labels', only"),
+        (remove("train_addresses"), "no 'train_addresses'"),
+        (replace("train_timestamps", [1, 2]), "no 'train_timestamps'"),
         (remove("train_timestamps/train0-a-7"), "train_timestamps lacks 1 of 22 .*'train0-a-7'"),
         (remove("train_addresses/train1-a-z"), "train_addresses lacks 1 of 22"),
-        (replace("train_labels", [1, 2]), "train_labels has type int64"),
-        (replace("train_labels", np.array([[b"a-1"]])), "wanted one row of texts"),
+        (replace("train_labels", [1, 2]), "train_labels': has type int64"),
+        (replace("train_labels", np.array([[b"a-1"]])), "wanted a row of texts"),
         (replace("train_labels", np.array([b"a-x"])), "names 'a-x', wanted one of 'z123456789o'"),
         (replace("train_labels", np.array([b"a-12"])), "names no utterance of a single digit"),
         (replace("train_labels", np.array([b"\xff-1"])), "UnicodeDecodeError"),
@@ -170,7 +170,7 @@ def test_truncated_and_foreign_files_are_refused(ntidigits):
     content = (folder / FILE).read_bytes()
     for wrong in (content[: len(content) // 2], b"", b"PK\3\4" * 100):
         (folder / FILE).write_bytes(wrong)
-        with pytest.raises(DataError, match=rf"{FILE} is no readable HDF5 file .*md5"):
+        with pytest.raises(DataError, match=rf"{FILE}: is no readable HDF5 file .*md5"):
             NTIDIGITS(folder)
 
 

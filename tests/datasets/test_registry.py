@@ -145,7 +145,7 @@ def test_what_is_not_there(tmp_path):
     for path in (tmp_path, tmp_path / "a.zip", tmp_path / "b.npz"):
         with pytest.raises(DataError, match="holds none of the known data sets"):
             open_dataset(path)
-    with pytest.raises(DataError, match="no readable npz"):
+    with pytest.raises(DataError, match="no readable zip"):
         open_dataset(tmp_path / "a.npz")
 
 

@@ -183,7 +183,7 @@ def test_archives_without_recordings_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"no \.mat recordings: give the ST-MNIST data"):
         STMNIST(write_zip(tmp_path / "empty.zip", {}))
     (tmp_path / "text.zip").write_text("not a zip")
-    with pytest.raises(DataError, match=r"text\.zip is no readable zip archive"):
+    with pytest.raises(DataError, match=r"text\.zip: is no readable zip archive"):
         STMNIST(tmp_path / "text.zip")
 
 
@@ -196,7 +196,7 @@ def test_a_damaged_member_is_named(members, tmp_path):
     content[place] ^= 0xFF
     path.write_bytes(content)
     dataset = STMNIST(path)
-    with pytest.raises(DataError, match=rf"set\.zip:{name} is damaged"):
+    with pytest.raises(DataError, match=rf"set\.zip:{name}: is damaged"):
         dataset[dataset.files.index(name)]
 
 
@@ -228,11 +228,11 @@ def test_the_cache_is_written_once_used_and_renewed(members, tmp_path, monkeypat
 def test_a_file_that_is_no_cache_is_never_overwritten(members, tmp_path):
     folder = write_folder(tmp_path / "set", members[0])
     (tmp_path / "thesis.npz").write_bytes(b"ten years of work")
-    with pytest.raises(DataError, match=r"thesis\.npz is no readable npz"):
+    with pytest.raises(DataError, match=r"thesis\.npz: is no readable zip"):
         STMNIST(folder, cache=tmp_path / "thesis.npz")
     assert (tmp_path / "thesis.npz").read_bytes() == b"ten years of work"
     np.savez(tmp_path / "thesis.npz", years=np.arange(10))
-    with pytest.raises(DataError, match=r"thesis\.npz is no cache of events"):
+    with pytest.raises(DataError, match=r"thesis\.npz: is no cache of events"):
         STMNIST(folder, cache=tmp_path / "thesis.npz")
 
 

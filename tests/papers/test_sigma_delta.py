@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import nengo_tactile as nt
-from nengo_tactile import cli, files
+from nengo_tactile import cli
 from nengo_tactile.ann import digits, training
 from nengo_tactile.ann.training import predict
+from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.papers import images
 from nengo_tactile.papers.sigma_delta import PAPER, runs
@@ -27,7 +28,7 @@ N = 6
 def folder(tmp_path_factory):
     """Made images, and the paper's network after a few steps of training on them."""
     place = write_mnist(tmp_path_factory.mktemp("images"), 128, 12)
-    arrays = files.read_npz(place / "mnist.npz")
+    arrays = read_npz(place / "mnist.npz")
     model = digits.digits_cnn(0)
     recipe = training.Recipe("adam", 4, 32, 2e-3, "cosine", 0.0, 0.0)
     x, y = arrays["x_train"][..., None], arrays["y_train"].astype(np.int64)
@@ -153,7 +154,7 @@ def test_from_the_command_line(folder, tmp_path, capsys, monkeypatch):
     assert set(rows["snn", "threshold-2"]["thresholds"].values()) == {2.0}
     # Figure 2 ends where the network comes to rest
     first, spiking = results["figure2"], load(out / "networks" / "threshold-1")
-    image = files.read_npz(folder / "mnist.npz")["x_test"][:1, ..., None]
+    image = read_npz(folder / "mnist.npz")["x_test"][:1, ..., None]
     recording = nt.run(spiking, image, sigma_delta.N_STEPS, engine="event", progress=False)
     np.testing.assert_allclose(first["outputs"][-1], recording.outputs[0, -1], rtol=1e-5)
     assert len(first["input"]["pixels"]) == (image > 51).sum()

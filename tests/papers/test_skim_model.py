@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import nengo_tactile as nt
-from nengo_tactile import cli, files, skim
+from nengo_tactile import cli, skim
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
+from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import DataError, EngineError, ModelFileError
 from nengo_tactile.papers import shipped
 from nengo_tactile.papers.skim import model as skim_model
@@ -103,7 +104,7 @@ def test_the_command_line_runs_it(folder, model, tmp_path, engine):
     network = nt.load(model)
     samples = Samples(SimulatedNMNIST(folder, "test"), network.layout, chosen)
     classes = network.predict(events for events, _ in samples)
-    stored = files.read_npz(out / "recording.npz")
+    stored = read_npz(out / "recording.npz")
     assert (stored["decisions"][:, -1] == classes).all()
     assert numbers["accuracy"] == (classes == chosen % 10).mean()
     synops = [40 * len(events.values) for events, _ in samples]

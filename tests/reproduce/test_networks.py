@@ -8,6 +8,7 @@ from nengo_tactile.ann.residual import plain, resnet
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
 from nengo_tactile.conversion.simplify import simplify
+from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import ModelFileError, NotationError
 from nengo_tactile.reproduce import networks
 
@@ -69,7 +70,7 @@ def test_files_that_hold_no_network(tmp_path, rng):
         networks.read_weights(path)
     model = resnet(8, (8, 8, 3), rescale=RESCALE, widths=(2, 2, 2))
     networks.write_weights(model, path)
-    arrays = files.read_npz(path)
+    arrays = read_npz(path)
     for change, words in (
         ({"input/scale": None}, "input/scale"),
         ({"conv0/kernel": None}, "conv0/kernel"),
@@ -104,7 +105,7 @@ def test_files_that_hold_no_network(tmp_path, rng):
 def test_a_standardisation_that_is_none(tmp_path, name, value, words):
     path = tmp_path / "w.npz"
     networks.write_weights(resnet(8, (8, 8, 3), rescale=RESCALE, widths=(2, 2, 2)), path)
-    arrays = {**files.read_npz(path), f"input/{name}": np.array(value)}
+    arrays = {**read_npz(path), f"input/{name}": np.array(value)}
     files.write_npz(path, **arrays)
     with pytest.raises(ModelFileError, match=rf"w\.npz: array 'input/{name}' {words}") as error:
         networks.read_weights(path)

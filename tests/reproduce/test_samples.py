@@ -42,7 +42,7 @@ def test_arrays_are_read_by_name(folder, x, y, n):
         ("splits.npz", "holds x_train, y_train, x_test, y_test: say which.*--x .*npz:x_train"),
         ("splits.npz:z", "has no array 'z', but x_train"),
         ("text.npy", "no readable array"),
-        ("pickled.npy", "without pickles"),
+        ("pickled.npy", "pickled objects"),
         ("words.npy", "give numbers"),
         ("empty.npz", "holds no array"),
     ],

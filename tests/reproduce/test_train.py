@@ -6,6 +6,7 @@ import pytest
 from nengo_tactile import files
 from nengo_tactile.ann import residual, training
 from nengo_tactile.ann.augment import cropped_epochs
+from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import DataError, ModelFileError, NotationError
 from nengo_tactile.reproduce import networks, train
 from tests.support.image_sets import write_mnist
@@ -46,7 +47,7 @@ def test_train_writes_plain_arrays_and_resumes(folder, small, tmp_path):
     )
     assert "mnist-resnet recipe, 2 epochs" in lines[-1]
     assert "32 test samples" in lines[-1]
-    x = files.read_npz(folder / "mnist.npz")["x_test"][..., None].astype(np.float32)
+    x = read_npz(folder / "mnist.npz")["x_test"][..., None].astype(np.float32)
     np.testing.assert_array_equal(networks.trained("mnist-resnet8", tmp_path)(x), model(x))
     # a finished training is taken from its checkpoint
     before = (tmp_path / "c.npz").stat().st_mtime_ns
@@ -61,7 +62,7 @@ def test_training_is_that_of_the_parts(folder, small, tmp_path):
     """Standardised, cropped by 2 pixels, never mirrored; seed of network, crops and order."""
     checkpoint = tmp_path / "c.npz"
     model = trained(folder, tmp_path / "m.npz", seed=3, checkpoint=checkpoint)
-    stored = files.read_npz(folder / "mnist.npz")
+    stored = read_npz(folder / "mnist.npz")
     x, y = stored["x_train"][..., None], stored["y_train"].astype(np.int64)
     own = residual.resnet(8, (28, 28, 1), rescale=residual.standardise(x), seed=3, widths=(2, 3, 4))
     data = cropped_epochs(x, y, 3, pixels=2, mirror=False)
@@ -95,7 +96,7 @@ def test_deepening(kind, folder, small, tmp_path, monkeypatch):
     arguments = {"data_dir": folder, "progress": False, "say": lines.append, "deepen_from": start}
     out = tmp_path / "deep.npz"
     model = train.train_model(f"{kind}14", out, "mnist", **arguments)
-    stored = files.read_npz(folder / "mnist.npz")
+    stored = read_npz(folder / "mnist.npz")
     x, y = stored["x_test"][..., None], stored["y_test"]
     assert f"{training.accuracy(shallow, x, y):.4f} before training on" in lines[0]
     assert "deepen recipe, 2 epochs" in lines[1]
@@ -115,7 +116,7 @@ def test_the_sigma_delta_papers_network(folder, tmp_path, monkeypatch):
     model = train.train_model("deltacnn", out, "mnist", **arguments)
     assert "digits recipe, 1 epochs" in lines[-1]
     assert "SpikeNoise" not in {type(layer).__name__ for layer in model.layers}
-    x = files.read_npz(folder / "mnist.npz")["x_test"][..., None].astype(np.float32)
+    x = read_npz(folder / "mnist.npz")["x_test"][..., None].astype(np.float32)
     found = networks.trained("mnist-deltacnn", tmp_path)
     np.testing.assert_array_equal(found(x), model(x))
     again = train.train_model("deltacnn", tmp_path / "again.npz", "mnist", **arguments)

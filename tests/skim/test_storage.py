@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import nengo_tactile as nt
 from nengo_tactile import files
 from nengo_tactile import saved as saved_networks
+from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import ModelFileError
 from nengo_tactile.networks.folders import digest
 from nengo_tactile.skim import SkimNetwork, Supervision, draw_layer, training_pattern
@@ -81,7 +82,7 @@ def test_other_layers_keep_their_arrays(kind, tmp_path):
         loaded = nt.load(tmp_path / "net")
         assert same(loaded, network) and loaded.layer.drawn is None
         assert loaded.layer.tau_rc == layer.tau_rc
-    stored = files.read_npz(tmp_path / "net" / "weights.npz")
+    stored = read_npz(tmp_path / "net" / "weights.npz")
     assert ("delay" in stored, "period" in stored) == ("delay" in kind, kind == "resonance")
 
 
@@ -96,7 +97,7 @@ def change(folder, edit):
     path = folder / "network.json"
     description = json.loads(path.read_text())
     edit(description)
-    arrays = files.read_npz(folder / "weights.npz")
+    arrays = read_npz(folder / "weights.npz")
     files.write_json(path, {**description, "sha256": digest(description, arrays)})
 
 

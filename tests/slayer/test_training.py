@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from nengo_tactile import progress
+from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import DataError, ModelFileError, SilenceError, SilenceWarning
 from nengo_tactile.events.sparse import SpikeSamples
-from nengo_tactile.files import read_npz
 from nengo_tactile.slayer import training
 from nengo_tactile.slayer.losses import SpikeCount, Spikemax, SpikemaxSoftmax, SpikeRate
 from nengo_tactile.slayer.models import build, stages_of

@@ -6,6 +6,7 @@ from nengo_tactile import files
 from nengo_tactile.ann import training
 from nengo_tactile.ann.residual import standardise
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
+from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.reproduce import networks
 from tests.support.fake_formats import nmnist_bytes, write_folder
 
@@ -56,7 +57,7 @@ def write_recordings(folder, n=10):
 
 def small_network(name, folder, widths=(2, 3, 4)):
     """Train a network of few channels on the images of `write_mnist`."""
-    arrays = files.read_npz(folder / "mnist.npz")
+    arrays = read_npz(folder / "mnist.npz")
     x, y = arrays["x_train"][..., None], arrays["y_train"].astype(np.int64)
     model = networks.network_named(name, (28, 28, 1), 10, standardise(x), 0, widths)
     training.train(model, (x, y), RECIPE, progress=False)

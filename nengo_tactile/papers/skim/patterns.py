@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import files
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import Events
@@ -165,14 +166,11 @@ def _mark(dataset, layout):
 
 
 def _read(place, n_samples, mark):
-    try:
-        found = (place / "mark").read_text(encoding="utf-8")
+    door = Door(ModelFileError, "delete it to make them again")
+    with door.guarded(place, "cannot be read as event patterns"):
+        found = door.content(place / "mark", 1000).decode()
         names = ("pointers", "channels", "values", "starts")
         part = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in names}
-    except (OSError, ValueError) as error:
-        raise ModelFileError(
-            f"{place}: cannot be read as event patterns ({error}): delete it to make them again"
-        ) from error
     if found != mark or len(part["pointers"]) != n_samples:
         raise ModelFileError(
             f"{place}: holds patterns of another data set or layout ({found}, {len(part['starts'])}"

@@ -14,6 +14,8 @@ import numpy as np
 from nengo_tactile import files, skim
 from nengo_tactile.datasets.nmnist import NMNIST
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST, recorded_digits
+from nengo_tactile.doors.archives import read_npz
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.experiments.workers import Cell
@@ -253,12 +255,9 @@ def learn(ledger, layer, taught, digits, times, state):
 
 
 def _weights_in(place):
-    try:
-        return {int(n): weights for n, weights in files.read_npz(place).items()}
-    except Exception as error:
-        raise ModelFileError(
-            f"{place}: cannot be read as output weights ({error}): remove it to train again"
-        ) from error
+    door = Door(ModelFileError, "remove it to train again")
+    with door.guarded(place, "cannot be read as output weights"):
+        return {int(n): weights for n, weights in read_npz(place, door).items()}
 
 
 def _tests(digits):

@@ -1,0 +1,142 @@
+"""Zip archives, and the arrays of .npy and .npz files. Pickles are refused."""
+
+import contextlib
+import math
+import zipfile
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from nengo_tactile.doors.plain import DATA, Door
+from nengo_tactile.memory import check_fits, told
+
+#: What a byte unpacks to at most with DEFLATE: two bits stand for 258 bytes.
+DEFLATE_RATIO = 1032
+#: Others unpack to anything.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_BLOCK = 1 << 20
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+@contextlib.contextmanager
+def opened_zip(path: str | Path, door: Door) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive."""
+    guarded = door.guarded(path, "is no readable zip archive")
+    with door.opened(path) as (file, _), guarded, zipfile.ZipFile(file) as archive:
+        yield archive
+
+
+def check_member(info: zipfile.ZipInfo, source: Any, door: Door) -> None:
+    """Refuse a member whose size cannot be true, or that is packed in a way that has no bounds."""
+    if info.flag_bits & 1:
+        raise door.refusal(source, "is encrypted")
+    if info.compress_type not in _METHODS:
+        raise door.refusal(
+            source, f"is packed with method {info.compress_type}, read are stored and DEFLATE"
+        )
+    if info.file_size > DEFLATE_RATIO * (info.compress_size + 1):
+        raise door.refusal(
+            source, f"says it unpacks to {told(info.file_size)}, of {told(info.compress_size)}"
+        )
+    check_fits(f"{source}: unpacking it", info.file_size, door.remedy, door.error)
+
+
+def member_content(
+    archive: zipfile.ZipFile,
+    member: str | zipfile.ZipInfo,
+    path: Any,
+    door: Door,
+    most: int | None = None,
+) -> bytes:
+    """Bytes of a member, its checksum verified; no more of them than its directory says."""
+    source = f"{path}:{getattr(member, 'filename', member)}"
+    with door.guarded(source, "is damaged"):
+        if isinstance(member, str) and member not in archive.namelist():
+            raise door.refusal(path, f"has no member {member!r}")
+        info = archive.getinfo(member) if isinstance(member, str) else member
+        check_member(info, source, door)
+        if most is not None and info.file_size > most:
+            raise door.refusal(source, f"holds {told(info.file_size)}, wanted at most {told(most)}")
+        with archive.open(info) as opened:
+            return opened.read(info.file_size + 1)  # without a number it would unpack it all
+
+
+def npz_names(path: str | Path, door: Door) -> list[str]:
+    """Names of the arrays of an .npz."""
+    with opened_zip(path, door) as archive:
+        return list(_arrays_in(archive, path, door))
+
+
+def read_npz(
+    path: str | Path, door: Door = DATA, names: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Read arrays of an .npz: those of such names that are there, or all.
+
+    Raises
+    ------
+    TactileError
+        The door's, for anything that is no such file, and for arrays that are damaged, pickled or
+        larger than what there is.
+    """
+    with opened_zip(path, door) as archive:
+        infos = _arrays_in(archive, path, door)
+        infos = {k: info for k, info in infos.items() if names is None or k in names}
+        size = sum(info.file_size for info in infos.values())
+        check_fits(f"{path}: reading its arrays", size, door.remedy, door.error)
+        found = {}
+        for name, info in infos.items():
+            source = f"{path}: array {name!r}"
+            check_member(info, source, door)
+            with door.guarded(source, "is damaged"), archive.open(info) as member:
+                found[name] = _array(member, info.file_size, source, door)
+        return found
+
+
+def read_npy(path: str | Path, door: Door) -> np.ndarray:
+    """Read the array of an .npy."""
+    with door.opened(path) as (file, size), door.guarded(path, "is no readable array"):
+        check_fits(f"{path}: reading it", size, door.remedy, door.error)
+        return _array(file, size, path, door)
+
+
+def _arrays_in(archive, path, door):
+    """Members by the names of their arrays."""
+    found = {}
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if name == info.filename or name in found:
+            how = "no array" if name == info.filename else "there twice"
+            raise door.refusal(path, f"member {info.filename!r} is {how}")
+        found[name] = info
+    return found
+
+
+def _array(stream: BinaryIO, size, source, door):
+    """The array of an opened .npy of so many bytes."""
+    version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
+        raise door.refusal(source, f"has a header of version {version}")
+    shape, by_columns, dtype = _HEADERS[version](stream)
+    if dtype.hasobject:
+        raise door.refusal(source, "holds pickled objects, which are never read")
+    held, declared = size - stream.tell(), math.prod(shape) * dtype.itemsize
+    if declared != held or min(shape, default=0) < 0 or dtype.subdtype:
+        raise door.refusal(
+            source, f"declares {dtype} of shape {shape}, {told(declared)}, but holds {told(held)}"
+        )
+    array = np.empty(math.prod(shape), dtype)
+    view = array.view(np.uint8).data if dtype.itemsize else memoryview(b"")
+    place = 0
+    while place < declared:
+        n_read = stream.readinto(view[place : place + _BLOCK])
+        if not n_read:
+            raise door.refusal(source, f"ends after {place:,} of {declared:,} bytes")
+        place += n_read
+    if stream.read(1):
+        raise door.refusal(source, "goes on after its array")
+    return array.reshape(shape[::-1]).T if by_columns else array.reshape(shape)

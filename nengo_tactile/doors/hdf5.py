@@ -1,0 +1,163 @@
+"""HDF5 files: what lies in the file itself. No library but this module opens them.
+
+HDF5 reads other files where a file says so: external storage, external links, virtual data sets,
+and plugins for filters. Links and data sets are looked at before they are followed.
+"""
+
+import contextlib
+import io
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5l, h5z
+
+from nengo_tactile.doors.archives import DEFLATE_RATIO
+from nengo_tactile.doors.plain import Door, printable
+from nengo_tactile.memory import check_fits, told
+
+#: Filters whose output is bounded; each at most once.
+_FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_LZF}
+_PACKING = {h5z.FILTER_DEFLATE, h5z.FILTER_LZF}
+_LAYOUTS = (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED)
+#: Texts that are read at a time.
+_TEXTS = 64
+
+
+@contextlib.contextmanager
+def opened(source: str | Path | bytes, door: Door, name: Any = None) -> Iterator["Group"]:
+    """Open an HDF5 file, or the content of one; yields its root.
+
+    Parameters
+    ----------
+    source : path or bytes
+    door : Door
+    name : path, optional
+        What errors call the file.
+    """
+    name = source if name is None else name
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(door.guarded(name, "is no readable HDF5 file"))
+        if isinstance(source, bytes):
+            size, file = len(source), io.BytesIO(source)
+        else:
+            _, size = stack.enter_context(door.opened(source))
+            file = source
+        opened_file = stack.enter_context(h5py.File(file, "r"))
+        yield Group(opened_file, door, name, size)
+
+
+class Group:
+    """A group of an opened file.
+
+    Parameters
+    ----------
+    group : h5py.Group
+    door : Door
+    name : path
+        What errors call the file.
+    size : int
+        Bytes of the file.
+    """
+
+    def __init__(self, group, door, name, size):
+        self._group, self._door, self._file, self._size = group, door, name, size
+
+    @property
+    def name(self) -> str:
+        """Path of the group in its file."""
+        return printable(str(self._group.name))
+
+    def names(self) -> list[str]:
+        """Names of what the group holds, in HDF5's order."""
+        return [printable(name) for name in self._group]
+
+    def attribute(self, key: str, default: Any = None) -> Any:
+        """An attribute of the group."""
+        with self._door.guarded(f"{self._file}: attribute {key!r} of {self.name!r}"):
+            return self._group.attrs.get(key, default)
+
+    def group(self, path: str) -> "Group | None":
+        """The group of that path; None where there is none."""
+        found = self._follow(path)
+        return Group(found, *self._told) if isinstance(found, h5py.Group) else None
+
+    def numbers(self, path: str) -> np.ndarray:
+        """An array of numbers."""
+        dataset, source = self._dataset(path)
+        if dataset.dtype.kind not in "biuf":
+            raise self._door.refusal(source, f"is of type {dataset.dtype}, wanted numbers")
+        with self._door.guarded(source):
+            return np.asarray(dataset[()])
+
+    def texts(self, path: str) -> list[str]:
+        """A row of texts."""
+        dataset, source = self._dataset(path)
+        is_text = h5py.check_string_dtype(dataset.dtype) is not None
+        if dataset.ndim != 1 or not is_text:
+            raise self._door.refusal(
+                source, f"has type {dataset.dtype} and shape {dataset.shape}, wanted a row of texts"
+            )
+        found, length = [], 0
+        with self._door.guarded(source):
+            for start in range(0, len(dataset), _TEXTS):
+                part = [bytes(text).decode() for text in dataset[start : start + _TEXTS]]
+                length += sum(map(len, part))
+                if length > self._size:  # texts in a file of their own may be one and the same
+                    raise self._door.refusal(source, "holds texts longer than its file")
+                found += part
+        return found
+
+    @property
+    def _told(self):
+        return self._door, self._file, self._size
+
+    def _follow(self, path):
+        """The object of a path, link by link; None where there is none."""
+        found = self._group
+        with self._door.guarded(f"{self._file}: {printable(path)!r}"):
+            for part in filter(None, path.split("/")):
+                links, key = found.id.links, part.encode()
+                if not links.exists(key):
+                    return None
+                if links.get_info(key).type != h5l.TYPE_HARD:
+                    raise self._door.refusal(
+                        self._file, f"{path!r} is a link to another place or file, which is never "
+                        "followed"
+                    )  # fmt: skip
+                found = found[part]
+                if not isinstance(found, h5py.Group):
+                    return found if path.rstrip("/").endswith(part) else None
+        return found
+
+    def _dataset(self, path):
+        """A data set all of which lies in this file, and what errors call it."""
+        source = f"{self._file}: {printable(self.name.rstrip('/') + '/' + path)!r}"
+        dataset = self._follow(path)
+        if not isinstance(dataset, h5py.Dataset):
+            raise self._door.refusal(source, "is not there")
+        with self._door.guarded(source):
+            self._check(dataset, source)
+        return dataset, source
+
+    def _check(self, dataset, source):
+        plan = dataset.id.get_create_plist()
+        if plan.get_layout() not in _LAYOUTS or plan.get_external_count():
+            raise self._door.refusal(source, "lies in another file, which is never read")
+        filters = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
+        others = sorted({f for f in filters if f not in _FILTERS or filters.count(f) > 1})
+        if others:
+            raise self._door.refusal(source, f"is packed with filter {others[0]}, read is gzip")
+        largest = math.prod(dataset.shape or ())
+        if plan.get_layout() == h5d.CHUNKED:
+            largest = max(largest, math.prod(plan.get_chunk())) if largest else 0
+        needed = largest * dataset.id.get_type().get_size() * (dataset.shape is not None)
+        held = min(dataset.id.get_storage_size(), self._size)
+        if needed > held * (DEFLATE_RATIO if _PACKING & set(filters) else 1):
+            raise self._door.refusal(
+                source, f"declares {told(needed)} (shape {dataset.shape}), but holds {told(held)}"
+            )
+        check_fits(f"{source}: reading it", needed, self._door.remedy, self._door.error)

@@ -1,0 +1,57 @@
+"""Memory: whether what is asked for fits, asked before it is made."""
+
+import os
+from pathlib import Path
+
+from nengo_tactile.errors import DataError, TactileError
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_bytes() -> int:
+    """Memory that is free, or can be made so, for this process, in bytes."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    meminfo, limit = Path("/proc/meminfo"), _CGROUP / "memory.max"
+    if meminfo.exists():
+        found += [1024 * int(_value(meminfo, "MemAvailable:"))]
+    if limit.exists() and (most := limit.read_text().strip()) != "max":  # of a container
+        found.append(int(most) - int(_value(_CGROUP / "memory.stat", "anon ")))
+    return max(0, min(found))
+
+
+def _value(path, key):
+    lines = (line for line in path.read_text().splitlines() if line.startswith(key))
+    return next((line.split()[1] for line in lines), 0)
+
+
+def told(n_bytes: float) -> str:
+    """Bytes in the units of people."""
+    for factor, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:,.1f} {unit}"
+    return f"{n_bytes:.0f} bytes"
+
+
+def check_fits(
+    what: str, needed: float, remedy: str, error: type[TactileError] = DataError
+) -> None:
+    """Refuse what needs more memory than there is.
+
+    Parameters
+    ----------
+    what : str
+        The work, or the file: "running 5 samples".
+    needed : float
+        Bytes.
+    remedy : str
+    error : type
+        Raised if it does not fit.
+
+    Raises
+    ------
+    DataError
+        Or another, with the memory needed and the memory there is.
+    """
+    available = available_bytes()
+    if needed > available:
+        raise error(f"{what} needs {told(needed)} of memory, {told(available)} are free: {remedy}")

@@ -1,0 +1,375 @@
+"""Every reader of files that the package has: how to make what it reads, and to read it."""
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from nengo_tactile import files, stack
+from tests.support import fake_formats
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """A reader.
+
+    Attributes
+    ----------
+    make : callable
+        ``make(folder)`` writes what is read.
+    read : callable
+        ``read(folder)`` reads all of it.
+    """
+
+    make: Callable
+    read: Callable
+
+
+def _model(keras):
+    layers = keras.layers
+    inputs = keras.Input((6, 5, 2))
+    x = layers.Conv2D(3, 3, padding="same", activation="relu", name="conv")(inputs)
+    y = layers.BatchNormalization(name="norm")(layers.Conv2D(3, 1, name="side")(inputs))
+    x = layers.MaxPooling2D(2)(layers.Add()([x, layers.ReLU()(y)]))
+    inner = keras.Sequential([keras.Input((8,)), layers.Dense(4, "relu"), layers.Dense(3)])
+    return keras.Model(inputs, inner(layers.Dense(8, name="dense")(layers.Flatten()(x))))
+
+
+def _model_file(version, ending):
+    def make(folder):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            keras = stack.tensorflow().keras
+            if version == 3:
+                import keras
+            _model(keras).save(folder / f"model.{ending}")
+
+    def read(folder):
+        from nengo_tactile.conversion.reading import convertible
+
+        convertible(folder / f"model.{ending}")
+
+    return Reader(make, read)
+
+
+def _weights():
+    from nengo_tactile.reproduce import networks
+
+    def make(folder):
+        model = networks.network_named("resnet8", (9, 9, 1), 4, (1 / 255, 0.0), widths=(2, 3, 4))
+        networks.write_weights(model, folder / "weights.npz")
+
+    return Reader(make, lambda folder: networks.read_weights(folder / "weights.npz"))
+
+
+def _arrays():
+    from nengo_tactile.ann import arrays, notation
+
+    def model():
+        return notation.build("8x8-2c3-4o", seed=0)
+
+    return Reader(
+        lambda folder: arrays.save_arrays(model(), folder / "arrays.npz"),
+        lambda folder: arrays.load_arrays(model(), folder / "arrays.npz"),
+    )
+
+
+def _converted(folder):
+    import nengo_tactile as nt
+
+    x = np.random.default_rng(0).random((8, 6, 5, 2), np.float32)
+    keras = stack.tensorflow().keras
+    nt.convert(_model(keras), x, nt.IF(), n_steps=8).save(folder / "network")
+
+
+def _slayer(folder):
+    import nengo_tactile as nt
+
+    data = nt.datasets.ESkin(n_samples=20)
+    recipe = nt.slayer.Recipe(epochs=1)
+    nt.slayer.fit("10x10x2-2c3-2a-4-10o", data, recipe=recipe, seed=0, progress=False).save(
+        folder / "network"
+    )
+
+
+def _skim(folder):
+    from tests.support.skim_networks import small_layer, small_network
+
+    small_network(layer=dataclasses.replace(small_layer(), drawn=None)).save(folder / "network")
+
+
+def _skim_drawn(folder):
+    from tests.support.skim_networks import small_network
+
+    small_network().save(folder / "network")
+
+
+def _load(folder):
+    from nengo_tactile.saved import load
+
+    network = load(folder / "network")
+    repr(network), network.n_steps, network.read_out, network.classes
+
+
+def _checkpoint():
+    from nengo_tactile.ann import training
+
+    def train(folder, epochs=1):
+        from nengo_tactile.ann.notation import build
+
+        rng = np.random.default_rng(0)
+        data = rng.random((8, 8, 8, 1), np.float32), np.arange(8) % 4
+        recipe = training.Recipe("adam", 1, 8)
+        training.train(
+            build("8x8-2c3-4o", seed=0), data, recipe, checkpoint=folder / "checkpoint.npz"
+        )
+
+    return Reader(train, train)
+
+
+def _run(folder):
+    import nengo_tactile as nt
+    from nengo_tactile.reproduce.running import run_network
+
+    _converted(folder)
+    nt.load(folder / "network")
+    rng = np.random.default_rng(0)
+    np.save(folder / "x.npy", rng.random((5, 6, 5, 2), np.float32))
+    np.save(folder / "y.npy", np.arange(5) % 3)
+    x, y = str(folder / "x.npy"), str(folder / "y.npy")
+    run_network(folder / "network", folder / "run", x=x, y=y, engine="event", say=lambda text: None)
+    for path in (*(folder / "network").iterdir(), folder / "x.npy", folder / "y.npy"):
+        path.unlink()
+    (folder / "network").rmdir()
+
+
+def _report(folder):
+    from nengo_tactile.reproduce.running import write_run_report
+
+    write_run_report(folder / "run")
+
+
+def _study(folder):
+    from nengo_tactile.experiments.ledgers import Ledger
+    from nengo_tactile.experiments.studies import Study
+    from tests.support.toy_study import total
+
+    total(Ledger(Study(folder / "study", "toys"), "one"), 3)
+
+
+def _samples(ending):
+    def make(folder):
+        arrays = {"x": np.arange(24.0).reshape(4, 3, 2)}
+        if ending == "npz":
+            np.savez_compressed(folder / "samples.npz", **arrays, y=np.arange(4))
+        else:
+            np.save(folder / "samples.npy", arrays["x"])
+
+    def read(folder):
+        from nengo_tactile.reproduce.samples import read_array
+
+        read_array(str(folder / f"samples.{ending}"), "x")
+
+    return Reader(make, read)
+
+
+def _grid():
+    def read(folder):
+        from nengo_tactile.experiments.sweeps import read_grid
+
+        read_grid(folder / "grid.json")
+
+    grid = {"n_steps": [10, 20], "neuron": ["if"], "rates": [0.5, 1.0]}
+    return Reader(lambda folder: files.write_json(folder / "grid.json", grid), read)
+
+
+def _set(name, make):
+    """A data set, found by name in the folder and by what lies in it, and all its recordings."""
+
+    def read(folder):
+        from nengo_tactile.datasets import open_dataset
+        from nengo_tactile.errors import TactileError
+
+        errors = []
+        for source, place in ((name, folder), *((path, None) for path in _tops(folder))):
+            try:
+                options = {"default_layout": True} if name == "stmnist" else {}
+                data = open_dataset(source, split="test", data_dir=place, **options)
+                for _ in data.recordings(progress=False):
+                    pass
+            except TactileError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    return Reader(make, read)
+
+
+def _tops(folder):
+    return [path for path in sorted(folder.iterdir()) if path.suffix in (".npz", ".zip", ".hdf5")]
+
+
+def _stmnist(folder):
+    members, _ = fake_formats.stmnist_members(np.random.default_rng(0))
+    return members
+
+
+def _nmnist():
+    rng, members = np.random.default_rng(0), {}
+    for side in ("Train", "Test"):
+        for digit in range(3):
+            content = fake_formats.nmnist_bytes(
+                fake_formats.random_events(rng, 20, 34, 34, 300_000)
+            )
+            members[f"{side}/{digit}/0000{digit}.bin"] = content
+    return members
+
+
+def _gestures():
+    rng = np.random.default_rng(0)
+    return fake_formats.gesture_members(rng, ((1,), (24,)), 11, 200)[0]
+
+
+def _evtouch(folder):
+    rng, arrays = np.random.default_rng(0), {"bins": np.array(250)}
+    for side in ("train", "test"):
+        bits = rng.random((36, 39, 2, 250)) < 0.01
+        arrays |= {
+            f"x_{side}": np.packbits(bits, axis=-1),
+            f"y_{side}": np.arange(36, dtype=np.uint8),
+        }
+    np.savez_compressed(folder / "ev_objects.npz", **arrays)
+
+
+def _pendigits(folder):
+    rng, arrays = np.random.default_rng(0), {}
+    for split in ("train", "test"):
+        arrays |= {
+            f"xy_{split}": rng.integers(0, 500, (20, 2)).astype(np.int16),
+            f"stroke_{split}": np.zeros(20, np.uint8),
+            f"offsets_{split}": np.array([0, 5, 12, 20], np.int32),
+            f"label_{split}": np.array([3, 1, 4], np.uint8),
+            f"writer_{split}": np.array([1, 2, 2], np.uint8),
+        }
+    np.savez_compressed(folder / "pendigits_traj.npz", **arrays)
+
+
+def _read_pendigits(folder):
+    from nengo_tactile.datasets import PenDigits
+
+    data = PenDigits(folder, "test")
+    for index in range(len(data)):
+        data[index]
+
+
+def _mnist(folder):
+    from tests.support.image_sets import write_mnist
+
+    write_mnist(folder, 20, 12)
+
+
+def _cache():
+    def make(folder):
+        members, _ = fake_formats.stmnist_members(np.random.default_rng(0), 1)
+        fake_formats.write_folder(folder, members)
+        read(folder)
+
+    def read(folder):
+        from nengo_tactile.datasets import STMNIST
+
+        list(STMNIST(folder, cache=folder / "cache.npz").recordings(progress=False))
+
+    return Reader(make, read)
+
+
+def _cifar(folder):
+    import lzma
+
+    content = lzma.compress(bytes(3 * 10_000 * 1024), preset=0)
+    (folder / "test.xz").write_bytes(content)
+    names = [
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ]
+    np.savez(folder / "labels.npz", y_test=np.zeros(10_000, np.uint8), names=np.array(names))
+
+
+def _read_cifar(folder):
+    from nengo_tactile.datasets import CIFAR10
+
+    CIFAR10(folder, "test")
+
+
+def _patterns():
+    def make(folder):
+        from nengo_tactile.papers.skim.patterns import pattern_set
+        from tests.support.skim_networks import LAYOUT, Recordings
+
+        pattern_set(Recordings(), LAYOUT, folder / "patterns", progress=False)
+
+    return Reader(make, make)
+
+
+def _folder(members):
+    return lambda folder: fake_formats.write_folder(folder, members)
+
+
+def readers():
+    """{name: Reader}."""
+    rng = np.random.default_rng(0)
+    stmnist, nmnist, gestures = _stmnist(None), _nmnist(), _gestures()
+    speech = fake_formats.tidigits(rng, 1, 10)
+    return {
+        **{f"keras{v}.{e}": _model_file(v, e) for v in (2, 3) for e in ("keras", "h5")},
+        "weights": _weights(),
+        "arrays": _arrays(),
+        "converted": Reader(_converted, _load),
+        "slayer": Reader(_slayer, _load),
+        "skim": Reader(_skim, _load),
+        "skim-drawn": Reader(_skim_drawn, _load),
+        "checkpoint": _checkpoint(),
+        "run": Reader(_run, _report),
+        "study": Reader(_study, _study),
+        "samples.npz": _samples("npz"),
+        "samples.npy": _samples("npy"),
+        "grid": _grid(),
+        "stmnist": _set("stmnist", _folder(stmnist)),
+        "stmnist.zip": _set(
+            "stmnist",
+            lambda folder: fake_formats.write_zip(folder / "data_submission.zip", stmnist),
+        ),
+        "stmnist-cache": _cache(),
+        "stemnist": _set(
+            "stemnist",
+            lambda folder: np.savez_compressed(
+                folder / "stemnist_spikes_aer.npz", **fake_formats.stemnist_arrays(rng, 1)
+            ),
+        ),
+        "nmnist": _set("nmnist", _folder(nmnist)),
+        "nmnist.zip": _set(
+            "nmnist", lambda folder: fake_formats.write_zip(folder / "test.zip", nmnist)
+        ),
+        "ev-objects": _set("ev-objects", _evtouch),
+        "ntidigits": _set(
+            "ntidigits",
+            lambda folder: fake_formats.write_tidigits(folder / "n-tidigits.hdf5", speech),
+        ),
+        "dvs-gesture": _set("dvs-gesture", _folder(gestures)),
+        "dvs-gesture.zip": _set(
+            "dvs-gesture",
+            lambda folder: fake_formats.write_zip(folder / "DvsGesture.zip", gestures),
+        ),
+        "mnist": _set("mnist", _mnist),
+        "cifar10": Reader(_cifar, _read_cifar),
+        "pendigits": Reader(_pendigits, _read_pendigits),
+        "patterns": _patterns(),
+    }
