@@ -1,21 +1,10 @@
 """Memory: whether a hidden layer's correlations fit, asked before they are made; what was used."""
 
 import math
-import os
 import sys
-from pathlib import Path
 
 from nengo_tactile.errors import DataError
-
-
-def available_bytes():
-    """Memory that is free, or can be made so, in bytes."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024 * int(line.split()[1])
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+from nengo_tactile.memory import available_bytes
 
 
 def check_fits(what, n_hidden, needed, available=None):

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.memory import available_bytes
 from nengo_tactile.skim import opium
-from nengo_tactile.skim.memory import available_bytes, check_fits
+from nengo_tactile.skim.memory import check_fits
 from tests.support.measures import relative
 from tests.support.skim_networks import ridge_solution
 
