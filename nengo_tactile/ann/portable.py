@@ -20,6 +20,7 @@ from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
 from nengo_tactile.errors import ConversionError, TactileError
+from nengo_tactile.memory import check_fits, told
 
 #: Layers of this package, made on first use.
 _OWN = {
@@ -109,7 +110,11 @@ ACTIVATION_LAYERS = ("ReLU", "LeakyReLU", "Softmax", "Activation")
 _RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}}
 
 
-def model_from_config(architecture, weights=lambda path: None, remedy=lambda kind: None):
+#: Weights from which on a layer's shapes are asked for before it is built.
+_LARGE = 1 << 24
+
+
+def model_from_config(architecture, weights=lambda path: None, remedy=lambda kind: None, most=None):
     """Build a tf.keras model from an architecture and its weights.
 
     Parameters
@@ -118,7 +123,7 @@ def model_from_config(architecture, weights=lambda path: None, remedy=lambda kin
         What ``json.loads(model.to_json())`` gives, from Keras 2 or Keras 3.
     weights : callable
         See `nengo_tactile.ann.configs.describe`.
-    remedy : callable, optional
+    remedy, most : optional
         See `build`.
 
     Returns
@@ -131,7 +136,7 @@ def model_from_config(architecture, weights=lambda path: None, remedy=lambda kin
     ConversionError
         See `build`; also for damaged architectures.
     """
-    return build(describe(architecture, weights), remedy)
+    return build(describe(architecture, weights), remedy, most)
 
 
 def refusals(description, remedy=lambda kind: None):
@@ -260,7 +265,7 @@ def _first_line(error):
     return f"{type(error).__name__}: {text}"
 
 
-def build(description, remedy=lambda kind: None):
+def build(description, remedy=lambda kind: None, most=None):
     """Build a description as a tf.keras model, in float32.
 
     Parameters
@@ -268,6 +273,8 @@ def build(description, remedy=lambda kind: None):
     description : nengo_tactile.ann.description.Description
     remedy : callable, optional
         See `refusals`.
+    most : int, optional
+        Numbers that there are for a layer's weights, where the description has none itself.
 
     Returns
     -------
@@ -277,7 +284,8 @@ def build(description, remedy=lambda kind: None):
     Raises
     ------
     ConversionError
-        For layers and functions that are not built, one line each.
+        For layers and functions that are not built, one line each, and for a layer whose weights or
+        output are larger than what there is.
     """
     problems = refusals(description, remedy)
     if problems:
@@ -294,37 +302,67 @@ def build(description, remedy=lambda kind: None):
                 shape = call.part.config["shape"]
                 made[call.name] = inputs = tf.keras.Input(shape, name=call.name, dtype="float32")
                 continue
-            made[call.name] = _output(call, made, names)
+            made[call.name] = output = _output(call, made, names, most)
+            size = 4 * math.prod(n or 1 for n in output.shape[1:])
+            remedy = "give a smaller model"
+            check_fits(f"{call.label}: its output for one sample", size, remedy, ConversionError)
         return tf.keras.Model(inputs, made[description.output], name=description.name)
 
 
-def _output(call, made, names):
+def _output(call, made, names, most):
     arguments, keywords = replaced((call.arguments, call.keywords), lambda t: made[t.source])
     try:
         if call.part.role == "function":
             return functions.function_output(call, arguments, keywords, names)
-        return _call(call, arguments[0] if len(arguments) == 1 else list(arguments))
+        return _call(call, arguments[0] if len(arguments) == 1 else list(arguments), most)
     except TactileError:
         raise
     except Exception as error:  # Keras raises whatever its parts raise on odd settings
         raise _damaged_layer(call, error) from error
 
 
-def _call(call, x):
+def _call(call, x, most):
     """Make a layer, call it and give it its weights."""
+    values = None if call.kind in AUGMENTATION else call.part.weights()
+    if _may_be_large(call, x):
+        # in a graph variables take no memory
+        with stack.tensorflow().Graph().as_default():
+            layer = layer_of(call)
+            layer.build(x.shape)
+            _check_weights(call, layer, values, most)
     layer = layer_of(call)
     output = layer(x)
-    values = None if call.kind in AUGMENTATION else call.part.weights()
     if values is None:
         return output
-    wanted, got = [tuple(w.shape) for w in layer.weights], [tuple(np.shape(v)) for v in values]
-    if wanted != got:
+    _check_weights(call, layer, values, most)
+    layer.set_weights([np.asarray(value, np.float32) for value in values])
+    return output
+
+
+def _may_be_large(call, x):
+    sizes = [call.part.config.get(key) for key in SETTINGS[call.kind]]
+    sizes = [n for size in sizes for n in (size if isinstance(size, list | tuple) else [size])]
+    sizes = [n for n in sizes if isinstance(n, int) and n > 0]
+    shape = [] if isinstance(x, list) else x.shape[1:]
+    return bool(shape) and math.prod(sizes) * math.prod(n or 1 for n in shape) > _LARGE
+
+
+def _check_weights(call, layer, values, most):
+    """Refuse weights of other shapes than a layer's settings want, and more than there are."""
+    wanted = [tuple(weight.shape) for weight in layer.weights]
+    got = None if values is None else [tuple(np.shape(value)) for value in values]
+    if got is not None and wanted != got:
         raise ConversionError(
             f"{call.label}: its weights have the shapes {got}, its settings want {wanted}: "
             "architecture and weights belong to different models; save the model again"
         )
-    layer.set_weights([np.asarray(value, np.float32) for value in values])
-    return output
+    size = sum(map(math.prod, wanted))
+    if most is not None and size > most:
+        raise ConversionError(
+            f"{call.label}: its settings want {size:,} weights ({told(4 * size)}), there are "
+            f"{most:,}: architecture and weights belong to different models; save the model again"
+        )
+    check_fits(f"{call.label}: its weights", 4 * size, "give a smaller model", ConversionError)
 
 
 @contextlib.contextmanager

@@ -120,7 +120,8 @@ def _settings(stored):
 
 def _model(folder, architecture, arrays):
     try:
-        model = model_from_config(architecture, lambda path: None)
+        most = sum(array.size for array in arrays)
+        model = model_from_config(architecture, most=most)
     except ConversionError as error:
         raise ModelFileError(f"{folder / 'network.json'}: {error}") from error
     wanted = [tuple(w.shape) for w in model.weights]

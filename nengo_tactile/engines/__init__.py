@@ -7,6 +7,7 @@ from typing import Any
 from nengo_tactile.datasets.labelled import is_recordings
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.memory import check_fits
 from nengo_tactile.networks.protocol import ENGINES, Network, runner
 
 __all__ = ["ENGINES", "Recording", "check_run", "run"]
@@ -58,10 +59,26 @@ def run(
         )
     if is_recordings(x):
         x, _ = network.encode(x, progress=progress)
+    check_memory(network, x, n_steps)
     module = runner(network, engine)
     if "engine" in inspect.signature(module.run).parameters:
         options["engine"] = engine
     return module.run(network, x, n_steps, progress=progress, **options)
+
+
+def check_memory(network: Network, x: Any, n_steps: int | None) -> None:
+    """Refuse a run whose recording alone would not fit into memory.
+
+    Raises
+    ------
+    DataError
+        With what it needs.
+    """
+    n_steps = network.n_steps if n_steps is None else n_steps
+    # outputs, in 4 bytes and twice in 8 where they are summed up; spikes and operations
+    needed = len(x) * n_steps * (20 * network.read_out.n_outputs + 16)
+    remedy = "give fewer samples or steps"
+    check_fits(f"a recording of {len(x):,} samples and {n_steps:,} steps", needed, remedy)
 
 
 def check_run(

@@ -247,3 +247,25 @@ def test_a_file_with_weights_of_another_model(tmp_path, keras3, ending, version)
         path.write_bytes(content.getvalue())
     with pytest.raises(ModelFileError, match=r"mixed.*layer 'bad' \(Dense\).*\(6, 3\).*\(6, 2\)"):
         read(path)
+
+
+@pytest.mark.parametrize("given", ["weights", "most"])
+def test_layers_larger_than_their_weights_are_not_built(given):
+    keras = stack.tensorflow().keras
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, name="small")])
+    config = json.loads(model.to_json())
+    config["config"]["layers"][-1]["config"]["units"] = 2_000_000_000
+    weights = {("small",): model.get_weights()} if given == "weights" else {}
+    most = 21 if given == "most" else None
+    words = "settings want .*2000000000|14,000,000,000 weights .56.0 GB., there are 21"
+    with pytest.raises(ConversionError, match=f"'small' .*{words}"):
+        portable.model_from_config(config, weights.get, most=most)
+
+
+def test_outputs_larger_than_memory_are_refused():
+    keras = stack.tensorflow().keras
+    model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.UpSampling2D(name="up")])
+    config = json.loads(model.to_json())
+    config["config"]["layers"][-1]["config"]["size"] = [1_000_000, 1_000_000]
+    with pytest.raises(ConversionError, match=r"'up' .*output for one sample needs 144\.0 TB"):
+        portable.model_from_config(config)
