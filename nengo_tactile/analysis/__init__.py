@@ -2,6 +2,8 @@
 
 from nengo_tactile.analysis.accuracy import (
     SplitSummary,
+    accuracy_interval,
+    accuracy_text,
     class_accuracy,
     confusion_matrix,
     first_step_within,
@@ -27,6 +29,8 @@ __all__ = [
     "EnergyEstimate",
     "LayerActivity",
     "SplitSummary",
+    "accuracy_interval",
+    "accuracy_text",
     "class_accuracy",
     "confusion_matrix",
     "cost_until",

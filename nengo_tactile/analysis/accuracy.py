@@ -13,8 +13,8 @@ from nengo_tactile.errors import DataError
 _ROUNDING = 1e-9
 
 
-def _within(accuracy, tolerance):
-    """Tell for each step whether the accuracy is within ``tolerance`` of the last one."""
+def _within(accuracy, tolerance, n_samples=None):
+    """Tell for each step whether the accuracy is as good as the last one."""
     accuracy = np.asarray(accuracy, dtype=float)
     if accuracy.ndim != 1 or accuracy.size == 0:
         raise DataError(
@@ -29,11 +29,18 @@ def _within(accuracy, tolerance):
         )
     if not tolerance >= 0:
         raise DataError(f"tolerance is {tolerance}, wanted zero or more (0.01 is one point)")
-    return np.abs(accuracy - accuracy[-1]) <= tolerance + _ROUNDING
+    low, high = accuracy[-1] - tolerance, accuracy[-1] + tolerance
+    if n_samples is not None:
+        ends = accuracy_interval(accuracy[-1], n_samples)
+        low, high = min(low, ends[0]), max(high, ends[1])
+    return (accuracy >= low - _ROUNDING) & (accuracy <= high + _ROUNDING)
 
 
-def latency_step(accuracy: ArrayLike, tolerance: float = 0.01) -> int:
+def latency_step(accuracy: ArrayLike, tolerance: float = 0.01, n_samples: int | None = None) -> int:
     """First step from which the accuracy stays within ``tolerance`` of the final one.
+
+    On few samples one of them is more than that, and the step would be chance: given their
+    number, the accuracy may also differ by as much as its 95 % interval (`accuracy_interval`).
 
     Steps count from 1: after ``k`` steps the accuracy is ``accuracy[k - 1]`` and ``k * dt``
     seconds have passed. Both sides count: an accuracy that overshoots its final value by
@@ -45,6 +52,8 @@ def latency_step(accuracy: ArrayLike, tolerance: float = 0.01) -> int:
         Accuracy after each step, :meth:`Recording.accuracy`.
     tolerance : float
         Largest distance from the final accuracy, as a fraction (0.01 is one point).
+    n_samples : int, optional
+        That the accuracy is of. Whichever is wider counts, its interval or the tolerance.
 
     Returns
     -------
@@ -57,7 +66,7 @@ def latency_step(accuracy: ArrayLike, tolerance: float = 0.01) -> int:
         If the accuracy is empty, not one-dimensional or not finite, or the tolerance
         is negative.
     """
-    within = _within(accuracy, tolerance)
+    within = _within(accuracy, tolerance, n_samples)
     outside = np.flatnonzero(~within)
     return int(outside[-1]) + 2 if outside.size else 1
 
@@ -240,3 +249,15 @@ def accuracy_interval(accuracy: float, n: int) -> tuple[float, float]:
     centre = accuracy + z**2 / (2 * n)
     half = z * (accuracy * (1 - accuracy) / n + (z / (2 * n)) ** 2) ** 0.5
     return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+
+
+def accuracy_text(accuracy: float, n: int) -> str:
+    """An accuracy with its 95 % interval and the number of samples, in percent.
+
+    Examples
+    --------
+    >>> accuracy_text(0.984, 1748)
+    '98.40 % [97.7, 98.9] of 1,748'
+    """
+    low, high = accuracy_interval(accuracy, n)
+    return f"{100 * accuracy:.2f} % [{100 * low:.1f}, {100 * high:.1f}] of {n:,}"

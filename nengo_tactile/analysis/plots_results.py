@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from nengo_tactile.analysis.accuracy import latency_step
+from nengo_tactile.analysis.accuracy import accuracy_interval, latency_step
 from nengo_tactile.analysis.style import (
     BLUE,
     GRID,
@@ -26,20 +26,33 @@ def _points(tolerance):
 
 
 @styled
-def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title=None):
+def accuracy_over_time(
+    curves,
+    ann_accuracy=None,
+    n_samples=None,
+    tolerance=0.01,
+    dt=None,
+    title=None,
+    reference="ANN",
+):
     """Draw accuracy against the number of steps after which one stops reading.
 
     Parameters
     ----------
     curves : dict of str to (n_steps,) array_like of float
         Accuracy after each step, one entry per engine or network.
-    ann_accuracy : float, optional
-        Accuracy of the network it came from, drawn as a dashed line.
+    ann_accuracy : float or dict of str to float, optional
+        Accuracy of the network it came from, drawn as a dashed line; of each curve's own samples,
+        where they differ.
+    n_samples : int or dict of str to int, optional
+        That accuracies are of, all or each curve's: draws their 95 % intervals.
     tolerance : float
         Marks on each curve where it is settled, see :func:`latency_step`.
     dt : float, optional
         Length of a step in seconds, for the axis label.
     title : str, optional
+    reference : str
+        What that network is called.
 
     Returns
     -------
@@ -53,19 +66,25 @@ def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title
     if not curves:
         raise DataError("no accuracy curve was given: give {name: Recording.accuracy(labels)}")
     axes = new_axes(3.4 + 0.25 * len(curves), grid="y")
-    accuracy_axis(axes, ann_accuracy)
+    own = ann_accuracy if isinstance(ann_accuracy, dict) else {}
+    accuracy_axis(axes, None if own else ann_accuracy, reference=reference)
+    counts = n_samples if isinstance(n_samples, dict) else dict.fromkeys(curves, n_samples)
     ring = {"marker": "o", "markerfacecolor": "white", "markeredgewidth": 2}
     longest = 1
     for index, (name, accuracy) in enumerate(curves.items()):
         accuracy = np.asarray(accuracy, dtype=float)
-        settled = latency_step(accuracy, tolerance)
+        n = counts.get(name)
+        settled = latency_step(accuracy, tolerance, n)
         look = line_style(index)
-        axes.plot(
-            np.arange(1, len(accuracy) + 1),
-            accuracy,
-            **look,
-            label=f"{name} {accuracy[-1]:.1%}, settled at step {settled}",
-        )
+        steps, among = np.arange(1, len(accuracy) + 1), f" of {n:,}" if n else ""
+        label = f"{name} {accuracy[-1]:.1%}{among}, settled at step {settled}"
+        axes.plot(steps, accuracy, **look, label=label)
+        if n:
+            band = np.transpose([accuracy_interval(value, n) for value in accuracy])
+            axes.fill_between(steps, *band, color=look["color"], alpha=0.15, linewidth=0)
+        if name in own:
+            label = f"{reference} on the same {own[name]:.1%}"
+            axes.axhline(own[name], color=look["color"], linestyle=":", linewidth=1.5, label=label)
         here = accuracy[settled - 1]
         axes.plot(settled, here, **ring, markersize=9, markeredgecolor=look["color"])
         longest = max(longest, len(accuracy))
@@ -76,7 +95,8 @@ def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title
         linestyle="none",
         markersize=8,
         markeredgecolor=QUIET,
-        label=f"settled: within {_points(tolerance)} of the end from here",
+        label=f"settled: within {_points(tolerance)} of the end from here"
+        + (", or its 95 % interval" if n_samples else ""),
     )
     axes.set_xlim(0, longest * 1.02)
     axes.set_ylim(0, 1.03)
@@ -85,7 +105,7 @@ def accuracy_over_time(curves, ann_accuracy=None, tolerance=0.01, dt=None, title
 
 
 @styled
-def error_over_time(curves, ann_error, spread, dt=None, title=None):
+def error_over_time(curves, ann_error, spread, dt=None, title=None, reference="ANN"):
     """Draw the error of values against the number of steps after which one stops reading.
 
     Parameters
@@ -99,6 +119,8 @@ def error_over_time(curves, ann_error, spread, dt=None, title=None):
     dt : float, optional
         Length of a step in seconds, for the axis label.
     title : str, optional
+    reference : str
+        What that network is called.
 
     Returns
     -------
@@ -113,7 +135,7 @@ def error_over_time(curves, ann_error, spread, dt=None, title=None):
         raise DataError("no error curve was given: give {name: Recording.error(values)}")
     axes = new_axes(3.4 + 0.25 * len(curves), grid="y")
     axes.axhline(
-        ann_error, color=QUIET, linestyle="--", linewidth=1.5, label=f"ANN {ann_error:.4g}"
+        ann_error, color=QUIET, linestyle="--", linewidth=1.5, label=f"{reference} {ann_error:.4g}"
     )
     for index, (name, error) in enumerate(curves.items()):
         error = np.asarray(error, dtype=float)

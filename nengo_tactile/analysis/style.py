@@ -113,11 +113,11 @@ def line_style(index):
     }
 
 
-def accuracy_axis(axes, ann_accuracy=None, digits=1):
-    """Write accuracies in percent, and draw the one of the ANN as a dashed line."""
+def accuracy_axis(axes, ann_accuracy=None, digits=1, reference="ANN"):
+    """Write accuracies in percent, and draw the one of the reference as a dashed line."""
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     if ann_accuracy is not None:
-        label = f"ANN {ann_accuracy:.{digits}%}"
+        label = f"{reference} {ann_accuracy:.{digits}%}"
         axes.axhline(ann_accuracy, color=QUIET, linestyle="--", linewidth=1.5, label=label)
 
 

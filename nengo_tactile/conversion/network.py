@@ -251,6 +251,15 @@ class SpikingNetwork:
         return graph_of(self.ann, self.dt, self.synapse, *membrane, rates)
 
     @property
+    def decision(self) -> str:
+        """How the outputs of a step are read."""
+        if self.coding is not None:
+            return "The read-out is what has arrived so far."
+        if not self.discard:
+            return "The read-out is the mean over all steps so far."
+        return f"The read-out is the mean over the last {1 - self.discard:.0%} of the steps so far."
+
+    @property
     def fastest(self) -> str:
         """The engine that runs it fastest: that of events, if its neurons rest between them."""
         names = {type(layer).__name__ for layer in self.ann.layers}

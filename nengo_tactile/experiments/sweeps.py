@@ -344,7 +344,7 @@ def _measured(network, x, y, settings):
     seconds = time.monotonic() - began
     targets = targets_of(network.read_out, y)
     curve = targets.curve(recording)
-    step = latency_step(targets.score(curve))
+    step = latency_step(targets.score(curve), n_samples=targets.n_counted)
     cost = cost_until(recording)
     (reference,) = (
         value

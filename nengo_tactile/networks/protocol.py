@@ -31,8 +31,6 @@ class Reference(NamedTuple):
         Of what these measures are, in tables.
     short, where, where_measured : str
         The same on cards of a report.
-    decision : str or None
-        How classes are read, if not as the largest output.
     on_chip : bool
         Whether the energy on Loihi can be estimated.
     """
@@ -43,7 +41,6 @@ class Reference(NamedTuple):
     short: str
     where: str
     where_measured: str
-    decision: str | None = None
     on_chip: bool = True
 
 
@@ -65,6 +62,8 @@ class Network(Protocol):
         Names of what it decides between.
     read_out : ReadOut
         What outputs mean.
+    decision : str
+        How the outputs of a step are read, a sentence.
     scale : ImageScale or None
         How images of a data set become its input; None where they do not.
     input_shape : tuple of int
@@ -96,6 +95,9 @@ class Network(Protocol):
 
     @property
     def read_out(self) -> ReadOut: ...
+
+    @property
+    def decision(self) -> str: ...
 
     @property
     def scale(self) -> ImageScale | None: ...

@@ -34,6 +34,11 @@ class Targets:
         return "error" if self.are_values else "accuracy"
 
     @property
+    def n_counted(self):
+        """Samples that the accuracy is a share of; None of an error."""
+        return None if self.are_values else len(self.y)
+
+    @property
     def spread(self):
         """Standard deviation of values, each output by itself."""
         y = np.asarray(self.y, float).reshape(len(self.y), -1)

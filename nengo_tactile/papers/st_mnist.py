@@ -411,9 +411,12 @@ def details(plan, results, folder, data_dir):
     names = {"NengoDL": "nengo-dl", "Loihi emulator": "loihi"}
     curves = {name: last[engine]["accuracy_over_time"] for name, engine in names.items()}
     split = "all" if task.dataset == "stmnist" else "train"
+    counts = {name: last[engine]["n_test"] for name, engine in names.items()}
+    keys = ("CNN", "CNN on the emulator's samples")
+    cnn = {name: last["accuracy"][key] for name, key in zip(names, keys)}
     return [
         pages.input_section(task, open_task(task, split, data_dir), 0),
-        pages.accuracy_section(curves, last["accuracy"]["CNN"], network.dt),
+        pages.accuracy_section(curves, cnn, counts, network.dt, network.decision),
         pages.activity_section(measured),
         pages.confusion_section(measured, network.classes),
         pages.chip_section(paths.on_chip(network)),

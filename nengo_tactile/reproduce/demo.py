@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import __version__, files
+from nengo_tactile.analysis import accuracy_text
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.networks.folders import check_folder
@@ -57,17 +58,18 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
         task.network, shifted_epochs([x], [y], seed), RECIPE, seed, progress=progress
     )
     cnn = training.accuracy(model, x_test, y_test)
-    say(f"2. CNN {task.network}: {cnn:.1%} of the test samples")
+    say(f"2. CNN {task.network}: {accuracy_text(cnn, len(x_test))} test samples")
 
     network = paths.to_spikes(model, task, x, seed, progress, classes=test_set.classes)
     spiking = paths.on_nengo_dl(network, x_test, y_test, progress)
-    say(f"3. spiking network in NengoDL, {network.n_steps} steps: {spiking.accuracy:.1%}")
+    told = accuracy_text(spiking.accuracy, len(x_test))
+    say(f"3. spiking network in NengoDL, {network.n_steps} steps: {told} test samples")
 
     emulated, chosen = paths.on_emulator(network, x_test, y_test, N_EMULATOR, seed, progress)
     same = training.accuracy(model, x_test[chosen], y_test[chosen])
     chip = paths.on_chip(network)
     say(
-        f"4. Loihi emulator, {len(chosen)} of these samples: {emulated.accuracy:.1%} "
+        f"4. Loihi emulator: {accuracy_text(emulated.accuracy, len(chosen))} of these samples "
         f"(CNN on the same: {same:.1%}), {len(chip.cores)} cores"
     )
 
@@ -102,6 +104,9 @@ def _report(task, dataset, test, network, numbers, spiking, emulated, chip):
         "NengoDL": spiking.recording.accuracy(spiking.labels),
         "Loihi emulator": emulated.recording.accuracy(emulated.labels),
     }
+    counts = dict(zip(curves, (numbers["n_test"], numbers["loihi"]["n_test"])))
+    same = numbers["cnn_accuracy_on_emulator_samples"]
+    cnn = dict(zip(curves, (numbers["cnn_accuracy"], same)))
     return Report(
         "From touch to spikes",
         f"A {task.network} network, trained on {numbers['n_train']:,} samples of the "
@@ -118,13 +123,13 @@ def _report(task, dataset, test, network, numbers, spiking, emulated, chip):
             "date": datetime.date.today().isoformat(),
         },
         [
-            KeyNumber("CNN", f"{numbers['cnn_accuracy']:.1%}", f"{numbers['n_test']} samples"),
-            KeyNumber("spiking, NengoDL", f"{spiking.accuracy:.1%}", "the same samples"),
-            KeyNumber(
+            pages.accuracy_number("CNN", numbers["cnn_accuracy"], numbers["n_test"]),
+            pages.accuracy_number("spiking, NengoDL", spiking.accuracy, numbers["n_test"]),
+            pages.accuracy_number(
                 "Loihi emulator",
-                f"{emulated.accuracy:.1%}",
-                f"{numbers['loihi']['n_test']} samples, on which the CNN has "
-                f"{numbers['cnn_accuracy_on_emulator_samples']:.1%}",
+                emulated.accuracy,
+                numbers["loihi"]["n_test"],
+                f", on which the CNN has {same:.1%}",
             ),
             KeyNumber("latency", f"{latency} steps", f"of {network.dt * 1000:g} ms"),
             KeyNumber("neuron cores", len(chip.cores), f"{chip.n_chips} Loihi chip(s)"),
@@ -137,7 +142,7 @@ def _report(task, dataset, test, network, numbers, spiking, emulated, chip):
         ],
         [
             pages.input_section(task, dataset, int(test[0])),
-            pages.accuracy_section(curves, numbers["cnn_accuracy"], network.dt),
+            pages.accuracy_section(curves, cnn, counts, network.dt, network.decision),
             pages.activity_section(spiking),
             pages.confusion_section(spiking, network.classes),
             pages.chip_section(chip),

@@ -4,13 +4,14 @@ import numpy as np
 
 from nengo_tactile.analysis import (
     ENERGY_NOTE,
+    accuracy_interval,
     confusion_matrix,
     energy_of_recording,
     largest_confusions,
     plots,
 )
 from nengo_tactile.engines.placement import CORE_LIMITS
-from nengo_tactile.report import Note, Picture, Section, Table
+from nengo_tactile.report import KeyNumber, Note, Picture, Section, Table
 
 
 def input_section(task, dataset, index):
@@ -41,21 +42,31 @@ def input_section(task, dataset, index):
     )
 
 
-#: The read-out of most converted networks.
-SECOND_HALF = "The read-out is the mean over the second half of the steps so far."
+def accuracy_number(label, accuracy, n, note=""):
+    """A tile for an accuracy on n samples, its 95 % interval beneath."""
+    low, high = accuracy_interval(accuracy, n)
+    return KeyNumber(
+        label, f"{accuracy:.1%}", f"{low:.1%} to {high:.1%} (95 %), {n:,} samples{note}"
+    )
 
 
-def accuracy_section(curves, ann_accuracy, dt=None, read_out=SECOND_HALF):
-    """Accuracy after every time step, for one or more engines; ``read_out`` is a sentence on it."""
+def accuracy_section(curves, ann_accuracy, n_samples, dt, decision, reference="CNN"):
+    """Accuracy after every time step, for one or more engines.
+
+    ``ann_accuracy`` and ``n_samples`` are numbers, or dicts of them where engines were shown
+    different samples; ``decision`` is the network's.
+    """
     return Section(
         "Accuracy over time",
-        f"If one stopped reading after each step. {read_out}",
+        f"If one stopped reading after each step. {decision}",
         [
             Picture(
-                plots.accuracy_over_time(curves, ann_accuracy=ann_accuracy, dt=dt),
+                plots.accuracy_over_time(
+                    curves, ann_accuracy, n_samples, dt=dt, reference=reference
+                ),
                 "The marker is the latency: from there on the accuracy stays within one point "
-                "of its final value.",
-                "Accuracy of the spiking network rising over time steps towards the CNN's",
+                "of its final value, or within its 95 % interval (shaded) where that is wider.",
+                "Accuracy of the spiking network rising over time steps",
             )
         ],
     )
@@ -106,20 +117,20 @@ def activity_section(measured, energy=True):
     )
 
 
-def curve_section(curves, ann, dt=None, read_out=SECOND_HALF, spread=None):
+def curve_section(curves, ann, n_samples, dt, decision, reference, spread=None):
     """Accuracy, or with their ``spread`` the error of values, after every time step."""
     if spread is None:
-        return accuracy_section(curves, ann, dt, read_out)
+        return accuracy_section(curves, ann, n_samples, dt, decision, reference)
     return Section(
         "Error over time",
         "Root mean square error in the output's units, if one stopped reading after each step. "
-        f"{read_out}",
+        f"{decision}",
         [
             Picture(
-                plots.error_over_time(curves, ann, spread, dt),
+                plots.error_over_time(curves, ann, spread, dt, reference=reference),
                 "The marker is the latency: from there on the error stays within a hundredth of "
                 "the values' standard deviation of its final value.",
-                "Error of the spiking network falling over time steps towards the Keras model's",
+                "Error of the spiking network falling over time steps",
             )
         ],
     )

@@ -47,7 +47,7 @@ class Measured:
         """Plain numbers for JSON: of accuracy, or for values of the error."""
         targets = self.targets
         curve = targets.curve(self.recording)
-        step = latency_step(targets.score(curve))
+        step = latency_step(targets.score(curve), n_samples=targets.n_counted)
         cost = cost_until(self.recording, step)
         whole = cost_until(self.recording)
         return {

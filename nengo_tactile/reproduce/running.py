@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import __version__, engines, files
+from nengo_tactile.analysis import accuracy_text
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
@@ -98,6 +99,7 @@ def run_network(
         "seed": seed,
         "classes": list(network.classes),
         "read_out": recording.read_out.to_dict(),
+        "decision": network.decision,
         "reference": network.reference._asdict(),
         **measured.numbers(),
         **network.compare(samples, targets.y, recording, progress),
@@ -210,10 +212,14 @@ def _run_table(numbers):
     for column in ("what", "value"):
         table.add_column(column)
     reference, what = Reference(**numbers["reference"]), _what(numbers)
+
+    def told(value):
+        return accuracy_text(value, numbers["n_test"]) if what == "accuracy" else f"{value:.4f}"
+
     rows = {
         "data": f"{numbers['data']}, {numbers['split']}, {numbers['n_test']} samples",
-        f"{what} of the {reference.name}": f"{numbers[_compared(numbers)]:.4f}",
-        f"{what} of the {reference.measured}": f"{numbers[what]:.4f} after "
+        f"{what} of the {reference.name}": told(numbers[_compared(numbers)]),
+        f"{what} of the {reference.measured}": f"{told(numbers[what])}, after "
         f"{numbers['n_steps']} steps",
         "latency": f"step {numbers['latency_step']}",
         "spikes per sample": f"{numbers['spikes']:,.0f} "
@@ -257,13 +263,15 @@ def write_run_report(folder):
     folder = Path(folder)
     numbers, measured, chip = _read_run(folder)
     reference, what = Reference(**numbers["reference"]), _what(numbers)
-    compared, unit = numbers[_compared(numbers)], "RMS, " if what == "error" else ""
+    compared = numbers[_compared(numbers)]
     sections = [
         pages.curve_section(
             {numbers["engine"]: np.array(numbers[f"{what}_over_time"])},
             compared,
+            len(measured.labels),
             measured.recording.dt,
-            **({"read_out": reference.decision} if reference.decision else {}),
+            numbers["decision"],
+            reference.short,
             **({"spread": measured.targets.spread} if what == "error" else {}),
         ),
         pages.activity_section(measured, energy=reference.on_chip),
@@ -271,7 +279,7 @@ def write_run_report(folder):
     ]
     if chip is not None:
         sections.append(pages.chip_section(chip))
-    path = folder / "report.html"
+    path, n = folder / "report.html", numbers["n_test"]
     write_report(
         path,
         Report(
@@ -285,8 +293,8 @@ def write_run_report(folder):
                 "date": datetime.date.today().isoformat(),
             },
             [
-                KeyNumber(what, _told(what, numbers[what]), f"{unit}{reference.where_measured}"),
-                KeyNumber(reference.short, _told(what, compared), f"{unit}{reference.where}"),
+                _measure_number(what, what, numbers[what], n, reference.where_measured),
+                _measure_number(reference.short, what, compared, n, reference.where),
                 KeyNumber("latency", f"{numbers['latency_step']} steps"),
             ],
             sections=sections,
@@ -295,8 +303,11 @@ def write_run_report(folder):
     return path
 
 
-def _told(what, value):
-    return f"{value:.1%}" if what == "accuracy" else f"{value:.4g}"
+def _measure_number(label, what, value, n, where):
+    """A tile for an accuracy or error."""
+    if what == "accuracy":
+        return pages.accuracy_number(label, value, n, f", {where}")
+    return KeyNumber(label, f"{value:.4g}", f"RMS, {where}")
 
 
 def _read_run(folder):
@@ -304,7 +315,7 @@ def _read_run(folder):
     door = Door(ModelFileError, "make one with nengo-tactile run")
     with door.guarded(folder, "is not the folder of a run"):
         numbers = door.json(folder / "results.json")
-        missing = {"network", "classes", "data", "split", "seed", "read_out", "reference"}
+        missing = {"network", "classes", "data", "split", "seed", "read_out", "decision"}
         missing = missing - set(numbers) or {_compared(numbers)} - set(numbers)
         if missing:
             raise KeyError(*sorted(missing))

@@ -59,9 +59,11 @@ class SkimNetwork:
         "batch code",
         "without Nengo",
         "in Nengo",
-        "From the first step of the training pattern on the class is that of the network's output "
-        "determination with the steps so far; before, that of the highest output.",
         on_chip=False,
+    )
+    decision: ClassVar = (
+        "From the first step of the training pattern on the class is that of the network's output "
+        "determination with the steps so far; before, that of the highest output."
     )
     fastest: ClassVar = "nengo-dl"
     scale: ClassVar = None

@@ -165,8 +165,8 @@ class SlayerNetwork:
         "Keras layers",
         "as in training",
         "of the spikes",
-        "The class is that of the output neuron with the most spikes so far.",
     )
+    decision: ClassVar = "The class is that of the output neuron with the most spikes so far."
     fastest: ClassVar = "event"
     scale: ClassVar = None
 

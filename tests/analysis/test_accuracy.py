@@ -43,6 +43,24 @@ def test_latency_on_curves_read_by_eye():
     assert acc.latency_step([0.4]) == acc.latency_step([0.4, 0.4]) == 1
 
 
+def test_latency_on_few_samples_waits_for_no_single_one():
+    curve = np.repeat([0.5, 0.9, 0.92, 0.96, 0.94], [10, 20, 30, 40, 20])
+    assert acc.latency_step(curve) == 101
+    # of 50 samples 47 are right: Wilson's interval is 0.838 to 0.979
+    assert acc.latency_step(curve, n_samples=50) == 11
+    assert acc.latency_step(curve, n_samples=10_000) == 101
+    assert acc.latency_step([1.0, 0.99, 1.0], n_samples=100) == 1
+
+
+def test_interval_is_scipys():
+    from scipy.stats import binomtest
+
+    for right, n in ((0, 7), (3, 7), (7, 7), (1720, 1748)):
+        wanted = binomtest(right, n).proportion_ci(0.95, method="wilson")
+        assert acc.accuracy_interval(right / n, n) == pytest.approx(tuple(wanted), abs=1e-6)
+    assert acc.accuracy_text(0.984, 1748) == "98.40 % [97.7, 98.9] of 1,748"
+
+
 @pytest.mark.parametrize("find", [acc.latency_step, acc.first_step_within])
 @pytest.mark.parametrize(
     ("curve", "tolerance", "message"),

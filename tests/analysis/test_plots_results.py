@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nengo_tactile.analysis import confusion_matrix, latency_step
+from nengo_tactile.analysis import accuracy_interval, confusion_matrix, latency_step
 from nengo_tactile.analysis.plots import accuracy_over_time, beside_paper, confusion, png
 from nengo_tactile.errors import DataError
 
@@ -19,6 +19,23 @@ def test_accuracy_curves_start_at_step_one_and_mark_the_latency(rng):
         assert list(marker.get_xdata()) == [settled]
         assert list(marker.get_ydata()) == [curve[settled - 1]]
     assert figure.axes[0].get_xlabel() == "time steps of 1 ms"
+    png(figure, dpi=40)
+
+
+def test_curves_of_different_samples_have_intervals_and_references_of_their_own():
+    curves = {"NengoDL": np.linspace(0.1, 0.9, 20), "Loihi": np.linspace(0.1, 0.8, 20)}
+    figure = accuracy_over_time(
+        curves, {"NengoDL": 0.95, "Loihi": 0.85}, {"NengoDL": 600, "Loihi": 60}, reference="CNN"
+    )
+    (axes,) = figure.axes
+    labels = axes.get_legend_handles_labels()[1]
+    assert "CNN on the same 85.0%" in labels and "CNN on the same 95.0%" in labels
+    assert any(label.startswith("Loihi 80.0% of 60, settled") for label in labels)
+    for band, curve, n in zip(axes.collections, curves.values(), (600, 60)):
+        wanted = np.array([accuracy_interval(value, n) for value in curve])
+        drawn = band.get_paths()[0].vertices
+        assert drawn[:, 1].min() == wanted[:, 0].min() and drawn[:, 1].max() == wanted[:, 1].max()
+    assert axes.get_ylim()[1] > 1
     png(figure, dpi=40)
 
 

@@ -1,5 +1,8 @@
 """Percentiles against numpy's, whatever the minibatch."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -27,11 +30,13 @@ def probe():
 
 @pytest.mark.parametrize("percentile", [1, 50, 90, 99, 99.9, 100])
 @pytest.mark.parametrize("batch_size", [1000, 7])
-def test_percentiles_equal_numpy(probe, rng, percentile, batch_size):
+def test_percentiles_equal_those_of_sorted_values(probe, rng, percentile, batch_size):
     x = rng.normal(size=(150, 40)).astype(np.float32)
     values = np.maximum(x, 0)
     found = activation_percentiles(probe, ["relu", "silent"], x, percentile, batch_size)
-    wanted = np.percentile(values, percentile, method="inverted_cdf")
+    # by whole numbers: NumPy's versions round 99.9 % of 6,000 differently
+    rank = math.ceil(Fraction(str(percentile)) / 100 * values.size)
+    wanted = np.sort(values, axis=None)[rank - 1]
     assert abs(found["relu"] - wanted) <= values.max() / N_BINS * 1.001
     assert found["silent"] == 0
 
