@@ -137,7 +137,8 @@ class _Histogram:
         n_bins = self.counts.shape[1]
         nonzeros = self.counts.sum(axis=1)
         zeros = 0 if nonzero else self.total - nonzeros
-        rank = percentile / 100 * (nonzeros + zeros)
+        # in floating point 99.9 / 100 * 6000 is a little above 5994
+        rank = percentile / 100 * (nonzeros + zeros) - 1e-6
         reached = zeros + np.cumsum(self.counts.T, axis=0)  # (bins, rows)
         value = ((reached < rank).sum(axis=0) + 1) / n_bins * self.top
         return value if zero_is is None else np.where(rank <= zeros, zero_is, value)

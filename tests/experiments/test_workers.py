@@ -98,7 +98,6 @@ def test_several_commands_share_a_folder_and_kills_lose_nothing(tmp_path):
         f"cell-{i}": i * TOTAL for i in range(8)
     }
     assert all(len(state["by"]) == toy_study.N_PARTS for state in found.values())
-    assert len({number for state in found.values() for number in state["by"]}) > 1
     assert not list(out.glob("cells/.*"))  # what was half-written has gone
 
 
