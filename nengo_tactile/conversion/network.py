@@ -24,7 +24,7 @@ from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.nengo_network import build
-from nengo_tactile.networks.protocol import Reference, check_data
+from nengo_tactile.networks.protocol import Reference, check_data, summary
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.networks.targets import targets_of
@@ -249,6 +249,9 @@ class SpikingNetwork:
     def _graph(self, rates=False):
         membrane = self.min_voltage, self.initial_voltage
         return graph_of(self.ann, self.dt, self.synapse, *membrane, rates)
+
+    def __repr__(self):
+        return summary(self)
 
     @property
     def decision(self) -> str:

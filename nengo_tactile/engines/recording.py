@@ -52,6 +52,16 @@ class Recording:
         if self.read_out is None:
             object.__setattr__(self, "read_out", ReadOut.linear(self.outputs.shape[2:]))
 
+    def __repr__(self):
+        per_sample = max(self.n_samples, 1)
+        spikes = sum(counts.sum() for counts in self.spikes_over_time.values()) / per_sample
+        synops = sum(counts.sum() for counts in self.synops_over_time.values()) / per_sample
+        return (
+            f"Recording({self.n_samples:,} samples, {self.n_steps} steps of "
+            f"{self.dt * 1000:g} ms on {self.engine}: {spikes:,.0f} spikes and {synops:,.0f} "
+            f"synaptic operations a sample in {', '.join(self.spikes_over_time) or 'no layer'})"
+        )
+
     @property
     def n_samples(self) -> int:
         """Number of samples."""

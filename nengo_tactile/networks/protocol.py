@@ -137,6 +137,17 @@ class Network(Protocol):
         """Write it to a folder, whole or not at all."""
 
 
+def summary(network: Network) -> str:
+    """A network in one line, as it is printed."""
+    shapes = network.input_shape, network.read_out.output_shape
+    here, there = (" x ".join(map(str, shape)) for shape in shapes)
+    return (
+        f"{type(network).__name__}({here} -> {there}, "
+        f"{network.n_neurons:,} neurons, {network.n_steps} steps of {network.dt * 1000:g} ms, "
+        f"runs on {', '.join(network.runners)})"
+    )
+
+
 def runner(network: Network, engine: str) -> ModuleType:
     """The module that runs a network on an engine.
 

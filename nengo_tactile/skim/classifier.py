@@ -10,7 +10,7 @@ import numpy as np
 from nengo_tactile.datasets.labelled import Labelled, is_recordings
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.patterns import PatternLayout, pattern_entries
-from nengo_tactile.networks.protocol import Reference, check_data
+from nengo_tactile.networks.protocol import Reference, check_data, summary
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.skim.activity import Events, check_pattern
 from nengo_tactile.skim.layer import HiddenLayer, check_weights
@@ -97,6 +97,9 @@ class SkimNetwork:
                 )
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "classes", classes)
+
+    def __repr__(self):
+        return summary(self)
 
     @property
     def n_steps(self) -> int:

@@ -11,7 +11,7 @@ from nengo_tactile.datasets.labelled import Labelled, is_recordings
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.sparse import positive
 from nengo_tactile.events.sparse_build import LATE, check_phases, spike_samples
-from nengo_tactile.networks.protocol import Reference, check_data
+from nengo_tactile.networks.protocol import Reference, check_data, summary
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.progress import track
@@ -189,6 +189,9 @@ class SlayerNetwork:
                 f"{self.graph.input_shape}: give the layout that it was trained with"
             )
         object.__setattr__(self, "classes", classes)
+
+    def __repr__(self):
+        return summary(self)
 
     @property
     def n_steps(self) -> int:

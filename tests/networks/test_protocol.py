@@ -218,3 +218,17 @@ for name in ("converted", "skim", "slayer"):
     assert done.returncode == 0, done.stderr
     for name, outputs in runs.items():
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), outputs)
+
+
+def test_a_shipped_network_and_its_recording_in_a_line_each():
+    for name in ("eskin-cnn", "eskin-slayer", "nmnist-skim-2000"):
+        network = nt.load(name)
+        line = str(network)
+        assert "\n" not in line and len(line) < 200
+        assert f"{network.n_steps} steps" in line and "nengo-dl" in line
+        assert f"{network.n_neurons:,} neurons" in line
+    network = nt.load("eskin-cnn")
+    recording = nt.run(network, np.zeros((2, *network.input_shape), np.float32), 5)
+    spikes = sum(counts.sum() for counts in recording.spike_counts.values()) / 2
+    assert str(recording).startswith("Recording(2 samples, 5 steps of 1 ms on ")
+    assert f"{spikes:,.0f} spikes" in str(recording)
