@@ -31,8 +31,6 @@ class Reference(NamedTuple):
         Of what these measures are, in tables.
     short, where, where_measured : str
         The same on cards of a report.
-    on_chip : bool
-        Whether the energy on Loihi can be estimated.
     """
 
     key: str
@@ -41,7 +39,6 @@ class Reference(NamedTuple):
     short: str
     where: str
     where_measured: str
-    on_chip: bool = True
 
 
 @runtime_checkable

@@ -72,8 +72,8 @@ def accuracy_section(curves, ann_accuracy, n_samples, dt, decision, reference="C
     )
 
 
-def activity_section(measured, energy=True):
-    """Firing rates, spikes and synaptic operations of one run, and what they cost on a chip."""
+def activity_section(measured, energy=False):
+    """Firing rates, spikes and synaptic operations of one run; ``energy`` of a run on the chip."""
     recording = measured.recording
     numbers = measured.numbers()
     layers = [

@@ -59,7 +59,6 @@ class SkimNetwork:
         "batch code",
         "without Nengo",
         "in Nengo",
-        on_chip=False,
     )
     decision: ClassVar = (
         "From the first step of the training pattern on the class is that of the network's output "
