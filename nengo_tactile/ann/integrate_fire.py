@@ -13,6 +13,8 @@ from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
 
 RESETS = ("subtract", "zero")
+#: Simulations layer by layer keep what a spike is worth in eight bits.
+MOST_PER_STEP = 127
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +32,15 @@ class IFParameters:
     negative_slope : float
         Above zero: negative spikes too (LeakyReLU), and those of either sign are worth
         ``negative_slope * amplitude`` while the neuron has sent more negative ones.
+    signed : bool
+        Whether spikes are taken back where the membrane potential is below zero.
+    spikes_per_step : int
+        Most spikes of either sign that a step's output stands for, up to `MOST_PER_STEP`.
     compensation : float
         Factor on the weights of spikes that arrive, not on biases or analogue input (Spiking
         ResNet paper, section 3.3); the static response leaves it out.
     clips : bool
-        Whether the model's own activation ends where the rate does, at one spike a step (a
+        Whether the model's own activation ends where the rate does, at ``spikes_per_step`` (a
         clipped ReLU, ClipFloor): at lower rates the neurons would compute something else.
     """
 
@@ -44,6 +50,8 @@ class IFParameters:
     negative_slope: float = 0.0
     compensation: float = 1.0
     clips: bool = False
+    signed: bool = False
+    spikes_per_step: int = 1
 
     def __post_init__(self):
         for name in ("gain", "amplitude", "compensation"):
@@ -56,16 +64,27 @@ class IFParameters:
             raise ConversionError(
                 f"IF negative_slope is {self.negative_slope}: choose it from 0 to 1"
             )
-        if self.negative_slope and self.reset == "zero":
+        k = self.spikes_per_step
+        if k != int(k) or not 1 <= k <= MOST_PER_STEP:
             raise ConversionError(
-                "IF negative_slope needs reset 'subtract': a potential that goes to zero forgets "
-                "which sign its rest had"
+                f"IF spikes_per_step is {k}: give a whole number from 1 to {MOST_PER_STEP}"
             )
+        if self.graded and self.reset == "zero":
+            raise ConversionError(
+                f"IF negative_slope is {self.negative_slope:g}, signed {self.signed} and "
+                f"spikes_per_step {k}, which need reset 'subtract': a potential that goes to zero "
+                "forgets what it owes"
+            )
+
+    @property
+    def graded(self):
+        """Whether spikes are worth other numbers than one."""
+        return self.negative_slope > 0 or self.signed or self.spikes_per_step > 1
 
     def faster(self, factor):
         """The same function of ``x`` at ``factor`` times the firing rates, but for its ceiling.
 
-        What is above one spike a step is clipped, so the ceiling of ``x`` is ``factor`` times
+        What is above ``spikes_per_step`` is clipped, so the ceiling of ``x`` is ``factor`` times
         lower.
         """
         return dataclasses.replace(self, gain=self.gain * factor, amplitude=self.amplitude / factor)
@@ -80,12 +99,12 @@ def rate_if_layer():
     class RateIF(tf.keras.layers.Layer):
         """Static response of integrate-and-fire neurons.
 
-        ``amplitude * clip(gain * x, 0, 1)``; with ``negative_slope`` the range below zero counts
-        ``negative_slope`` times.
+        ``amplitude * clip(gain * x, 0, spikes_per_step)``; with ``negative_slope`` the range below
+        zero counts ``negative_slope`` times.
 
         Parameters
         ----------
-        gain, amplitude, reset, negative_slope, compensation, clips :
+        gain, amplitude, reset, negative_slope, compensation, clips, signed, spikes_per_step :
             See `IFParameters`.
         start : float
             Membrane potential at the start, in thresholds, while `start_potential` is not set.
@@ -108,13 +127,16 @@ def rate_if_layer():
             negative_slope=0.0,
             compensation=1.0,
             clips=False,
+            signed=False,
+            spikes_per_step=1,
             start=0.5,
             per_neuron=False,
             **kwargs,
         ):
             super().__init__(**kwargs)
             self.parameters = IFParameters(
-                gain, amplitude, reset, negative_slope, compensation, bool(clips)
+                *(gain, amplitude, reset, negative_slope, compensation, bool(clips)),
+                *(bool(signed), spikes_per_step),
             )
             if not (isinstance(start, (int, float)) and -math.inf < start < 1):
                 raise ConversionError(
@@ -135,9 +157,10 @@ def rate_if_layer():
         def call(self, x):
             neuron = self.parameters
             scaled = neuron.gain * x
-            rate = tf.clip_by_value(scaled, 0.0, 1.0)
+            top = float(neuron.spikes_per_step)
+            rate = tf.clip_by_value(scaled, 0.0, top)
             if neuron.negative_slope:
-                rate += neuron.negative_slope * tf.clip_by_value(scaled, -1.0, 0.0)
+                rate += neuron.negative_slope * tf.clip_by_value(scaled, -top, 0.0)
             return neuron.amplitude * rate
 
         def get_config(self):

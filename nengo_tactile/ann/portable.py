@@ -35,7 +35,10 @@ _FUSED = (*_CONV, "activation")
 _WINDOW = ("pool_size", "strides", "padding", "data_format")
 _GLOBAL = ("data_format", "keepdims")
 _LIF = ("gain", "amplitude", "tau_rc", "tau_ref", "offset", "sigma")
-_IF = ("gain", "amplitude", "reset", "negative_slope", "compensation", "start", "per_neuron")
+_IF = (
+    *("gain", "amplitude", "reset", "negative_slope", "compensation", "clips", "signed"),
+    *("spikes_per_step", "start", "per_neuron"),
+)
 
 #: Layer type -> the settings that decide what it computes. Initializers, regularizers and
 #: constraints matter to training alone and are left behind.

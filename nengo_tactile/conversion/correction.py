@@ -11,7 +11,6 @@ from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion.graph import functional, rebuild
 from nengo_tactile.conversion.layerwise import STEPS_AT_ONCE, Network, checked
-from nengo_tactile.conversion.potentials import SMALL
 from nengo_tactile.errors import ConversionError
 
 KINDS = ("bias", "potential")
@@ -177,9 +176,9 @@ class _Part:
 
     Attributes
     ----------
-    kept : dict of str to list of list of uint8 array
-        Spikes of layers of neurons, packed, for each stretch of steps. Once there is no room for
-        those of a layer, none are kept any more.
+    kept : dict of str to list of list of list of uint8 array
+        Spikes of layers of neurons, packed, for each stretch of steps: see `_packed`. Once there is
+        no room for those of a layer, none are kept any more.
     inputs : list of float32 array
         Inputs of the layer that is being corrected, for each stretch; empty while they are
         unknown, and where there is no room.
@@ -214,7 +213,7 @@ class _Part:
         self.inputs = []
 
     def _spikes(self, name, state, remember=False):
-        """Yield the spikes of a layer of neurons in each stretch, (steps, samples, neurons)."""
+        """Yield the spikes of a layer of neurons in each stretch: see `Network.spikes`."""
         network = self.network
         (source,) = network.sources[name]
         constant = source in network.constant
@@ -235,31 +234,42 @@ class _Part:
                 self.inputs.append(current)
             yield network.spikes(name, current, state, n_steps)
 
-    def _slope(self, name):
-        return self.network.layers[name].parameters.negative_slope
+    def _n_bits(self, name):
+        """Bits of what a layer's spike is worth, and values that it can have below zero."""
+        neuron = self.network.layers[name].parameters
+        most = neuron.spikes_per_step
+        below = most if neuron.signed or neuron.negative_slope else 0
+        return (most + below).bit_length(), below
 
     def _n_bytes(self, name):
         """Bytes of a layer's packed spikes."""
         n_neurons = int(np.prod(self.network.shapes[name]))
-        planes = 3 if self._slope(name) else 1
+        slope = self.network.layers[name].parameters.negative_slope
+        planes = self._n_bits(name)[0] * (2 if slope else 1)
         return planes * sum(-(-n * self.n_samples * n_neurons // 8) for n in self.stretches)
 
     def _packed(self, name, spikes):
-        """Spikes at a bit each; of layers with negative ones, also which are these, and small."""
-        signed = (spikes < 0, abs(spikes) == SMALL) if self._slope(name) else ()
-        return [np.packbits(bits) for bits in (spikes != 0, *signed)]
+        """Spikes at a bit each, or as many as they need, for each array of `Network.spikes`."""
+        n_bits, below = self._n_bits(name)
+        return [
+            [
+                np.packbits((values.view(np.uint8) + np.uint8(below)) >> bit & 1)
+                for bit in range(n_bits)
+            ]
+            for values in spikes
+        ]
 
     def _kept(self, name, number):
         """Output of a layer of neurons in a stretch, (steps * samples, ...) tensor."""
-        shape = (self.stretches[number] * self.n_samples, *self.network.shapes[name])
-        spikes, *signed = (
-            np.unpackbits(packed, count=int(np.prod(shape))).view(np.int8)
-            for packed in self.kept[name][number]
-        )
-        if signed:
-            negative, small = signed
-            spikes = (spikes - 2 * negative) * np.where(small, np.int8(SMALL), np.int8(1))
-        return self.network.worth(name, spikes.reshape(shape))
+        size = self.stretches[number] * self.n_samples * int(np.prod(self.network.shapes[name]))
+        _, below = self._n_bits(name)
+        spikes = []
+        for planes in self.kept[name][number]:
+            values = np.full(size, -below, np.int8).view(np.uint8)
+            for bit, plane in enumerate(planes):
+                values += np.unpackbits(plane, count=size) << np.uint8(bit)
+            spikes.append(values.view(np.int8))
+        return self.network.worth(name, *spikes)
 
     def _forget(self, name):
         self.spike_room.free += self._n_bytes(name)

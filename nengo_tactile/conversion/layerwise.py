@@ -12,7 +12,7 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.graph import functional, walk
-from nengo_tactile.conversion.potentials import SMALL, integrate
+from nengo_tactile.conversion.potentials import integrate
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.lazy import compiled
 
@@ -29,8 +29,8 @@ class Simulation:
     logits : (n_samples, n_steps, ...) float32 array
         Read-out after each step: the mean of the last layer's output over the steps so far.
     rates : dict of str to float32 array of the shape of a sample
-        Mean spikes a step of each neuron of each `RateIF` layer over samples and steps;
-        negative spikes count as spikes.
+        Mean spikes a step of each neuron of each `RateIF` layer over samples and steps; one of
+        any sign and worth is one.
     histograms : dict of str to (n_steps + 1,) int array
         How many neurons, over all samples, fired 0, 1, ..., n_steps spikes.
     counts : dict of str to (n_samples, ...) int32 array
@@ -156,7 +156,7 @@ class State:
     constants: dict  # outputs without spikes, (samples, ...) tensors
     potentials: dict = dataclasses.field(default_factory=dict)
     counts: dict = dataclasses.field(default_factory=dict)
-    net: dict = dataclasses.field(default_factory=dict)  # positive less negative spikes
+    net: dict = dataclasses.field(default_factory=dict)  # what they were worth, with its sign
     sums: dict = dataclasses.field(default_factory=dict)  # what max pooling has got so far
     pooled: dict = dataclasses.field(default_factory=dict)  # and put out
 
@@ -292,7 +292,7 @@ class Network:
         if self.kind(name) == "neurons":
             current = given[0] if inputs[0] is None else inputs[0]
             spikes = self.spikes(name, current.numpy(), state, n_steps)
-            return self.worth(name, spikes.reshape(-1, *self.shapes[name]))
+            return self.worth(name, *spikes)
         inputs = [
             tf.repeat(constant[None], n_steps, 0) if value is None else value
             for value, constant in zip(inputs, given)
@@ -312,28 +312,26 @@ class Network:
         out = pooled - tf.concat([before[None], pooled[:-1]], 0)
         return tf.reshape(out, (-1, *pooled.shape[2:]))
 
-    def worth(self, name, spikes):
-        """Output of a layer of neurons, a float32 tensor, for what `spikes` gives."""
+    def worth(self, name, spikes, below=None):
+        """Output of a layer of neurons, (steps * samples, ...) tensor, for what `spikes` gives."""
         tf = stack.tensorflow()
-        neuron = self.layers[name].parameters
-        value = tf.cast(spikes, tf.float32)
-        if neuron.negative_slope:
-            value = tf.where(abs(value) == SMALL, neuron.negative_slope / SMALL * value, value)
+        neuron, shape = self.layers[name].parameters, (-1, *self.shapes[name])
+        value = tf.cast(spikes.reshape(shape), tf.float32)
+        if below is not None:
+            lower = tf.cast(below.reshape(shape), tf.float32)
+            value = (value - lower) + neuron.negative_slope * lower
         return value if neuron.amplitude == 1 else neuron.amplitude * value
 
     def sent(self, name, state):
         """What each neuron has sent so far, in units of a whole spike: (samples, ...) array."""
-        slope = self.layers[name].parameters.negative_slope
-        if not slope:
-            return state.counts[name]
-        net = state.net[name]
-        return np.where(net >= 0, net, slope * net)
+        slope, net = self.layers[name].parameters.negative_slope, state.net[name]
+        return np.where(net >= 0, net, slope * net) if slope else net
 
     def spikes(self, name, current, state, n_steps):
-        """Spikes in the next steps, (steps, samples, neurons) int8 array.
+        """Spikes in the next steps, one or two (steps, samples, neurons) int8 arrays.
 
-        1 and -1 are worth one; with a negative slope, `SMALL` and ``-SMALL`` the slope: those
-        that move the neuron's net count below zero.
+        By how much each changes the net count, and with a negative slope the part of it that lies
+        below zero, which is worth the slope.
         ``current`` is the layer's input, for each step and sample or for each sample alone. The
         state's potentials and counts are brought up to date.
         """
@@ -348,30 +346,27 @@ class Network:
             start = np.broadcast_to(per_neuron(layer.start_potential), (n_samples, size))
             # neuron by neuron of a sample in memory, as the loops go
             state.potentials[name] = np.array(start, np.float32, order="C")
-            state.counts[name] = np.zeros((n_samples, *self.shapes[name]), np.int32)
-            if neuron.negative_slope:
-                state.net[name] = np.zeros((n_samples, *self.shapes[name]), np.int32)
+            for counts in (state.counts, state.net):
+                counts[name] = np.zeros((n_samples, *self.shapes[name]), np.int32)
         current = np.asarray(current).reshape(-1, n_samples, size)
         constant, compensation = np.zeros((1, 1), np.float32), 1.0
         if self._compensates(name):
             constant = state.constants[self.sources[name][0]].numpy().reshape(n_samples, size)
             compensation = neuron.compensation
-        counts = state.counts[name].reshape(n_samples, size)
-        spikes = np.empty((n_steps, n_samples, size), np.int8)
+        leaky = neuron.negative_slope > 0
+        spikes, *below = np.empty((1 + leaky, n_steps, n_samples, size), np.int8)
         compiled(integrate)(
             current,
             constant,
-            np.ascontiguousarray(per_neuron(layer.shift)),
-            np.float32(neuron.gain),
-            np.float32(compensation),
-            neuron.reset == "zero",
-            neuron.negative_slope > 0,
+            np.ascontiguousarray(per_neuron(layer.shift))[None],
+            *(np.float32(neuron.gain), np.float32(compensation)),
+            *(neuron.reset == "zero", neuron.signed, neuron.spikes_per_step, leaky),
             state.potentials[name],
-            counts,
-            state.net.get(name, counts).reshape(n_samples, size),
+            *(counts[name].reshape(n_samples, size) for counts in (state.counts, state.net)),
             spikes,
+            below[0] if leaky else spikes,
         )
-        return spikes
+        return spikes, *below
 
     def _compensates(self, name):
         source = self.sources[name][0]

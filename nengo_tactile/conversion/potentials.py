@@ -2,60 +2,88 @@
 
 import numpy as np
 
-#: Size, among spikes of one, of a spike that is worth only the negative slope.
-SMALL = 2
-
 
 def integrate(
-    current, constant, shift, gain, compensation, to_zero, negative, potential, count, net, spikes
+    current,
+    constant,
+    shift,
+    gain,
+    compensation,
+    to_zero,
+    signed,
+    most,
+    leaky,
+    potential,
+    count,
+    net,
+    spikes,
+    below,
 ):
-    """Let neurons integrate and fire; the arrays behind ``negative`` are filled in.
+    """Let neurons integrate and fire; the last five arrays are filled in.
 
     Parameters
     ----------
     current : (1 or n_steps, n_samples, n_neurons) float32 array
     constant : (n_samples, n_neurons) float32 array
         The part of it that ``compensation`` leaves as it is; read where that is not 1.
-    shift : (n_neurons,) float32 array
+    shift : (1 or n_steps, n_neurons) float32 array
         Current besides, in thresholds a step.
     gain, compensation : float32
     to_zero : bool
         Whether a spike sets the potential to zero.
-    negative : bool
-        Whether there are negative spikes.
+    signed : bool
+        Whether spikes are taken back below zero.
+    most : int
+        Most that a spike is worth.
+    leaky : bool
+        Whether net counts go below zero.
     potential : (n_samples, n_neurons) float32 array
     count, net : (n_samples, n_neurons) int32 array
-        Spikes so far, and positive less negative ones; the latter only with ``negative``.
+        Spikes so far, and what they were worth, positive less negative ones.
     spikes : (n_steps, n_samples, n_neurons) int8 array
-        1 and -1; with ``negative`` those that move the net count below zero are `SMALL` times
-        as large.
+        What each is worth, as the net count changes by it.
+    below : (n_steps, n_samples, n_neurons) int8 array
+        The part of it below a net count of zero; only written where ``leaky``.
     """
     n_steps, n_samples, n_neurons = spikes.shape
     one, zero = np.float32(1), np.float32(0)
+    plain = not (signed or leaky or most > 1)
+    top = np.float32(most)
     for sample in range(n_samples):
         v, fired, balance = potential[sample], count[sample], net[sample]
         for step in range(n_steps):
-            drive = current[min(step, len(current) - 1), sample]
+            drive, more = (
+                current[min(step, len(current) - 1), sample],
+                shift[min(step, len(shift) - 1)],
+            )
             out = spikes[step, sample]
             if compensation != 1:
                 rest = constant[sample]
                 for i in range(n_neurons):
-                    v[i] += gain * (rest[i] + compensation * (drive[i] - rest[i])) + shift[i]
+                    v[i] += gain * (rest[i] + compensation * (drive[i] - rest[i])) + more[i]
             else:
                 for i in range(n_neurons):
-                    v[i] += gain * drive[i] + shift[i]
+                    v[i] += gain * drive[i] + more[i]
+            if plain:
+                for i in range(n_neurons):
+                    up = v[i] >= one
+                    out[i] = np.int8(up)
+                    fired[i] += np.int32(up)
+                    balance[i] += np.int32(up)
+                    if to_zero:
+                        v[i] = zero if up else v[i]
+                    else:
+                        v[i] -= np.float32(up)
+                continue
             for i in range(n_neurons):
-                up = v[i] >= one
-                down = negative and v[i] <= -one
-                sign = np.int8(up) - np.int8(down)
-                out[i] = sign
-                fired[i] += np.int32(up) + np.int32(down)
-                if to_zero:
-                    v[i] = zero if up else v[i]
-                else:
-                    v[i] -= np.float32(sign)
-                if negative:
-                    # of the net counts before and after, the lower one decides
-                    if balance[i] - np.int32(down) < 0:
-                        out[i] = SMALL * sign
-                    balance[i] += sign
+                whole = np.floor(v[i]) if signed else np.trunc(v[i])
+                least = top if leaky else (np.float32(min(balance[i], most)) if signed else zero)
+                worth = max(min(whole, top), -least)
+                v[i] -= worth
+                change = np.int32(worth)
+                out[i] = np.int8(change)
+                fired[i] += np.int32(change != 0)
+                if leaky:
+                    lower = min(balance[i] + change, 0) - min(balance[i], 0)
+                    below[step, sample, i] = np.int8(lower)
+                balance[i] += change

@@ -161,7 +161,8 @@ class _Reader:
         shift, start = (np.broadcast_to(each, shape).reshape(-1) for each in spread)
         bias, fires = layer.parameters.gain * constant, layer.parameters
         bias = bias if self.rates else bias + shift
-        neuron = kinds.IntegrateFire(reset=fires.reset, negative_slope=fires.negative_slope)
+        names = ("reset", "negative_slope", "signed", "spikes_per_step")
+        neuron = kinds.IntegrateFire(**{name: getattr(fires, name) for name in names})
         return fires.amplitude, neuron, bias, start
 
     def _changes(self, layer, shape, constant):

@@ -62,7 +62,8 @@ class CountingNetwork:
         Per layer, at the last step: spikes of each neuron; of a max pooling those of each slot
         of its windows, see `spike_counts`.
     sums : dict of str to nengo.Probe
-        Per layer and step: spikes, and the two parts of synaptic operations.
+        Per layer and step: spikes, and the two parts of synaptic operations; of layers whose
+        spikes are worth several also what they are worth.
     """
 
     graph: object
@@ -121,9 +122,13 @@ def build_counting(network, batch_size, planner="noop"):
             neurons, events = built.neurons[stage.name], built.sent[stage.name]
             counts[stage.name] = nengo.Probe(neurons, "spike_count")
             built.net.config[counts[stage.name]].keep_history = False
+            weights = event_weights(fan_out[stage.name])
             if stage.name in graded:
                 events = _events(events, stage.n_neurons)
-            sums[stage.name] = event_sums(events, fan_out[stage.name])
+                # a one for each spike, and behind all of them what each is worth
+                zeros, ones = np.zeros_like(weights), np.ones((1, stage.n_neurons))
+                weights = np.block([[weights, zeros], [0 * ones, ones]])
+            sums[stage.name] = event_sums(events, weights)
             if stage.name in driven:
                 layer = currents[stage.name] = _constant_layer(batch_size, stage.n_inputs)
                 shape = (stage.n_inputs,)
@@ -138,7 +143,7 @@ def _graded(graph, graded):
     for stage in graph:
         # maxima are taken of ones, unless a relay has made values of them
         passed = stage.neuron.forwards and stage.links[0].source in graded
-        if passed or stage.neuron.signed or not stage.spikes:
+        if passed or stage.neuron.graded or not stage.spikes:
             graded.add(stage.name)
     return graded
 
@@ -148,38 +153,53 @@ def spike_counts(stage, counted):
     return np.rint(counted[:, :: stage.neuron.window]).astype(np.int32)
 
 
-def event_sums(spikes, fan_out):
-    """Probe how many neurons spike at a step, and synapses reached, in two parts (see `BASE`).
+def event_weights(fan_out):
+    """What sums up spikes, and the synapses that they reach in two parts (see `BASE`).
+
+    Parameters
+    ----------
+    fan_out : (n_neurons,) int array
+
+    Returns
+    -------
+    (3, n_neurons) int array
+        Ones, ``fan_out % BASE`` and ``fan_out // BASE``.
+    """
+    return np.stack([np.ones_like(fan_out), fan_out % BASE, fan_out // BASE])
+
+
+def event_sums(spikes, weights):
+    """Probe weighted sums of the spikes at a step.
 
     Parameters
     ----------
     spikes : Nengo object
         A one for each spike.
-    fan_out : (n_neurons,) int array
+    weights : (n_sums, n_spikes) array
 
     Returns
     -------
     nengo.Probe
-        Spikes, and ``fan_out % BASE`` and ``fan_out // BASE`` of those that spike, summed.
     """
     import nengo
 
-    weights = np.stack([np.ones_like(fan_out), fan_out % BASE, fan_out // BASE])
-    node = nengo.Node(size_in=3)
+    node = nengo.Node(size_in=len(weights))
     nengo.Connection(spikes, node, transform=weights, synapse=None)
     return nengo.Probe(node, synapse=None)
 
 
 def _events(spikes, n_neurons):
-    """A one for each spike, whatever its value."""
+    """A one for each spike, whatever its value, and behind all what each is worth: `units_of`."""
     import nengo
 
     tf, nengo_dl = stack.tensorflow(), stack.nengo_dl()
 
-    def ones(values):
-        return tf.cast(tf.not_equal(values, 0), values.dtype)
+    def parts(values):
+        ones, size = tf.cast(tf.not_equal(values, 0), values.dtype), tf.abs(values)
+        return tf.concat([ones, tf.maximum(tf.floor(size + 0.5), ones)], axis=-1)
 
-    node = nengo_dl.TensorNode(ones, shape_in=(n_neurons,), shape_out=(n_neurons,), pass_time=False)
+    shape = (2 * n_neurons,)
+    node = nengo_dl.TensorNode(parts, shape_in=(n_neurons,), shape_out=shape, pass_time=False)
     nengo.Connection(spikes, node, synapse=None)
     return node
 

@@ -106,6 +106,7 @@ def _recording(network, built, data, constants, n):
         {name: s[:, :, 1] + BASE * s[:, :, 2] for name, s in sums.items()},
         network.dt,
         "nengo-dl",
+        units_over_time={name: s[:, :, 3 if s.shape[2] > 3 else 0] for name, s in sums.items()},
         read_out=network.read_out,
     )
 
@@ -118,6 +119,7 @@ def _with_input(recording, signal, fan_out):
         "spikes_over_time": fired.sum(axis=2),
         "synops_over_time": fired @ fan_out,
     }
+    added["units_over_time"] = added["spikes_over_time"]
     layers = {name: {"input": new, **getattr(recording, name)} for name, new in added.items()}
     return dataclasses.replace(recording, **layers)
 

@@ -9,6 +9,24 @@ from nengo_tactile.errors import DataError
 from nengo_tactile.networks.read_out import ReadOut
 
 
+def units_of(values: np.ndarray) -> np.ndarray:
+    """What spikes are worth, whatever their sign, in whole spikes; each that is sent at least one.
+
+    Those of leaky neurons, and maxima of such, are worth parts of one.
+
+    Parameters
+    ----------
+    values : array
+        0 for no spike.
+
+    Returns
+    -------
+    int array
+    """
+    size = np.abs(values)
+    return np.maximum(np.floor(size + 0.5), size > 0).astype(np.int64)
+
+
 @dataclasses.dataclass(frozen=True)
 class Recording:
     """The result of running a spiking network on a set of samples.
@@ -18,9 +36,10 @@ class Recording:
     outputs : (n_samples, n_steps, n_outputs) float32 array
         The read-out after each time step: what a reader who stops there would see.
     spike_counts : dict of str to (n_samples, n_neurons) int array
-        Spikes of each neuron over the whole presentation, per spiking layer.
+        Spikes of each neuron over the whole presentation, per spiking layer. One that stands for
+        several is one.
     spikes_over_time : dict of str to (n_samples, n_steps) int array
-        Spikes of each layer in each time step.
+        Spikes of each layer in each time step, as packets: however much one is worth.
     synops_over_time : dict of str to (n_samples, n_steps) int array
         Synaptic operations that the spikes of each layer cause in each time step: every
         spike counts once per outgoing synapse (edges of padded convolutions counted exactly).
@@ -28,6 +47,9 @@ class Recording:
         Length of a time step in seconds.
     engine : str
         Which engine ran the network.
+    units_over_time : dict of str to (n_samples, n_steps) int array
+        What these spikes are worth, of either sign, in spikes of one: see `units_of`. By default
+        ``spikes_over_time``, of networks whose spikes are all worth one.
     decisions : (n_samples, n_steps) int array or None
         The class chosen after each time step, of networks that do not choose the largest output.
     read_out : ReadOut or None
@@ -43,6 +65,10 @@ class Recording:
     synops_over_time: dict[str, np.ndarray]
     dt: float
     engine: str
+    # never None once it is made
+    units_over_time: dict[str, np.ndarray] = dataclasses.field(  # type: ignore[assignment]
+        default=None, kw_only=True
+    )
     decisions: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
     # never None once it is made
     read_out: ReadOut = dataclasses.field(default=None, kw_only=True)  # type: ignore[assignment]
@@ -51,6 +77,8 @@ class Recording:
     def __post_init__(self):
         if self.read_out is None:
             object.__setattr__(self, "read_out", ReadOut.linear(self.outputs.shape[2:]))
+        if self.units_over_time is None:
+            object.__setattr__(self, "units_over_time", self.spikes_over_time)
 
     def __repr__(self):
         per_sample = max(self.n_samples, 1)
@@ -198,6 +226,7 @@ class Recording:
             spike_counts=join("spike_counts"),
             spikes_over_time=join("spikes_over_time"),
             synops_over_time=join("synops_over_time"),
+            units_over_time=join("units_over_time"),
             dt=recordings[0].dt,
             engine=recordings[0].engine,
             notes=recordings[0].notes,

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from nengo_tactile import nengo_runs
-from nengo_tactile.engines.counting import BASE, configure, event_sums
+from nengo_tactile.engines.counting import BASE, configure, event_sums, event_weights
 from nengo_tactile.engines.nengo_dl import LARGEST_BATCH
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
@@ -193,7 +193,7 @@ def _nengo(graph, fan_out, dt, engine, dtype):
         for name, neurons in net.neurons.items():
             count = nengo.Probe(neurons, "spike_count")
             net.config[count].keep_history = False
-            probes[name] = count, event_sums(neurons, fan_out[name])
+            probes[name] = count, event_sums(neurons, event_weights(fan_out[name]))
 
     def record(batches):
         for data in nengo_runs.show(net, batches, engine):

@@ -176,7 +176,7 @@ def _(neuron: kinds.IntegrateFire, stage, dt, rates, on_chip):
     from nengo_tactile.neurons.current_based import CurrentBased
     from nengo_tactile.neurons.integrate_fire import IntegrateFire
 
-    known = neuron.reset == "zero" and not neuron.signed if neuron.leaks else neuron.threshold == 1
+    known = neuron.reset == "zero" and not neuron.graded if neuron.leaks else neuron.threshold == 1
     if not known:
         raise EngineError(
             f"stage {stage.name!r}: Nengo has no {neuron}: leaky neurons are reset to zero, others "
@@ -187,10 +187,11 @@ def _(neuron: kinds.IntegrateFire, stage, dt, rates, on_chip):
         state = {"voltage": _distribution(stage.start)}
         kind = CurrentBased(*decays, neuron.threshold, amplitude=dt, initial_state=state)
     elif rates:
-        kind = ClippedRate(1.0, neuron.negative_slope)
+        kind = ClippedRate(1.0, neuron.negative_slope, float(neuron.spikes_per_step))
     else:
         start = np.zeros(stage.n_neurons) if on_chip else stage.start
-        settings = {"reset": neuron.reset, "negative_slope": neuron.negative_slope}
+        names = ("reset", "negative_slope", "signed", "spikes_per_step")
+        settings = {name: getattr(neuron, name) for name in names}
         state = {"voltage": _distribution(start)}
         kind = IntegrateFire(1 / dt, amplitude=dt, initial_state=state, **settings)
     return (_ensemble(stage, kind),) * 2

@@ -21,8 +21,8 @@ class Neuron:
         Whether it sends what it gets on, in the same unit.
     leaks : bool
         Whether it forgets.
-    signed : bool
-        Whether its spikes have two signs.
+    graded : bool
+        Whether its spikes are worth other numbers than one.
     sends_changes : bool
         Whether spikes say by how much its value changes, which whoever reads them adds up.
     """
@@ -31,7 +31,7 @@ class Neuron:
     window = 1
     forwards = False
     leaks = False
-    signed = False
+    graded = False
     sends_changes = False
 
     def __post_init__(self):
@@ -48,7 +48,7 @@ class Neuron:
 ABOVE_ZERO = (lambda value: 0 < value < math.inf, "a finite number above zero")
 FROM_ZERO = (lambda value: 0 <= value < math.inf, "a finite number from zero")
 SHARE = (lambda value: 0 <= value <= 1, "a share from 0 to 1")
-_WINDOW = (lambda value: value == int(value) >= 1, "a whole number from 1")
+_COUNT = (lambda value: value == int(value) >= 1, "a whole number from 1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class IntegrateFire(Neuron):
     """Integrate-and-fire neurons, with or without leaks; they fire once a step at most.
 
     ``i = (1 - current_decay) i + arrived``, ``v = (1 - voltage_decay) v + i``; a spike where
-    ``v >= threshold``.
+    ``v >= threshold``. For the last three see `nengo_tactile.neurons.integrate_fire`.
 
     Attributes
     ----------
@@ -67,7 +67,11 @@ class IntegrateFire(Neuron):
         What a spike does to ``v``.
     negative_slope : float
         Above zero, ``v <= -threshold`` fires too; a spike of either sign is worth so much below a
-        net count of zero (see `nengo_tactile.neurons.integrate_fire`).
+        net count of zero.
+    signed : bool
+        Whether spikes are taken back at ``v < 0``.
+    spikes_per_step : int
+        Most that a spike of either sign is worth.
     """
 
     current_decay: float = 1.0
@@ -75,22 +79,25 @@ class IntegrateFire(Neuron):
     threshold: float = 1.0
     reset: str = "subtract"
     negative_slope: float = 0.0
+    signed: bool = False
+    spikes_per_step: int = 1
 
     def __post_init__(self):
         super().__post_init__()
-        if self.reset not in RESETS or (self.negative_slope and self.reset == "zero"):
+        if self.reset not in RESETS or (self.graded and self.reset == "zero"):
             raise ConversionError(
-                f"IntegrateFire: reset is {self.reset!r}, negative_slope {self.negative_slope}: "
-                "choose 'subtract', or 'zero' without a slope"
+                f"IntegrateFire: reset is {self.reset!r}, negative_slope {self.negative_slope}, "
+                f"signed {self.signed}, spikes_per_step {self.spikes_per_step}: choose 'subtract', "
+                "or 'zero' for spikes of one"
             )
 
     def _rules(self):
         shares = dict.fromkeys(("current_decay", "voltage_decay", "negative_slope"), SHARE)
-        return {"threshold": ABOVE_ZERO, **shares}
+        return {"threshold": ABOVE_ZERO, "spikes_per_step": _COUNT, **shares}
 
     @property
-    def signed(self):
-        return self.negative_slope > 0
+    def graded(self):
+        return self.negative_slope > 0 or self.signed or self.spikes_per_step > 1
 
     @property
     def leaks(self):
@@ -163,7 +170,7 @@ class SigmaDelta(Neuron):
 
     threshold: float
     rectify: bool = True
-    signed = True
+    graded = True
     sends_changes = True
 
     def _rules(self):
@@ -178,7 +185,7 @@ class MaxPool(Neuron):
     forwards = True
 
     def _rules(self):
-        return {"window": _WINDOW}
+        return {"window": _COUNT}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +196,7 @@ class Maximum(Neuron):
     spikes = False
 
     def _rules(self):
-        return {"window": _WINDOW}
+        return {"window": _COUNT}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Integrate-and-fire neurons of signed current, one spike a step at most, in Nengo and NengoDL."""
+"""Integrate-and-fire neurons of signed current, in Nengo and NengoDL.
+
+They fire at most once a step; a spike can be worth several, and take back what was sent before.
+"""
 
 import math
 from typing import ClassVar
@@ -6,7 +9,7 @@ from typing import ClassVar
 import nengo
 import numpy as np
 from nengo.dists import Choice
-from nengo.params import EnumParam, NumberParam
+from nengo.params import BoolParam, EnumParam, IntParam, NumberParam
 
 from nengo_tactile import stack
 from nengo_tactile.errors import EngineError
@@ -45,6 +48,13 @@ class IntegrateFire(nengo.neurons.NeuronType):
         negative spike and gains one threshold. A spike of either sign is worth ``amplitude / dt``
         above a net count (positive spikes less negative ones) of zero, and ``negative_slope``
         times that below: see the notes.
+    signed : bool
+        Whether it takes spikes back: below a potential of zero it fires a negative spike, and
+        gains one threshold, while its net count is above zero. With a ``negative_slope`` the net
+        count goes below zero as well.
+    spikes_per_step : int
+        Most spikes that a step's output stands for, of either sign: ``min(floor(potential),
+        spikes_per_step)`` of them at a potential of one or above. They leave as one.
     initial_state : dict, optional
         ``{"voltage": ...}``: a Nengo distribution, or an array with one number per neuron (also
         as `nengo.dists.Samples`), which both simulators take as it is. Default: 0.5, half a
@@ -53,9 +63,9 @@ class IntegrateFire(nengo.neurons.NeuronType):
     Attributes
     ----------
     state : dict
-        ``voltage``: the potential in thresholds; ``spike_count``: spikes since the start, a
-        negative spike counting as one more, because it costs as much to send;
-        ``negative_count``: the negative ones among them.
+        ``voltage``: the potential in thresholds; ``spike_count``: steps with a spike, of whatever
+        sign and worth, since the start; ``net_count``, of neurons whose spikes are not all alike:
+        what they were worth, positive less negative ones.
 
     Raises
     ------
@@ -70,12 +80,17 @@ class IntegrateFire(nengo.neurons.NeuronType):
     sum of all spikes is within a threshold of the leaky ReLU of all current. Were negative spikes
     always worth the slope, every pair of a positive and a negative one, of which fluctuating
     input makes ever more, would leave ``1 - negative_slope``.
+
+    A neuron that has fired too early, because excitation came before inhibition, can only be
+    corrected by a spike that is taken back (Wang et al. 2022, "Signed neuron with memory"). That
+    it does so below zero and not at minus one is from Huang et al. 2025 (arXiv:2503.00301): what
+    it has sent is then the ReLU of all current, rounded as the start says.
     """
 
     state: ClassVar = {
         "voltage": Choice([0.5]),
         "spike_count": Choice([0]),
-        "negative_count": Choice([0]),
+        "net_count": Choice([0]),
     }
     spiking = True
 
@@ -83,6 +98,8 @@ class IntegrateFire(nengo.neurons.NeuronType):
     amplitude = NumberParam("amplitude", low=0, low_open=True, readonly=True)
     reset = EnumParam("reset", values=RESETS, readonly=True)
     negative_slope = NumberParam("negative_slope", low=0, high=1, readonly=True)
+    signed = BoolParam("signed", readonly=True)
+    spikes_per_step = IntParam("spikes_per_step", low=1, readonly=True)
 
     def __init__(
         self,
@@ -90,6 +107,8 @@ class IntegrateFire(nengo.neurons.NeuronType):
         amplitude=1.0,
         reset="subtract",
         negative_slope=0.0,
+        signed=False,
+        spikes_per_step=1,
         initial_state=None,
     ):
         for name, value in (("max_rate", max_rate), ("amplitude", amplitude)):
@@ -103,21 +122,33 @@ class IntegrateFire(nengo.neurons.NeuronType):
             raise EngineError(
                 f"IntegrateFire negative_slope is {negative_slope}: choose it from 0 to 1"
             )
-        if negative_slope and reset == "zero":
+        if spikes_per_step != int(spikes_per_step) or spikes_per_step < 1:
             raise EngineError(
-                "IntegrateFire negative_slope needs reset 'subtract': a potential that goes to "
-                "zero forgets what it owes to the other sign"
+                f"IntegrateFire spikes_per_step is {spikes_per_step}: give a whole number from 1"
             )
         super().__init__(initial_state)
         self.max_rate = max_rate
         self.amplitude = amplitude
         self.reset = reset
         self.negative_slope = negative_slope
+        self.signed = bool(signed)
+        self.spikes_per_step = int(spikes_per_step)
+        if reset == "zero" and self.graded:
+            raise EngineError(
+                f"IntegrateFire negative_slope is {negative_slope}, signed {signed} and "
+                f"spikes_per_step {spikes_per_step}, which need reset 'subtract': a potential "
+                "that goes to zero forgets what it owes"
+            )
 
     @property
     def negative(self):
         """Whether outputs can be negative."""
-        return self.negative_slope > 0
+        return self.negative_slope > 0 or self.signed
+
+    @property
+    def graded(self):
+        """Whether spikes are worth other numbers than one."""
+        return self.negative or self.spikes_per_step > 1
 
     def make_state(self, n_neurons, rng=np.random, dtype=None):
         """Initial states, (n_neurons,) arrays.
@@ -158,10 +189,11 @@ class IntegrateFire(nengo.neurons.NeuronType):
             If a neuron should fire faster than ``max_rate``.
         """
         max_rates, intercepts = np.atleast_1d(max_rates, intercepts)
-        if (max_rates > self.max_rate).any():
+        most = self.spikes_per_step * self.max_rate
+        if (max_rates > most).any():
             raise EngineError(
                 f"IntegrateFire neurons should fire at {max_rates.max():g} Hz, above their "
-                f"max_rate of {self.max_rate:g} Hz: give gains and biases, or lower max_rates"
+                f"highest of {most:g} Hz: give gains and biases, or lower max_rates"
             )
         gain = max_rates / self.max_rate / (1.0 - intercepts)
         return gain, -gain * intercepts
@@ -173,8 +205,9 @@ class IntegrateFire(nengo.neurons.NeuronType):
     def rates(self, x, gain, bias):
         """Output under constant input, in closed form.
 
-        With the current ``J`` a potential that loses ones gains ``clip(J, 0, 1)`` of them a step
-        in the long run; one that starts from zero again needs ``ceil(1 / J)`` steps a spike.
+        With the current ``J`` a potential that loses ones gains ``clip(J, 0, spikes_per_step)``
+        of them a step in the long run; one that starts from zero again needs ``ceil(1 / J)`` steps
+        a spike.
 
         Parameters
         ----------
@@ -187,36 +220,39 @@ class IntegrateFire(nengo.neurons.NeuronType):
             Hertz times amplitude.
         """
         current = self.current(x, gain, bias)
-        below = self.negative_slope * np.clip(current, -1, 0)
+        below = self.negative_slope * np.clip(current, -self.spikes_per_step, 0)
         return self.amplitude * self.max_rate * (self._per_step(current) + below)
 
     def _per_step(self, current):
-        positive = np.clip(current, 0, 1)
+        positive = np.clip(current, 0, self.spikes_per_step)
         if self.reset == "zero":
             with np.errstate(divide="ignore", over="ignore"):
                 return 1 / np.ceil(1 / positive)
         return positive
 
-    def step(self, dt, J, output, voltage, spike_count, negative_count):
+    def step(self, dt, J, output, voltage, spike_count, net_count):
         """One step of Nengo's reference simulator; arrays are changed in place."""
         self.check_time_step(dt)
         voltage += J
-        fired = voltage >= 1
-        output[:] = fired * (self.amplitude / dt)
-        if self.reset == "zero":
-            voltage[fired] = 0
-        else:
-            voltage -= fired
-        if self.negative_slope:
-            net = spike_count - 2 * negative_count
-            small = self.negative_slope * self.amplitude / dt
-            output[fired & (net < 0)] = small
-            below = voltage <= -1
-            output -= below * np.where(net > 0, self.amplitude / dt, small)
-            voltage += below
-            spike_count += below
-            negative_count += below
-        spike_count += fired
+        spike = self.amplitude / dt
+        if not self.graded:
+            fired = voltage >= 1
+            output[:] = fired * spike
+            if self.reset == "zero":
+                voltage[fired] = 0
+            else:
+                voltage -= fired
+            spike_count += fired
+            return
+        whole = np.floor(voltage) if self.signed else np.trunc(voltage)
+        most = self.spikes_per_step
+        least = most if self.negative_slope else np.minimum(net_count, most) * self.signed
+        fired = np.clip(whole, -least, most)
+        above = np.maximum(net_count + fired, 0) - np.maximum(net_count, 0)
+        output[:] = above * spike + (fired - above) * (self.negative_slope * spike)
+        voltage -= fired
+        net_count += fired
+        spike_count += fired != 0
 
 
 class IntegrateFireBuilder(nengo_dl.neuron_builders.TFNeuronBuilder):
@@ -238,33 +274,39 @@ class IntegrateFireBuilder(nengo_dl.neuron_builders.TFNeuronBuilder):
         self.spike = constant([kind.amplitude / dt for kind in kinds])
         self.any_to_zero = any(kind.reset == "zero" for kind in kinds)
         self.to_zero = constant([kind.reset == "zero" for kind in kinds], tf.bool)
-        self.signed = any(kind.negative_slope for kind in kinds)
-        self.has_negative = constant([kind.negative_slope > 0 for kind in kinds], tf.bool)
+        self.graded = any(kind.graded for kind in kinds)
+        self.signed = constant([kind.signed for kind in kinds], tf.bool)
+        self.leaky = constant([kind.negative_slope > 0 for kind in kinds], tf.bool)
+        self.most = constant([float(kind.spikes_per_step) for kind in kinds])
+        negatives = [float(kind.spikes_per_step * kind.negative) for kind in kinds]
+        self.most_negative = constant(negatives)
         self.small_spike = constant([kind.negative_slope * kind.amplitude / dt for kind in kinds])
 
-    def step(self, J, dt, voltage, spike_count, negative_count):
-        """One step: returns output, potential and both spike counts."""
+    def step(self, J, dt, voltage, spike_count, net_count):
+        """One step: returns output, potential and both counts."""
         voltage += J
-        over = voltage >= 1
-        fired = tf.cast(over, J.dtype)
-        output = fired * self.spike
-        voltage -= fired
+        if self.graded:
+            rounded_up = (voltage < 0) & ~self.signed
+            whole = tf.where(rounded_up, tf.math.ceil(voltage), tf.math.floor(voltage))
+            to_take_back = tf.where(self.leaky, self.most, net_count)
+            least = tf.minimum(to_take_back, self.most_negative)
+            fired = tf.maximum(tf.minimum(whole, self.most), -least)
+            above = tf.nn.relu(net_count + fired) - tf.nn.relu(net_count)
+            output = above * self.spike + (fired - above) * self.small_spike
+            net_count += fired
+            spike_count += tf.cast(tf.not_equal(fired, 0), J.dtype)
+        else:
+            fired = tf.cast(voltage >= 1, J.dtype)
+            output = fired * self.spike
+            spike_count += fired
+        lost = voltage - fired
         if self.any_to_zero:
-            voltage = tf.where(over & self.to_zero, tf.zeros_like(voltage), voltage)
-        if self.signed:
-            net = spike_count - 2 * negative_count
-            below = tf.cast((voltage <= -1) & self.has_negative, J.dtype)
-            output = fired * tf.where(net >= 0, self.spike, self.small_spike)
-            output -= below * tf.where(net > 0, self.spike, self.small_spike)
-            voltage += below
-            spike_count += below
-            negative_count += below
-        spike_count += fired
-        return output, voltage, spike_count, negative_count
+            lost = tf.where((voltage >= 1) & self.to_zero, tf.zeros_like(voltage), lost)
+        return output, lost, spike_count, net_count
 
     def training_step(self, J, dt, **state):
         """Return the firing rate, for training; with either reset the clipped ramp."""
-        above, below = tf.clip_by_value(J, 0, 1), tf.clip_by_value(J, -1, 0)
+        above, below = tf.clip_by_value(J, 0, self.most), tf.clip_by_value(J, -self.most, 0)
         return self.spike * above + self.small_spike * below
 
 

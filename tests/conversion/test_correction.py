@@ -1,5 +1,6 @@
 """Correction brings rates nearer to the network without spikes, also on other samples."""
 
+import dataclasses
 import gc
 
 import numpy as np
@@ -12,7 +13,7 @@ from nengo_tactile.conversion.activation_scales import activation_scales
 from nengo_tactile.conversion.correction import correct
 from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.normalise import is_activation, normalise
-from nengo_tactile.conversion.passes import use_if
+from nengo_tactile.conversion.passes import map_neurons, use_if
 from nengo_tactile.errors import ConversionError, DataError
 from tests.support.measures import peak_bytes
 from tests.support.random_models import layers
@@ -153,11 +154,22 @@ def test_any_minibatch_gives_the_same_network():
     assert readout_error(one, held_out, 8) < 0.8 * readout_error(model, held_out, 8)
 
 
-@pytest.mark.parametrize("settings", [{}, {"leaky": True}, {"activation_first": True}], ids=str)
+SIGNED = {"signed": True, "spikes_per_step": 3, "gain": 3.0, "amplitude": 1 / 3}
+
+
+def with_neurons(model, **settings):
+    return map_neurons(model, lambda fires: dataclasses.replace(fires, **settings))
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"leaky": True}, {"activation_first": True}, SIGNED], ids=str
+)
 @pytest.mark.parametrize("memory", [(0, 0), (150_000, 10_000)])
 def test_what_is_not_kept_is_computed_again(monkeypatch, settings, memory):
     """17 steps: a stretch and one step; the first numbers in between are for some minibatches."""
-    model, x = residual(**settings), images(0, 12)
+    signed = settings is SIGNED
+    model, x = residual() if signed else residual(**settings), images(0, 12)
+    model = with_neurons(model, **SIGNED) if signed else model
     wanted = correct(model, x, 17, batch_size=4)
     monkeypatch.setattr(correction, "INPUT_MEMORY", memory[0])
     monkeypatch.setattr(correction, "SPIKE_MEMORY", memory[1])
@@ -166,19 +178,22 @@ def test_what_is_not_kept_is_computed_again(monkeypatch, settings, memory):
         assert np.allclose(a, b, rtol=0, atol=1e-6)
 
 
-def test_spikes_are_kept_at_a_bit_each():
-    network = correction.Network(residual(leaky=True))
+@pytest.mark.parametrize("most", [1, 5])
+def test_spikes_are_kept_at_few_bits_each(most):
+    model = with_neurons(residual(leaky=True), spikes_per_step=most, gain=float(most))
+    network = correction.Network(model)
     rooms = [correction._Room(n) for n in (10**6, 10**6)]
     part = correction._Part(network, images(0, 3), 60, *rooms)
     _, name, *_ = network.neurons  # behind neurons, so that its input changes sign
-    wanted = [spikes.copy() for spikes in part._spikes(name, network.start(part.x))]
-    # whole and small ones of either sign
-    assert {-2, -1, 0, 1, 2} == set(np.unique(np.concatenate(wanted)))
+    wanted = list(part._spikes(name, network.start(part.x)))
+    found = np.concatenate([spikes for spikes, _ in wanted])
+    assert set(range(-most, most + 1)) == set(np.unique(found))
     part.finish(name, {name})
-    assert rooms[1].free == 10**6 - 3 * 3 * 60 * 8 * 8 * 8 // 8
-    for number, spikes in enumerate(wanted):
-        worth = network.worth(name, spikes.reshape(-1, 8, 8, 8))
-        assert np.array_equal(part._kept(name, number), worth)
+    n_bits = {1: 2, 5: 4}[most]  # what is worth from -1 to 1, from -5 to 5
+    assert rooms[1].free == 10**6 - 2 * n_bits * 3 * 60 * 8 * 8 * 8 // 8
+    for number, (spikes, below) in enumerate(wanted):
+        values = (spikes - below + 0.25 * below).reshape(-1, 8, 8, 8)
+        assert np.array_equal(part._kept(name, number), values)
     part.finish(name, set())
     assert (rooms[1].free, part.kept) == (10**6, {})
 

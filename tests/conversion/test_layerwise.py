@@ -118,13 +118,16 @@ class Loop:
             rest = self.rest[name][i]
             drive = rest + neuron.compensation * (current[i] - rest)
             v[i] += neuron.gain * drive + np.broadcast_to(shift, current.shape[1:])[i[1:]]
-            sign = 0
-            if v[i] >= 1:
-                v[i], sign = 0 if neuron.reset == "zero" else v[i] - 1, 1
-            elif neuron.negative_slope and v[i] <= -1:
-                v[i], sign = v[i] + 1, -1
-            spikes[i] = sent(net[i] + sign) - sent(net[i])
-            count[i], net[i] = count[i] + abs(sign), net[i] + sign
+            worth, most = 0, neuron.spikes_per_step
+
+            while v[i] >= 1 and worth < most:
+                v[i], worth = 0 if neuron.reset == "zero" else v[i] - 1, worth + 1
+            falls = v[i] < 0 if neuron.signed else neuron.negative_slope and v[i] <= -1
+            while falls and (neuron.negative_slope or net[i] + worth > 0) and worth > -most:
+                v[i], worth = v[i] + 1, worth - 1
+                falls = v[i] < 0 if neuron.signed else v[i] <= -1
+            spikes[i] = sent(net[i] + worth) - sent(net[i])
+            count[i], net[i] = count[i] + (worth != 0), net[i] + worth
         return neuron.amplitude * spikes
 
 
@@ -136,6 +139,9 @@ class Loop:
         {"negative_slope": 0.25},
         {"gain": 0.5, "amplitude": 2.0, "compensation": 1.25},
         {"compensation": 1.5, "negative_slope": 0.5},
+        {"signed": True},
+        {"signed": True, "spikes_per_step": 3, "amplitude": 0.5},
+        {"negative_slope": 0.5, "signed": True, "spikes_per_step": 2},
     ],
     ids=str,
 )

@@ -20,6 +20,7 @@ from tests.support.stage_graphs import (
     compensated,
     conv,
     everything,
+    graded,
     image_added_to_spikes,
     image_in_the_read_out,
     images,
@@ -55,8 +56,9 @@ def test_something_spikes_in_every_layer():
         assert 0 < counts.sum() < counts.size * N_STEPS, name
 
 
-def test_the_engine_counts_the_spikes_of_the_layer_wise_simulation():
-    network, recording, wanted = everything()
+@pytest.mark.parametrize("change", [None, graded])
+def test_the_engine_counts_the_spikes_of_the_layer_wise_simulation(change):
+    network, recording, wanted = everything(change)
     stages = {stage.layer: stage for stage in network.graph}
     for layer, counts in wanted.counts.items():
         found = recording.spike_counts[stages[layer].name]
@@ -64,8 +66,9 @@ def test_the_engine_counts_the_spikes_of_the_layer_wise_simulation():
 
 
 @pytest.mark.parametrize("number", range(len(GRAPHS)), ids=[g.__name__ for g in GRAPHS])
-def test_outputs_are_equal_at_every_step(number):
-    _, recording, wanted = everything()
+@pytest.mark.parametrize("change", [None, graded])
+def test_outputs_are_equal_at_every_step(number, change):
+    _, recording, wanted = everything(change)
     which = slice(number * N_OUTPUTS, (number + 1) * N_OUTPUTS)
     # means of sums that are exact: the last bit of the division
     found = recording.outputs[:, :, which]
@@ -73,9 +76,10 @@ def test_outputs_are_equal_at_every_step(number):
     assert np.abs(found).max() > 0.1
 
 
-def test_nengo_spikes_at_the_same_steps():
+@pytest.mark.parametrize("change", [None, graded])
+def test_nengo_spikes_at_the_same_steps(change):
     """Spike by spike: Nengo's own simulator against the engine's sums at every step."""
-    network, recording, _ = everything()
+    network, recording, _ = everything(change)
     for sample in (0, 2):
         outputs, spikes = in_nengo(network, images()[sample], True, N_STEPS)
         so_far = np.cumsum(outputs, axis=0) / np.arange(1, N_STEPS + 1)[:, None]
@@ -87,8 +91,9 @@ def test_nengo_spikes_at_the_same_steps():
             assert ((fired != 0).sum(axis=0) == recording.spike_counts[name][sample]).all(), name
 
 
-def test_rates_are_those_of_keras():
-    network, _, _ = everything()
+@pytest.mark.parametrize("change", [None, graded])
+def test_rates_are_those_of_keras(change):
+    network, _, _ = everything(change)
     wanted = network.ann(images()).numpy()
     for sample in range(2):
         outputs, _ = in_nengo(network, images()[sample], False, 12)

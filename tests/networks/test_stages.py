@@ -231,7 +231,7 @@ def test_no_stages():
         (IntegrateFire, {"voltage_decay": 1.5}, "voltage_decay is 1.5: give a share from 0 to 1"),
         (IntegrateFire, {"negative_slope": -0.1}, "negative_slope is -0.1"),
         (IntegrateFire, {"reset": "half"}, "reset is 'half'"),
-        (IntegrateFire, {"reset": "zero", "negative_slope": 0.5}, ".*'zero' without a slope"),
+        (IntegrateFire, {"reset": "zero", "negative_slope": 0.5}, ".*'zero' for spikes of one"),
         (LIF, {"tau_rc": 0.0}, "tau_rc is 0.0"),
         (LIF, {"tau_rc": 1.0, "floor": 0.5}, "floor is 0.5"),
         (SpikeResponse, {"tau_s": math.inf}, "tau_s is inf"),

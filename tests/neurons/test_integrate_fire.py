@@ -24,6 +24,11 @@ SETTINGS = (
     {"reset": "zero", "amplitude": 2.0},
     {"negative_slope": 0.25, "amplitude": 0.5},
     {"negative_slope": 1.0},
+    {"signed": True},
+    {"signed": True, "spikes_per_step": 3, "amplitude": 0.5},
+    {"spikes_per_step": 2},
+    {"negative_slope": 0.25, "spikes_per_step": 3},
+    {"negative_slope": 0.5, "signed": True, "spikes_per_step": 2},
 )
 
 
@@ -39,21 +44,35 @@ def dyadic_currents(rng, n_steps=N_STEPS, n_neurons=N_NEURONS):
     return np.round(256 * (means + rng.normal(0, 1, (n_steps, n_neurons)))) / 256
 
 
-def brute_force(currents, start, reset="subtract", negative_slope=0.0, amplitude=1.0):
-    """One neuron, one step after the other: output times dt, potential, spikes so far.
+def brute_force(
+    currents,
+    start,
+    reset="subtract",
+    negative_slope=0.0,
+    amplitude=1.0,
+    signed=False,
+    spikes_per_step=1,
+):
+    """One neuron, one spike after the other: output times dt, potential, steps with a spike so far.
 
     What it has sent is the leaky ReLU of its net count; an output is what that changes by.
     """
     voltage, net, count, sent, rows = start, 0, 0, 0.0, []
+
+    def falls():
+        owed = net > 0 or negative_slope
+        return owed and (voltage < 0 if signed else negative_slope and voltage <= -1)
+
     for current in currents:
-        voltage, sign = voltage + current, 0
-        if voltage >= 1:
-            voltage, sign = voltage - 1 if reset == "subtract" else 0.0, 1
-        elif negative_slope and voltage <= -1:
-            voltage, sign = voltage + 1, -1
-        net, count, before = net + sign, count + abs(sign), sent
-        sent = net if net > 0 else negative_slope * net
-        rows.append((amplitude * (sent - before), voltage, count))
+        voltage, before = voltage + current, net
+        while voltage >= 1 and net - before < spikes_per_step:
+            voltage, net = voltage - 1 if reset == "subtract" else 0.0, net + 1
+        while falls() and before - net < spikes_per_step:
+            voltage, net = voltage + 1, net - 1
+        count += net != before
+        now = net if net > 0 else negative_slope * net
+        rows.append((amplitude * (now - sent), voltage, count))
+        sent = now
     return np.array(rows).T
 
 
@@ -72,8 +91,10 @@ def test_both_simulators_equal_the_brute_force_loop_bit_by_bit(settings, rng):
     # the comparison means something: some neurons fired, some were held far below zero
     output, voltage, _ = runs["nengo"]
     assert (output > 0).any()
-    assert (output < 0).any() == ("negative_slope" in settings)
-    assert voltage.min() < -10
+    assert (output < 0).any() == (neuron_type.negative_slope > 0 or neuron_type.signed)
+    assert np.abs(output * DT).max() == neuron_type.amplitude * neuron_type.spikes_per_step
+    if not (neuron_type.spikes_per_step > 1 and neuron_type.negative_slope):
+        assert voltage.min() < -10
 
 
 @pytest.mark.parametrize("engine", ["nengo", "dl"])
@@ -147,6 +168,27 @@ def test_leaky_neurons_have_sent_the_leaky_relu_of_all_current(engine, negative_
     assert (count[-1] > 4 * np.abs(gained[-1]) + 40).any()
 
 
+@pytest.mark.parametrize("engine", ["nengo", "dl"])
+@pytest.mark.parametrize("spikes_per_step", [1, 4])
+def test_what_signed_neurons_have_sent_is_the_rounded_relu_of_all_current(
+    engine, spikes_per_step, rng
+):
+    """In whatever order it comes, once it has stopped: plain ones have fired too often by then."""
+    currents = dyadic_currents(rng, 60)
+    gained = currents.sum(axis=0)
+    rest = np.zeros((100, N_NEURONS))
+    runs = [
+        integrate_fire(signed=signed, spikes_per_step=spikes_per_step) for signed in (True, False)
+    ]
+    signed, plain = (
+        (simulate(engine, [kind], np.concatenate([currents, rest]), ["output"])[0][0] * DT).sum(0)
+        for kind in runs
+    )
+    wanted = np.maximum(np.floor(gained + 0.5), 0)
+    np.testing.assert_array_equal(signed, wanted)
+    assert (plain > wanted).any() and (plain >= wanted).all()
+
+
 def test_rates_are_what_long_simulations_count(rng):
     current = rng.uniform(-1.5, 1.5, 30)
     n_steps = 4000
@@ -161,7 +203,8 @@ def test_rates_are_what_long_simulations_count(rng):
             neuron_type.step(DT, current, output, **state)
             total += output * DT
         rates = neuron_type.rates(x[None, :], gain, bias)[0]
-        np.testing.assert_allclose(total / (n_steps * DT), rates, atol=2 / (n_steps * DT))
+        close = 2 * neuron_type.amplitude / (n_steps * DT)
+        np.testing.assert_allclose(total / (n_steps * DT), rates, atol=close)
 
 
 def test_gain_and_bias_give_the_rates_asked_for():
@@ -246,7 +289,10 @@ def test_a_time_step_that_does_not_fit_is_refused(engine):
         ({"amplitude": float("nan")}, "amplitude is nan"),
         ({"reset": "soft"}, "reset is 'soft': choose one of"),
         ({"negative_slope": -0.5}, "negative_slope is -0.5"),
-        ({"negative_slope": 0.5, "reset": "zero"}, "negative_slope needs reset 'subtract'"),
+        ({"spikes_per_step": 0}, "spikes_per_step is 0: give a whole number from 1"),
+        ({"spikes_per_step": 1.5}, "spikes_per_step is 1.5"),
+        ({"negative_slope": 0.5, "reset": "zero"}, "negative_slope is 0.5.* need reset 'subtract'"),
+        ({"signed": True, "reset": "zero"}, "signed True .* need reset 'subtract'"),
     ],
 )
 def test_parameters_out_of_range_are_refused(settings, message):

@@ -21,7 +21,7 @@ def peak_bytes(function, *arguments, **options):
 
 
 #: What recordings of all engines count.
-KINDS = ("spike_counts", "spikes_over_time", "synops_over_time")
+KINDS = ("spike_counts", "spikes_over_time", "units_over_time", "synops_over_time")
 
 
 def assert_same_recordings(one, other, kinds=KINDS):

@@ -4,7 +4,9 @@ Weights, images and thresholds are multiples of 1/8 or 1/16, so that a spike can
 order in which they are added.
 """
 
+import dataclasses
 import functools
+import itertools
 
 import numpy as np
 
@@ -12,6 +14,7 @@ import nengo_tactile
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.passes import map_neurons
 from tests.support.random_models import keras
 
 SHAPE, N_STEPS, N_OUTPUTS = (6, 6, 2), 24, 2
@@ -193,17 +196,32 @@ def model_of(graph, seed=0):
     )
 
 
+def graded(model):
+    """The same with other neurons, one layer of them after the other: where it can be, signed."""
+    number = itertools.count()
+
+    def change(fires):
+        n = next(number)
+        if fires.reset == "zero":
+            return fires
+        most = (1, 3, 2)[n % 3]
+        return dataclasses.replace(fires, signed=n % 4 != 3, spikes_per_step=most)
+
+    return map_neurons(model, change)
+
+
 def images(n=3):
     return np.random.default_rng(5).integers(0, 9, (n, *SHAPE)).astype(np.float32) / 8
 
 
 @functools.lru_cache
-def everything():
+def everything(change=None):
     """All graphs side by side in one network, and what three simulators say."""
     la = keras().layers
     inputs = keras().Input(SHAPE)
     outputs = [la.Dense(N_OUTPUTS)(la.Flatten()(graph(la, inputs))) for graph in GRAPHS]
     model = with_dyadic_weights(keras().Model(inputs, la.Concatenate()(outputs)))
+    model = model if change is None else change(model)
     network = SpikingNetwork(model, synapse=None, discard=0.0)
     x = images()
     recording = nengo_tactile.run(network, x, N_STEPS)

@@ -75,15 +75,17 @@ def fire(neuron, s, arrived):
         case kinds.IntegrateFire():
             s["i"], unit = (1 - neuron.current_decay) * s["i"] + arrived, neuron.threshold
             v = (1 - neuron.voltage_decay) * before + s["i"]
-            spikes = 1.0 * (v >= unit)
-            v = np.where(v >= unit, 0 if neuron.reset == "zero" else v - unit, v)
-            if not neuron.negative_slope:
-                s["v"] = v
-                return spikes
-            below, net = 1.0 * (v <= -unit), s["net"]
-            s["v"], s["net"] = v + below * unit, net + spikes - below
-            spikes = spikes * np.where(net >= 0, 1, neuron.negative_slope)
-            return spikes - below * np.where(net > 0, 1, neuron.negative_slope)
+            spikes = np.zeros_like(v)
+            for _ in range(neuron.spikes_per_step):  # one after another, each worth one
+                up = v >= unit
+                down = v < 0 if neuron.signed else (v <= -unit) & (neuron.negative_slope > 0)
+                down &= (s["net"] + spikes > 0) | (neuron.negative_slope > 0)
+                v = np.where(up, 0 if neuron.reset == "zero" else v - unit, v + unit * down)
+                spikes += 1.0 * up - down
+            net = s["net"]
+            s["v"], s["net"] = v, net + spikes
+            now, sent = (np.where(n > 0, n, neuron.negative_slope * n) for n in (s["net"], net))
+            return now - sent
         case _:
             raise NotImplementedError(neuron)
     return spikes

@@ -110,15 +110,18 @@ class Clocked:
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(part, firsts, (min(first + size, len(x)) for first in firsts)))
         outputs = read_out(measured.potentials, network.discard) + constants[:, None]
-        counts, spikes, synops = {}, {}, {}
+        counts, spikes, units, synops = {}, {}, {}, {}
         for index, stage in enumerate(self.stages):
             if stage.spikes:
                 begin, row = plan.stages.state[index], plan.stages.row[index]
                 counts[stage.name] = measured.counts[:, begin : begin + stage.n_neurons]
                 spikes[stage.name] = measured.spikes[:, row]
+                units[stage.name] = measured.units[:, row]
                 synops[stage.name] = measured.synops[:, row]
         return Recording(
-            outputs, counts, spikes, synops, network.dt, "event", read_out=network.read_out
+            *(outputs, counts, spikes, synops, network.dt, "event"),
+            units_over_time=units,
+            read_out=network.read_out,
         )
 
     def _currents(self, x):
@@ -137,7 +140,8 @@ def scratch_of(plan):
     largest = int(stages.padded.max())
     return Scratch(
         state=aligned(np.zeros(len(plan.start), np.float32)),
-        net=np.zeros(len(plan.start), np.int32),
+        net=aligned(np.zeros(len(plan.start), np.float32)),
+        fired=aligned(np.zeros(WORD, np.float32)),
         current=aligned(np.zeros(largest + LANES, np.float32)),
         marks=np.zeros(largest // WORD, np.uint64),
         events=np.empty(room, np.int32),
@@ -152,8 +156,10 @@ def measured_of(plan, n_samples, n_steps):
     return Measured(
         potentials=np.zeros((n_samples, n_steps, int(plan.stages.size[-1])), np.float32),
         counts=np.zeros((n_samples, len(plan.start)), np.int32),
-        spikes=np.zeros((n_samples, n_spiking, n_steps), np.int64),
-        synops=np.zeros((n_samples, n_spiking, n_steps), np.int64),
+        **{
+            name: np.zeros((n_samples, n_spiking, n_steps), np.int64)
+            for name in ("spikes", "units", "synops")
+        },
     )
 
 

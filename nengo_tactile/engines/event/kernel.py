@@ -23,7 +23,7 @@ from nengo_tactile.engines.event.vectors import (
     add_12,
     at,
     fire,
-    fire_below,
+    fire_graded,
     fire_to_zero,
     first_bit,
     put,
@@ -33,21 +33,22 @@ from nengo_tactile.lazy import compiled
 #: Steps that pass a stage at once, so that its weights stay in the processor's cache.
 BLOCK = 32
 #: What a stage does.
-NEURONS, MAX_POOL, RELAY, READ_OUT = range(4)
+NEURONS, GRADED, MAX_POOL, RELAY, READ_OUT = range(5)
 #: Ends each list of events.
 LAST = np.int32(2**31 - 1)
 #: Binary places of the reciprocals that stand for division by the number of channels.
 SHIFT = 40
 
 #: What a thread needs for itself: potentials and sums of all stages; positive less negative spikes
-#: of neurons that have both; what arrives at a step; marks of touched windows; events and their
-#: values; where those of each stage and step begin.
-Scratch = namedtuple("Scratch", "state net current marks events values begins")
+#: of neurons whose spikes are not all alike, and what a word of these sends; what arrives at a
+#: step; marks of touched windows; events and their values; where those of each stage and step
+#: begin.
+Scratch = namedtuple("Scratch", "state net fired current marks events values begins")
 
 #: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
-#: neuron, (n_samples, n_state); spikes and synaptic operations of each stage and step,
-#: (n_samples, n_spiking, n_steps).
-Measured = namedtuple("Measured", "potentials counts spikes synops")
+#: neuron, (n_samples, n_state); spikes, what they are worth and synaptic operations of each stage
+#: and step, (n_samples, n_spiking, n_steps).
+Measured = namedtuple("Measured", "potentials counts spikes units synops")
 
 
 @compiled
@@ -139,11 +140,8 @@ def deliver_apart(
 
 
 @compiled
-def integrate(n, state, net, start, current, rest, begin, to_zero, slope, events, values, e):
+def integrate(n, state, start, current, rest, begin, to_zero, events, values, e):
     """Let ``n`` neurons integrate ``current``, which becomes ``rest``; who fires is an event.
-
-    With a ``slope`` a spike is worth that much below a net count of zero, and one above, in
-    either direction: what a neuron has sent is the leaky ReLU of its net count.
 
     Returns
     -------
@@ -152,26 +150,41 @@ def integrate(n, state, net, start, current, rest, begin, to_zero, slope, events
     """
     for word in range(0, n, WORD):
         if to_zero:
-            fired = fire_to_zero(state, start + word, current, word, rest, begin + word)
+            fires = fire_to_zero(state, start + word, current, word, rest, begin + word)
         else:
-            fired = fire(state, start + word, current, word, rest, begin + word)
-        below = np.uint64(0)
-        if slope != 0:
-            below = fire_below(state, start + word)
-            fired |= below
-        while fired:
-            k = first_bit(fired)
-            put(events, e, np.int32(word + k))
+            fires = fire(state, start + word, current, word, rest, begin + word)
+        while fires:
+            put(events, e, np.int32(word + first_bit(fires)))
             put(values, e, np.float32(1))
+            fires &= fires - np.uint64(1)
+            e += 1
+    return e
+
+
+@compiled
+def integrate_graded(
+    n, state, net, fired, start, current, rest, begin, most, slope, signed, events, values, e
+):
+    """The same for spikes that are worth up to ``most``, and of both signs.
+
+    With a ``slope`` a spike is worth that much below a net count of zero, and one above, in
+    either direction: what a neuron has sent is the leaky ReLU of its net count.
+    """
+    zero = np.float32(0)
+    for word in range(0, n, WORD):
+        fires = fire_graded(
+            state, start + word, current, word, rest, begin + word, net, fired,
+            most, most if slope != 0 or signed != 0 else zero, slope, signed,
+        )  # fmt: skip
+        while fires:
+            k = first_bit(fires)
+            sent, after = at(fired, k), at(net, start + word + k)
             if slope != 0:
-                before = at(net, start + word + k)
-                if (below >> np.uint64(k)) & np.uint64(1):
-                    put(values, e, np.float32(-1) if before > 0 else -slope)
-                    put(net, start + word + k, before - np.int32(1))
-                else:
-                    put(values, e, np.float32(1) if before >= 0 else slope)
-                    put(net, start + word + k, before + np.int32(1))
-            fired &= fired - np.uint64(1)
+                above = max(after, zero) - max(after - sent, zero)
+                sent = above + slope * (sent - above)
+            put(events, e, np.int32(word + k))
+            put(values, e, sent)
+            fires &= fires - np.uint64(1)
             e += 1
     return e
 
@@ -239,8 +252,9 @@ def simulate(plan, drives, n_steps, first, last, scratch, measured):
     measured : Measured
     """
     stages, links = plan.stages, plan.links
-    state, net, current, marks = scratch.state, scratch.net, scratch.current, scratch.marks
-    events, values, begins = scratch.events, scratch.values, scratch.begins
+    state, net, fired = scratch.state, scratch.net, scratch.fired
+    current, marks, begins = scratch.current, scratch.marks, scratch.begins
+    events, values = scratch.events, scratch.values
     for sample in range(first, last):
         counts = measured.counts[sample]
         for i in range(len(state)):
@@ -287,8 +301,13 @@ def simulate(plan, drives, n_steps, first, last, scratch, measured):
                             )  # fmt: skip
                     if kind == NEURONS:
                         e = integrate(
-                            n, state, net, start, current, rest, begin,
-                            stages.to_zero[k] != 0, stages.slope[k], events, values, e,
+                            n, state, start, current, rest, begin,
+                            stages.to_zero[k] != 0, events, values, e,
+                        )  # fmt: skip
+                    elif kind == GRADED:
+                        e = integrate_graded(
+                            n, state, net, fired, start, current, rest, begin,
+                            stages.most[k], stages.slope[k], stages.signed[k], events, values, e,
                         )  # fmt: skip
                     elif kind == MAX_POOL:
                         e = pool(n, stages.window[k], state, start, tops, marks, events, values, e)
@@ -299,12 +318,14 @@ def simulate(plan, drives, n_steps, first, last, scratch, measured):
                             measured.potentials[sample, done + t, i] = current[i]
                             current[i] = 0
                     if row >= 0:
-                        synops = 0
+                        synops, units = 0, 0
                         for j in range(begins[k, t], e):
                             i = start + at(events, j)
                             put(counts, i, at(counts, i) + np.int32(1))
                             synops += at(plan.fan_out, i)
+                            units += max(1, np.int64(abs(at(values, j)) + np.float32(0.5)))
                         measured.spikes[sample, row, done + t] = e - begins[k, t]
+                        measured.units[sample, row, done + t] = units
                         measured.synops[sample, row, done + t] = synops
                     events[e] = LAST
                     e += 1

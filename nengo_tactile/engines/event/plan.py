@@ -4,7 +4,15 @@ from collections import namedtuple
 
 import numpy as np
 
-from nengo_tactile.engines.event.kernel import BLOCK, MAX_POOL, NEURONS, READ_OUT, RELAY, SHIFT
+from nengo_tactile.engines.event.kernel import (
+    BLOCK,
+    GRADED,
+    MAX_POOL,
+    NEURONS,
+    READ_OUT,
+    RELAY,
+    SHIFT,
+)
 from nengo_tactile.engines.event.links import runs_of
 from nengo_tactile.engines.event.vectors import WORD
 from nengo_tactile.errors import EngineError
@@ -15,11 +23,13 @@ _KINDS = {IntegrateFire: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 #: Of each stage: what it does; its neurons, and these in whole words; inputs of a window, and
 #: whether constants or the image add to them, of a max pooling; where its state begins, in it its
 #: maxima, and its analogue current (or -1); its first link, and the one after its last; where its
-#: events go; whether it resets to zero; what a spike is worth below a net count of zero (0: it has
-#: no negative spikes); row among the stages that spike (or -1).
+#: events go; whether it resets to zero; most that a spike is worth, what one is below a net count
+#: of zero (0: it has none there), and whether spikes are taken back; row among the stages that
+#: spike (or -1).
 Stages = namedtuple(
     "Stages",
-    "kind size padded window biased state tops drive first_link last_link events to_zero slope row",
+    "kind size padded window biased state tops drive first_link last_link events to_zero most "
+    "slope signed row",
 )
 #: Of each link: the stage it comes from; channels, and their reciprocal; weights of a channel;
 #: where its weights, pointers and shifts (or -1) begin. The rest are those of all links (see
@@ -60,7 +70,7 @@ def plan_of(network):
     for stage, span in zip(stages, spans):
         own, pools = stage.spikes and stage.name in driven, stage.neuron.forwards
         row = _row(stage, network.dt, span, own)
-        row["kind"] = READ_OUT if stage is stages[-1] else _KINDS[type(stage.neuron)]
+        row["kind"] = READ_OUT if stage is stages[-1] else _kind(stage.neuron)
         currents = row["tops"] if pools else row["padded"]
         room = row["tops"] + row["padded"] if pools else row["padded"]
         row["state"], row["tops"] = begin, begin + row["tops"]
@@ -74,7 +84,7 @@ def plan_of(network):
         n_driven += currents if own else 0
     for row, place in zip(rows, _places(stages)):
         row["events"] = place
-    types = {"slope": np.float32}
+    types = dict.fromkeys(("most", "slope", "signed"), np.float32)
     columns = {
         name: np.array([row[name] for row in rows], types.get(name, np.int64))
         for name in Stages._fields
@@ -159,7 +169,14 @@ def _row(stage, dt, span, driven):
         "to_zero": getattr(stage.neuron, "reset", None) == "zero",
         # as Nengo computes it: the slope times the amplitude of one step, by the step
         "slope": getattr(stage.neuron, "negative_slope", 0.0) * dt / dt,
+        "most": getattr(stage.neuron, "spikes_per_step", 1),
+        "signed": getattr(stage.neuron, "signed", False),
     }
+
+
+def _kind(neuron):
+    kind = _KINDS[type(neuron)]
+    return GRADED if kind == NEURONS and neuron.graded else kind
 
 
 def links_of(stages):

@@ -165,24 +165,62 @@ def _fire(reset_to_zero):
 fire, fire_to_zero = _fire(False), _fire(True)
 
 
+def _least(builder, one, other):
+    return builder.select(builder.fcmp_ordered("<", one, other), one, other)
+
+
+def _of_lanes(builder, name):
+    """LLVM's own function of eight floats."""
+    name = f"llvm.{name}.v{LANES}f32"
+    known = builder.module.globals.get(name)
+    return known or ir.Function(builder.module, ir.FunctionType(_FLOATS, [_FLOATS]), name)
+
+
 @intrinsic
-def fire_below(typing, potentials, i):
-    """Who of 64 neurons is at minus one or below, as bits of a word: they gain one."""
+def fire_graded(
+    typing, potentials, i, currents, j, rest, k, net, fired, most, most_negative, leaky, signed
+):
+    """Let 64 neurons integrate that send several spikes as one, of both signs: who fires.
+
+    Potentials gain currents, which become ``rest``, as in `fire`. Potentials lose, and net counts
+    from ``i`` on gain, what is written to ``fired`` from 0 on: the whole part of the potential, up
+    to ``most``; below zero up to ``most_negative``, and no more than the net count where not
+    ``leaky``. ``signed`` neurons round down, others towards zero. All four numbers are floats.
+    """
 
     def code(context, builder, signature, arguments):
-        potentials, i = arguments
-        potentials = _data(context, builder, signature.args[0], potentials)
+        kinds, (potentials, i, currents, j, rest, k, net, fired) = signature.args, arguments[:8]
+        potentials = _data(context, builder, kinds[0], potentials)
+        currents = _data(context, builder, kinds[2], currents)
+        rest = _data(context, builder, kinds[4], rest)
+        net = _data(context, builder, kinds[6], net)
+        fired = _data(context, builder, kinds[7], fired)
+        most, most_negative = (_spread(builder, number) for number in arguments[8:10])
+        none = ir.Constant(ir.FloatType(), 0.0)
+        leaky, signed = (builder.fcmp_ordered("!=", flag, none) for flag in arguments[10:])
+        down, towards_zero = (_of_lanes(builder, name) for name in ("floor", "trunc"))
         word = ir.Constant(ir.IntType(64), 0)
         for first in range(0, WORD, LANES):
-            at = builder.add(i, context.get_constant(types.intp, first))
-            value = _load(builder, potentials, at)
-            below = builder.fcmp_ordered("<=", value, _constant(-1.0))
-            gain = builder.select(below, _constant(1.0), _constant(0.0))
-            _store(builder, potentials, at, builder.fadd(value, gain))
-            word = builder.or_(word, _bits(builder, below, first))
+            step = context.get_constant(types.intp, first)
+            at, here = builder.add(i, step), builder.add(j, step)
+            value = builder.fadd(_load(builder, potentials, at), _load(builder, currents, here))
+            lower, nearer = (builder.call(each, [value]) for each in (down, towards_zero))
+            whole = builder.select(signed, lower, nearer)
+            count = _load(builder, net, at)
+            limit = _least(builder, builder.select(leaky, most, count), most_negative)
+            above = _least(builder, whole, most)
+            sent = builder.fneg(_least(builder, builder.fneg(above), limit))
+            _store(builder, potentials, at, builder.fsub(value, sent))
+            _store(builder, net, at, builder.fadd(count, sent))
+            _store(builder, fired, step, sent)
+            _store(builder, currents, here, _load(builder, rest, builder.add(k, step)))
+            fires = builder.fcmp_unordered("!=", sent, _constant(0.0))
+            word = builder.or_(word, _bits(builder, fires, first))
         return word
 
-    return types.uint64(potentials, types.intp), code
+    n, number = types.intp, types.float32
+    arrays = (potentials, n, currents, n, rest, n, net, fired)
+    return types.uint64(*arrays, number, number, number, number), code
 
 
 @intrinsic

@@ -25,7 +25,8 @@ from tests.support.measures import assert_same_recordings, peak_bytes
 from tests.support.random_models import keras
 from tests.support.stage_graphs import conv, neurons
 
-MEASURED = ("spike_counts", "spikes_over_time", "synops_over_time")
+MEASURED = ("spike_counts", "spikes_over_time", "units_over_time", "synops_over_time")
+NETWORKS = ("graphs", "maps", "graded graphs", "graded maps")
 
 
 def network_of(model, **settings):
@@ -55,16 +56,18 @@ def all_maps(la, x):
 def recordings():
     """{name: (network, NengoDL's recording, the event engine's)} with dyadic weights."""
     found = {}
-    network, wanted, _ = graphs.everything()
-    got = run(network, graphs.images(), graphs.N_STEPS, engine="event")
-    found["graphs"] = network, wanted, got
-    network, x = network_of(graphs.model_of(all_maps, seed=3)), graphs.images()
-    engines = (run(network, x, graphs.N_STEPS, engine=name) for name in ("nengo-dl", "event"))
-    found["maps"] = network, *engines
+    for name, change in (("", None), ("graded ", graphs.graded)):
+        network, wanted, _ = graphs.everything(change)
+        got = run(network, graphs.images(), graphs.N_STEPS, engine="event")
+        found[f"{name}graphs"] = network, wanted, got
+        model, x = graphs.model_of(all_maps, seed=3), graphs.images()
+        network = network_of(model if change is None else change(model))
+        engines = (run(network, x, graphs.N_STEPS, engine=name) for name in ("nengo-dl", "event"))
+        found[f"{name}maps"] = network, *engines
     return found
 
 
-@pytest.mark.parametrize("name", ["graphs", "maps"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_spike_and_output_is_nengo_dls(name):
     network, wanted, got = recordings()[name]
     assert got.engine == "event" and got.dt == wanted.dt
@@ -79,7 +82,7 @@ def test_every_spike_and_output_is_nengo_dls(name):
     assert got.outputs.dtype == np.float32 and got.outputs.any()
 
 
-@pytest.mark.parametrize("name", ["graphs", "maps"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_spike_is_that_of_loops_over_stages(name):
     """And so are NengoDL's, which are the same: see above."""
     network, _, got = recordings()[name]
@@ -90,6 +93,8 @@ def test_every_spike_is_that_of_loops_over_stages(name):
         fired = sent[layer] != 0
         np.testing.assert_array_equal(counts, fired.sum(axis=1))
         np.testing.assert_array_equal(got.spikes_over_time[layer], fired.sum(axis=2))
+        units = np.floor(np.abs(sent[layer]) + 0.5).clip(1) * fired
+        np.testing.assert_array_equal(got.units_over_time[layer], units.sum(axis=2))
         np.testing.assert_array_equal(got.synops_over_time[layer], fired @ fan_out[layer])
     outputs = np.cumsum(sent[network.graph.stages[-1].name], axis=1)
     outputs /= np.arange(1, n_steps + 1)[:, None]
@@ -99,9 +104,23 @@ def test_every_spike_is_that_of_loops_over_stages(name):
 def test_both_signs_fire():
     """In `all_maps` LeakyReLU's neurons send negative spikes, which count as spikes."""
     network, _, got = recordings()["maps"]
-    stage = next(s for s in network.graph if s.neuron.signed)
+    stage = next(s for s in network.graph if s.neuron.graded)
     later = next(s for s in network.graph if any(link.source == stage.name for link in s.links))
     assert got.spike_counts[stage.name].any() and got.spike_counts[later.name].any()
+
+
+def test_spikes_that_are_worth_several_are_counted_once():
+    got, plain = (recordings()[name][2] for name in ("graded graphs", "graphs"))
+    several = [
+        name
+        for name, units in got.units_over_time.items()
+        if units.sum() > got.spikes_over_time[name].sum()
+    ]
+    assert len(several) > 10
+    stages = [stage for stage in recordings()["graphs"][0].graph if stage.fires]
+    for stage in stages:
+        units, spikes = plain.units_over_time[stage.name], plain.spikes_over_time[stage.name]
+        np.testing.assert_array_equal(units, spikes)
 
 
 def plain_model():
