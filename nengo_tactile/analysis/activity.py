@@ -33,10 +33,11 @@ class LayerActivity:
         Fraction of neurons that stay silent on every sample.
     saturated_share : float
         Fraction of pairs that fire as fast as they can.
-    spikes, synops : float
-        Spikes of the layer, and the synaptic operations they cause, per sample.
+    spikes, unit_spikes, synops : float
+        Spikes of the layer, what they are worth in spikes of one, and the synaptic operations
+        they cause, per sample. Of graded spikes an operation is a multiplication too.
     step : int
-        The step up to which these two are counted.
+        The step up to which these are counted.
     """
 
     layer: str
@@ -49,6 +50,7 @@ class LayerActivity:
     unused_share: float
     saturated_share: float
     spikes: float
+    unit_spikes: float
     synops: float
     step: int
 
@@ -67,8 +69,8 @@ class Cost:
         Number of steps counted.
     seconds : float
         The same in (simulated) seconds.
-    spikes, synops : float
-        Mean spikes and synaptic operations per sample.
+    spikes, unit_spikes, synops : float
+        Mean spikes, what they are worth in spikes of one, and synaptic operations per sample.
     neuron_updates : int
         Neurons of the spiking layers times steps: on a clocked chip every neuron is
         updated in every step.
@@ -77,6 +79,7 @@ class Cost:
     step: int
     seconds: float
     spikes: float
+    unit_spikes: float
     synops: float
     neuron_updates: int
 
@@ -169,8 +172,10 @@ def layer_activity(
                 )
             limit = max_rate_hz[layer]
         counts = recording.spike_counts[layer]
-        spikes = _per_layer(recording, "spikes_over_time", layer)[:, :step]
-        synops = _per_layer(recording, "synops_over_time", layer)[:, :step]
+        spikes, units, synops = (
+            float(_per_layer(recording, f"{name}_over_time", layer)[:, :step].sum(axis=1).mean())
+            for name in ("spikes", "units", "synops")
+        )
         activities.append(
             LayerActivity(
                 layer=layer,
@@ -182,8 +187,9 @@ def layer_activity(
                 silent_share=float((counts == 0).mean()),
                 unused_share=float((counts == 0).all(axis=0).mean()),
                 saturated_share=float((counts >= _saturation_count(recording, limit)).mean()),
-                spikes=float(spikes.sum(axis=1).mean()),
-                synops=float(synops.sum(axis=1).mean()),
+                spikes=spikes,
+                unit_spikes=units,
+                synops=synops,
                 step=step,
             )
         )
@@ -221,6 +227,7 @@ def cost_until(recording: "Recording", step: int | None = None) -> Cost:
         step=step,
         seconds=step * recording.dt,
         spikes=mean_sum(recording.spikes_over_time),
+        unit_spikes=mean_sum(recording.units_over_time),
         synops=mean_sum(recording.synops_over_time),
         neuron_updates=n_neurons * step,
     )

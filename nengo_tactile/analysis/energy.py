@@ -31,7 +31,8 @@ ENERGY_NOTE = (
     "measurement. It leaves out static power, input and output, the host computer, "
     "synchronisation between cores and off-chip traffic. On Loihi every synaptic operation "
     "is charged one tile hop and every neuron update the active price, which is too much; "
-    "the minimum energy per synaptic operation is used, which is too little. The CPU, GPU "
+    "the minimum energy per synaptic operation is used, which is too little. Spikes that are worth "
+    "several, which Loihi has not, are charged as one each. The CPU, GPU "
     "and ARM figures take every multiply-accumulate at its peak efficiency in large batches."
 )
 

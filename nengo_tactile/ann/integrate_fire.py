@@ -163,6 +163,13 @@ def rate_if_layer():
                 rate += neuron.negative_slope * tf.clip_by_value(scaled, -top, 0.0)
             return neuron.amplitude * rate
 
+        @property
+        def is_corrected(self):
+            """Whether calibration has changed it for a number of steps."""
+            return bool(
+                self.shift.numpy().any() or (self.start_potential.numpy() != self.start).any()
+            )
+
         def get_config(self):
             return {
                 **super().get_config(),

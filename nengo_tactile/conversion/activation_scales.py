@@ -45,7 +45,7 @@ def activation_percentiles(
     ConversionError
         For a layer whose values are NaN or infinite.
     """
-    histograms = _histograms(model, layer_names, x, percentile, batch_size, channelwise)
+    histograms = histograms_of(model, layer_names, x, percentile, batch_size, channelwise)
     return {
         name: _plain(histogram.percentile(percentile, nonzero), channelwise)
         for name, histogram in histograms.items()
@@ -80,7 +80,7 @@ def activation_scales(
         For a layer that is never active, or whose values are NaN or infinite.
     """
     slopes = {name: float(getattr(model.get_layer(name), "alpha", 0)) for name in layer_names}
-    histograms = _histograms(model, layer_names, x, percentile, batch_size, channelwise, slopes)
+    histograms = histograms_of(model, layer_names, x, percentile, batch_size, channelwise, slopes)
     scales = {}
     for name, histogram in histograms.items():
         layer = model.get_layer(name)
@@ -108,7 +108,7 @@ def _plain(values, channelwise):
     return values if channelwise else float(values[0])
 
 
-class _Histogram:
+class Histogram:
     """Counts of a layer's absolute activations, per channel or all in one row."""
 
     def __init__(self, top, n_bins):
@@ -144,8 +144,8 @@ class _Histogram:
         return value if zero_is is None else np.where(rank <= zeros, zero_is, value)
 
 
-def _histograms(model, layer_names, x, percentile, batch_size, channelwise, slopes=None):
-    """{layer name: `_Histogram`} over two passes through the data.
+def histograms_of(model, layer_names, x, percentile, batch_size, channelwise, slopes=None):
+    """{layer name: `Histogram`} over two passes through the data.
 
     Values below zero of the layers with a slope are divided by it.
     """
@@ -184,7 +184,7 @@ def _histograms(model, layer_names, x, percentile, batch_size, channelwise, slop
         top = values.max(axis=0)
         tops[name] = np.maximum(top, tops.get(name, top))
     n_bins = N_CHANNEL_BINS if channelwise else N_BINS
-    histograms = {name: _Histogram(top, n_bins) for name, top in tops.items()}
+    histograms = {name: Histogram(top, n_bins) for name, top in tops.items()}
     for name, values in batches():
         histograms[name].add(values)
     return histograms

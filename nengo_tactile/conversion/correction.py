@@ -29,15 +29,16 @@ MORE_ROUNDS, SHARE, GROWTH = 3, 0.3, 4.0
 INPUT_MEMORY, SPIKE_MEMORY = 2**30, 2**28
 
 
-def correct(model, x, n_steps, by="bias", per_neuron=False, batch_size=32):
+def correct(model, x, n_steps, by="bias", per_neuron=False, batch_size=32, reference=None):
     """Correct the mean firing rates of all layers of neurons, one after another.
 
-    The reference is the static response of the model: the ReLU, clipped at one spike a step, of
-    the inputs that it has in the network without spikes. The error is reference minus spikes over
-    steps, averaged over samples (and positions). "bias" adds it to the layer's ``shift``,
-    "potential" adds ``n_steps`` times it to ``start_potential``. Of what is tried (`ROUNDS`
-    corrections and none, and up to `MORE_ROUNDS` bolder ones) each channel or neuron keeps the one
-    with the least mean error, so none gets worse; one that nothing moves stays as it is.
+    The reference is by default the static response of the model: the ReLU, clipped at the highest
+    rate, of the inputs that it has in the network without spikes. The error is reference minus
+    spikes over steps, averaged over samples (and positions). "bias" adds it to the layer's
+    ``shift``, "potential" adds ``n_steps`` times it to ``start_potential``. Of what is tried
+    (`ROUNDS` corrections and none, and up to `MORE_ROUNDS` bolder ones) each channel or neuron
+    keeps the one with the least mean error, so none gets worse; one that nothing moves stays as it
+    is.
 
     The samples pass in minibatches, `STEPS_AT_ONCE` steps at a time. Between the passes stay sums
     for each neuron and at most `INPUT_MEMORY` and `SPIKE_MEMORY` bytes, however many samples and
@@ -56,6 +57,8 @@ def correct(model, x, n_steps, by="bias", per_neuron=False, batch_size=32):
         Correct every neuron by itself instead of every channel. It takes many samples: what is
         corrected for a few of them is noise for others.
     batch_size : int
+    reference : tf.keras.Model, optional
+        Whose layers, of the same names and in the same units, have the activations that are wanted.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def correct(model, x, n_steps, by="bias", per_neuron=False, batch_size=32):
     network = Network(_with_own_weights(functional(model), per_neuron))
     x, n_steps = checked(network, x, n_steps)
     batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
-    static = _static_rates(network, batches)
+    static = _static_rates(network, reference or network.model, batches)
     rooms = _Room(INPUT_MEMORY), _Room(SPIKE_MEMORY)
     parts = [_Part(network, batch, n_steps, *rooms) for batch in batches]
     for name, later in _read_later(network).items():
@@ -100,16 +103,16 @@ def _with_own_weights(model, per_neuron):
     return rebuild(model, replace)
 
 
-def _static_rates(network, batches):
-    """Sums over samples of each neuron's output in the network without spikes, in spikes a step.
+def _static_rates(network, reference, batches):
+    """Sums over samples of each neuron's output in a network without spikes, in spikes a step.
 
     Returns
     -------
     dict of str to float array of the shape of a sample
     """
     tf = stack.tensorflow()
-    outputs = [network.layers[name].output for name in network.neurons]
-    probe = tf.keras.Model(network.model.inputs, outputs)
+    outputs = [reference.get_layer(name).output for name in network.neurons]
+    probe = tf.keras.Model(reference.inputs, outputs)
     sums = {name: np.zeros(network.shapes[name]) for name in network.neurons}
     for batch in batches:
         values = tf.nest.flatten(probe(tf.constant(batch), training=False))

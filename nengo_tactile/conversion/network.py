@@ -16,6 +16,7 @@ from nengo_tactile.conversion.graph import rebuild
 from nengo_tactile.conversion.input_range import check_against, check_samples
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.stages import graph_of
+from nengo_tactile.conversion.step_scales import Activations, rescaled, step_scales
 from nengo_tactile.conversion.trial_run import check_discard
 from nengo_tactile.datasets.images import holds_images, images_of
 from nengo_tactile.datasets.labelled import Labelled, is_recordings
@@ -99,6 +100,9 @@ class SpikingNetwork:
     scale : ImageScale
         How images of the data set that it was converted for become its input, on the command
         line; by default they are it.
+    activations : dict of str to Activations
+        By layer, in units of the highest rate, what that was chosen on for so many steps: see
+        `with_steps`. Without any it does not depend on them.
     rate_factor : float
         Firing rates, relative to those that it was converted with: see `with_rates`.
     card : dict
@@ -132,6 +136,7 @@ class SpikingNetwork:
     chip_offset: tuple | None = None
     input_range: tuple | None = None
     scale: ImageScale = ImageScale()  # noqa: RUF009 (frozen)
+    activations: dict[str, Activations] = dataclasses.field(default_factory=dict)
     rate_factor: float = 1.0
     card: dict = dataclasses.field(default_factory=dict)
 
@@ -422,6 +427,45 @@ class SpikingNetwork:
                 _check_rates(layer, factor, rates)
         ann = map_neurons(self.ann, lambda neuron: neuron.faster(factor), shift_factor=factor)
         return dataclasses.replace(self, ann=ann, rate_factor=rates)
+
+    def with_steps(self, n_steps: int) -> "SpikingNetwork":
+        """The network for another presentation time.
+
+        Parameters
+        ----------
+        n_steps : int
+
+        Returns
+        -------
+        SpikingNetwork
+            Highest rates that were chosen for a number of steps, as ``nt.IF(thresholds="steps")``
+            does, are chosen anew.
+
+        Raises
+        ------
+        ConversionError
+            For less than one step, or part of one; and where neurons were corrected for the steps
+            that it has now, or have other rates, which takes a conversion with samples.
+        """
+        network = dataclasses.replace(self, n_steps=n_steps)
+        if n_steps == self.n_steps or not self.activations:
+            return network
+        layers = [layer for layer in self.ann.layers if type(layer).__name__ == "RateIF"]
+        corrected = next((layer.name for layer in layers if layer.is_corrected), None)
+        if corrected is not None or self.rate_factor != 1:
+            why = f"its rates are {self.rate_factor:g} times those of its conversion"
+            if corrected is not None:
+                why = f"layer '{corrected}' was corrected for {self.n_steps}"
+            raise ConversionError(
+                f"n_steps is {n_steps}, and {why}: convert the model again, with samples and "
+                f"n_steps={n_steps}"
+            )
+        scales = step_scales(self.activations, layers[0].parameters.spikes_per_step * n_steps)
+        return dataclasses.replace(
+            network,
+            ann=rescaled(self.ann, scales),
+            activations={name: one.over(scales[name]) for name, one in self.activations.items()},
+        )
 
     def with_weight_bits(self, bits: int) -> "SpikingNetwork":
         """The network with weights rounded to so many bits, one scale for each layer.

@@ -169,6 +169,30 @@ def use_relu(model):
     return rebuild(functional(model), replace)
 
 
+def use_rectifiers(model):
+    """Put rectifiers where the rates of integrate-and-fire neurons are: the inverse of `use_if`.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        Of neurons whose highest rate is worth 1.
+
+    Returns
+    -------
+    tf.keras.Model
+        Without the ceilings of rates that the model does not clip itself.
+    """
+
+    def replace(layer, inputs):
+        if type(layer).__name__ != "RateIF":
+            return None
+        ceiling = 1.0 if layer.parameters.clips else None
+        kind = Rectifier(ceiling, layer.parameters.negative_slope)
+        return kind.layer(layer.name)(inputs[0])
+
+    return rebuild(functional(model), replace)
+
+
 def spiking_layers(model):
     """Names of the layers that are or become neurons, in the order of computation.
 

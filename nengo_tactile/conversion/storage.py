@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nengo_tactile.ann.portable import model_from_config
 from nengo_tactile.conversion.network import SpikingNetwork
+from nengo_tactile.conversion.step_scales import Activations
 from nengo_tactile.errors import ConversionError, ModelFileError
 from nengo_tactile.events.coding import coding_from_dict, coding_to_dict
 from nengo_tactile.events.images import TactileImage
@@ -72,7 +73,10 @@ def described(network):
         "scale": dataclasses.asdict(network.scale),
         "read_out": network.read_out.to_dict(),
     }
-    return description, {f"{i:03d}": array for i, array in enumerate(network.ann.get_weights())}
+    arrays = {f"{i:03d}": array for i, array in enumerate(network.ann.get_weights())}
+    for name, found in network.activations.items():
+        arrays |= {f"activations/{key}/{name}": array for key, array in vars(found).items()}
+    return description, arrays
 
 
 def unpickled(description, arrays, card):
@@ -95,8 +99,8 @@ def restore(folder, description, arrays, card):
     -------
     SpikingNetwork
     """
-    arrays = [array for _, array in sorted(arrays.items())]
-    model = _model(folder, description["architecture"], arrays)
+    weights = [array for name, array in sorted(arrays.items()) if "/" not in name]
+    model = _model(folder, description["architecture"], weights)
     image, read_out = description["image"], description.get("read_out")
     return SpikingNetwork(
         model,
@@ -104,9 +108,21 @@ def restore(folder, description, arrays, card):
         coding=coding_from_dict(description.get("coding")),
         read_out=None if read_out is None else ReadOut.from_dict(read_out),
         scale=ImageScale(**description.get("scale", {})),
+        activations=_activations(arrays),
         card=card,
         **_settings(description["settings"]),
     )
+
+
+def _activations(arrays):
+    """Distributions of activations by layer: see `SpikingNetwork.activations`."""
+    found = {}
+    for name, array in arrays.items():
+        kind, _, rest = name.partition("/")
+        if kind == "activations":
+            key, _, layer = rest.partition("/")
+            found.setdefault(layer, {})[key] = array
+    return {layer: Activations(**parts) for layer, parts in found.items()}
 
 
 def _settings(stored):

@@ -165,13 +165,14 @@ def check_stage(stage, reads_out=False):
     if not stage.spikes and not reads_out:
         raise EngineError(f"layer '{stage.name}': {_NO_SUMS}")
     if stage.neuron.graded:
-        slope = getattr(stage.neuron, "negative_slope", 0)
-        kind, remedy = "LeakyReLU", "use a ReLU"
-        if not slope:
-            kind = "signed, or several spikes a step"
-            remedy = "convert the model with neuron=nt.IF(), or use engine='event'"
+        if stage.neuron.negative_slope:
+            raise EngineError(
+                f"layer '{stage.name}' (LeakyReLU): the chip's spikes have one sign; use a ReLU"
+            )
         raise EngineError(
-            f"layer '{stage.name}' ({kind}): the chip's spikes are all worth one; {remedy}"
+            f"layer '{stage.name}': its neurons take spikes back, or send several as one, and the "
+            "chip's spikes are all worth one; convert the model without signed and "
+            "spikes_per_step, or use engine='event'"
         )
     for link in stage.links:
         if link.target is not None or link.map.indices is not None:

@@ -36,6 +36,7 @@ def table_of(results, names):
         "reference": percent if what == "accuracy" else form(".4g"),
         "latency_step": whole,
         "spikes": whole,
+        "unit_spikes": whole,
         "synops": whole,
         "seconds": form(".2f"),
     }

@@ -358,6 +358,7 @@ def _measured(network, x, y, settings):
         "steps": recording.n_steps,
         "latency_step": step,
         "spikes": float(cost.spikes),
+        "unit_spikes": float(cost.unit_spikes),
         "synops": float(cost.synops),
         "engine": recording.engine,
         "seconds": round(seconds, 3),

@@ -85,6 +85,7 @@ def activity_section(measured, energy=False):
             "silent": f"{row['silent_share']:.0%}",
             "saturated": f"{row['saturated_share']:.2%}",
             "spikes / sample": row["spikes"],
+            "unit spikes / sample": row["unit_spikes"],
             "synops / sample": row["synops"],
         }
         for row in numbers["layers"]
@@ -97,9 +98,11 @@ def activity_section(measured, energy=False):
     return Section(
         "Activity and cost",
         f"Until the latency step ({numbers['latency_step']}) a sample takes "
-        f"{numbers['spikes_to_latency']:,.0f} spikes and {numbers['synops_to_latency']:,.0f} "
-        f"synaptic operations; over all {numbers['n_steps']} steps "
-        f"{numbers['spikes']:,.0f} and {numbers['synops']:,.0f}.",
+        f"{numbers['spikes_to_latency']:,.0f} spikes, "
+        f"{numbers['unit_spikes_to_latency']:,.0f} unit spikes, and "
+        f"{numbers['synops_to_latency']:,.0f} synaptic operations; over all "
+        f"{numbers['n_steps']} steps {numbers['spikes']:,.0f}, {numbers['unit_spikes']:,.0f} and "
+        f"{numbers['synops']:,.0f}.",
         [
             Table(list(layers[0]), layers, "Per spiking layer, over the whole presentation."),
             Picture(

@@ -26,6 +26,8 @@ from nengo_tactile.saved import load
 
 #: Spike counts that a run keeps at most, one of 4 bytes for each neuron and sample.
 COUNTS_IN_MEMORY = 10**9
+#: Of a recording, by layer.
+_COUNTS = ("spike_counts", "spikes_over_time", "units_over_time", "synops_over_time")
 
 
 def run_network(
@@ -112,7 +114,7 @@ def run_network(
     arrays = {"outputs": recording.outputs, "labels": measured.labels}
     if recording.decisions is not None:
         arrays["decisions"] = recording.decisions
-    for kind in ("spike_counts", "spikes_over_time", "synops_over_time"):
+    for kind in _COUNTS:
         arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
     files.write_npz(out / "recording.npz", dt=np.array(recording.dt), **arrays)
     files.write_json(out / "results.json", numbers)
@@ -224,6 +226,8 @@ def _run_table(numbers):
         "latency": f"step {numbers['latency_step']}",
         "spikes per sample": f"{numbers['spikes']:,.0f} "
         f"({numbers['spikes_to_latency']:,.0f} to the latency)",
+        "unit spikes per sample": f"{numbers['unit_spikes']:,.0f} "
+        f"({numbers['unit_spikes_to_latency']:,.0f} to the latency)",
         "synaptic operations per sample": f"{numbers['synops']:,.0f} "
         f"({numbers['synops_to_latency']:,.0f} to the latency)",
     }
@@ -321,7 +325,7 @@ def _read_run(folder):
             raise KeyError(*sorted(missing))
         Reference(**numbers["reference"])
         stored = read_npz(folder / "recording.npz", door)
-        parts = {"spike_counts": {}, "spikes_over_time": {}, "synops_over_time": {}}
+        parts = {kind: {} for kind in _COUNTS}
         for name, array in stored.items():
             kind, _, layer = name.partition("/")
             if kind in parts:

@@ -28,6 +28,7 @@ def recording(rng, spikes):
         spike_counts={k: v.sum(axis=1) for k, v in spikes.items()},
         spikes_over_time={k: v.sum(axis=2) for k, v in spikes.items()},
         synops_over_time={k: v.sum(axis=2) * FAN_OUT[k] for k, v in spikes.items()},
+        units_over_time={k: 3 * v.sum(axis=2) for k, v in spikes.items()},
         dt=0.002,
         engine="test",
     )

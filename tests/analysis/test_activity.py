@@ -28,6 +28,7 @@ def test_layer_activity_equals_loops_over_the_spike_trains(recording, spikes):
         assert activity.silent_share == pytest.approx(silent / pairs)
         assert activity.saturated_share == pytest.approx(saturated / pairs)
         assert activity.spikes == pytest.approx(early / n_samples)
+        assert activity.unit_spikes == pytest.approx(3 * early / n_samples)
         assert activity.synops == pytest.approx(FAN_OUT[activity.layer] * early / n_samples)
         assert activity.step == 9
     conv = layer_activity(recording)[0]
@@ -45,6 +46,7 @@ def test_percentile_is_interpolated_between_order_statistics(recording):
         spike_counts={"ramp": counts},
         spikes_over_time={"ramp": np.zeros((1, 1000), int)},
         synops_over_time={"ramp": np.zeros((1, 1000), int)},
+        units_over_time={"ramp": np.zeros((1, 1000), int)},
         dt=0.001,
     )
     (activity,) = layer_activity(ramp)
@@ -72,6 +74,7 @@ def test_cost_counts_every_spike_up_to_the_step(recording, spikes, step):
     assert cost.step == end
     assert cost.seconds == pytest.approx(end * 0.002)
     assert cost.spikes == pytest.approx(sum(n_spikes.values()) / 6)
+    assert cost.unit_spikes == pytest.approx(sum(n_spikes.values()) / 2)
     assert cost.synops == pytest.approx(sum(n * FAN_OUT[k] for k, n in n_spikes.items()) / 6)
     assert cost.neuron_updates == 17 * end
     assert cost.row()["step"] == end

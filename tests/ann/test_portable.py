@@ -82,7 +82,11 @@ LAYERS = {
 }
 OWN = {
     "RateLIF": lambda: rate_lif_layer()(2.0, 0.01, offset=0.3),
-    "RateIF": lambda: rate_if_layer()(2.0, 0.5, negative_slope=0.5, start=0.1, per_neuron=True),
+    "RateIF": lambda: rate_if_layer()(
+        *(2.0, 0.5),
+        **{"negative_slope": 0.5, "start": 0.1, "per_neuron": True, "clips": True},
+        **{"signed": True, "spikes_per_step": 2},
+    ),
     "ClipFloor": lambda: clip_floor_layer()(4),
     "SigmaDelta": lambda: sigma_delta_layer()(0.75, rectify=False),
 }

@@ -7,8 +7,10 @@ from nengo_tactile.conversion.compensation import search_compensation
 from nengo_tactile.conversion.correction import correct
 from nengo_tactile.conversion.neurons.base import Scaled
 from nengo_tactile.conversion.normalise import normalise
-from nengo_tactile.conversion.passes import use_if
+from nengo_tactile.conversion.passes import use_if, use_rectifiers
+from nengo_tactile.conversion.step_scales import activations, ceilings, step_scales
 from nengo_tactile.conversion.trial_run import settled_discard
+from nengo_tactile.errors import ConversionError
 from nengo_tactile.options import documented, option
 
 if TYPE_CHECKING:
@@ -26,10 +28,24 @@ class IF(Scaled):
     """Integrate-and-fire neurons, which fire at most once a step, at ``1 / dt``.
 
     Weights are normalised to that rate (Spiking ResNet paper, sections 3.1 and 3.2). For deep
-    networks, and all rectifiers: ReLU, with a ceiling, with levels, and leaky.
+    networks, and all rectifiers: ReLU, with a ceiling, with levels, and leaky. For few steps,
+    ``IF(signed=True, thresholds="steps", channelwise=True)``, with more ``spikes_per_step`` where
+    the hardware has graded spikes (Loihi 1 and its emulator take neither).
     """
 
-    channelwise: bool = option(False, "a percentile for each channel of a layer")
+    signed: bool = option(
+        False, "spikes that came too early are taken back, by negative ones: for few time steps"
+    )
+    spikes_per_step: int = option(
+        1, "most spikes of a step, which leave as one that is worth so many", least=1, most=127
+    )
+    thresholds: Literal["percentile", "steps"] = option(
+        "percentile",
+        "what becomes the highest rate: a percentile of the activations, or what has the least "
+        "squared error, clipped and rounded, after the network's number of steps",
+    )
+
+    channelwise: bool = option(False, "a percentile, or threshold, for each channel of a layer")
     shortcut_normalisation: bool = option(
         True, "scale shortcuts like the weights; without, to see what it is good for (SNN-alpha)"
     )
@@ -58,7 +74,22 @@ class IF(Scaled):
     layer: ClassVar[str] = "RateIF"
     settled: ClassVar[tuple] = (
         *("percentile", "nonzero", "channelwise", "shortcut_normalisation", "start", "reset"),
+        *("signed", "spikes_per_step", "thresholds"),
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        graded = self.signed or self.spikes_per_step > 1
+        apart = {"reset": "zero", "compensation": self.compensation} if graded else {}
+        if self.thresholds == "steps":
+            apart |= {name: getattr(self, name) for name in ("percentile", "nonzero")}
+        for name, value in self.changed().items():
+            if value is not None and apart.get(name) == value:
+                raise ConversionError(
+                    f"neuron is {self}: {name} goes neither with neurons that are signed or send "
+                    "several spikes a step, nor, if it is about percentiles, with "
+                    "thresholds='steps'; leave one out"
+                )
 
     def network(self, blueprint: "Blueprint") -> "SpikingNetwork":
         """Convert a model: see `Neuron.network`.
@@ -70,25 +101,37 @@ class IF(Scaled):
             ``compensation`` leads to outputs of more than twice the size.
         """
         x, n_steps = self.samples(blueprint), blueprint.steps
-        ann = self._corrected(self._placed(blueprint, x), blueprint, x, n_steps)
+        ann, found = self._placed(blueprint, x, n_steps)
+        ann = self._corrected(ann, blueprint, x, n_steps)
         corrected = self.correction is not None or self.compensation is not None
         discard = settled_discard(ann, blueprint.read_out, x, n_steps, self.discard, corrected)
-        return self.rate_network(blueprint, ann, synapse=None, discard=discard)
+        settings = {"synapse": None, "discard": discard, "activations": found}
+        return self.rate_network(blueprint, ann, **settings)
 
-    def _placed(self, blueprint, x):
-        """The model with integrate-and-fire rates."""
+    def _placed(self, blueprint, x, n_steps):
+        """The model with integrate-and-fire rates, and what they were chosen on for these steps."""
         if self.is_in(blueprint.model):
-            return blueprint.model
-        scales = self.scales(blueprint.model, x, self.channelwise)
-        model = normalise(blueprint.model, scales, self.shortcut_normalisation)
+            return blueprint.model, {}
+        model, found, most = blueprint.model, {}, self.spikes_per_step
+        if self.thresholds == "steps":
+            found = activations(model, x, self.channelwise)
+            scales = {**ceilings(model), **step_scales(found, most * n_steps)}
+            found = {name: one.over(scales[name]) for name, one in found.items()}
+        else:
+            scales = self.scales(model, x, self.channelwise)
+        model = normalise(model, scales, self.shortcut_normalisation)
         if self.shortcut_normalisation:  # without it another function is wanted
             blueprint.check(model)
-        return use_if(model, start=self.start, reset=self.reset)
+        settings = {"start": self.start, "reset": self.reset, "signed": self.signed}
+        settings |= {"spikes_per_step": most, "gain": float(most), "amplitude": 1 / most}
+        return use_if(model, **settings), found
 
     def _corrected(self, model, blueprint, x, n_steps):
         """The model with what the steps lack made up for, as far as wanted."""
         if self.correction is not None:
-            model = correct(model, x, n_steps, self.correction)
+            # what highest rates clip is among what is made up for, where they are low
+            reference = use_rectifiers(model) if self.thresholds == "steps" else None
+            model = correct(model, x, n_steps, self.correction, reference=reference)
         if self.compensation is not None:
             model, _ = search_compensation(
                 model,

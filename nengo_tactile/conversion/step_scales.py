@@ -1,0 +1,178 @@
+"""Scales for a number of time steps: where clipping and rounding together cost least.
+
+In ``n`` spikes a neuron tells an activation ``z`` as ``s clip(floor(z / s + 1/2), 0, n)``, with the
+worth ``s`` of a spike. A large one rounds coarsely, a small one clips much. Huang et al. 2025
+(arXiv:2503.00301) choose the one with the least mean squared error, here over a histogram of the
+activations on calibration samples, from which it can be chosen again for another number of steps.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from nengo_tactile.conversion.activation_scales import histograms_of
+from nengo_tactile.conversion.graph import rebuild
+from nengo_tactile.conversion.normalise import normalise
+from nengo_tactile.conversion.passes import layers_to_spike, use_rectifiers
+from nengo_tactile.errors import ConversionError
+
+#: Bins of a histogram that is kept.
+_BINS = 1024
+#: Scales that are tried, as shares of the largest activation, and refinements of the best.
+_SHARES = np.geomspace(0.02, 1.0, 64)
+_REFINEMENTS = 10
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Activations:
+    """How a layer's activations are distributed, all of them or channel by channel.
+
+    Attributes
+    ----------
+    tops : (rows,) float32 array
+        The largest, one row for all channels or one for each.
+    shares : (rows, n_bins) float32 array
+        Of those above zero, which lie in each part of the range up to it.
+    """
+
+    tops: np.ndarray
+    shares: np.ndarray
+
+    def scales(self, n_spikes):
+        """The activation that becomes the highest rate, (rows,) float array; 0 without any.
+
+        Parameters
+        ----------
+        n_spikes : int
+            That a neuron sends at most.
+        """
+        n_rows, n_bins = self.shares.shape
+        values = (np.arange(n_bins) + 0.5) / n_bins  # in tops
+
+        def told(shares):
+            steps = (shares / n_spikes)[:, None]
+            return steps, np.minimum(np.floor(values / steps + 0.5), n_spikes)
+
+        def errors(shares):
+            steps, whole = told(shares)
+            return (self.shares * (steps * whole - values) ** 2).sum(axis=1)
+
+        best, least = np.ones(n_rows), errors(np.ones(n_rows))
+        for share in _SHARES:
+            found = errors(np.full(n_rows, share))
+            best, least = np.where(found < least, share, best), np.minimum(found, least)
+        for _ in range(_REFINEMENTS):  # the best step for the levels that the last one gives
+            _, whole = told(best)
+            squares = (self.shares * whole**2).sum(axis=1)
+            step = (self.shares * whole * values).sum(axis=1) / np.where(squares > 0, squares, 1)
+            better = np.where(squares > 0, np.minimum(n_spikes * step, 1), best)
+            best = np.where(errors(better) < errors(best), better, best)
+        return np.where(self.shares.any(axis=1), best, 0) * self.tops
+
+    def over(self, scales):
+        """The same with every activation divided by its scale."""
+        return dataclasses.replace(self, tops=(self.tops / scales).astype(np.float32))
+
+
+def activations(model, x, channelwise=False):
+    """Distributions of all layers' activations on calibration samples.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+        From `nengo_tactile.conversion.convert.prepare`.
+    x : (n_samples, ...) array
+    channelwise : bool
+        For each channel, but of layers with a ceiling, which have one scale.
+
+    Returns
+    -------
+    dict of str to Activations
+        Without those of ClipFloor layers, whose levels are what they were trained for.
+
+    Raises
+    ------
+    ConversionError
+        For a layer that is never active, or whose values are not finite.
+    """
+    names = layers_to_spike(model)
+    kinds = {name: type(model.get_layer(name)).__name__ for name in names}
+    names = [name for name in names if kinds[name] != "ClipFloor"]
+    ends = {n for n in names if getattr(model.get_layer(n), "max_value", None) is not None}
+    slopes = {name: float(getattr(model.get_layer(name), "alpha", 0)) for name in names}
+    found = {}
+    for apart in (False, True):
+        group = [name for name in names if (channelwise and name not in ends) == apart]
+        if group:
+            found |= histograms_of(model, group, x, 100.0, 256, apart, slopes)
+    for name, histogram in found.items():
+        if not histogram.counts.any():
+            raise ConversionError(
+                f"layer '{name}' ({kinds[name]}): never active on the calibration samples; give "
+                "samples like those the model was trained on, or retrain without this layer"
+            )
+    return {name: _coarse(found[name]) for name in names}
+
+
+def _coarse(histogram):
+    n_rows = len(histogram.top)
+    counts = histogram.counts.reshape(n_rows, _BINS, -1).sum(axis=2)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return Activations(histogram.top.astype(np.float32), shares.astype(np.float32))
+
+
+def ceilings(model):
+    """Ceilings of the ClipFloor layers, {name: float}."""
+    floors = (layer for layer in model.layers if type(layer).__name__ == "ClipFloor")
+    return {layer.name: float(layer.ceiling.numpy()) for layer in floors}
+
+
+def step_scales(found, n_spikes):
+    """The activation of each layer that becomes the highest rate.
+
+    Parameters
+    ----------
+    found : dict of str to Activations
+    n_spikes : int
+        That a neuron sends at most: steps times spikes a step.
+
+    Returns
+    -------
+    dict of str to float or (channels,) array
+        A channel that is never active gets the largest scale of its layer.
+    """
+    scales = {}
+    for name, one in found.items():
+        scale = one.scales(n_spikes)
+        scale = np.where(scale > 0, scale, scale.max())
+        scales[name] = scale if len(scale) > 1 else float(scale[0])
+    return scales
+
+
+def rescaled(ann, scales):
+    """A network of integrate-and-fire neurons with other highest rates.
+
+    Parameters
+    ----------
+    ann : tf.keras.Model
+        With `RateIF` layers.
+    scales : dict of str to float or (channels,) array
+        By layer, what becomes the highest rate, in units of what is it now; others keep theirs.
+
+    Returns
+    -------
+    tf.keras.Model
+        What was corrected for a number of steps is gone.
+    """
+    neurons = {layer.name: layer for layer in ann.layers if type(layer).__name__ == "RateIF"}
+    scales = {name: scales.get(name, 1.0) for name in neurons}
+
+    def replace(layer, inputs):
+        if layer.name not in neurons:
+            return None
+        old, ceiling = neurons[layer.name], getattr(layer, "max_value", None)
+        clips = ceiling is not None and ceiling <= 1
+        settings = {**old.get_config(), "clips": clips, "per_neuron": False}
+        return type(old).from_config(settings)(inputs[0])
+
+    return rebuild(normalise(use_rectifiers(ann), scales), replace)
