@@ -121,8 +121,10 @@ class Check:
             title = f"can be converted: neurons {' or '.join(self.neurons)}, on "
             title += " and ".join(self.engines)
             apart = [pair for pair in _APART if pair[0] in self.neurons and pair[1] in self.engines]
-            if apart:
-                title += f" ({', '.join(f'{neuron} not on {engine}' for neuron, engine in apart)})"
+            lacks = [f"{neuron} not on {engine}" for neuron, engine in apart]
+            if "if" in self.neurons and "loihi" in self.engines:
+                lacks.append("if with signed or spikes_per_step not on loihi")
+            title += f" ({', '.join(lacks)})" * bool(lacks)
         if self.difference is not None:
             title += (
                 f"; on the samples its rates differ by {self.difference:.1g} of the largest output"
