@@ -108,13 +108,13 @@ def restore(folder, description, arrays, card):
         coding=coding_from_dict(description.get("coding")),
         read_out=None if read_out is None else ReadOut.from_dict(read_out),
         scale=ImageScale(**description.get("scale", {})),
-        activations=_activations(arrays),
+        activations=_activations(folder, model, arrays),
         card=card,
         **_settings(description["settings"]),
     )
 
 
-def _activations(arrays):
+def _activations(folder, model, arrays):
     """Distributions of activations by layer: see `SpikingNetwork.activations`."""
     found = {}
     for name, array in arrays.items():
@@ -122,6 +122,16 @@ def _activations(arrays):
         if kind == "activations":
             key, _, layer = rest.partition("/")
             found.setdefault(layer, {})[key] = array
+    neurons = {la.name: la for la in model.layers if type(la).__name__ == "RateIF"}
+    for layer, parts in found.items():
+        shapes = {key: array.shape for key, array in parts.items()}
+        n_rows = {1, neurons[layer].output_shape[-1]} if layer in neurons else set()
+        rows, bins = shapes.get("shares", ()) if len(shapes.get("shares", ())) == 2 else (0, 0)
+        if shapes != {"tops": (rows,), "shares": (rows, bins)} or rows not in n_rows or not bins:
+            raise ModelFileError(
+                f"{folder / 'weights.npz'}: activations of layer '{layer}' have shapes {shapes}: "
+                "restore the file"
+            )
     return {layer: Activations(**parts) for layer, parts in found.items()}
 
 

@@ -63,7 +63,8 @@ def test_a_good_model(model):
     assert found.engines_with("if") == ENGINES
     assert found.engines_with("lif") == ("nengo-dl", "loihi")
     assert found.engines_with("sigma-delta") == ("nengo-dl", "event")
-    engines = "on nengo-dl and event and loihi (lif not on event, sigma-delta not on loihi)"
+    apart = "lif not on event, sigma-delta not on loihi, if with signed or spikes_per_step not on"
+    engines = f"on nengo-dl and event and loihi ({apart} loihi)"
     assert f"can be converted: neurons if or lif or sigma-delta, {engines}" in text
     assert "into neurons" in text
     assert found.rows()[1]["name"] == "conv1" and found.rows()[1]["notes"] == {}

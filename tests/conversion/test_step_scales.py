@@ -8,8 +8,9 @@ from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.conversion.passes import layers_to_spike
 from nengo_tactile.conversion.reading import convertible
 from nengo_tactile.conversion.step_scales import Activations, activations
+from nengo_tactile.conversion.storage import described, restore
 from nengo_tactile.engines import run
-from nengo_tactile.errors import ConversionError
+from nengo_tactile.errors import ConversionError, ModelFileError
 from nengo_tactile.saved import load
 from tests.support.random_models import keras
 
@@ -146,3 +147,12 @@ def test_what_was_corrected_for_its_steps_takes_samples():
 def test_options_that_do_not_go_together(options, message):
     with pytest.raises(ConversionError, match=message):
         IF(**options)
+
+
+@pytest.mark.parametrize("key", ["activations/shares/nowhere", "activations/tops/{name}"])
+def test_activations_of_other_shapes_are_refused(key, tmp_path):
+    network = convert(small_model(), images(), STEPS, n_steps=4)
+    description, arrays = described(network)
+    arrays[key.format(name=next(iter(network.activations)))] = np.zeros((3, 2), np.float32)
+    with pytest.raises(ModelFileError, match=r"activations of layer '\w+' have shapes"):
+        restore(tmp_path, description, arrays, {})
