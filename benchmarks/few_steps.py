@@ -9,6 +9,7 @@ import time
 
 import nengo_tactile as nt
 from nengo_tactile.ann.training import accuracy
+from nengo_tactile.conversion.bound import waiting_outputs
 from nengo_tactile.papers import images
 
 #: Steps, and options of the neurons.
@@ -53,12 +54,14 @@ def main(folder, n_test=10_000):
         network = nt.convert(model, data.calibration, nt.IF(**options), n_steps=n_steps)
         seconds = time.monotonic() - began
         reached, cost = measure(network, x, y)
+        waiting = waiting_outputs(network.ann, x, n_steps).argmax(axis=1)
+        bound = 100 * (ann - (waiting == y).mean())
         told = ", ".join(f"{value:,.0f} {name}" for name, value in cost.items())
         print(
             f"{n_steps} steps, {nt.IF(**options)}: {100 * (ann - reached):.2f} points, {told};",
             end=" ",
         )
-        print(f"converted in {seconds:.0f} s", flush=True)
+        print(f"converted in {seconds:.0f} s; layers that wait {bound:.2f} points", flush=True)
 
 
 if __name__ == "__main__":
