@@ -28,7 +28,7 @@ Scale = Annotated[
     typer.Option(help="What images are multiplied with, such as 1/255; with an offset: 2/255,-1."),
 ]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 Split = Annotated[str, typer.Option(help="train or test.")]
 Jobs = Annotated[
     int | None,

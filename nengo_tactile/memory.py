@@ -1,21 +1,27 @@
 """Memory: whether what is asked for fits, asked before it is made."""
 
 import os
+import resource
 from pathlib import Path
 
 from nengo_tactile.errors import DataError, TactileError
 
+_STATUS = Path("/proc/self/status")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_bytes() -> int:
     """Memory that is free, or can be made so, for this process, in bytes."""
     found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    meminfo, limit = Path("/proc/meminfo"), _CGROUP / "memory.max"
+    meminfo, container = Path("/proc/meminfo"), _CGROUP / "memory.max"
     if meminfo.exists():
         found += [1024 * int(_value(meminfo, "MemAvailable:"))]
-    if limit.exists() and (most := limit.read_text().strip()) != "max":  # of a container
-        found.append(int(most) - int(_value(_CGROUP / "memory.stat", "anon ")))
+    if container.exists() and (largest := container.read_text().strip()) != "max":
+        found.append(int(largest) - int(_value(_CGROUP / "memory.stat", "anon ")))
+    for limit, used in ((resource.RLIMIT_AS, "VmSize:"), (resource.RLIMIT_DATA, "VmData:")):
+        most = resource.getrlimit(limit)[0]
+        if most != resource.RLIM_INFINITY and _STATUS.exists():
+            found.append(most - 1024 * int(_value(_STATUS, used)))
     return max(0, min(found))
 
 

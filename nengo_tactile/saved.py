@@ -84,7 +84,11 @@ def find(source: str | Path) -> Path:
     ModelFileError
         Listing the names.
     """
-    folder = Path(source)
+    if not isinstance(source, str | Path):
+        raise ModelFileError(
+            f"{source!r} is a {type(source).__name__}: give a folder or a shipped model's name"
+        )
+    folder = Path(source).expanduser()
     restore_folder(folder)
     if folder.is_dir():
         return folder

@@ -9,7 +9,18 @@ import nengo_tactile
 PACKAGE = Path(nengo_tactile.__file__).parent
 #: From the ground up: a room imports those before it. docs/architecture.md says what they hold.
 ROOMS = (
-    *("errors", "lazy", "memory", "doors", "files", "options", "progress", "stack", "nengo_runs"),
+    *(
+        "errors",
+        "lazy",
+        "memory",
+        "doors",
+        "arguments",
+        "files",
+        "options",
+        "progress",
+        "stack",
+        "nengo_runs",
+    ),
     *("events", "neurons", "ann", "datasets", "networks", "slayer", "skim", "engines"),
     *("conversion", "analysis", "report", "saved", "experiments", "reproduce", "papers"),
     *("doctor", "cli_options", "cli_reproduce", "cli"),

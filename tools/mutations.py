@@ -252,7 +252,7 @@ def _limited():
     with contextlib.suppress(OSError):  # the peak begins anew
         Path("/proc/self/clear_refs").write_text("5")
     resident = _status("VmRSS")
-    resource.setrlimit(resource.RLIMIT_DATA, (before + BYTES + (1 << 29), limits[1]))
+    resource.setrlimit(resource.RLIMIT_DATA, (before + BYTES, limits[1]))
     try:
         yield used
     finally:

@@ -6,6 +6,7 @@ returns a plain dict, ready for results.json: ``statistic``, ``p`` and ``n``, nu
 
 import numpy as np
 
+from nengo_tactile import arguments
 from nengo_tactile.errors import DataError
 
 #: Random samples behind a Lilliefors p: it is exact to about 0.5 % at p = 0.5, never below 1e-4.
@@ -124,8 +125,7 @@ def lilliefors(values, seed=0, n_samples=LILLIEFORS_SAMPLES, name="values"):
     from scipy import stats
 
     values = _checked(values, name, FEWEST_FOR_NORMALITY)
-    if n_samples != int(n_samples) or n_samples < 1:
-        raise DataError(f"n_samples is {n_samples}: give a whole number from 1")
+    arguments.whole("n_samples", n_samples)
     result = stats.goodness_of_fit(
         stats.norm,
         values,

@@ -1,6 +1,5 @@
 """Reading saved Keras models, of Keras 2 and Keras 3, without running what is inside them."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from nengo_tactile.ann.configs import (
     layer_name,
     snake_case,
 )
-from nengo_tactile.doors.archives import member_content, opened_zip
+from nengo_tactile.doors.archives import is_zip, member_content, opened_zip
 from nengo_tactile.doors.plain import LARGEST_JSON, Door
 from nengo_tactile.errors import ConversionError, ModelFileError
 
@@ -47,7 +46,7 @@ def describe_file(path):
         what = "a folder, no model file" if path.is_dir() else "no such file"
         raise ModelFileError(f"{path}: {what}: give the path of a .keras or .h5 model")
     with _DOOR.guarded(path, "is no readable Keras model file"):
-        reader = _read_keras if zipfile.is_zipfile(path) else _read_h5
+        reader = _read_keras if is_zip(path, _DOOR) else _read_h5
         return describe(*reader(path))
 
 

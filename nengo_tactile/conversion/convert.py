@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from nengo_tactile.ann.convolutions import check_convolutions
+from nengo_tactile.arguments import names, positive, whole
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
 from nengo_tactile.conversion.graph import check_weights
@@ -15,6 +16,7 @@ from nengo_tactile.conversion.pooling import merge_average_pooling
 from nengo_tactile.conversion.reading import convertible
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
+from nengo_tactile.errors import ConversionError
 
 if TYPE_CHECKING:
     from nengo_tactile.conversion.network import SpikingNetwork
@@ -86,6 +88,10 @@ def convert(
         For options of a neuron that harm on the calibration samples.
     """
     check_neuron(neuron)
+    if n_steps is not None:
+        n_steps = whole("n_steps", n_steps, error=ConversionError)
+    dt = positive("dt", dt, "the length of a step in seconds", ConversionError)
+    classes = names("classes", classes, error=ConversionError)
     brought, model = model, convertible(model)
     check_weights(model)
     if x is not None:
@@ -98,7 +104,7 @@ def convert(
     neuron = neuron_for(linear, neuron)
     blueprint = Blueprint(
         *(brought, model, linear, read_out, x, labels),
-        *(n_steps, dt, image, tuple(classes), progress),
+        *(n_steps, dt, image, classes, progress),
     )
     if x is not None:
         blueprint.check(linear)

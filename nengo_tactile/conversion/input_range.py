@@ -7,7 +7,7 @@ what it was converted for.
 
 import numpy as np
 
-from nengo_tactile import stack
+from nengo_tactile import arguments, stack
 from nengo_tactile.conversion.graph import walk
 from nengo_tactile.errors import DataError
 
@@ -50,7 +50,7 @@ def check_samples(model, x, name="input"):
     DataError
         Naming the first bad value and its index.
     """
-    x = np.asarray(x)
+    x = arguments.array(name, x)
     wanted = tuple(model.input_shape[1:])
     if x.ndim != len(wanted) + 1 or x.shape[1:] != wanted:
         raise DataError(

@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from nengo_tactile import stack
+from nengo_tactile import arguments, stack
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.graph import functional, walk
 from nengo_tactile.conversion.potentials import integrate
@@ -143,9 +143,8 @@ def checked(network, x, n_steps):
     """Inputs as float32 and steps as an int, or an error that says what is wrong with them."""
     from nengo_tactile.conversion.input_range import check_input
 
-    if n_steps != int(n_steps) or n_steps < 1:
-        raise DataError(f"n_steps is {n_steps}: choose a whole number of at least 1")
-    return check_input(network.model, x, "input").astype(np.float32), int(n_steps)
+    n_steps = arguments.whole("n_steps", n_steps)
+    return check_input(network.model, x, "input").astype(np.float32), n_steps
 
 
 @dataclasses.dataclass

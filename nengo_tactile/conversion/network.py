@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nengo_tactile import arguments
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
 from nengo_tactile.conversion.graph import rebuild
@@ -142,11 +143,9 @@ class SpikingNetwork:
 
     def __post_init__(self):
         self._check_read_out()
-        if int(self.n_steps) != self.n_steps or self.n_steps < 1 or not self.dt > 0:
-            raise ConversionError(
-                f"n_steps is {self.n_steps} and dt {self.dt}: give a whole number of steps and a "
-                "length in seconds, both above zero"
-            )
+        steps = arguments.whole("n_steps", self.n_steps, error=ConversionError)
+        object.__setattr__(self, "n_steps", steps)
+        arguments.positive("dt", self.dt, "the length of a step in seconds", ConversionError)
         if self.synapse is not None and not self.synapse >= 0:
             raise ConversionError(
                 f"synapse is {self.synapse}: give a time constant in seconds, or None"
@@ -367,9 +366,7 @@ class SpikingNetwork:
         """
         if n_steps is None:  # the emulator shows networks for longer than `n_steps`
             return None
-        if int(n_steps) != n_steps or n_steps < 1:
-            raise EngineError(f"n_steps is {n_steps}: give a whole number of at least 1")
-        return int(n_steps)
+        return arguments.whole("n_steps", n_steps, error=EngineError)
 
     def compare(
         self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None

@@ -2,12 +2,11 @@
 
 import functools
 import importlib
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nengo_tactile.datasets.sources import ZipSource, data_root, locate, read_npz
-from nengo_tactile.doors.archives import npz_names
+from nengo_tactile.doors.archives import is_zip, npz_names
 from nengo_tactile.doors.plain import DATA
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.recorded import FILE_NAME as _TRAJECTORIES
@@ -73,6 +72,8 @@ def open_dataset(
         For a name that is not known, data that is not there (the message lists what was looked
         for and where), or an option the set does not take.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise DataError(f"{name_or_path!r} is no data set ({', '.join(_SETS)}) and no path")
     key = str(name_or_path).lower()
     if key in _SETS:
         place = _place(key, data_dir)
@@ -132,7 +133,7 @@ def _recognise(path):
             return "mnist"
     elif path.suffix == ".hdf5":
         return "ntidigits"
-    elif zipfile.is_zipfile(path):
+    elif is_zip(path, DATA):
         names = [name.lower() for name in ZipSource(path).names]
         if any(name.endswith(".mat") for name in names):
             return "stmnist"

@@ -31,6 +31,12 @@ def opened_zip(path: str | Path, door: Door) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
+def is_zip(path: str | Path, door: Door) -> bool:
+    """Whether a file is a zip archive."""
+    with door.opened(path) as (file, _), door.guarded(path):
+        return zipfile.is_zipfile(file)
+
+
 def check_member(info: zipfile.ZipInfo, source: Any, door: Door) -> None:
     """Refuse a member whose size cannot be true, or that is packed in a way that has no bounds."""
     if info.flag_bits & 1:

@@ -8,7 +8,7 @@ from nengo_tactile.datasets.labelled import is_recordings
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.memory import check_fits
-from nengo_tactile.networks.protocol import ENGINES, Network, runner
+from nengo_tactile.networks.protocol import ENGINES, Network, check_network, runner
 
 __all__ = ["ENGINES", "Recording", "check_run", "run"]
 
@@ -50,6 +50,7 @@ def run(
     DataError
         For samples that the network does not read.
     """
+    check_network(network)
     engine = network.fastest if engine is None else engine
     n_steps = check_run(network, n_steps, engine, options)
     if isinstance(x, tuple) and len(x) == 2 and (x[1] is None or len(x[1]) == len(x[0])):
@@ -74,6 +75,8 @@ def check_memory(network: Network, x: Any, n_steps: int | None) -> None:
     DataError
         With what it needs.
     """
+    if not hasattr(x, "__len__"):
+        raise DataError(f"x is {x!r}: give an array of samples, a data set or recordings")
     n_steps = network.n_steps if n_steps is None else n_steps
     # outputs, in 4 bytes and twice in 8 where they are summed up; spikes and operations
     needed = len(x) * n_steps * (20 * network.read_out.n_outputs + 16)

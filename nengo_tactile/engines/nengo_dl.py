@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from nengo_tactile import stack
+from nengo_tactile import arguments, stack
 from nengo_tactile.ann.convolutions import check_convolutions
 from nengo_tactile.engines.counting import BASE, build_counting, spike_counts
 from nengo_tactile.engines.recording import Recording
@@ -61,8 +61,7 @@ def stream(network, x, n_steps=None, batch_size=None, progress=None, planner="no
     x = network.check_input(x)
     check_convolutions(network.ann, x)  # which may have been converted on another machine
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
-    if batch_size < 1:
-        raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")
+    batch_size = arguments.whole("batch_size", batch_size, error=EngineError)
     with stack.quiet_build():
         # NengoDL thinks that nobody wants one step of a network with filters
         warnings.filterwarnings("ignore", message="Running for one timestep")

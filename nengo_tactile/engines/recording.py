@@ -1,6 +1,7 @@
 """What an engine measured: the read-out over time, spikes and synaptic operations."""
 
 import dataclasses
+import numbers
 from collections.abc import Iterable
 
 import numpy as np
@@ -139,6 +140,8 @@ class Recording:
         DataError
             If there is no such step.
         """
+        if isinstance(step, bool) or not isinstance(step, numbers.Integral):
+            raise DataError(f"step is {step!r}: give a whole number")
         if not -self.n_steps <= step < self.n_steps:
             raise DataError(
                 f"step is {step}, the recording has {self.n_steps} steps: give one from "

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from nengo_tactile import nengo_runs
+from nengo_tactile import arguments, nengo_runs
 from nengo_tactile.engines.counting import BASE, configure, event_sums, event_weights
 from nengo_tactile.engines.nengo_dl import LARGEST_BATCH
 from nengo_tactile.engines.recording import Recording
@@ -92,8 +92,7 @@ def stream(
     _check_engine(engine, dtype, threads)
     if batch_size is None:
         batch_size = _batch_size(len(x), 4 * n_steps * math.prod(shape), engine)
-    if int(batch_size) != batch_size or batch_size < 1:
-        raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")
+    batch_size = arguments.whole("batch_size", batch_size, error=EngineError)
     dt, fan_out = getattr(network, "dt", DT), graph.fan_out()
     if engine == "event":
         record = _event(graph, fan_out, dtype or DTYPES[0], threads, progress)

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from nengo_tactile.arguments import whole
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.eskin import Hand, simulate
 from nengo_tactile.events.recorded import SPLITS, read_pendigits
@@ -106,8 +107,8 @@ class RecordedHandwriting:
 def _check(split, n_samples):
     if split not in SPLITS:
         raise DataError(f"split is {split!r}; choose one of {SPLITS}")
-    if n_samples is not None and n_samples < 1:
-        raise DataError(f"n_samples is {n_samples}; give at least 1")
+    if n_samples is not None:
+        whole("n_samples", n_samples)
 
 
 def handwriting(source="parametric", split="train", n_samples=None, seed=0):

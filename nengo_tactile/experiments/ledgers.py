@@ -41,7 +41,8 @@ def content_of(path):
         text = door.content(path, LARGEST_JSON).decode()
         content = door.parsed(text, path)
         content.pop("sha256")
-        if text != text_of(content) or content["format"] != FORMAT:
+        keys = {"format", "study", "cell", "origin", "state"}
+        if text != text_of(content) or content["format"] != FORMAT or set(content) != keys:
             raise door.refusal(path, damaged)
     return content
 

@@ -109,8 +109,8 @@ def read_arrays(path, dtype, names=None):
     there = sorted(npz_names(path, DOOR))
     if names is not None and there != names:
         raise ModelFileError(
-            f"{path}: holds the arrays {', '.join(there)}, the network wants {', '.join(names)}: "
-            "the two files belong to different networks"
+            f"{path}: holds the arrays {there}, the network wants {names}: the two files belong to "
+            "different networks"
         )
     stored = read_npz(path, DOOR)
     for name, array in sorted(stored.items()):

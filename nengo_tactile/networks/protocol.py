@@ -145,6 +145,23 @@ def summary(network: Network) -> str:
     )
 
 
+def check_network(network: Any) -> None:
+    """Refuse what is no network, with the remedy where it is the name of one.
+
+    Raises
+    ------
+    EngineError
+    """
+    if not hasattr(network, "runners"):
+        named = isinstance(network, str | Path)
+        remedy = (
+            f"nengo_tactile.load({str(network)!r})" if named else "nengo_tactile.convert(model, x)"
+        )
+        raise EngineError(
+            f"network is a {type(network).__name__}, no spiking network: give {remedy}"
+        )
+
+
 def runner(network: Network, engine: str) -> ModuleType:
     """The module that runs a network on an engine.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import nengo
 import numpy as np
 
-from nengo_tactile import stack
+from nengo_tactile import arguments, stack
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.nengo_runs import ENGINES, Rows, show
 from nengo_tactile.progress import track
@@ -170,8 +170,7 @@ def stream(net, patterns, engine="nengo", batch_size=16, progress=None):
         raise EngineError(f"engine {engine!r}: SKIM networks run on {' and '.join(ENGINES)}")
     if not len(patterns):
         raise DataError("there are no samples to run: give at least one")
-    if batch_size < 1:
-        raise EngineError(f"batch_size is {batch_size}: give a whole number of at least 1")
+    batch_size = arguments.whole("batch_size", batch_size, error=EngineError)
     shape = len(dense(patterns[0])), net.layer.n_inputs
     size = min(batch_size, len(patterns))
     total = -(-len(patterns) // size)

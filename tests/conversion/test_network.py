@@ -167,7 +167,7 @@ def test_a_convolution_can_be_the_output():
         ({"classes": ("a",)}, "1 class names for a network with 3"),
         ({"n_steps": 0}, "n_steps is 0"),
         ({"n_steps": 2.5}, "n_steps is 2.5"),
-        ({"dt": 0.0}, "dt 0.0"),
+        ({"dt": 0.0}, "dt is 0.0"),
         ({"synapse": -0.1}, "synapse is -0.1"),
         ({"min_voltage": 0.5}, "min_voltage is 0.5"),
         ({"initial_voltage": 1.0}, "initial_voltage 1.0"),

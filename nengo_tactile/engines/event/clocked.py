@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from nengo_tactile import arguments
 from nengo_tactile.engines.event.kernel import BLOCK, Measured, Scratch, simulate
 from nengo_tactile.engines.event.plan import aligned, n_driven, plan_of, pool_size
 from nengo_tactile.engines.event.vectors import LANES, WORD
@@ -172,10 +173,10 @@ def checked_counts(batch_size, threads):
         For numbers that are not whole, or below 1.
     """
     threads = _processors() if threads is None else threads
-    for name, value in (("batch_size", batch_size), ("threads", threads)):
-        if int(value) != value or value < 1:
-            raise EngineError(f"{name} is {value}: give a whole number of at least 1")
-    return int(batch_size), int(threads)
+    return (
+        arguments.whole("batch_size", batch_size, error=EngineError),
+        arguments.whole("threads", threads, error=EngineError),
+    )
 
 
 def _processors():
