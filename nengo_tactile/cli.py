@@ -3,7 +3,10 @@
 Bad input, a full disk and Ctrl-C end with one clear message and exit code 2.
 """
 
+import contextlib
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -43,11 +46,18 @@ app.add_typer(cli_reproduce.app, name="reproduce")
 
 @app.command()
 def doctor(
+    path: Annotated[
+        str | None,
+        typer.Argument(help="Or say of a network, run, study, checkpoint, model or data if whole."),
+    ] = None,
     quick: Annotated[bool, typer.Option(help="Skip the engines' self-tests.")] = False,
 ):
     """Print versions, patches and licences; test each engine for a few seconds."""
-    from nengo_tactile.doctor import diagnose, tables
+    from nengo_tactile.doctor import diagnose, tables, told_whole
 
+    if path is not None:
+        say(f"{path}: {told_whole(path)}")
+        return
     result = diagnose(quick=quick)
     for table in tables(result):
         show(table)
@@ -348,8 +358,12 @@ def _options(
 
 def main(arguments=None):
     """Entry point: maps errors to one message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names need not be text that a terminal can show
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(args=arguments, standalone_mode=False) or 0
+        with _sigterm_as_ctrl_c():
+            code = app(args=arguments, standalone_mode=False) or 0
         return _fail(_INTERRUPTED) if code == _CTRL_C else code
     except (typer.Abort, KeyboardInterrupt):
         return _fail(_INTERRUPTED)
@@ -367,6 +381,19 @@ def main(arguments=None):
             raise
         error.show()
         return 2
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c():
+    """Let SIGTERM end a command as Ctrl-C does: cleaned up, and with a word."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 #: What typer returns for Ctrl-C (128 + SIGINT).

@@ -9,6 +9,7 @@ import typer
 
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.options import flag, members
+from nengo_tactile.progress import console
 
 Task = Annotated[
     str,
@@ -52,12 +53,10 @@ def say(text):
 
 def show(table):
     """Print a rich table."""
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:  # a file or a pipe has no width: leave the columns whole
-        console = Console(width=160)
-    console.print(table)
+    terminal = console()
+    if not terminal.is_terminal:  # a file or a pipe has no width: leave the columns whole
+        terminal = console(width=160)
+    terminal.print(table)
 
 
 def number_or_word(text):

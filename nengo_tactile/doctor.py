@@ -4,14 +4,22 @@ import dataclasses
 import platform
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile import __version__, stack
+from nengo_tactile import __version__, saved, stack
 from nengo_tactile.ann.convolutions import REMEDY, self_test
+from nengo_tactile.ann.training import read_checkpoint
 from nengo_tactile.conversion import fusions
+from nengo_tactile.conversion.reading import convertible
+from nengo_tactile.datasets.registry import open_dataset
+from nengo_tactile.doors.archives import npz_names, read_npy, read_npz
+from nengo_tactile.doors.plain import DATA
 from nengo_tactile.engines import ENGINES
-from nengo_tactile.errors import StackError, StackWarning, TactileError
+from nengo_tactile.errors import DataError, StackError, StackWarning, TactileError
+from nengo_tactile.experiments.ledgers import content_of
+from nengo_tactile.reproduce.running import read_run
 from nengo_tactile.stack import distributions
 from nengo_tactile.stack.imports import IMPORTS
 from nengo_tactile.stack.patches import PATCHES
@@ -94,6 +102,66 @@ def diagnose(quick=False):
         return Diagnosis(*found, [{"engine": name, **row} for name in ENGINES])
     engines = [_test_engine(name) for name in ENGINES]
     return Diagnosis(*found, engines, _test_convolutions(), _test_fusion())
+
+
+def told_whole(path):
+    """What lies at a path, all of which was read and is whole.
+
+    Parameters
+    ----------
+    path : path or str
+        A saved network (or a shipped one's name), a run, a study, a cell, a checkpoint, a model, an
+        .npz or .npy of arrays, or a data set.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TactileError
+        Saying what is damaged.
+    """
+    path = Path(path).expanduser()
+    if (path / "network.json").is_file() or not path.exists():
+        network = saved.load(path)
+        return f"a {type(network).__name__}, whole by its digest"
+    if (path / "results.json").is_file() and (path / "recording.npz").is_file():
+        read_run(path)
+        return "a run, whole by its digest"
+    if (path / "study.json").is_file():
+        cells = sorted((path / "cells").glob("*.json"))
+        networks = [place.parent for place in sorted((path / "networks").glob("*/network.json"))]
+        checkpoints = sorted((path / "checkpoints").glob("*.npz"))
+        DATA.json(path / "study.json")
+        parts = ((cells, content_of), (networks, saved.load), (checkpoints, read_checkpoint))
+        for places, read in parts:
+            for place in places:
+                read(place)
+        return (
+            f"a study of {len(cells)} cells, {len(networks)} networks and {len(checkpoints)} "
+            "checkpoints, whole by their digests"
+        )
+    if path.suffix == ".json":
+        content_of(path)
+        return "a cell of a study, whole by its digest"
+    if path.suffix in (".keras", ".h5"):
+        convertible(path)
+        return "a Keras model, which has no digest: it could be read"
+    if path.suffix == ".npy":
+        return f"an array of shape {read_npy(path, DATA).shape}, which has no digest"
+    if path.suffix == ".npz" and "state" in npz_names(path, DATA):
+        state, _ = read_checkpoint(path)
+        return f"a checkpoint after {state['epoch']} epochs, whole by its digest"
+    try:
+        data = open_dataset(path)
+    except DataError:
+        if path.suffix != ".npz":
+            raise
+        return f"{len(read_npz(path))} arrays, whole by their checksums"
+    for _ in data.recordings(progress=False):
+        pass
+    return f"{data!r}, all of which could be read"
 
 
 def _test_fusion():

@@ -44,11 +44,13 @@ def atomic_write(path, mode="w"):
         Whatever interrupts the block (a full disk, Ctrl-C, a kill) leaves the old file as it was.
         What a killed process left beside it goes when the file is written again.
     """
-    path = Path(path)
+    path = _target(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = _temporary(path, tempfile.mkstemp)
+    # names of files need not be text
+    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
     try:
-        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+        with os.fdopen(handle, mode, **text) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -61,6 +63,12 @@ def atomic_write(path, mode="w"):
         raise
 
 
+def _target(path):
+    """Where a path leads: home for ``~``, and where a link points, which stays."""
+    path = os.path.expanduser(path)
+    return Path(os.path.realpath(path) if os.path.islink(path) else path)
+
+
 def check_writable(folder):
     """Make a folder and try to write into it, before long work whose result goes there.
 
@@ -69,7 +77,7 @@ def check_writable(folder):
     OSError
         Naming the folder.
     """
-    folder = Path(folder)
+    folder = _target(folder)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -91,7 +99,7 @@ def atomic_folder(path):
     path : str or Path
         The final folder. An existing one is replaced as a whole.
     """
-    path = Path(path)
+    path = _target(path)
     with contextlib.suppress(FileNotFoundError):  # another writer may have it in hand
         if not stat.S_ISDIR(path.stat().st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))

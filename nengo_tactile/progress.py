@@ -1,6 +1,7 @@
 """One progress bar for everything that takes over two seconds."""
 
 import contextlib
+import io
 import sys
 
 from rich.progress import (
@@ -51,6 +52,20 @@ def shown(progress=None):
     return sys.stderr.isatty() if progress is None else progress
 
 
+def console(**options):
+    """A `rich.console.Console` that prints names as they are: brackets are no markup."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, **options)
+
+
+def table_text(table, width):
+    """A rich table as text of a width."""
+    file = io.StringIO()
+    console(width=width, file=file).print(table)
+    return file.getvalue().rstrip()
+
+
 #: The bars that are open; those inside of another are lines of it.
 _OPEN: list[Progress] = []
 
@@ -67,18 +82,15 @@ def open_bar(progress=None):
     if _OPEN:
         yield _OPEN[-1]
         return
-    from rich.console import Console
-
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
     options = {"transient": True, "disable": not shown(progress), "redirect_stdout": False}
-    with Progress(*columns, console=console, **options) as bar:
+    with Progress(*columns, console=console(stderr=True), **options) as bar:
         _OPEN.append(bar)
         try:
             yield bar

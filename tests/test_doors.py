@@ -201,3 +201,23 @@ def test_what_does_not_fit_says_how_much_it_would_need(monkeypatch, tmp_path):
     np.save(tmp_path / "a.npy", np.zeros(1000))
     with pytest.raises(DataError, match=r"a\.npy: reading it needs 8\.1 kB.*3\.0 kB are free"):
         read_npy(tmp_path / "a.npy", DATA)
+
+
+def test_damage_that_would_keep_hdf5_reading_for_ever(tmp_path):
+    path = tmp_path / "file.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["text"] = "a text"
+        file["numbers"] = np.arange(3)
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    free = heap + 16 + 16 + 8  # behind the one text, whose length is 6
+    assert content[free : free + 2] == b"\0\0"
+    with hdf5.opened(path, DATA) as file:
+        assert file.attribute("text") == "a text" and file.attribute("none", 3) == 3
+    content[free + 8 : free + 16] = bytes(8)
+    for source in (path, bytes(content)):
+        path.write_bytes(content)
+        with hdf5.opened(source, DATA, path) as file:
+            assert file.numbers("numbers").tolist() == [0, 1, 2]
+            with pytest.raises(DataError, match="heap of texts"):
+                file.attribute("text")

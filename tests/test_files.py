@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from nengo_tactile import files
+from nengo_tactile.doors.plain import DATA
 
 
 @pytest.fixture(params=["full disk", "Ctrl-C"])
@@ -243,3 +244,24 @@ def test_a_fingerprint_changes_with_values_types_shapes_and_order(rng):
         *((about, x.reshape(6, 4), x[0]), ({**about, "a": 2}, x, x[0])),
     ]
     assert len({mark, *(files.fingerprint(*given) for given in changed)}) == 6
+
+
+def test_links_stay_and_what_they_point_to_is_written(tmp_path):
+    (tmp_path / "there").mkdir()
+    for name in ("folder", "file"):
+        (tmp_path / name).symlink_to(tmp_path / "there" / name)
+    with files.atomic_folder(tmp_path / "folder") as temporary:
+        (temporary / "a").touch()
+    with files.atomic_write(tmp_path / "file") as file:
+        file.write("\udcff")  # of a name that is no UTF-8
+    assert (tmp_path / "folder").is_symlink() and (tmp_path / "file").is_symlink()
+    assert (tmp_path / "there" / "folder" / "a").is_file()
+    assert (tmp_path / "there" / "file").read_text() == r"\udcff"
+
+
+def test_tilde_is_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files.write_json("~/a/b.json", {"a": 1})
+    files.check_writable("~/c")
+    assert (tmp_path / "a" / "b.json").is_file() and (tmp_path / "c").is_dir()
+    assert DATA.json("~/a/b.json") == {"a": 1}

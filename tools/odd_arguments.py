@@ -29,7 +29,7 @@ def main():
     sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        found = list(judged(Path(folder), only))
+        found = list(judged(Path(folder), lambda name: only in name))
     wrong = [(name, what) for name, what in found if what]
     for name, what in wrong:
         print(f"{name}: {what}")
@@ -37,8 +37,8 @@ def main():
     return int(bool(wrong))
 
 
-def judged(folder, only=""):
-    """What is wrong with the answer to each, or None: (name, text) one after another."""
+def judged(folder, chosen):
+    """What is wrong with the answer to each that is chosen, or None: (name, text), one by one."""
     import nengo_tactile as nt
     from nengo_tactile import cli
     from tests.support.odd_arguments import COMMANDS, calls
@@ -46,11 +46,11 @@ def judged(folder, only=""):
     model, snn, x, y = made(nt, folder)
     warnings.simplefilter("ignore")
     for name, call in calls(nt, model, snn, x, y).items():
-        if only in name:
+        if chosen(name):
             yield name, _answer(nt, call)
     places = {"FILE": "model.keras", "NET": "net", "X": "x.npy", "Y": "y.npy"}
     for line in COMMANDS:
-        if only in line:
+        if chosen(line):
             words = [places.get(word, word) for word in shlex.split(line)]
             yield line, _ending(cli, words)
 

@@ -35,7 +35,7 @@ def describe_file(path):
     ModelFileError
         If the file is missing or damaged, or is no Keras model.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.is_dir() and (path / "saved_model.pb").is_file():
         raise ModelFileError(
             f"{path}: is a SavedModel folder, whose layers are TensorFlow code: load it where it "

@@ -83,6 +83,8 @@ RECIPES = {
 _STEPS = ((3 / 113, 0.1), (83 / 113, 1.0), (93 / 113, 0.1), (1.0, 0.01))
 
 
+#: How the names of TensorFlow's operations begin that draw from a state of their own.
+_DRAWING = ("Random", "TruncatedNormal", "Multinomial", "ParameterizedTruncatedNormal")
 #: Samples whose values are checked at a time.
 _CHECKED = 1024
 
@@ -149,8 +151,7 @@ def train(
         become float32, so that images may stay uint8.
     recipe : Recipe
     seed : int
-        Seed of the order of the samples. (Dropout and noise layers draw from TensorFlow's own
-        generator: see ``tf.keras.utils.set_random_seed``.)
+        Seed of the order of the samples, and of what dropout and noise layers draw.
     validation : (x, y), optional
         Scored after each epoch.
     checkpoint : path, optional
@@ -180,13 +181,17 @@ def train(
     optimizer = _optimizer(tf, recipe)
     worker = _worker(tf, model, recipe)
     optimizer.build(worker.trainable_variables)
-    step = _train_step(tf, worker, optimizer, recipe, n_classes)
     history = History()
     mark = fingerprint(model, recipe, seed, x, y) if checkpoint else None
     first = resume(checkpoint, model, optimizer, history, mark) if checkpoint else 0
     _copy_weights(model, worker)
 
+    step, draws = None, []
     for epoch in track(range(first, recipe.epochs), description, progress=progress):
+        if step is None or draws[-1]:
+            # draws depend on seed and epoch alone, so that a resumed run repeats them
+            drawn = int(np.random.default_rng((seed, epoch, 1)).integers(2**31))
+            step = _train_step(tf, worker, optimizer, recipe, n_classes, drawn, draws)
         if epoch and callable(data):
             x, y = samples(epoch)
             check_samples(x, y, n_classes, f"training data of epoch {epoch + 1}")
@@ -312,11 +317,14 @@ def _copy_weights(source, target):
             layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
-def _train_step(tf, model, optimizer, recipe, n_classes):
+def _train_step(tf, model, optimizer, recipe, n_classes, drawn, draws):
+    """A step's function; it notes in ``draws`` whether layers draw at random in it."""
     kernels = [v for v in model.trainable_variables if v.shape.rank > 1]
 
     @tf.function(reduce_retracing=True)
     def step(x, y):
+        graph = tf.compat.v1.get_default_graph()
+        graph.seed = drawn
         targets = tf.one_hot(y, n_classes)
         if recipe.label_smoothing:
             targets = targets * (1 - recipe.label_smoothing) + recipe.label_smoothing / n_classes
@@ -331,6 +339,8 @@ def _train_step(tf, model, optimizer, recipe, n_classes):
         gradients = tape.gradient(penalised, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables))
         hits = tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == y, tf.int32))
+        kinds = {operation.type for operation in graph.get_operations()}
+        draws.append(any(kind.startswith(_DRAWING) for kind in kinds))
         return loss, hits
 
     return step
@@ -371,7 +381,35 @@ def save_checkpoint(path, model, optimizer, history, mark, epoch):
     arrays = {f"model_{i}": v.numpy() for i, v in enumerate(model.variables)}
     arrays |= {f"optimizer_{i}": v.numpy() for i, v in enumerate(_optimizer_variables(optimizer))}
     state = {"fingerprint": mark, "epoch": epoch, "history": dataclasses.asdict(history)}
+    state["sha256"] = _digest(state, arrays)
     files.write_npz(path, state=np.array(json.dumps(state)), **arrays)
+
+
+def _digest(state, arrays):
+    about = {key: value for key, value in state.items() if key != "sha256"}
+    return files.digest(about, *(array for _, array in sorted(arrays.items())))
+
+
+def read_checkpoint(path):
+    """Read what `save_checkpoint` wrote.
+
+    Returns
+    -------
+    state : dict
+    arrays : dict of str to array
+
+    Raises
+    ------
+    ModelFileError
+        If it is damaged.
+    """
+    door = Door(ModelFileError, "delete it to start again")
+    arrays = read_npz(path, door)
+    with door.guarded(path, "is no checkpoint"):
+        state = json.loads(str(arrays.pop("state")))
+        if state["sha256"] != _digest(state, arrays):
+            raise door.refusal(path, "is damaged: it does not have the digest written with it")
+    return state, arrays
 
 
 def resume(path, model, optimizer, history, mark):
@@ -390,10 +428,9 @@ def resume(path, model, optimizer, history, mark):
     path = Path(path)
     if not path.exists():
         return 0
+    state, arrays = read_checkpoint(path)
     door = Door(ModelFileError, "delete it to start again")
     with door.guarded(path, "not a readable checkpoint"):
-        arrays = read_npz(path, door)
-        state = json.loads(str(arrays["state"]))
         if state["fingerprint"] != mark:
             raise ModelFileError(
                 f"{path}: this checkpoint belongs to another network, recipe, seed or data: "

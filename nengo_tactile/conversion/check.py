@@ -22,6 +22,7 @@ from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks.protocol import ENGINES
+from nengo_tactile.progress import table_text
 
 #: Kinds of neurons, and the engine that has not got them.
 _APART = (("lif", "event"), ("sigma-delta", "loihi"))
@@ -106,11 +107,7 @@ class Check:
         return tuple(n for n in names if all(n in getattr(la, attribute) for la in self.layers))
 
     def __str__(self):
-        from rich.console import Console
-
-        console = Console(width=110, record=True, file=_Nowhere())
-        console.print(self.table())
-        return console.export_text().rstrip()
+        return table_text(self.table(), 110)
 
     def table(self):
         """As a rich table."""
@@ -157,14 +154,6 @@ class Check:
     def rows(self):
         """As a list of dicts."""
         return [dataclasses.asdict(layer) for layer in self.layers]
-
-
-class _Nowhere:
-    def write(self, text):
-        return len(text)
-
-    def flush(self):
-        pass
 
 
 @tensorflow_errors_named

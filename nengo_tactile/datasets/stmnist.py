@@ -14,7 +14,7 @@ from nengo_tactile.datasets.splits import split_indices
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
-from nengo_tactile.files import write_npz
+from nengo_tactile.files import digest, write_npz
 from nengo_tactile.progress import track
 
 _CACHE_FORMAT = "nengo-tactile events 1"
@@ -212,7 +212,8 @@ def _cached_events(source, names, layout, cache):
         ]
         offsets = np.cumsum([0, *map(len, parsed)])
         stored = np.concatenate(parsed), offsets
-        write_npz(cache, key=np.array(key), events=stored[0], offsets=offsets)
+        marks = {"key": np.array(key), "digest": np.array(digest(key, *stored))}
+        write_npz(cache, events=stored[0], offsets=offsets, **marks)
     events, offsets = stored
     return np.split(events, offsets[1:-1])
 
@@ -223,6 +224,11 @@ def _load_cache(cache, key):
         return None
     door = Door(DataError, "delete it to make it again, or name another file")
     stored = read_npz(cache, door)
-    if set(stored) != {"key", "events", "offsets"}:
+    if set(stored) != {"key", "digest", "events", "offsets"}:
         raise door.refusal(cache, "is no cache of events")
-    return (stored["events"], stored["offsets"]) if str(stored["key"]) == key else None
+    events, offsets = stored["events"], stored["offsets"]
+    if str(stored["key"]) != key:
+        return None
+    if str(stored["digest"]) != digest(key, events, offsets):
+        raise door.refusal(cache, "is damaged: it does not have the digest written with it")
+    return events, offsets

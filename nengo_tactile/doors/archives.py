@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import sys
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -145,4 +146,6 @@ def _array(stream: BinaryIO, size, source, door):
         place += n_read
     if stream.read(1):
         raise door.refusal(source, "goes on after its array")
+    if dtype.kind == "U" and array.view(dtype.byteorder + "u4").max(initial=0) > sys.maxunicode:
+        raise door.refusal(source, "holds texts of characters that do not exist")
     return array.reshape(shape[::-1]).T if by_columns else array.reshape(shape)

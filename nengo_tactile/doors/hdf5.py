@@ -5,8 +5,12 @@ and plugins for filters. Links and data sets are looked at before they are follo
 """
 
 import contextlib
+import functools
 import io
 import math
+import mmap
+import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,9 +49,9 @@ def opened(source: str | Path | bytes, door: Door, name: Any = None) -> Iterator
             size, file = len(source), io.BytesIO(source)
         else:
             _, size = stack.enter_context(door.opened(source))
-            file = source
+            file = source = os.path.expanduser(source)
         opened_file = stack.enter_context(h5py.File(file, "r"))
-        yield Group(opened_file, door, name, size)
+        yield Group(opened_file, door, name, size, functools.cache(lambda: _check_heaps(source)))
 
 
 class Group:
@@ -61,10 +65,13 @@ class Group:
         What errors call the file.
     size : int
         Bytes of the file.
+    check_texts : callable
+        Raises an error where texts in the file would keep HDF5 reading for ever.
     """
 
-    def __init__(self, group, door, name, size):
+    def __init__(self, group, door, name, size, check_texts):
         self._group, self._door, self._file, self._size = group, door, name, size
+        self._check_texts = check_texts
 
     @property
     def name(self) -> str:
@@ -78,6 +85,7 @@ class Group:
     def attribute(self, key: str, default: Any = None) -> Any:
         """An attribute of the group."""
         with self._door.guarded(f"{self._file}: attribute {key!r} of {self.name!r}"):
+            self._check_texts()
             return self._group.attrs.get(key, default)
 
     def group(self, path: str) -> "Group | None":
@@ -103,6 +111,7 @@ class Group:
             )
         found, length = [], 0
         with self._door.guarded(source):
+            self._check_texts()
             for start in range(0, len(dataset), _TEXTS):
                 part = [bytes(text).decode() for text in dataset[start : start + _TEXTS]]
                 length += sum(map(len, part))
@@ -113,7 +122,7 @@ class Group:
 
     @property
     def _told(self):
-        return self._door, self._file, self._size
+        return self._door, self._file, self._size, self._check_texts
 
     def _follow(self, path):
         """The object of a path, link by link; None where there is none."""
@@ -161,3 +170,29 @@ class Group:
                 source, f"declares {told(needed)} (shape {dataset.shape}), but holds {told(held)}"
             )
         check_fits(f"{source}: reading it", needed, self._door.remedy, self._door.error)
+
+
+def _check_heaps(source):
+    """Refuse heaps of texts with a free part of no bytes, in which HDF5 1.14 goes round for ever."""
+    if isinstance(source, bytes):
+        return _walk_heaps(source)
+    with (
+        open(source, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return _walk_heaps(content)
+
+
+def _walk_heaps(content):
+    # HDF5 file format 3.0, III.E: signature, version, size; then objects, each index, size, data
+    start = -1
+    while (start := content.find(b"GCOL\1\0\0\0", start + 1)) >= 0:
+        if start + 16 > len(content):
+            return
+        end = min(start + struct.unpack_from("<Q", content, start + 8)[0], len(content))
+        place = start + 16
+        while place + 16 <= end:
+            index, size = struct.unpack_from("<H6xQ", content, place)
+            if not index and not size:
+                raise ValueError(f"the heap of texts at byte {start} is damaged at byte {place}")
+            place += size if not index else 16 + (size + 7) // 8 * 8

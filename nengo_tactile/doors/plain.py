@@ -36,7 +36,7 @@ class Door:
 
     def refusal(self, source: Any, what: str) -> TactileError:
         """The error that says what is wrong with a file."""
-        return self.error(f"{source}: {printable(what)}: {self.remedy}")
+        return self.error(printable(f"{source}: {what}: {self.remedy}"))
 
     @contextlib.contextmanager
     def guarded(self, source: Any, what: str = "cannot be read") -> Iterator[None]:
@@ -46,7 +46,7 @@ class Door:
         except self.error:
             raise
         except TactileError as error:  # of a part that does not know of files
-            raise self.error(f"{source}: {error}") from error
+            raise self.error(printable(f"{source}: {error}")) from error
         except Exception as error:  # libraries raise whatever their parts raise
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             first = reason.strip().splitlines()[0][:200]
@@ -58,7 +58,9 @@ class Door:
         with contextlib.ExitStack() as stack:
             with self.guarded(path):
                 # a pipe would wait for a writer, a device never ends
-                handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+                handle = os.open(
+                    os.path.expanduser(path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+                )
                 status = os.fstat(handle)
                 if not stat.S_ISREG(status.st_mode):
                     os.close(handle)

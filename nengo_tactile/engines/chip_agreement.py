@@ -1,13 +1,13 @@
 """How well a network holds on Loihi's emulator, layer by layer, and which layer loses it."""
 
 import dataclasses
-import io
 
 import numpy as np
 
 from nengo_tactile.engines import loihi, nengo_dl
 from nengo_tactile.engines.chip_settings import for_chip, rates_of
 from nengo_tactile.errors import EngineError
+from nengo_tactile.progress import table_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,11 +91,7 @@ class ChipAgreement:
         return table
 
     def __str__(self):
-        from rich.console import Console
-
-        console = Console(width=130, file=io.StringIO())
-        console.print(self.table())
-        return console.file.getvalue().rstrip()
+        return table_text(self.table(), 130)
 
 
 def chip_agreement(network, x, on_host=None, rate=None, n_samples=32, progress=None):

@@ -1,9 +1,9 @@
 """How a network lies on the chip: cores, and what integers do to its layers."""
 
 import dataclasses
-import io
 
 from nengo_tactile.engines.placement import CORE_LIMITS, CORES_PER_CHIP
+from nengo_tactile.progress import table_text
 
 #: Relative error of the worst neuron's weights from which on a layer is named. 8 bits and a sign
 #: leave about 0.5 %.
@@ -92,8 +92,4 @@ class ChipReport:
         return table
 
     def __str__(self):
-        from rich.console import Console
-
-        console = Console(width=130, file=io.StringIO())
-        console.print(self.table())
-        return console.file.getvalue().rstrip()
+        return table_text(self.table(), 130)

@@ -36,7 +36,7 @@ class Study:
     """
 
     def __init__(self, folder, name):
-        self.folder, self.name = Path(folder), name
+        self.folder, self.name = Path(folder).expanduser(), name
         files.check_writable(self.folder)
         found = self._read()
         if found["study"] != name:

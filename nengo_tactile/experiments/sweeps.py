@@ -458,7 +458,7 @@ def read_grid(path):
         )
     if "neuron" in grid:
         kinds = _values("neuron", grid["neuron"])
-        unknown = [kind for kind in kinds if kind not in NEURONS]
+        unknown = [kind for kind in kinds if kind not in tuple(NEURONS)]
         if unknown:
             raise DataError(
                 f"{path}: neuron {unknown[0]!r} is unknown: choose from {', '.join(NEURONS)}"

@@ -30,7 +30,7 @@ def check_folder(folder):
     ------
     ModelFileError
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     others = set()
     if folder.is_dir():
         names = {path.name for path in folder.iterdir()}

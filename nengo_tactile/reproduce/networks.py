@@ -271,7 +271,7 @@ def find_model(source):
     ConversionError
         If it is a network that was saved, which is Nengo's already.
     """
-    path = Path(source)
+    path = Path(source).expanduser()
     if path.suffix == ".npz":
         return read_weights(path)
     if not path.exists() and weights_file(str(source)):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from nengo_tactile import __version__, engines, files
 from nengo_tactile.analysis import accuracy_text
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.doors.archives import read_npz
-from nengo_tactile.doors.plain import Door
+from nengo_tactile.doors.plain import Door, printable
 from nengo_tactile.engines.chip_report import ChipReport
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.networks.folders import digest
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.protocol import Reference, runner
 from nengo_tactile.networks.read_out import ReadOut
@@ -72,7 +74,7 @@ def run_network(
     engine = network.fastest if engine is None else engine
     engines.check_run(network, n_steps, engine, options)
     network = _scaled(network, scale)
-    out = Path(out)
+    out = Path(out).expanduser()
     files.check_writable(out)
     if given is not None:
         about, source = given.about, {"samples": given.options.strip(), "split": "given"}
@@ -94,7 +96,7 @@ def run_network(
     measured = paths.Measured(recording, targets.y)
     repeated = _settings(engine, n_steps, n_samples, seed, scale, options)
     numbers = {
-        "network": str(name),
+        "network": printable(str(name)),
         **source,
         "command": f"nengo-tactile run {name}{options_of_source}{repeated}",
         "data": about,
@@ -116,7 +118,10 @@ def run_network(
         arrays["decisions"] = recording.decisions
     for kind in _COUNTS:
         arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
-    files.write_npz(out / "recording.npz", dt=np.array(recording.dt), **arrays)
+    arrays["dt"] = np.array(recording.dt)
+    numbers = json.loads(json.dumps(numbers, default=files.plain))  # as they are read again
+    numbers["sha256"] = digest(numbers, arrays)
+    files.write_npz(out / "recording.npz", **arrays)
     files.write_json(out / "results.json", numbers)
     say(f"wrote {out / 'results.json'} and recording.npz")
     return _run_table(numbers)
@@ -264,8 +269,8 @@ def write_run_report(folder):
     -------
     Path
     """
-    folder = Path(folder)
-    numbers, measured, chip = _read_run(folder)
+    folder = Path(folder).expanduser()
+    numbers, measured, chip = read_run(folder)
     reference, what = Reference(**numbers["reference"]), _what(numbers)
     compared = numbers[_compared(numbers)]
     sections = [
@@ -314,7 +319,7 @@ def _measure_number(label, what, value, n, where):
     return KeyNumber(label, f"{value:.4g}", f"RMS, {where}")
 
 
-def _read_run(folder):
+def read_run(folder):
     """Numbers, run and chip report (or None) of a folder that `run_network` wrote."""
     door = Door(ModelFileError, "make one with nengo-tactile run")
     with door.guarded(folder, "is not the folder of a run"):
@@ -325,6 +330,9 @@ def _read_run(folder):
             raise KeyError(*sorted(missing))
         Reference(**numbers["reference"])
         stored = read_npz(folder / "recording.npz", door)
+        if numbers["sha256"] != digest(numbers, stored):
+            what = "results.json or recording.npz is damaged (they do not have their digest)"
+            raise door.refusal(folder, what)
         parts = {kind: {} for kind in _COUNTS}
         for name, array in stored.items():
             kind, _, layer = name.partition("/")

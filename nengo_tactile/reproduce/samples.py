@@ -1,6 +1,7 @@
 """Samples that a command line names: of a task, or in files of arrays (``--x``, ``--y``)."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 from nengo_tactile.doors.archives import read_npy, read_npz
@@ -135,6 +136,7 @@ def read_array(source, name):
 
 def _split(source):
     """Path and array's name of "FILE.npz:ARRAY"; a path may have colons of its own."""
+    source = os.path.expanduser(source)
     path = Path(source)
     if path.exists() or ".npz:" not in source:
         return path, None

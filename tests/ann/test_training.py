@@ -18,6 +18,22 @@ from tests.support.measures import peak_bytes
 SHORT = Recipe(epochs=4, batch_size=8)
 
 
+def test_any_changed_byte_of_a_checkpoint_is_found(samples, tmp_path, rng):
+    path = tmp_path / "checkpoint.npz"
+    train(network(), samples, SHORT, checkpoint=path)
+    state, arrays = training.read_checkpoint(path)
+    whole = path.read_bytes()
+    for place in rng.integers(len(whole), size=60):
+        content = bytearray(whole)
+        content[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(content)
+        try:
+            found, changed = training.read_checkpoint(path)
+        except ModelFileError:
+            continue
+        assert found == state and all((changed[name] == arrays[name]).all() for name in arrays)
+
+
 @pytest.fixture
 def samples(rng):
     y = rng.integers(0, 3, 30)
@@ -28,6 +44,15 @@ def samples(rng):
 
 def network(seed=0):
     return build("4x4-2c2-3o", seed=seed)
+
+
+def drawing_network():
+    """One whose layers draw at random while they are trained."""
+    layers = stack.tensorflow().keras.layers
+    made = network()
+    x = layers.GaussianNoise(0.3, name="noise")(made.layers[-2].output)
+    x = layers.Dropout(0.5, name="dropout")(x)
+    return stack.tensorflow().keras.Model(made.input, made.layers[-1](x), name="drawing")
 
 
 def equal(one, other):
@@ -76,6 +101,24 @@ def test_resumed_training_equals_an_uninterrupted_one(samples, tmp_path, recipe,
     assert equal(done, whole)
 
 
+def test_what_layers_draw_goes_on_where_it_was(samples, tmp_path):
+    path, whole, again = tmp_path / "checkpoint.npz", drawing_network(), drawing_network()
+    wanted = train(whole, samples, SHORT, seed=5)
+
+    def until(epoch):
+        if epoch == 1:
+            raise Interrupted
+        return samples
+
+    with pytest.raises(Interrupted):
+        train(drawing_network(), until, SHORT, seed=5, checkpoint=path)
+    stack.tensorflow().random.uniform((3,))  # what others draw meanwhile
+    assert train(again, samples, SHORT, seed=5, checkpoint=path) == wanted
+    assert equal(whole, again)
+    other = drawing_network()
+    assert train(other, samples, SHORT, seed=6) != wanted  # they do draw
+
+
 def test_checkpoints_of_other_trainings_are_refused(samples, tmp_path):
     path = tmp_path / "checkpoint.npz"
     x, y = samples
@@ -103,7 +146,7 @@ def test_damaged_checkpoints_are_refused(samples, tmp_path, content):
         np.savez(path, state=np.array(json.dumps([1])))
     else:
         path.write_bytes(content)
-    with pytest.raises(ModelFileError, match="not a readable checkpoint"):
+    with pytest.raises(ModelFileError, match=r"no readable zip|no checkpoint"):
         train(network(), samples, SHORT, checkpoint=path)
 
 

@@ -216,7 +216,7 @@ def _zip(rng, path, bait):
         _pack(path, members)
         return f"{name} left out"
     if what == 1:
-        odd = ("../x.npy", "/etc/x.npy", "n[/x].npy", "a\nb.npy", "plain", "", "x" * 60_000)
+        odd = ("../x.npy", "/etc/x.npy", "n[/x].npy", "a\nb.npy", "plain", "x/", "x" * 60_000)
         new = odd[rng.integers(len(odd))]
         members[new] = members.pop(name)
         _pack(path, members)

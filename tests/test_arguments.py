@@ -1,0 +1,42 @@
+"""Odd arguments are refused by name; tools/odd_arguments.py tries a long list of them."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import nengo_tactile as nt
+from nengo_tactile import arguments, cli
+from nengo_tactile.errors import DataError
+from tests.support.odd_arguments import COMMANDS, calls
+from tests.support.scripts import load
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, np.nan, np.inf, "3", None, True, [3], 1e300, 3j])
+def test_what_is_no_number_of_things(value):
+    with pytest.raises(DataError, match=r"n is .*: give a whole number of at least 1"):
+        arguments.whole("n", value)
+
+
+def test_whole_numbers_of_any_type():
+    for value in (3, 3.0, np.int8(3), np.float32(3), np.uint64(3)):
+        assert arguments.whole("n", value) == 3 and type(arguments.whole("n", value)) is int
+
+
+@pytest.mark.parametrize("values", ["abc", 3, None, ("a", "b", "a")])
+def test_names_are_several_and_differ(values):
+    with pytest.raises(DataError, match="classes"):
+        arguments.names("classes", values)
+
+
+def test_odd_arguments(tmp_path, monkeypatch):
+    """Every seventh of the list; the tool tries all."""
+    tool = load("tools/odd_arguments.py")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tool, "SECONDS", 20)  # a busy machine
+    model, snn, x, y = tool.made(nt, tmp_path)
+    names = list(calls(nt, model, snn, x, y)) + list(COMMANDS)
+    assert len(names) > 250 and sys.modules[cli.__name__]
+    chosen = set(names[::7])
+    found = {name: what for name, what in tool.judged(tmp_path, chosen.__contains__) if what}
+    assert not found
