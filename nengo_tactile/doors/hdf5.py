@@ -176,10 +176,8 @@ def _check_heaps(source):
     """Refuse heaps of texts with a free part of no bytes, in which HDF5 1.14 goes round for ever."""
     if isinstance(source, bytes):
         return _walk_heaps(source)
-    with (
-        open(source, "rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
+    read = mmap.ACCESS_READ
+    with open(source, "rb") as file, mmap.mmap(file.fileno(), 0, access=read) as content:
         return _walk_heaps(content)
 
 
