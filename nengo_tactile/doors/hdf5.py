@@ -173,7 +173,7 @@ class Group:
 
 
 def _check_heaps(source):
-    """Refuse heaps of texts with a free part of no bytes, in which HDF5 1.14 goes round for ever."""
+    """Refuse heaps of texts with a free part of no bytes: HDF5 1.14 goes round in it for ever."""
     if isinstance(source, bytes):
         return _walk_heaps(source)
     read = mmap.ACCESS_READ

@@ -348,24 +348,24 @@ def _check(samples):
         per_spike = name in ("steps", "addresses", "counts")
         wanted = n_spikes if per_spike else n_samples + (name == "offsets")
         if array.dtype.kind != "u" if per_spike else array.dtype != np.int64:
-            raise DataError(f"array {name!r} has type {array.dtype}")
+            raise ValueError(f"array {name!r} has type {array.dtype}")
         if array.shape != (wanted,):
-            raise DataError(f"array {name!r} has shape {array.shape}, wanted ({wanted},)")
+            raise ValueError(f"array {name!r} has shape {array.shape}, wanted ({wanted},)")
     sizes = np.diff(samples.offsets)
     if samples.offsets[0] != 0 or samples.offsets[-1] != n_spikes or (sizes < 0).any():
-        raise DataError(f"array 'offsets' does not rise from 0 to {n_spikes}, the spikes")
+        raise ValueError(f"array 'offsets' does not rise from 0 to {n_spikes}, the spikes")
     if samples.steps.dtype != np.uint16 or samples.addresses.max(initial=0) >= max(
         np.prod(samples.shape), 1
     ):
-        raise DataError(f"array 'steps' or 'addresses' has values outside shape {samples.shape}")
+        raise ValueError(f"array 'steps' or 'addresses' has values outside shape {samples.shape}")
     longest = samples.lengths.max(initial=1)
     if samples.lengths.min(initial=1) < 1 or longest > min(samples.n_steps, MAX_STEPS):
-        raise DataError(f"array 'lengths' has values outside 1 to {samples.n_steps}, n_steps")
+        raise ValueError(f"array 'lengths' has values outside 1 to {samples.n_steps}, n_steps")
     if (samples.steps >= np.repeat(samples.lengths, sizes)).any():
-        raise DataError("array 'steps' has values after the end of their sample")
+        raise ValueError("array 'steps' has values after the end of their sample")
     falling = np.flatnonzero(samples.steps[1:] < samples.steps[:-1]) + 1
     if not np.isin(falling, samples.offsets).all():
-        raise DataError("array 'steps' falls within a sample")
+        raise ValueError("array 'steps' falls within a sample")
 
 
 def _arrays(samples):

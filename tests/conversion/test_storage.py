@@ -136,7 +136,7 @@ def change(folder, edit):
             lambda d: d["architecture"]["config"]["layers"][1].update(class_name="Lambda"),
             r"\(Lambda\): is never built",
         ),
-        (lambda d: d["settings"].update(n_steps="many"), "damaged"),
+        (lambda d: d["settings"].update(n_steps="many"), "n_steps is .many.: give a whole"),
         (lambda d: d["settings"].update(n_steps=-1), "n_steps is -1"),
         (lambda d: d["settings"].update(colour="red"), "damaged"),
         (lambda d: d.pop("settings"), "damaged"),

@@ -256,7 +256,7 @@ def test_mutated_files_are_read_or_refused(tmp_path_factory, data):
 def test_contradicting_files_are_refused(name, change, recordings, tmp_path):
     samples = spike_samples(recordings, SENSOR, BIN_US, labels=[1, 2, 3])
     dataclasses.replace(samples, **{name: change(getattr(samples, name))}).save(tmp_path / "a.npz")
-    with pytest.raises(DataError, match=rf"a\.npz holds no spike samples .*'{name}'"):
+    with pytest.raises(DataError, match=rf"a\.npz: holds no spike samples .*'{name}'"):
         load_spike_samples(tmp_path / "a.npz")
 
 
@@ -268,7 +268,7 @@ def test_offsets_of_other_samples_are_refused(recordings, tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"none\.npz holds no spike samples"):
+    with pytest.raises(DataError, match=r"none\.npz: cannot be read"):
         load_spike_samples(tmp_path / "none.npz")
 
 

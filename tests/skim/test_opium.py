@@ -128,7 +128,7 @@ def test_training_goes_on_from_a_file(tmp_path):
 
 def test_damaged_files_are_refused(tmp_path):
     path = tmp_path / "state.npz"
-    with pytest.raises(ModelFileError, match="cannot be read as a state of OPIUM"):
+    with pytest.raises(ModelFileError, match="cannot be read"):
         opium.load_state(path)
     path.write_bytes(b"PK\x03\x04 half a file")
     with pytest.raises(ModelFileError, match=r"state\.npz"):

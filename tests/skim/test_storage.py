@@ -130,7 +130,7 @@ def set_drawn(**values):
         (lambda d: d["supervision"].update(window=4), "does not fit into a window of 4"),
         (lambda d: d.update(method="median"), "'median'"),
         (lambda d: d.update(classes=["a"]), "1 class names"),
-        (lambda d: d["arrays"].append("bias"), "wants .*bias: the two files"),
+        (lambda d: d["arrays"].append("bias"), "wants .*'bias'.: the two files"),
         (lambda d: d.pop("layer"), "damaged"),
     ],
 )
