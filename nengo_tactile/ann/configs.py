@@ -45,7 +45,7 @@ def describe(architecture, weights):
     layer_configs(architecture)
     config = architecture["config"]
     name = config.get("name", "model") if isinstance(config, dict) else "model"
-    return flat(name, _graph(architecture, weights, ()))
+    return flat(str(name), _graph(architecture, weights, ()))
 
 
 def layer_configs(architecture):

@@ -103,7 +103,7 @@ def _special(rng, path, bait):
     elif what == "empty":
         path.touch()
     elif what != "gone":
-        path.symlink_to({"zero": "/dev/zero", "random": "/dev/urandom", "nowhere": bait / "none",
+        path.symlink_to({"zero": "/dev/zero", "random": "/dev/urandom", "nowhere": "/none/none",
                          "itself": path.name}[what])  # fmt: skip
     return what
 
