@@ -82,7 +82,9 @@ class _CIFAR(ImageDataset):
                             continue
                         count = missing.pop(name)
                         cls._require_size(f"{archive}:{member.name}", member.size, count)
-                        with tar.extractfile(member) as source, open(temporary / name, "wb") as f:
+                        source = tar.extractfile(member)
+                        assert source is not None  # it is a regular file
+                        with source, open(temporary / name, "wb") as f:
                             shutil.copyfileobj(source, f)
             except DataError:
                 raise

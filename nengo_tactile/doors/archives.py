@@ -6,7 +6,7 @@ import sys
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -123,7 +123,7 @@ def _arrays_in(archive, path, door):
     return found
 
 
-def _array(stream: BinaryIO, size, source, door):
+def _array(stream: Any, size, source, door):
     """The array of an opened .npy of so many bytes."""
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:

@@ -46,7 +46,8 @@ def opened(source: str | Path | bytes, door: Door, name: Any = None) -> Iterator
     with contextlib.ExitStack() as stack:
         stack.enter_context(door.guarded(name, "is no readable HDF5 file"))
         if isinstance(source, bytes):
-            size, file = len(source), io.BytesIO(source)
+            size = len(source)
+            file: Any = io.BytesIO(source)
         else:
             _, size = stack.enter_context(door.opened(source))
             file = source = os.path.expanduser(source)

@@ -67,8 +67,9 @@ class Recording:
     dt: float
     engine: str
     # never None once it is made
-    units_over_time: dict[str, np.ndarray] = dataclasses.field(  # type: ignore[assignment]
-        default=None, kw_only=True
+    units_over_time: dict[str, np.ndarray] = dataclasses.field(
+        default=None,  # type: ignore[arg-type]
+        kw_only=True,
     )
     decisions: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
     # never None once it is made
