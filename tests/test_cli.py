@@ -200,15 +200,18 @@ def test_run_keeps_what_is_in_its_folder(small_model, network, tmp_path, capsys)
     assert run("convert", small_model, "--out", out, "--task", "eskin", "--steps", 5) == 2
     assert "choose another folder" in capsys.readouterr().err
     assert (out / "thesis.txt").read_text() == "years of work"
-    # the sensor of another task
-    assert run("run", network, *common, "--task", "stemnist", "--out", out) == 2
-    assert "16 x 16" in capsys.readouterr().err
     # a damaged run
     (out / "recording.npz").write_bytes(b"PK\x03\x04 and then nothing")
     assert run("report", out) == 2
     assert "nengo-tactile run" in capsys.readouterr().err
     (out / "results.json").write_text("{}")
     assert run("report", out) == 2
+
+
+def test_run_refuses_the_sensor_of_another_task(network, tmp_path, data_dir, capsys):
+    task = ["--task", "stemnist", "--data-dir", data_dir]
+    assert run("run", network, "--steps", 5, *task, "--out", tmp_path / "out") == 2
+    assert "16 x 16" in capsys.readouterr().err
 
 
 def test_check_of_a_model_that_cannot_be_converted(tmp_path, capsys):
