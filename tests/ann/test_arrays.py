@@ -113,7 +113,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path, content):
         path.write_bytes(path.read_bytes()[:-50])
     elif content is not None:
         path.write_bytes(content)
-    with pytest.raises(ModelFileError, match=r"a\.npz: no "):
+    with pytest.raises(ModelFileError, match=r"a\.npz: (no |is no |array .a.: holds pickled)"):
         load_arrays(small(), path)
 
 
