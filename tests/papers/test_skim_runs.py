@@ -147,7 +147,7 @@ def test_growing(folder, small, tmp_path, monkeypatch):
     weights = path.with_suffix(".weights.npz")
     kept = weights.read_bytes()
     weights.write_bytes(kept[:-30])
-    with pytest.raises(ModelFileError, match="weights.npz: is no readable zip archive"):
+    with pytest.raises(ModelFileError, match=r"weights\.npz: is no readable zip archive"):
         PAPER.state(cell, tmp_path, False)
     weights.write_bytes(kept)
     again = PAPER.state(cell, tmp_path, False)
