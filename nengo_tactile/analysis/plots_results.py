@@ -76,12 +76,12 @@ def accuracy_over_time(
         n = counts.get(name)
         settled = latency_step(accuracy, tolerance, n)
         look = line_style(index)
-        steps, among = np.arange(1, len(accuracy) + 1), f" of {n:,}" if n else ""
+        after, among = np.arange(1, len(accuracy) + 1), f" of {n:,}" if n else ""
         label = f"{name} {accuracy[-1]:.1%}{among}, settled at step {settled}"
-        axes.plot(steps, accuracy, **look, label=label)
+        axes.plot(after, accuracy, **look, label=label)
         if n:
             band = np.transpose([accuracy_interval(value, n) for value in accuracy])
-            axes.fill_between(steps, *band, color=look["color"], alpha=0.15, linewidth=0)
+            axes.fill_between(after, *band, color=look["color"], alpha=0.15, linewidth=0)
         if name in own:
             label = f"{reference} on the same {own[name]:.1%}"
             axes.axhline(own[name], color=look["color"], linestyle=":", linewidth=1.5, label=label)

@@ -17,7 +17,7 @@ from nengo_tactile.conversion.graph import rebuild
 from nengo_tactile.conversion.input_range import check_against, check_samples
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.stages import graph_of
-from nengo_tactile.conversion.step_scales import Activations, rescaled, step_scales
+from nengo_tactile.conversion.step_scales import Activations, chosen_anew
 from nengo_tactile.conversion.trial_run import check_discard
 from nengo_tactile.datasets.images import holds_images, images_of
 from nengo_tactile.datasets.labelled import Labelled, is_recordings
@@ -447,22 +447,7 @@ class SpikingNetwork:
         network = dataclasses.replace(self, n_steps=n_steps)
         if n_steps == self.n_steps or not self.activations:
             return network
-        layers = [layer for layer in self.ann.layers if type(layer).__name__ == "RateIF"]
-        corrected = next((layer.name for layer in layers if layer.is_corrected), None)
-        if corrected is not None or self.rate_factor != 1:
-            why = f"its rates are {self.rate_factor:g} times those of its conversion"
-            if corrected is not None:
-                why = f"layer '{corrected}' was corrected for {self.n_steps}"
-            raise ConversionError(
-                f"n_steps is {n_steps}, and {why}: convert the model again, with samples and "
-                f"n_steps={n_steps}"
-            )
-        scales = step_scales(self.activations, layers[0].parameters.spikes_per_step * n_steps)
-        return dataclasses.replace(
-            network,
-            ann=rescaled(self.ann, scales),
-            activations={name: one.over(scales[name]) for name, one in self.activations.items()},
-        )
+        return dataclasses.replace(network, **chosen_anew(self, n_steps))
 
     def with_weight_bits(self, bits: int) -> "SpikingNetwork":
         """The network with weights rounded to so many bits, one scale for each layer.

@@ -176,3 +176,39 @@ def rescaled(ann, scales):
         return type(old).from_config(settings)(inputs[0])
 
     return rebuild(normalise(use_rectifiers(ann), scales), replace)
+
+
+def chosen_anew(network, n_steps):
+    """What a network becomes when its highest rates are chosen for another number of steps.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        With `activations`.
+    n_steps : int
+
+    Returns
+    -------
+    dict
+        The attributes that change, "ann" and "activations".
+
+    Raises
+    ------
+    ConversionError
+        Where neurons were corrected for the steps that it has, or have other rates.
+    """
+    layers = [layer for layer in network.ann.layers if type(layer).__name__ == "RateIF"]
+    corrected = next((layer.name for layer in layers if layer.is_corrected), None)
+    if corrected is not None or network.rate_factor != 1:
+        why = f"its rates are {network.rate_factor:g} times those of its conversion"
+        if corrected is not None:
+            why = f"layer '{corrected}' was corrected for {network.n_steps}"
+        raise ConversionError(
+            f"n_steps is {n_steps}, and {why}: convert the model again, with samples and "
+            f"n_steps={n_steps}"
+        )
+    scales = step_scales(network.activations, layers[0].parameters.spikes_per_step * n_steps)
+    return {
+        "ann": rescaled(network.ann, scales),
+        "activations": {name: one.over(scales[name]) for name, one in network.activations.items()},
+    }

@@ -85,10 +85,14 @@ def open_dataset(
             )
         key = _recognise(place)
     module, name, fixed = _SETS[key]
-    cls = getattr(importlib.import_module(f"nengo_tactile.datasets.{module}"), name)
+    cls = _class_of(module, name)
     build = cls if place is None else functools.partial(cls, place)
     _require_options(cls, options, key)
     return build(split=split, **fixed, **options)
+
+
+def _class_of(module, name):
+    return getattr(importlib.import_module(f"nengo_tactile.datasets.{module}"), name)
 
 
 def _place(key, data_dir):
@@ -158,9 +162,8 @@ def _is_there(key, folder):
     if key == "dvs-gesture":
         return any((folder / f"trials_to_{split}.txt").is_file() for split in ("train", "test"))
     if key in ("cifar10", "cifar100"):
-        from nengo_tactile.datasets.cifar import CIFAR10, CIFAR100
-
-        return (CIFAR10 if key == "cifar10" else CIFAR100).lies_in(folder)
+        module, name, _ = _SETS[key]
+        return _class_of(module, name).lies_in(folder)
     files = {
         "stemnist": "stemnist_spikes_aer.npz",
         "ev-objects": "ev_objects.npz",
