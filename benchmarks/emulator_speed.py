@@ -19,7 +19,7 @@ from nengo_tactile import stack
 from nengo_tactile.ann.notation import build
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import LIF
-from nengo_tactile.engines import loihi
+from nengo_tactile.engines import emulator, loihi
 from nengo_tactile.files import write_json
 
 
@@ -27,23 +27,23 @@ class Emulation:
     """One simulator, ready to show samples."""
 
     def __init__(self, network, at_once):
-        kept = loihi.deliver_at_once
+        kept = emulator.deliver_at_once
         if not at_once:
-            loihi.deliver_at_once = lambda emulator: None
+            emulator.deliver_at_once = lambda emulator: None
         start = time.perf_counter()
         try:
             self.shown = loihi._Input(loihi._n_inputs(network))
             built, _, self.cores = loihi._placed(loihi._prepare(network), self.shown)
-            self.sim = loihi._simulator(stack.nengo_loihi(), built, network, "sim")
+            self.sim = emulator.simulator(built.net, network.dt)
         finally:
-            loihi.deliver_at_once = kept
+            emulator.deliver_at_once = kept
         self.built = built
         self.build_seconds = time.perf_counter() - start
 
     def show(self, sample, n_steps):
         """Seconds that one sample takes, and the spikes of the last layer."""
         start = time.perf_counter()
-        loihi.reset_emulator(self.sim)
+        emulator.reset_emulator(self.sim)
         self.shown.values = sample
         self.sim.run_steps(n_steps)
         seconds = time.perf_counter() - start

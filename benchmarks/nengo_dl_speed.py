@@ -20,7 +20,7 @@ from nengo_tactile import stack
 from nengo_tactile.ann.notation import build
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import LIF
-from nengo_tactile.engines.nengo_dl import LARGEST_BATCH
+from nengo_tactile.engines.batches import LARGEST_BATCH
 from nengo_tactile.files import write_json
 
 NETWORKS = (

@@ -5,6 +5,9 @@ and ``lag`` (steps that it goes on after a sample).
 """
 
 import contextlib
+import functools
+import itertools
+import warnings
 
 import nengo
 import numpy as np
@@ -42,51 +45,75 @@ def simulator(net):
         return nengo.Simulator(net, dt=net.dt, progress_bar=False, optimize=False)
 
 
-def show(net, batches, engine):
-    """Show samples to a network, each from rest.
+@contextlib.contextmanager
+def opened(net, engine, batch_size):
+    """Yield what shows samples to a network, each from rest: ``shown(signal, n_steps=None)``.
+
+    It returns {Probe: (n_samples, n_steps + lag, size) float array}; in NengoDL one step, the last,
+    of probes that keep no history. Without a signal, NengoDL's Nodes send what they have.
 
     Parameters
     ----------
     net : nengo.Network
-    batches : iterable of (n_samples, n_steps, size) float arrays
-        None larger than the first.
     engine : {"nengo", "nengo-dl"}
         NengoDL runs the samples of a batch side by side.
+    batch_size : int
+        Samples of a signal, (n_samples, n_steps, size), at most.
+    """
+    with stack.quiet_build():
+        if engine == "nengo":
+            with simulator(net) as sim:
+                yield functools.partial(_one_by_one, net, sim)
+        else:
+            nengo_dl = stack.nengo_dl()
+            # NengoDL thinks that nobody wants one step of a network with filters
+            warnings.filterwarnings("ignore", message="Running for one timestep")
+            with nengo_dl.Simulator(
+                net, net.dt, minibatch_size=batch_size, progress_bar=False, seed=0
+            ) as sim:
+                yield functools.partial(_at_once, net, sim)
+
+
+def _one_by_one(net, sim, signal, n_steps=None):
+    found = {probe: [] for probe in net.probes}
+    for sample in signal:
+        net.input.output.rows = sample
+        sim.reset()
+        sim.run_steps(len(sample) + net.lag)
+        for probe, values in found.items():
+            values.append(np.array(sim.data[probe]))
+    return {probe: np.stack(values) for probe, values in found.items()}
+
+
+def _at_once(net, sim, signal, n_steps=None):
+    if signal is None:
+        return sim.predict_on_batch(n_steps=n_steps, stateful=False)
+    # the simulator's minibatch is fixed: fill the last one up and drop the extra
+    wasted = sim.minibatch_size - len(signal)
+    padded = np.pad(signal, ((0, wasted), (0, net.lag), (0, 0)))
+    data = sim.predict_on_batch({net.input: padded}, stateful=False)
+    return {probe: values[: len(signal)] for probe, values in data.items()}
+
+
+def show(net, batches, engine):
+    """Show batches of samples to a network: what `opened` makes of each.
+
+    Parameters
+    ----------
+    net, engine
+        As for `opened`.
+    batches : iterable of (n_samples, n_steps, size) float arrays
+        None larger than the first.
 
     Yields
     ------
-    dict of Probe to (n_samples, n_steps + lag, size) float array
-        For each batch; in NengoDL one step, the last, for probes that keep no history.
+    dict of Probe to array
     """
-    return (_on_nengo if engine == "nengo" else _on_nengo_dl)(net, batches)
+    batches = iter(batches)
+    first = next(batches)
+    with opened(net, engine, len(first)) as shown:
+        for batch in itertools.chain([first], batches):
+            yield shown(batch)
 
 
-def _on_nengo(net, batches):
-    # a reset makes Nengo work out its filters again, with the warnings of a build
-    with stack.quiet_build(), simulator(net) as sim:
-        for batch in batches:
-            found = {probe: [] for probe in net.probes}
-            for sample in batch:
-                net.input.output.rows = sample
-                sim.reset()
-                sim.run_steps(len(sample) + net.lag)
-                for probe, values in found.items():
-                    values.append(np.array(sim.data[probe]))
-            yield {probe: np.stack(values) for probe, values in found.items()}
-
-
-def _on_nengo_dl(net, batches):
-    nengo_dl, sim = stack.nengo_dl(), None
-    with contextlib.ExitStack() as opened:
-        opened.enter_context(stack.quiet_build())
-        for batch in batches:
-            if sim is None:  # the first batch is as large as any
-                sim = nengo_dl.Simulator(net, net.dt, minibatch_size=len(batch), progress_bar=False)
-                opened.enter_context(sim)
-            wasted = sim.minibatch_size - len(batch)
-            padded = np.pad(batch, ((0, wasted), (0, net.lag), (0, 0)))
-            data = sim.predict({net.input: padded}, stateful=False, verbose=0)
-            yield {probe: values[: len(batch)] for probe, values in data.items()}
-
-
-__all__ = ["ENGINES", "Rows", "show", "simulator"]
+__all__ = ["ENGINES", "Rows", "opened", "show", "simulator"]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nengo_tactile import arguments
+from nengo_tactile.ann.convolutions import check_convolutions
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
 from nengo_tactile.conversion.graph import rebuild
@@ -74,7 +75,7 @@ class SpikingNetwork:
         LIF neurons' membrane potential at the start, in units of the threshold (the chip starts
         at 0). Integrate-and-fire neurons have their own in `ann`.
     discard : float
-        Share of the steps so far that the read-out leaves out: see `engines.nengo_dl.read_out`.
+        Share of the steps so far that the read-out leaves out: see `engines.recording.read_out`.
         That of sigma-delta networks is what has arrived so far, and leaves nothing out.
     coding : DelayCoding, CurrentCoding or None
         How a sample arrives over time at sigma-delta neurons (see `events.coding`). Others are
@@ -367,6 +368,14 @@ class SpikingNetwork:
         if n_steps is None:  # the emulator shows networks for longer than `n_steps`
             return None
         return arguments.whole("n_steps", n_steps, error=EngineError)
+
+    def steps_of(self, x: np.ndarray, n_steps: int | None = None) -> int:
+        """Steps of a run on samples, by default its own."""
+        return self.n_steps if n_steps is None else n_steps
+
+    def check_sums(self, x: np.ndarray) -> None:
+        """Refuse convolutions that TensorFlow computes wrongly on this machine."""
+        check_convolutions(self.ann, x)
 
     def compare(
         self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None

@@ -37,7 +37,7 @@ def run(
     **options
         Of the engine: see `nengo_tactile.engines.nengo_dl.run`,
         `nengo_tactile.engines.event.run`, `nengo_tactile.engines.loihi.run`; for a SkimNetwork
-        `nengo_tactile.engines.skim.run`, for a SlayerNetwork `nengo_tactile.engines.slayer.run`.
+        `nengo_tactile.engines.skim.run`.
 
     Returns
     -------
@@ -108,7 +108,6 @@ def check_run(
         For engines, steps and options that the network has not.
     """
     module = runner(network, engine)
-    module = module.mode(network) if hasattr(module, "mode") else module
     taken = inspect.signature(module.run).parameters
     others = [name for name in options if name not in taken]
     if others:

@@ -10,11 +10,14 @@ Compared with the network of `nengo_tactile.networks.nengo_network`, which compu
 """
 
 import dataclasses
+import math
 
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.engines.recording import units_of
 from nengo_tactile.errors import EngineError
+from nengo_tactile.nengo_runs import Rows
 from nengo_tactile.networks.nengo_network import build
 from nengo_tactile.networks.neurons import Sum
 from nengo_tactile.networks.stages import Graph
@@ -24,7 +27,7 @@ from nengo_tactile.networks.stages import Graph
 BASE = 256
 
 
-def configure(net, planner="noop"):
+def configure(net, planner="noop", dtype="float32"):
     """Set NengoDL up for inference.
 
     Parameters
@@ -33,12 +36,14 @@ def configure(net, planner="noop"):
     planner : {"noop", "default"}
         "noop" keeps operators apart. NengoDL's default planner merges their signals and
         copies them at every step; benchmarks/nengo_dl_speed.py measures both.
+    dtype : {"float32", "float64"}
+        Of sums.
     """
     if planner not in ("noop", "default"):
         raise EngineError(f"planner is {planner!r}: choose 'noop' or 'default'")
     nengo_dl = stack.nengo_dl()
     with net:
-        nengo_dl.configure_settings(stateful=False, inference_only=True)
+        nengo_dl.configure_settings(stateful=False, inference_only=True, dtype=dtype)
         if planner == "noop":
             nengo_dl.configure_settings(planner=nengo_dl.graph_optimizer.noop_planner)
 
@@ -88,15 +93,16 @@ class CountingNetwork:
         return silent[self.graph.stages[-1].name]
 
 
-def build_counting(network, batch_size, planner="noop"):
+def build_counting(network, batch_size, planner="noop", dtype="float32", engine="nengo-dl"):
     """Make the network that `nengo_tactile.engines.nengo_dl.run` simulates.
 
     Parameters
     ----------
-    network : SpikingNetwork
+    network : SpikingNetwork or SlayerNetwork
     batch_size : int
-    planner : {"noop", "default"}
+    planner, dtype : str
         See `configure`.
+    engine : {"nengo-dl", "nengo"}
 
     Returns
     -------
@@ -105,26 +111,31 @@ def build_counting(network, batch_size, planner="noop"):
     import nengo
 
     nengo_dl = stack.nengo_dl()
-    graph, fan_out = network.graph, network.fan_out()
-    driven = set() if network.accumulates else graph.driven
-    shown = graph if network.accumulates else graph.varying()
-    *stages, last = shown.stages  # sums over time are taken afterwards
-    last = dataclasses.replace(last, neuron=Sum(), bias=None, start=None)
-    built = build(Graph(shown.input_shape, [*stages, last]), network.dt, probes=False)
+    graph, fan_out, constant = network.graph, network.graph.fan_out(), network.coding is None
+    driven = graph.driven if constant else set()
+    shown = graph.varying() if constant else graph
+    *stages, last = shown.stages
+    if not last.spikes and last.neuron.decay == 0:  # sums over time are taken afterwards
+        last = dataclasses.replace(last, neuron=Sum(), start=None)
+    rows = None if constant else Rows(math.prod(graph.input_shape), network.dt)
+    built = build(Graph(shown.input_shape, [*stages, last]), network.dt, rows, probes=False)
+    built.net.input, built.net.dt, built.net.lag = built.input, network.dt, 0
     counts, sums, currents = {}, {}, {}
-    graded = _graded(shown, {"input"} if network.accumulates else set())
+    graded = _graded(shown, set() if constant else {"input"})
     with built.net:
-        configure(built.net, planner)
+        configure(built.net, planner, dtype)
         nengo_dl.configure_settings(keep_history=True)  # lets each probe choose
-        for stage in stages:
+        for stage in [*stages, last]:
             if not stage.spikes:
                 continue
             neurons, events = built.neurons[stage.name], built.sent[stage.name]
+            if stage.axon is not None:
+                events = neurons
             counts[stage.name] = nengo.Probe(neurons, "spike_count")
             built.net.config[counts[stage.name]].keep_history = False
             weights = event_weights(fan_out[stage.name])
             if stage.name in graded:
-                events = _events(events, stage.n_neurons)
+                events = _events(events, stage.n_neurons, engine)
                 # a one for each spike, and behind all of them what each is worth
                 zeros, ones = np.zeros_like(weights), np.ones((1, stage.n_neurons))
                 weights = np.block([[weights, zeros], [0 * ones, ones]])
@@ -188,7 +199,7 @@ def event_sums(spikes, weights):
     return nengo.Probe(node, synapse=None)
 
 
-def _events(spikes, n_neurons):
+def _events(spikes, n_neurons, engine):
     """A one for each spike, whatever its value, and behind all what each is worth: `units_of`."""
     import nengo
 
@@ -198,8 +209,13 @@ def _events(spikes, n_neurons):
         ones, size = tf.cast(tf.not_equal(values, 0), values.dtype), tf.abs(values)
         return tf.concat([ones, tf.maximum(tf.floor(size + 0.5), ones)], axis=-1)
 
-    shape = (2 * n_neurons,)
-    node = nengo_dl.TensorNode(parts, shape_in=(n_neurons,), shape_out=shape, pass_time=False)
+    if engine == "nengo":
+        node = nengo.Node(
+            lambda t, values: np.concatenate([values != 0, units_of(values)]), size_in=n_neurons
+        )
+    else:
+        shape = (2 * n_neurons,)
+        node = nengo_dl.TensorNode(parts, shape_in=(n_neurons,), shape_out=shape, pass_time=False)
     nengo.Connection(spikes, node, synapse=None)
     return node
 

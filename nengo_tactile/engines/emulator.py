@@ -7,7 +7,9 @@ every integer with nengo-loihi's own way.
 
 import numpy as np
 
+from nengo_tactile import stack
 from nengo_tactile.errors import EngineError
+from nengo_tactile.progress import track
 
 
 class Deliveries:
@@ -142,3 +144,63 @@ def reset_emulator(sim):
     sim._probe_step_time()
     # the runner holds on to step functions that the host's reset replaced
     sim._runner = StepRunner(sim.model, sim.sims, sim.precompute, sim.timers)
+
+
+def each_sample(net, dt, n_samples, n_steps, target="sim", progress=None):
+    """Yield the number of each sample and nengo-loihi's simulator, strict and at rest.
+
+    Parameters
+    ----------
+    net : nengo.Network
+    dt : float
+        Seconds of a step.
+    n_samples, n_steps : int
+        Steps are what the progress bar says.
+    target : {"sim", "simreal", "loihi"}
+    progress : bool, optional
+    """
+    sim, doing = None, f"running the Loihi emulator, {n_steps} steps"
+    try:
+        for index in track(range(n_samples), doing, progress=progress):
+            if sim is not None and target != "loihi":
+                reset_emulator(sim)
+            else:
+                if sim is not None:  # the chip's state is cleared by loading it anew
+                    sim.close()
+                sim = simulator(net, dt, target)
+            yield index, sim
+    finally:
+        if sim is not None:
+            sim.close()
+
+
+def simulator(net, dt, target="sim"):
+    """nengo-loihi's simulator of a network: strict, and as fast as it goes."""
+    sim = stack.nengo_loihi().Simulator(net, dt=dt, target=target, seed=0, progress_bar=False)
+    if target != "loihi":
+        be_strict(sim.sims["emulator"])
+    if target == "sim":
+        deliver_at_once(sim.sims["emulator"])
+    return sim
+
+
+def run_steps(sim, n_steps, index, remedy):
+    """Run a sample.
+
+    Raises
+    ------
+    EngineError
+        Where integers overflow, naming sample, step and ``remedy``.
+    """
+    from nengo.exceptions import SimulationError
+
+    try:
+        sim.run_steps(n_steps)
+    except SimulationError as error:
+        if "Overflow" not in str(error):
+            raise
+        raise EngineError(
+            f"sample {index}, step {sim.sims['emulator'].t}: {error}: more current arrives at a "
+            "neuron than Loihi's registers hold (21 bits of input, 23 bits of current), and it "
+            f"would wrap around; {remedy}"
+        ) from error

@@ -13,12 +13,15 @@ fire every 2.5 steps fires every 3. So fast neurons lose most, and the same netw
 there with lower rates, more steps and smoothed spikes: see `chip_settings`, which `run` applies.
 """
 
+import contextlib
 import dataclasses
+import sys
 import warnings
 
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.engines import chip_spikes
 from nengo_tactile.engines.chip_host import (
     INPUT_RATE,
     check_input,
@@ -43,17 +46,21 @@ from nengo_tactile.engines.chip_stages import (
     start_as_current,
 )
 from nengo_tactile.engines.core_shapes import cut_stages
-from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emulator
-from nengo_tactile.engines.nengo_dl import read_out
+from nengo_tactile.engines.emulator import each_sample, run_steps
 from nengo_tactile.engines.placement import core_table, place, rounding
-from nengo_tactile.engines.recording import Recording
+from nengo_tactile.engines.recording import Recording, read_out
 from nengo_tactile.errors import EngineError, EngineWarning
 from nengo_tactile.networks.nengo_network import build
-from nengo_tactile.progress import track
 
 #: Samples after which a run with too few of the Keras model's winners is refused, so that the
 #: hours which thousands of samples take are not lost at their end.
 REFUSED_AFTER = 32
+_REMEDY = "lower the firing rates (`network.with_rates(0.5)`) or train with smaller weights"
+
+
+def mode(network):
+    """The module that runs a network: this one, or that of networks that read spikes."""
+    return sys.modules[__name__] if network.coding is None else chip_spikes
 
 
 class _Input:
@@ -246,31 +253,22 @@ def run(
         fan_out["input"] = _fan_out_of_input(network, prepared.host)
     flat = x.reshape(len(x), -1)
     shown = _Input(flat.shape[1])
-    doing = f"running the Loihi emulator, {n_steps} steps"
     parts = []
     with stack.quiet_build():
         built, _, cores = _placed(prepared, shown)
         if target != "simreal":
             for text in _report(prepared, cores).warnings():
                 warnings.warn(text, EngineWarning, stacklevel=2)
-        sim = _simulator(nengo_loihi, built, network, target)
-        try:
-            for index in track(range(len(x)), doing, progress=progress):
-                if index:
-                    if target == "loihi":  # the chip's state is cleared by loading it anew
-                        sim.close()
-                        sim = _simulator(nengo_loihi, built, network, target)
-                    else:
-                        reset_emulator(sim)
+        samples = each_sample(built.net, network.dt, len(x), n_steps, target, progress)
+        with contextlib.closing(samples):
+            for index, sim in samples:
                 shown.values = flat[index].astype(float)
-                _run_steps(sim, n_steps, index)
+                run_steps(sim, n_steps, index, _REMEDY)
                 parts.append(_recording(network, built, sim, fan_out))
                 if len(parts) == min(len(x), REFUSED_AFTER):
                     told = _disagreement(network, x, parts, least_agreement)
                     if told is not None:
                         raise EngineError(told)
-        finally:
-            sim.close()
     if len(x) > REFUSED_AFTER:
         told = _disagreement(network, x, parts, least_agreement)
         if told is not None:
@@ -302,45 +300,14 @@ def _disagreement(network, x, parts, least_agreement):
     )
 
 
-def _simulator(nengo_loihi, built, network, target):
-    sim = nengo_loihi.Simulator(built.net, dt=network.dt, target=target, seed=0)
-    if target != "loihi":
-        be_strict(sim.sims["emulator"])
-    if target == "sim":
-        deliver_at_once(sim.sims["emulator"])
-    return sim
-
-
-def _run_steps(sim, n_steps, index):
-    from nengo.exceptions import SimulationError
-
-    try:
-        sim.run_steps(n_steps)
-    except SimulationError as error:
-        if "Overflow" not in str(error):
-            raise
-        step = sim.sims["emulator"].t
-        raise EngineError(
-            f"sample {index}, step {step}: {error}: more current arrives at a neuron than Loihi's "
-            "registers hold (21 bits of input, 23 bits of current), and it would wrap around; "
-            "lower the firing rates (`network.with_rates(0.5)`) or train with smaller weights"
-        ) from error
-
-
 def _recording(network, built, sim, fan_out):
     potentials = np.asarray(sim.data[built.output_probe], np.float32)[None]
     outputs = read_out(potentials, network.discard)
     if network.chip_offset is not None:
         outputs = outputs + np.asarray(network.chip_offset, np.float32)
-    counts, over_time, synops = {}, {}, {}
-    for name, probe in built.spike_probes.items():
-        fired = np.asarray(sim.data[probe])[None] > 0
-        counts[name] = fired.sum(axis=1, dtype=np.int32)
-        over_time[name] = fired.sum(axis=2, dtype=np.int64)
-        synops[name] = fired.astype(np.int64) @ fan_out[name]
-    return Recording(
-        outputs, counts, over_time, synops, network.dt, "loihi", read_out=network.read_out
-    )
+    fired = {name: np.asarray(sim.data[p])[None] > 0 for name, p in built.spike_probes.items()}
+    settings = {"dt": network.dt, "engine": "loihi", "read_out": network.read_out}
+    return Recording.of_spikes(outputs, fired, fan_out, **settings)
 
 
 __all__ = [
@@ -349,6 +316,5 @@ __all__ = [
     "chip_report",
     "chip_settings",
     "core_table",
-    "reset_emulator",
     "run",
 ]

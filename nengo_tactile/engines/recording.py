@@ -3,6 +3,7 @@
 import dataclasses
 import numbers
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -215,6 +216,40 @@ class Recording:
         return {name: counts / seconds for name, counts in self.spike_counts.items()}
 
     @staticmethod
+    def of_spikes(
+        outputs: np.ndarray,
+        fired: dict[str, np.ndarray],
+        fan_out: dict[str, np.ndarray],
+        **settings: Any,
+    ) -> "Recording":
+        """A recording of what fired, {layer: (n_samples, n_steps, n_neurons) bool array}."""
+        return Recording(
+            outputs,
+            {name: spikes.sum(axis=1, dtype=np.int32) for name, spikes in fired.items()},
+            {name: spikes.sum(axis=2, dtype=np.int64) for name, spikes in fired.items()},
+            {name: np.einsum("nti,i->nt", spikes, fan_out[name]) for name, spikes in fired.items()},
+            **settings,
+        )
+
+    def with_input(self, signal: np.ndarray, fan_out: np.ndarray) -> "Recording":
+        """Also record what arrived as spikes of a layer "input".
+
+        Parameters
+        ----------
+        signal : (n_samples, n_steps, n_inputs) array
+            A spike wherever it is not zero.
+        fan_out : (n_inputs,) int array
+            Synapses that leave each input.
+        """
+        told = {"dt": self.dt, "engine": self.engine}
+        new = Recording.of_spikes(self.outputs, {"input": signal != 0}, {"input": fan_out}, **told)
+        names = "spike_counts", "spikes_over_time", "synops_over_time", "units_over_time"
+        layers: dict[str, Any] = {
+            name: {**getattr(new, name), **getattr(self, name)} for name in names
+        }
+        return dataclasses.replace(self, **layers)
+
+    @staticmethod
     def concatenate(recordings: "Iterable[Recording]") -> "Recording":
         """Join the recordings of consecutive minibatches into one."""
         recordings = list(recordings)
@@ -239,3 +274,29 @@ class Recording:
             else np.concatenate([recording.decisions for recording in recordings]),
             read_out=recordings[0].read_out,
         )
+
+
+def read_out(potentials, discard=0.5):
+    """What a reader who stops after step t holds: the mean over the last of the steps 1 to t.
+
+    Leaving out the first half drops the transient in which filtered spikes have not yet reached
+    the last layer; averaging over the second smooths the spikes. Networks without filters have
+    no such transient and need every spike.
+
+    Parameters
+    ----------
+    potentials : (n_samples, n_steps, n_outputs) array
+    discard : float
+        Share of the steps that is left out at the beginning.
+
+    Returns
+    -------
+    (n_samples, n_steps, n_outputs) float32 array
+    """
+    n_steps = potentials.shape[1]
+    sums = np.zeros((len(potentials), n_steps + 1, potentials.shape[2]))
+    np.cumsum(potentials, axis=1, out=sums[:, 1:])
+    stop = np.arange(1, n_steps + 1)
+    start = np.floor(stop * discard).astype(int)
+    means = (sums[:, stop] - sums[:, start]) / (stop - start)[None, :, None]
+    return means.astype(np.float32)

@@ -60,13 +60,11 @@ def _recording(network, engine, patterns, outputs, spikes):
     if spikes is not None:
         # kernels are one step late; spikes are ones
         fired["hidden"] = spikes[:, 1 : 1 + network.n_steps] > 0.5
-    sums = {name: spikes.sum(2, dtype=np.int64) for name, spikes in fired.items()}
-    return Recording(
+    return Recording.of_spikes(
         outputs.astype(np.float32),
-        {name: spikes.sum(1, dtype=np.int32) for name, spikes in fired.items()},
-        sums,
-        {name: fan_out[name] * counts for name, counts in sums.items()},
-        network.dt,
-        engine,
+        fired,
+        {name: np.full(spikes.shape[2], fan_out[name]) for name, spikes in fired.items()},
+        dt=network.dt,
+        engine=engine,
         decisions=determine_over_time(outputs, network.method, network.supervision),
     )

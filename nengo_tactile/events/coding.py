@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nengo_tactile.errors import DataError
+from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.encoders import DELAY_SPAN, SILENT_UP_TO, spike_delays
 
 
@@ -98,7 +98,7 @@ class DelayCoding:
                 "of both signs coding='current'"
             )
 
-    def signal(self, x: np.ndarray, n_steps: int) -> np.ndarray:
+    def signal(self, x: np.ndarray, n_steps: int, first: int = 0) -> np.ndarray:
         """Spikes in each step, worth `largest`: (n_samples, n_steps, n_pixels) float32 array.
 
         Parameters
@@ -106,6 +106,8 @@ class DelayCoding:
         x : (n_samples, ...) array
         n_steps : int
             Of the whole presentation; nothing arrives after the first ``self.n_steps``.
+        first : int
+            Number of the first sample, for errors.
         """
         times = self.times(x).reshape(len(x), 1, -1)
         fires, steps = np.isfinite(times), self.steps(times)
@@ -145,7 +147,7 @@ class CurrentCoding:
     def check(self, x: np.ndarray) -> None:
         """Take any finite values, which arrays of samples are checked for before."""
 
-    def signal(self, x: np.ndarray, n_steps: int) -> np.ndarray:
+    def signal(self, x: np.ndarray, n_steps: int, first: int = 0) -> np.ndarray:
         """Current in each step, (n_samples, n_steps, n_pixels) float32 array.
 
         Parameters
@@ -153,6 +155,8 @@ class CurrentCoding:
         x : (n_samples, ...) array
         n_steps : int
             Of the whole presentation; nothing arrives after the first ``self.n_steps``.
+        first : int
+            Number of the first sample, for errors.
         """
         part = np.asarray(x, np.float32).reshape(len(x), 1, -1) / np.float32(self.n_steps)
         signal = np.zeros((len(x), n_steps, part.shape[2]), np.float32)
@@ -162,6 +166,38 @@ class CurrentCoding:
     def total(self, x: np.ndarray) -> np.ndarray:
         """What arrives in all: the image, float32."""
         return np.asarray(x, np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class StepCoding:
+    """Samples that say themselves what arrives at each step: spikes of any worth."""
+
+    kind: ClassVar[str] = "steps"
+    spikes: ClassVar[bool] = True
+
+    def signal(self, x: np.ndarray, n_steps: int, first: int = 0) -> np.ndarray:
+        """What arrives in each step, (n_samples, n_steps, n_inputs) float32 array.
+
+        Parameters
+        ----------
+        x : (n_samples, n_steps, ...) array
+        n_steps : int
+            Later ones are not read.
+        first : int
+            Number of the first sample, for errors.
+
+        Raises
+        ------
+        EngineError
+            For values that are not finite.
+        """
+        x = np.asarray(x, np.float32)[:, :n_steps]
+        # compiled loops know arrays that are in order and may be written
+        x = np.require(x.reshape(*x.shape[:2], -1), requirements=["C", "W"])
+        if not np.isfinite(x).all():
+            bad = first + int(np.argmin(np.isfinite(x).all((1, 2))))
+            raise EngineError(f"sample {bad} has values that are not finite: give spikes")
+        return x
 
 
 CODINGS = {coding.kind: coding for coding in (DelayCoding, CurrentCoding)}

@@ -23,6 +23,8 @@ class Neuron:
         Whether it forgets.
     graded : bool
         Whether its spikes are worth other numbers than one.
+    remembers : bool
+        Whether its potential depends on when spikes arrived.
     sends_changes : bool
         Whether spikes say by how much its value changes, which whoever reads them adds up.
     """
@@ -32,6 +34,7 @@ class Neuron:
     forwards = False
     leaks = False
     graded = False
+    remembers = False
     sends_changes = False
 
     def __post_init__(self):
@@ -100,6 +103,10 @@ class IntegrateFire(Neuron):
         return self.negative_slope > 0 or self.signed or self.spikes_per_step > 1
 
     @property
+    def remembers(self):
+        return self.leaks
+
+    @property
     def leaks(self):
         return self.current_decay != 1 or self.voltage_decay != 0
 
@@ -151,6 +158,7 @@ class SpikeResponse(Neuron):
     threshold: float = 10.0
     refractory: float = 2.0
     leaks = True
+    remembers = True
 
     def _rules(self):
         above = dict.fromkeys(("tau_s", "tau_r", "threshold"), ABOVE_ZERO)

@@ -176,7 +176,8 @@ def runner(network: Network, engine: str) -> ModuleType:
             f"a {type(network).__name__} on engine {engine!r}, which {why}: use "
             f"{' or '.join(map(repr, network.runners))}"
         )
-    return importlib.import_module(network.runners[engine])
+    module = importlib.import_module(network.runners[engine])
+    return module.mode(network) if hasattr(module, "mode") else module
 
 
 def check_data(network: Network, data) -> None:

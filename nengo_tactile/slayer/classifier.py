@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from nengo_tactile.datasets.labelled import Labelled, is_recordings
-from nengo_tactile.errors import DataError
+from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.events.coding import StepCoding
 from nengo_tactile.events.sparse import positive
 from nengo_tactile.events.sparse_build import LATE, check_phases, spike_samples
 from nengo_tactile.networks.protocol import Reference, check_data, summary
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.progress import track
-from nengo_tactile.slayer.stages import check
 
 if TYPE_CHECKING:
     from nengo_tactile.events.sparse import SpikeSamples
@@ -138,7 +138,7 @@ class SlayerNetwork:
     Attributes
     ----------
     graph : Graph
-        From `nengo_tactile.slayer.stages_of`.
+        From `nengo_tactile.slayer.stages_of`, or another that reads spikes.
     layout : SpikeLayout
         How recordings become its input.
     classes : tuple of str
@@ -148,15 +148,16 @@ class SlayerNetwork:
 
     Raises
     ------
-    ConversionError
-        If the graph is no chain of SLAYER's layers.
     DataError
         If layout or classes do not fit them.
     """
 
-    runners: ClassVar = dict.fromkeys(
-        ("event", "nengo-dl", "nengo", "loihi"), "nengo_tactile.engines.slayer"
-    )
+    runners: ClassVar = {
+        "event": "nengo_tactile.engines.event",
+        "nengo-dl": "nengo_tactile.engines.nengo_dl",
+        "nengo": "nengo_tactile.engines.nengo_dl",
+        "loihi": "nengo_tactile.engines.loihi",
+    }
     others: ClassVar[dict[str, str]] = {}
     reference: ClassVar = Reference(
         "layers",
@@ -169,6 +170,8 @@ class SlayerNetwork:
     decision: ClassVar = "The class is that of the output neuron with the most spikes so far."
     fastest: ClassVar = "event"
     scale: ClassVar = None
+    coding: ClassVar = StepCoding()
+    discard: ClassVar = 0.0
 
     graph: Graph
     layout: SpikeLayout
@@ -176,7 +179,6 @@ class SlayerNetwork:
     card: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        check(self.graph)
         n_classes = self.graph.stages[-1].n_neurons
         classes = tuple(self.classes) or tuple(str(i) for i in range(n_classes))
         if len(classes) != n_classes:
@@ -221,7 +223,7 @@ class SlayerNetwork:
     @property
     def n_neurons(self) -> int:
         """Spiking neurons."""
-        return sum(stage.n_neurons for stage in self.graph)
+        return sum(stage.n_neurons for stage in self.graph if stage.spikes)
 
     @property
     def net(self) -> Any:
@@ -287,6 +289,42 @@ class SlayerNetwork:
         """Steps of a run that is asked for so many; None for all that samples have."""
         return n_steps
 
+    def check_input(self, x: Any) -> Any:
+        """Refuse samples that are not this network's input; returns them as they are.
+
+        Raises
+        ------
+        EngineError
+            For no samples, and another shape.
+        """
+        if not len(x):
+            raise EngineError("there are no samples to run: give at least one")
+        there, shape = np.shape(x[0]), self.graph.input_shape
+        if there[1:] != shape or not there[:1] or not there[0]:
+            sizes = ", ".join(map(str, shape))
+            raise EngineError(f"samples have shape {there}: the network reads (steps, {sizes})")
+        return x
+
+    def steps_of(self, x: Any, n_steps: int | None = None) -> int:
+        """Steps of a run on samples, by default all that they have.
+
+        Raises
+        ------
+        EngineError
+            For other steps than they have.
+        """
+        most = np.shape(x[0])[0]
+        n_steps = most if n_steps is None else n_steps
+        if int(n_steps) != n_steps or not 1 <= n_steps <= most:
+            raise EngineError(
+                f"n_steps is {n_steps}, samples have {most} steps: give 1 to {most}, or samples "
+                "with as many steps without spikes at their end"
+            )
+        return int(n_steps)
+
+    def check_sums(self, x: Any) -> None:
+        """Find nothing wrong: sums in float64 are not those of the kernels that ever were."""
+
     def compare(
         self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None
     ) -> dict[str, float]:
@@ -309,6 +347,11 @@ class SlayerNetwork:
         Returns
         -------
         tf.keras.Model
+
+        Raises
+        ------
+        ConversionError
+            If the graph is no chain of SLAYER's layers.
         """
         from nengo_tactile.slayer.models import model_of
 

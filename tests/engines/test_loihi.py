@@ -13,7 +13,7 @@ from nengo_tactile.ann.notation import build
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF, LIF
-from nengo_tactile.engines import core_shapes, loihi, placement, run
+from nengo_tactile.engines import core_shapes, emulator, loihi, placement, run
 from nengo_tactile.engines.loihi import ChipReport, chip_report
 from nengo_tactile.errors import EngineError
 from tests.support.engine_networks import N_STEPS, make_network, run_reference
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.stack
 @pytest.fixture
 def own_deliveries(monkeypatch):
     """Let nengo-loihi deliver spikes itself, one by one."""
-    monkeypatch.setattr(loihi, "deliver_at_once", lambda emulator: None)
+    monkeypatch.setattr(emulator, "deliver_at_once", lambda emulator: None)
 
 
 def plain_python_lif(block, arriving):
@@ -80,7 +80,7 @@ def test_emulator_equals_integers_in_plain_python(synapse, refractory):
     shown.values = x[0].astype(float)
     with stack.quiet_build():
         built, _, _ = loihi._placed(loihi._prepare(network, ()), shown)
-        with loihi._simulator(stack.nengo_loihi(), built, network, "sim") as sim:
+        with emulator.simulator(built.net, network.dt) as sim:
             sim.run_steps(80)
             spikes = {name: sim.data[p] > 0 for name, p in built.spike_probes.items()}
             blocks = sim.model.blocks

@@ -7,7 +7,8 @@ import pytest
 
 from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.engines import run
-from nengo_tactile.engines.nengo_dl import LARGEST_BATCH, batch_size_for, read_out
+from nengo_tactile.engines.batches import LARGEST_BATCH, batch_size_for
+from nengo_tactile.engines.recording import read_out
 from nengo_tactile.errors import DataError, EngineError
 from tests.support.engine_networks import BAD_INPUTS, N_STEPS, make_network, run_reference
 

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from nengo_tactile.slayer import stages as layers
+from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 
 SRM = SpikeResponseModel(tau_s=3.3, tau_r=2.1)
@@ -86,3 +87,9 @@ def case(name, seed=1, **settings):
     rng = np.random.default_rng(seed)
     graph = networks(rng)[name]
     return graph, spikes_for(rng, graph, **settings)
+
+
+def network_of(graph, dt=0.001, n_steps=N_STEPS):
+    """A network of any graph that reads spikes."""
+    size = (math.prod(graph.input_shape), 1, 1)
+    return SlayerNetwork(graph, SpikeLayout(size, dt * 1e6, n_steps, shape=graph.input_shape))

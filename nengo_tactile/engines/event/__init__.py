@@ -1,12 +1,13 @@
 """The event-driven engine: what a network costs follows the number of its spikes.
 
-Integrate-and-fire networks run step by step, sigma-delta networks spike by spike.
+Sigma-delta networks run spike by spike. Others run step by step: those that see a constant image in
+a loop of their own, which knows that nothing leaks.
 """
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from nengo_tactile.engines.event import asynchronous, clocked
+from nengo_tactile.engines.event import asynchronous, clocked, stepped
 from nengo_tactile.engines.event.streams import run_streams
 
 if TYPE_CHECKING:
@@ -28,21 +29,21 @@ def run(
 
     Parameters
     ----------
-    network : SpikingNetwork
+    network : SpikingNetwork or SlayerNetwork
     x : (n_samples, ...) float array
     n_steps : int, optional
-        By default the network's.
+        By default the network's, or all that samples have.
     batch_size : int, optional
     progress : bool, optional
     **options
-        See `nengo_tactile.engines.event.clocked.run` for integrate-and-fire neurons and
-        `nengo_tactile.engines.event.asynchronous.run` for sigma-delta neurons.
+        See `nengo_tactile.engines.event.clocked.run` for integrate-and-fire neurons that see a
+        constant image, `nengo_tactile.engines.event.asynchronous.run` for sigma-delta neurons and
+        `nengo_tactile.engines.event.stepped.run` for all whose input comes step by step.
 
     Returns
     -------
     Recording
     """
-    n_steps = network.n_steps if n_steps is None else n_steps
     return mode(network).run(network, x, n_steps, batch_size, progress, **options)
 
 
@@ -55,10 +56,11 @@ def stream(
     **options: Any,
 ) -> "Iterator[Recording]":
     """Do what `run` does and yield the Recording of each minibatch, in order."""
-    n_steps = network.n_steps if n_steps is None else n_steps
     return mode(network).stream(network, x, n_steps, batch_size, progress, **options)
 
 
 def mode(network):
-    """The module that runs a network: step by step, or spike by spike."""
-    return asynchronous if network.accumulates else clocked
+    """The module that runs a network: spike by spike, or step by step of what it sees."""
+    if any(stage.neuron.sends_changes for stage in network.graph):
+        return asynchronous
+    return clocked if network.coding is None else stepped

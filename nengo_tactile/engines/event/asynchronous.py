@@ -13,16 +13,13 @@ in flight, by what is recorded of them, and not with time; the trace, which one 
 grows with the spikes that change the read-out.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
+from nengo_tactile.engines.batches import batch_size_for, checked_counts, side_by_side
 from nengo_tactile.engines.event.arrivals import arrivals_of
-from nengo_tactile.engines.event.clocked import PARTS, checked_counts
 from nengo_tactile.engines.event.queue_kernel import DONE, FULL_QUEUE, ROWS, simulate
 from nengo_tactile.engines.event.queue_plan import measured_of, memory_of, queue_plan
 from nengo_tactile.engines.event.trace import SpikeRecording, Trace
-from nengo_tactile.engines.nengo_dl import batch_size_for
 from nengo_tactile.errors import EngineError
 from nengo_tactile.progress import track
 
@@ -33,7 +30,14 @@ TRACE_ROWS = 1024
 
 
 def run(
-    network, x, n_steps, batch_size=None, progress=None, threads=None, settle=True, trace=False
+    network,
+    x,
+    n_steps=None,
+    batch_size=None,
+    progress=None,
+    threads=None,
+    settle=True,
+    trace=False,
 ):
     """Show samples as ``network.coding`` says, and handle every spike by itself.
 
@@ -45,7 +49,7 @@ def run(
     network : SpikingNetwork
         Of sigma-delta neurons.
     x : (n_samples, ...) float array
-    n_steps : int
+    n_steps : int, optional
         Steps that are recorded; input spikes of later ones do not arrive.
     batch_size : int, optional
         Samples that are recorded at once.
@@ -80,13 +84,21 @@ def run(
 
 
 def stream(
-    network, x, n_steps, batch_size=None, progress=None, threads=None, settle=True, trace=False
+    network,
+    x,
+    n_steps=None,
+    batch_size=None,
+    progress=None,
+    threads=None,
+    settle=True,
+    trace=False,
 ):
     """Do what `run` does and yield the SpikeRecording of each minibatch, in order.
 
     Memory does not grow with the number of samples, if the caller keeps no recordings.
     """
     x = network.check_input(x)
+    n_steps = network.steps_of(x, n_steps)
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
     batch_size, threads = checked_counts(batch_size, threads)
     engine = Asynchronous(network, min(threads, len(x)), progress)
@@ -136,28 +148,21 @@ class Asynchronous:
         """
         plan, n_samples = self.plan, len(arrivals.length)
         measured = measured_of(plan, n_samples, n_steps)
-        free = list(self.memory)
         n_rows, n_outputs = measured.spikes.shape[1], measured.potentials.shape[2]
         room = TRACE_ROWS if trace else 1
 
-        def part(first, last):
-            memory = free.pop()
+        def part(first, last, memory):
             result, stage, *rows = simulate(
                 plan, arrivals, n_steps, n_frames, settle, first, last, memory, measured,
                 MOST_SPIKES, np.empty((room, 1 + 2 * n_rows), np.int64),
                 np.empty((room, 1 + n_outputs)),
             )  # fmt: skip
             rows = [array[: memory.cursor[ROWS]] for array in rows]
-            free.append(memory)
             if result != DONE:
                 raise self._restless(result, stage)
             return rows
 
-        size = n_frames * max(1, -(-n_samples // (n_frames * PARTS * self.threads)))
-        firsts = range(0, n_samples, size) if n_samples else [0]
-        with ThreadPoolExecutor(self.threads) as pool:
-            lasts = (min(first + size, n_samples) for first in firsts)
-            rows = list(pool.map(part, firsts, lasts))
+        rows = side_by_side(n_samples, self.memory, part, n_frames)
         return self._recording(
             measured,
             rows if trace else None,

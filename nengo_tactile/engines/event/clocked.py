@@ -5,25 +5,17 @@ samples of a minibatch by what is recorded of them; not with the number of steps
 read-out, spikes and synaptic operations that a recording holds of each step.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
-from nengo_tactile import arguments
+from nengo_tactile.engines.batches import batch_size_for, checked_counts, side_by_side
 from nengo_tactile.engines.event.kernel import BLOCK, Measured, Scratch, simulate
 from nengo_tactile.engines.event.plan import aligned, n_driven, plan_of, pool_size
 from nengo_tactile.engines.event.vectors import LANES, WORD
-from nengo_tactile.engines.nengo_dl import batch_size_for, read_out
-from nengo_tactile.engines.recording import Recording
-from nengo_tactile.errors import EngineError
+from nengo_tactile.engines.recording import Recording, read_out
 from nengo_tactile.progress import track
 
-#: Parts that a thread's share of a minibatch is done in: whoever is ready takes the next.
-PARTS = 4
 
-
-def run(network, x, n_steps, batch_size=None, progress=None, threads=None):
+def run(network, x, n_steps=None, batch_size=None, progress=None, threads=None):
     """Show each sample for ``n_steps`` as a constant input current.
 
     The recording is that of the NengoDL engine where sums are exact in float32; otherwise rounding
@@ -34,7 +26,7 @@ def run(network, x, n_steps, batch_size=None, progress=None, threads=None):
     network : SpikingNetwork
         Of integrate-and-fire neurons, without a synapse.
     x : (n_samples, ...) float array
-    n_steps : int
+    n_steps : int, optional
     batch_size : int, optional
         Samples that are recorded at once.
     progress : bool, optional
@@ -53,12 +45,13 @@ def run(network, x, n_steps, batch_size=None, progress=None, threads=None):
     return Recording.concatenate(list(stream(network, x, n_steps, batch_size, progress, threads)))
 
 
-def stream(network, x, n_steps, batch_size=None, progress=None, threads=None):
+def stream(network, x, n_steps=None, batch_size=None, progress=None, threads=None):
     """Do what `run` does and yield the Recording of each minibatch, in order.
 
     Memory does not grow with the number of samples, if the caller keeps no recordings.
     """
     x = network.check_input(x)
+    n_steps = network.steps_of(x, n_steps)
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
     batch_size, threads = checked_counts(batch_size, threads)
     engine = Clocked(network, min(threads, len(x)))
@@ -99,17 +92,11 @@ class Clocked:
         plan, network = self.plan, self.network
         currents, constants = self._currents(x)
         measured = measured_of(plan, len(x), n_steps)
-        free = list(self.scratch)
-
-        def part(first, last):
-            scratch = free.pop()
-            simulate(plan, currents, n_steps, first, last, scratch, measured)
-            free.append(scratch)
-
-        size = max(1, -(-len(x) // (PARTS * self.threads)))
-        firsts = range(0, len(x), size) if len(x) else [0]
-        with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(part, firsts, (min(first + size, len(x)) for first in firsts)))
+        side_by_side(
+            len(x),
+            self.scratch,
+            lambda *part: simulate(plan, currents, n_steps, *part, measured),
+        )
         outputs = read_out(measured.potentials, network.discard) + constants[:, None]
         counts, spikes, units, synops = {}, {}, {}, {}
         for index, stage in enumerate(self.stages):
@@ -162,25 +149,3 @@ def measured_of(plan, n_samples, n_steps):
             for name in ("spikes", "units", "synops")
         },
     )
-
-
-def checked_counts(batch_size, threads):
-    """Both as whole numbers; without ``threads``, as many as there are processors.
-
-    Raises
-    ------
-    EngineError
-        For numbers that are not whole, or below 1.
-    """
-    threads = _processors() if threads is None else threads
-    return (
-        arguments.whole("batch_size", batch_size, error=EngineError),
-        arguments.whole("threads", threads, error=EngineError),
-    )
-
-
-def _processors():
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

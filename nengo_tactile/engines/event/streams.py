@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nengo_tactile.engines.batches import batch_size_for, checked_counts
 from nengo_tactile.engines.event.arrivals import arrivals_of
 from nengo_tactile.engines.event.asynchronous import Asynchronous
-from nengo_tactile.engines.event.clocked import checked_counts
 from nengo_tactile.engines.event.trace import SpikeRecording
-from nengo_tactile.engines.nengo_dl import batch_size_for
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.progress import track
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import engines
-from nengo_tactile.engines import slayer_chip
+from nengo_tactile.engines import chip_spikes
 from nengo_tactile.experiments.ledgers import Ledger
 from nengo_tactile.experiments.studies import Study
 from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs
@@ -101,7 +101,7 @@ def _on_chip(network, test, progress):
     """What is left of the accuracy in the chip's integers, and the cores that it takes."""
     recording = engines.run(network, test, engine="loihi", progress=progress)
     numbers = paths.Measured(recording, test.labels).numbers()
-    report = slayer_chip.chip_report(network)
+    report = chip_spikes.chip_report(network)
     return {
         "test samples": len(test),
         "accuracy": numbers["accuracy"],

@@ -1,4 +1,4 @@
-"""SLAYER networks of current-based neurons on nengo-loihi: the emulator of Intel's Loihi chip.
+"""Networks of current-based neurons on nengo-loihi, which read spikes step by step.
 
 The chip's neuron is the one that was trained, in integers: decays are multiples of 1/4096, weights
 have 8 bits (even numbers where a core has both signs), the threshold is a multiple of 64, and what
@@ -6,6 +6,7 @@ decays is rounded towards zero at each step (nengo_loihi 1.1, ``builder/discreti
 ``emulator/interface.py``). Spikes take a step from core to core, which is taken out of recordings.
 """
 
+import contextlib
 import dataclasses
 import math
 
@@ -13,10 +14,11 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.engines.chip_report import ChipReport
-from nengo_tactile.engines.chip_stages import FLOOR
+from nengo_tactile.engines.chip_stages import FLOOR, check_stage
 from nengo_tactile.engines.core_shapes import cut_stages
-from nengo_tactile.engines.emulator import be_strict, deliver_at_once, reset_emulator
+from nengo_tactile.engines.emulator import each_sample, run_steps
 from nengo_tactile.engines.placement import place, rounding
+from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
 from nengo_tactile.nengo_runs import Rows
 from nengo_tactile.networks.linear_maps import Sparse
@@ -24,16 +26,61 @@ from nengo_tactile.networks.nengo_network import build
 from nengo_tactile.networks.neurons import IntegrateFire
 from nengo_tactile.networks.stages import Link, Stage
 from nengo_tactile.neurons.current_based import CurrentBased
-from nengo_tactile.slayer.nengo_network import DT
-from nengo_tactile.slayer.stages import check
 
 #: The chip's decays are shares of this (12 bits).
 DECAY_UNIT = 4096
-#: Steps from an input spike on the host to the first layer's neurons.
-HOST_LAG = 1
 _DECAYS = ("current_decay", "voltage_decay")
 #: Name of the neurons on the host.
 _SHOWN = "input spikes"
+_REMEDY = "train with smaller weights, or fewer spikes"
+
+
+def run(network, x, n_steps=None, progress=None):
+    """Show each sample step by step on the emulator, one after another.
+
+    Parameters
+    ----------
+    network : SlayerNetwork
+        Of current-based neurons without delays. Its spikes are not the trained ones.
+    x : (n_samples, n_steps, ...) array_like
+        Zeros and ones.
+    n_steps : int, optional
+        Read no further; by default all of the samples.
+    progress : bool, optional
+
+    Returns
+    -------
+    Recording
+        Without the chip's lag; see `nengo_tactile.engines.event.stepped.run`.
+
+    Raises
+    ------
+    EngineError
+        If the emulator does not run it, if integers overflow while it runs, or for other input.
+    """
+    graph, dt, parts = network.graph, network.dt, []
+    x = network.check_input(x)
+    n_steps = network.steps_of(x, n_steps)
+    lags, fan_out = check_chip(graph), graph.fan_out()
+    with stack.quiet_build():
+        made = {}
+        net, _, _ = place(_maker(graph, dt, made), dt, cut_stages(graph, ()))
+        shown, probes = made["built"].input, made["built"].spike_probes
+        samples = each_sample(net, dt, len(x), n_steps, progress=progress)
+        with contextlib.closing(samples):
+            for index, sim in samples:
+                signal = network.coding.signal(x[index : index + 1], n_steps, index)
+                shown.output.rows = _spikes(signal[0])
+                run_steps(sim, n_steps + max(lags.values()), index, _REMEDY)
+                sent = {
+                    name: np.asarray(sim.data[probes[name]])[None, lag : lag + n_steps] > 0
+                    for name, lag in lags.items()
+                }
+                outputs = np.cumsum(sent[graph.stages[-1].name], axis=1, dtype=np.float32)
+                settings = {"dt": dt, "engine": "loihi", "read_out": network.read_out}
+                recording = Recording.of_spikes(outputs, sent, fan_out, **settings)
+                parts.append(recording.with_input(signal, fan_out["input"]))
+    return Recording.concatenate(parts)
 
 
 def check_chip(graph):
@@ -43,13 +90,19 @@ def check_chip(graph):
     ----------
     graph : Graph
 
+    Returns
+    -------
+    dict of str to int
+        Steps that each stage's spikes are late on the chip.
+
     Raises
     ------
     EngineError
         Naming the stage and the remedy.
     """
-    check(graph)
+    lags = {"input": 0}
     for stage in graph:
+        check_stage(stage)
         neuron = stage.neuron
         if not isinstance(neuron, IntegrateFire):
             raise EngineError(
@@ -71,6 +124,23 @@ def check_chip(graph):
                 )
         if not any(link.map.values.any() for link in stage.links):
             raise EngineError(f"stage {stage.name!r}: all its weights are zero: train the network")
+        if neuron.reset != "zero" or stage.bias.any() or stage.start.any():
+            raise EngineError(
+                f"stage {stage.name!r}: on the chip a spike sets to zero, and what its neurons "
+                "have at the start or get at each step would come before the spikes do: train "
+                "the network without, or use engine='event'"
+            )
+        lags[stage.name] = next((lags[e.source] + 1 for e in stage.links if e.source in lags), 1)
+    for stage in graph:
+        for link in stage.links:
+            if lags[link.source] + 1 - link.delay != lags[stage.name]:
+                raise EngineError(
+                    f"stage {stage.name!r}: spikes from {link.source!r} would come at another step "
+                    "than those on its other ways, for each takes a step from core to core: lead "
+                    "them through as many stages, or use engine='event'"
+                )
+    del lags["input"]
+    return lags
 
 
 def build_chip(graph, dt):
@@ -149,64 +219,25 @@ def register_neurons():
     Builder.builders[CurrentBased] = build
 
 
-def stream(graph, dt, batches):
-    """Run samples one after another on the emulator.
-
-    Parameters
-    ----------
-    graph : Graph
-    dt : float
-    batches : iterable of (n_samples, n_steps, n_inputs) float32 array
-        Zeros and ones.
-
-    Yields
-    ------
-    list of (n_samples, n_steps, n_neurons) bool array
-        For each batch the spikes of all stages, without the chip's lag.
-    """
-    check_chip(graph)
-    nengo_loihi = stack.nengo_loihi()
-    with stack.quiet_build():
-        made = {}
-        net, _, _ = place(_maker(graph, dt, made), dt, cut_stages(graph, ()))
-        shown, probes = made["built"].input, made["built"].spike_probes
-        with nengo_loihi.Simulator(net, dt=dt, target="sim", seed=0, progress_bar=False) as sim:
-            emulator = sim.sims["emulator"]
-            be_strict(emulator)
-            deliver_at_once(emulator)
-            fresh = True
-            for batch in batches:
-                found = [[] for _ in graph]
-                for sample in batch:
-                    if not fresh:
-                        reset_emulator(sim)
-                    fresh = False
-                    shown.output.rows = _spikes(sample)
-                    _run(sim, len(sample) + HOST_LAG + len(graph.stages))
-                    for number, (stage, values) in enumerate(zip(graph, found)):
-                        lag = HOST_LAG + number
-                        fired = np.asarray(sim.data[probes[stage.name]]) > 0
-                        values.append(fired[lag : lag + len(sample)])
-                yield [np.stack(values) for values in found]
-
-
-def chip_report(network):
+def chip_report(network, on_host=None):
     """Place a network on the chip and say what it takes.
 
     Parameters
     ----------
-    network : SlayerNetwork, or Graph
+    network : SlayerNetwork
+    on_host : None
+        All its layers are on the chip.
 
     Returns
     -------
-    nengo_tactile.engines.loihi.ChipReport
+    ChipReport
 
     Raises
     ------
     EngineError
         If the emulator does not run it, or it does not fit.
     """
-    graph, dt = getattr(network, "graph", network), getattr(network, "dt", DT)
+    graph, dt = network.graph, network.dt
     check_chip(graph)
     with stack.quiet_build():
         blocks = cut_stages(graph, ())
@@ -222,21 +253,6 @@ def _maker(graph, dt, made=None):
         return built.net, {s.name: (built.neurons[s.name].ensemble, s.shape) for s in graph}
 
     return make_network
-
-
-def _run(sim, n_steps):
-    from nengo.exceptions import SimulationError
-
-    try:
-        sim.run_steps(n_steps)
-    except SimulationError as error:
-        if "Overflow" not in str(error):
-            raise
-        raise EngineError(
-            f"step {sim.sims['emulator'].t}: {error}: more current arrives at a neuron than "
-            "Loihi's registers hold (21 bits of input, 23 bits of current): train with smaller "
-            "weights, or fewer spikes"
-        ) from error
 
 
 def _spikes(sample):
@@ -260,4 +276,4 @@ def _time_constant(decay):
     return 0.0 if share == 1 else -1 / math.log1p(-share)
 
 
-__all__ = ["build_chip", "check_chip", "chip_report", "register_neurons", "stream"]
+__all__ = ["build_chip", "check_chip", "chip_report", "register_neurons", "run"]

@@ -1,14 +1,17 @@
 """SLAYER networks on all engines against loops over time, spike by spike."""
 
 import dataclasses
-import types
 
 import numpy as np
 import pytest
 
-from nengo_tactile.engines import slayer
-from nengo_tactile.errors import ConversionError, EngineError
-from nengo_tactile.networks.stages import Link
+import nengo_tactile as nt
+from nengo_tactile.engines import batches, nengo_dl
+from nengo_tactile.engines.event import stepped
+from nengo_tactile.engines.recording import Recording
+from nengo_tactile.errors import EngineError
+from nengo_tactile.networks.neurons import LIF, IntegrateFire, SpikeResponse, Sum
+from nengo_tactile.networks.stages import Graph, Link, Stage
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 from nengo_tactile.slayer.stages import chain, layer_stage, loop_of
 from nengo_tactile.slayer.stages import dense as layers_dense
@@ -21,12 +24,17 @@ from tests.support.slayer_networks import (
     case,
     conv,
     dense,
+    network_of,
     pool,
     spikes_for,
     with_delays,
 )
 
 EXACT = ("event", "nengo-dl", "nengo")
+
+
+def run(graph, x, n_steps=None, engine="event", **options):
+    return nt.run(network_of(graph), x, n_steps, engine, **options)
 
 
 def so_far(activity):
@@ -62,13 +70,13 @@ def assert_is_reference(recording, graph, x):
 @pytest.mark.parametrize("engine", EXACT)
 def test_recording_is_that_of_the_reference(name, engine):
     stages, x = case(name, n_samples=3)
-    assert_is_reference(slayer.run(stages, x, engine=engine, batch_size=2), stages, x)
+    assert_is_reference(run(stages, x, engine=engine, batch_size=2), stages, x)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_loops_over_stages_say_the_same(name):
     graph, x = case(name, seed=3)
-    sent, recording = step_loop.run(graph, x), slayer.run(graph, x)
+    sent, recording = step_loop.run(graph, x), run(graph, x)
     fan_out = step_loop.fan_outs(graph)
     for stage in graph:
         fired = sent[stage.name]
@@ -78,12 +86,12 @@ def test_loops_over_stages_say_the_same(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("dtype", slayer.DTYPES)
+@pytest.mark.parametrize("dtype", batches.DTYPES)
 def test_event_engine_gets_each_spike_of_each_stage_at_its_step(name, dtype):
     stages, x = case(name, seed=2)
     for last, activity in enumerate(reference.run(stages, x), 1):
         part = dataclasses.replace(stages, stages=stages.stages[:last])
-        recording = slayer.run(part, x, dtype=dtype)
+        recording = run(part, x, dtype=dtype)
         np.testing.assert_array_equal(recording.outputs, so_far(activity))
 
 
@@ -109,7 +117,7 @@ def large(rng, neuron):
 def test_large_stages_and_states_that_die_away(neuron, rng):
     stages = large(rng, neuron)
     x = spikes_for(rng, stages, n_samples=1, n_steps=30, rate=0.1)
-    assert_is_reference(slayer.run(stages, x), stages, x)
+    assert_is_reference(run(stages, x), stages, x)
 
 
 @pytest.mark.parametrize("neuron", [SpikeResponseModel(1.0, 0.7), CurrentBasedLIF(0.9, 0.8)])
@@ -119,7 +127,7 @@ def test_chunks_fall_asleep_and_wake_up(neuron, rng):
     x = np.zeros((1, 260, 4), np.float32)
     x[:, :9] = rng.random((9, 4)) < 0.4
     x[:, 200:] = rng.random((60, 4)) < 0.4
-    recording = slayer.run(stages, x)
+    recording = run(stages, x)
     assert_is_reference(recording, stages, x)
     assert recording.spikes_over_time["hidden"][0, 200:].any()
 
@@ -128,7 +136,7 @@ def test_delays_longer_than_the_recording_leave_nothing(rng):
     stages = chain((3,), [dense(rng, "one", (3,), 4, delays=np.array([0, 39, 40, 500]))])
     x = spikes_for(rng, stages, rate=0.5)
     for engine in EXACT:
-        recording = slayer.run(stages, x, engine=engine)
+        recording = run(stages, x, engine=engine)
         assert_is_reference(recording, stages, x)
         assert not recording.outputs[..., 2:].any()
 
@@ -143,7 +151,7 @@ def test_zero_weights_are_no_synapses(rng):
     links = [dataclasses.replace(e, map=e.map.reweighted(thinned)) for e in first.links]
     first = dataclasses.replace(first, links=links)
     stages = dataclasses.replace(stages, stages=[first, *others])
-    assert_is_reference(slayer.run(stages, x), stages, x)
+    assert_is_reference(run(stages, x), stages, x)
 
 
 class Sliced:
@@ -165,14 +173,16 @@ class Sliced:
 def test_minibatches_threads_and_fewer_steps_change_nothing(engine):
     stages, x = case("srm-delays", n_samples=5)
     x.setflags(write=False)
-    network = types.SimpleNamespace(graph=stages, dt=0.01, classes=tuple("abcd"), n_steps=40)
+    network = network_of(stages, dt=0.01)
     samples = Sliced(x)
-    threads = {"threads": 3} if engine == "event" else {}
-    parts = list(slayer.stream(network, samples, 25, engine, batch_size=2, **threads))
+    module, options = (
+        (stepped, {"threads": 3}) if engine == "event" else (nengo_dl, {"engine": engine})
+    )
+    parts = list(module.stream(network, samples, 25, batch_size=2, **options))
     assert [part.n_samples for part in parts] == [2, 2, 1]
     assert samples.largest == 2
-    whole = slayer.run(stages, x, engine="event", threads=1)
-    joined = slayer.Recording.concatenate(parts)
+    whole = run(stages, x, engine="event", threads=1)
+    joined = Recording.concatenate(parts)
     assert (joined.dt, joined.engine, whole.dt) == (0.01, engine, 0.001)
     np.testing.assert_array_equal(joined.outputs, whole.outputs[:, :25])
     for name, spikes in whole.spikes_over_time.items():
@@ -185,21 +195,21 @@ def test_minibatches_threads_and_fewer_steps_change_nothing(engine):
 def test_large_samples_are_read_few_at_a_time(monkeypatch):
     stages, x = case("srm-dense", n_samples=5)
     samples = Sliced(x)
-    slayer.run(stages, samples)
+    run(stages, samples)
     assert samples.largest == 5
-    monkeypatch.setattr(slayer, "INPUT_BYTES", 3 * x[0].nbytes)
+    monkeypatch.setattr(batches, "INPUT_BYTES", 3 * x[0].nbytes)
     samples = Sliced(x)
-    parts = list(slayer.stream(stages, samples))
+    parts = list(stepped.stream(network_of(stages), samples))
     assert [part.n_samples for part in parts] == [3, 2]
-    monkeypatch.setattr(slayer, "INPUT_BYTES", 1)
-    assert len(list(slayer.stream(stages, samples))) == 5
+    monkeypatch.setattr(batches, "INPUT_BYTES", 1)
+    assert len(list(stepped.stream(network_of(stages), samples))) == 5
 
 
 @pytest.mark.parametrize("engine", EXACT)
 def test_input_may_be_graded(engine, rng):
     stages, x = case("srm-conv")
     x = x * rng.integers(1, 4, x.shape).astype(np.float32) / 2
-    recording = slayer.run(stages, x, engine=engine)
+    recording = run(stages, x, engine=engine)
     np.testing.assert_array_equal(recording.outputs, so_far(reference.run(stages, x)[-1]))
     assert recording.spikes_over_time["input"].sum() == np.count_nonzero(x)
 
@@ -209,7 +219,7 @@ def test_class_is_the_first_with_most_spikes_so_far(rng):
     stages = chain((1,), [layer_stage("out", layers_dense(strong), SRM)])
     x = np.zeros((1, 20, 1), np.float32)
     x[0, 3] = 1
-    recording = slayer.run(stages, x)
+    recording = run(stages, x)
     assert recording.outputs[0, -1].tolist() == [1.0, 0.0, 1.0]
     assert recording.predictions()[0, -1] == 0
     assert recording.accuracy([0])[-1] == 1
@@ -230,14 +240,14 @@ def test_spikes_are_those_of_training(neuron, rng):
     spikes = model.predict(x, verbose=0)
     assert 0.01 < spikes.mean() < 0.9
     for engine in EXACT:
-        recording = slayer.run(stages, x, engine=engine)
+        recording = run(stages, x, engine=engine)
         np.testing.assert_array_equal(recording.outputs, np.cumsum(spikes, axis=1))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"engine": "brian"}, "'brian' is unknown: choose one of event, nengo-dl, nengo, loihi"),
+        ({"engine": "brian"}, "engine 'brian', which is unknown: use 'event' or 'nengo-dl'"),
         (
             {"engine": "nengo", "dtype": "float32"},
             "leave it out, or use engine='event' or 'nengo-d",
@@ -248,7 +258,7 @@ def test_spikes_are_those_of_training(neuron, rng):
         ({"n_steps": 2.5}, "n_steps is 2.5"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"threads": 0}, "threads is 0"),
-        ({"threads": 2, "engine": "nengo"}, "threads is 2, which engine 'nengo' has no choice of"),
+        ({"threads": 2, "engine": "nengo"}, "on engine 'nengo' takes no threads: leave it out"),
         ({"x": np.zeros((0, 40, 6))}, "no samples"),
         ({"x": np.zeros((2, 40, 5))}, r"samples have shape \(40, 5\): the network reads"),
         ({"x": np.zeros((2, 6))}, r"samples have shape \(6,\)"),
@@ -260,12 +270,90 @@ def test_what_cannot_run_is_refused(change, message):
     stages, x = case("srm-dense")
     settings = {"x": x, **change}
     with pytest.raises(EngineError, match=message):
-        slayer.run(stages, **settings)
+        run(stages, **settings)
 
 
-def test_graphs_that_are_no_chain_are_refused():
-    graph, x = case("srm-dense")
-    first, last = graph.stages
-    past = dataclasses.replace(last, links=[Link("input", layers_dense(np.ones((6, 3))))])
-    with pytest.raises(ConversionError, match="'out' is no layer of a SLAYER network"):
-        slayer.run(dataclasses.replace(graph, stages=[first, past]), x)
+def any_graph(rng, last, most=1):
+    """What no layers of SLAYER make: several links into a stage, sums, biases, starts, loops.
+
+    ``most`` is the longest delay of a link; with more than Nengo has, also what else it has not.
+    """
+
+    def link(source, n_in, n, scale=1.0, delay=0):
+        return Link(source, layers_dense(rng.normal(scale / 10, scale, (n_in, n))), delay=delay)
+
+    def values(n):
+        return rng.uniform(0, 0.4, n)
+
+    leaky = IntegrateFire(0.3, 0.1, 2.0, "zero")
+    links = [link("input", 6, 5), link("responds", 4, 5, delay=1)]
+    first = Stage("leaky", (5,), leaky, links, values(5), values(5), np.arange(5) % 3)
+    links = [link("input", 6, 140, 0.1), link("leaky", 5, 140, 0.2)]
+    whole = Stage("whole", (140,), IntegrateFire(), links, values(140), values(140))
+    links = [link("whole", 140, 3, 0.1), link("leaky", 5, 3)]
+    relay = Stage("relay", (3,), Sum(), links, values(3))
+    links = [link("relay", 3, 4, 3), link("leaky", 5, 4, 6, delay=most)]
+    links.append(link("input", 6, 4, 3, delay=most))
+    responds = SpikeResponse(3.0, 2.0)
+    bias = values(4) if most > 1 else None
+    responding = Stage("responds", (4,), responds, links, bias)
+    links = [link("responds", 4, 3), link("whole", 140, 3, 0.1)]
+    return Graph(
+        (6,), [first, whole, relay, responding, Stage("out", (3,), last, links, values(3))]
+    )
+
+
+@pytest.mark.parametrize(
+    ("engine", "most", "last"),
+    [
+        ("event", 4, IntegrateFire(0.5, 0.2, 3.0, "subtract")),
+        ("event", 4, Sum(0.1)),
+        *((engine, 1, last) for engine in EXACT for last in (Sum(), Sum(0), SpikeResponse())),
+    ],
+    ids=str,
+)
+def test_any_graph_is_that_of_a_loop(engine, most, last, rng):
+    graph = any_graph(rng, last, most)
+    if isinstance(last, SpikeResponse):
+        graph = dataclasses.replace(
+            graph, stages=[*graph.stages[:-1], dataclasses.replace(graph.stages[-1], bias=None)]
+        )
+    x = spikes_for(rng, graph, n_samples=3, n_steps=60)
+    recording, sent = run(graph, x, engine=engine), step_loop.run(graph, x)
+    fan_out = step_loop.fan_outs(graph)
+    for stage in graph:
+        fired = sent[stage.name]
+        if not stage.spikes:
+            assert stage.name not in recording.spike_counts
+            continue
+        assert 0.01 < fired.mean() < 0.95
+        np.testing.assert_array_equal(recording.spike_counts[stage.name], fired.sum(axis=1))
+        np.testing.assert_array_equal(recording.spikes_over_time[stage.name], fired.sum(axis=2))
+        synops = fired @ fan_out[stage.name]
+        np.testing.assert_array_equal(recording.synops_over_time[stage.name], synops)
+    wanted = np.cumsum(sent["out"], axis=1) if last.spikes else sent["out"]
+    if last == Sum():
+        wanted = np.cumsum(wanted, axis=1) / np.arange(1, 61)[:, None]
+    np.testing.assert_allclose(recording.outputs, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"neuron": LIF(20.0)}, "its neurons are LIF, the event engine shows input step by step"),
+        (
+            {"neuron": IntegrateFire(negative_slope=0.5)},
+            "its neurons take spikes back",
+        ),
+        ({"neuron": SpikeResponse(), "start": np.ones(3)}, "a potential at the start"),
+        (
+            {"links": [Link("input", layers_dense(np.ones((2, 3))), None, 5.0, 1)]},
+            "a low-pass of 5",
+        ),
+    ],
+)
+def test_stages_that_the_loop_has_not_are_refused(change, message):
+    links = [Link("input", layers_dense(np.ones((2, 3))))]
+    stage = dataclasses.replace(Stage("one", (3,), IntegrateFire(), links), **change)
+    with pytest.raises(EngineError, match=f"'one': .*{message}"):
+        run(Graph((2,), [stage]), np.zeros((1, 4, 2), np.float32))

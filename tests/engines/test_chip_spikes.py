@@ -5,16 +5,32 @@ import dataclasses
 import numpy as np
 import pytest
 
+import nengo_tactile as nt
 from nengo_tactile import stack
-from nengo_tactile.engines import slayer, slayer_chip
+from nengo_tactile.engines import chip_spikes
 from nengo_tactile.engines.placement import build_model
 from nengo_tactile.errors import EngineError
+from nengo_tactile.networks.stages import Link
+from nengo_tactile.slayer import stages as layers
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 from nengo_tactile.slayer.stages import chain, loop_of
 from tests.support import slayer_reference as reference
-from tests.support.slayer_networks import CUBA, case, conv, dense, pool, spikes_for, with_delays
+from tests.support.slayer_networks import (
+    CUBA,
+    case,
+    conv,
+    dense,
+    network_of,
+    pool,
+    spikes_for,
+    with_delays,
+)
 
 NAMES = ("cuba-dense", "cuba-conv", "cuba-recurrent")
+
+
+def run(graph, x, n_steps=None, engine="event", **options):
+    return nt.run(network_of(graph), x, n_steps, engine, **options)
 
 
 def without_delays(name, **settings):
@@ -26,7 +42,7 @@ def without_delays(name, **settings):
 def integers(stages):
     """Blocks of the chip and, by (sender, block), integer weights (n_pre, n_post); -1: the host."""
     with stack.quiet_build():
-        model = build_model(slayer_chip.build_chip(stages, 0.001).net, 0.001)
+        model = build_model(chip_spikes.build_chip(stages, 0.001).net, 0.001)
     (shown,) = model.inputs
     blocks, weights = list(model.blocks), {}
     for number, sender in enumerate([shown, *blocks], -1):
@@ -74,7 +90,12 @@ def integer_loop(stages, blocks, weights, x):
 def test_every_spike_is_that_of_an_integer_loop(name):
     stages, x = without_delays(name, n_samples=2)
     blocks, weights = integers(stages)
-    (found,) = slayer_chip.stream(stages, 0.001, [x.reshape(*x.shape[:2], -1)])
+    recordings = [
+        # what the last of some stages sends is recorded at each step
+        run(dataclasses.replace(stages, stages=stages.stages[:last]), x, engine="loihi")
+        for last in range(1, len(stages.stages) + 1)
+    ]
+    found = [np.diff(one.outputs, axis=1, prepend=0) > 0 for one in recordings]
     for sample in range(len(x)):
         expected = integer_loop(stages, blocks, weights, x[sample].reshape(len(x[sample]), -1))
         for fired, wanted in zip(found, expected):
@@ -117,15 +138,15 @@ def test_every_decay_of_the_chip_is_met(share, rng):
 
 def test_recording_beside_that_of_the_trained_network():
     stages, x = without_delays("cuba-conv", n_samples=3)
-    chip = slayer.run(stages, x, engine="loihi", n_steps=35)
-    trained = slayer.run(stages, x, n_steps=35)
+    chip = run(stages, x, engine="loihi", n_steps=35)
+    trained = run(stages, x, n_steps=35)
     assert chip.engine == "loihi"
     assert chip.outputs.shape == trained.outputs.shape
     for name, spikes in trained.spikes_over_time.items():
         assert abs(chip.spikes_over_time[name].sum() / spikes.sum() - 1) < 0.05
         assert chip.spike_counts[name].sum() == chip.spikes_over_time[name].sum()
     np.testing.assert_array_equal(chip.synops_over_time["input"], trained.synops_over_time["input"])
-    one = slayer.run(stages, x[2:], engine="loihi", n_steps=35)
+    one = run(stages, x[2:], engine="loihi", n_steps=35)
     np.testing.assert_array_equal(one.outputs, chip.outputs[2:])  # nothing is left behind
 
 
@@ -135,12 +156,12 @@ def test_a_large_layer_is_cut_into_cores(rng):
     pooled = pool("pool", maps.shape, 2, CUBA)
     out = dense(rng, "out", pooled.shape, 3, CUBA, scale=1.0, mean=0.2)
     stages = chain(image, [maps, pooled, out])
-    report = slayer_chip.chip_report(stages)
+    report = chip_spikes.chip_report(network_of(stages))
     assert [row["layer"] for row in report.rows()] == ["maps", "pool", "out"]
     assert report.rows()[0]["cores"] > 1
     assert all(0 <= e["median"] <= e["worst"] < 0.05 for e in report.rounding.values())
     x = spikes_for(rng, stages, n_samples=1, n_steps=12, rate=0.1)
-    chip, trained = slayer.run(stages, x, engine="loihi"), slayer.run(stages, x)
+    chip, trained = run(stages, x, engine="loihi"), run(stages, x)
     for name, spikes in trained.spikes_over_time.items():
         assert abs(chip.spikes_over_time[name].sum() / spikes.sum() - 1) < 0.1
 
@@ -151,7 +172,7 @@ def test_what_the_chip_has_not_is_refused(rng):
 
     def refused(message, stages=(first, last), x=x):
         with pytest.raises(EngineError, match=message):
-            slayer.run(dataclasses.replace(graph, stages=stages), x, engine="loihi")
+            run(dataclasses.replace(graph, stages=stages), x, engine="loihi")
 
     refused("its neurons are SpikeResponseModel", case("srm-dense")[0].stages)
     refused("'out' has axonal delays up to", [first, with_delays(rng, last)])
@@ -162,13 +183,19 @@ def test_what_the_chip_has_not_is_refused(rng):
     (link,) = first.links
     nothing = dataclasses.replace(link, map=link.map.scaled(0))
     refused("all its weights are zero", [dataclasses.replace(first, links=[nothing]), last])
+    biased = dataclasses.replace(first, bias=np.ones(first.n_neurons))
+    refused("what its neurons have at the start or get at each step", [biased, last])
+    past = dataclasses.replace(
+        last, links=[*last.links, Link("input", layers.dense(np.ones((6, 3))))]
+    )
+    refused("spikes from 'input' would come at another step", [first, past])
     refused("the input has the value 0.5", x=x / 2)
-    with pytest.raises(EngineError, match="leave it out"):
-        slayer.run(graph, x, engine="loihi", dtype="float32")
+    with pytest.raises(EngineError, match="takes no dtype: leave it out"):
+        run(graph, x, engine="loihi", dtype="float32")
 
 
 def test_registers_that_overflow_end_the_run(rng):
     strong = chain((400,), [dense(rng, "out", (400,), 3, CUBA, scale=0.0, mean=5.0)])
     x = np.ones((1, 10, 400), np.float32)
     with pytest.raises(EngineError, match="more current arrives at a neuron"):
-        slayer.run(strong, x, engine="loihi")
+        run(strong, x, engine="loihi")

@@ -1,4 +1,4 @@
-"""SLAYER networks step by step, compiled: each spike goes through the synapses that leave it.
+"""Neurons that remember what arrived, step by step, compiled: each spike goes through its synapses.
 
 Neurons are looked after in chunks, from the first spike that reaches a chunk until its states have
 died away. All arithmetic is in the type of the weights.
@@ -11,8 +11,9 @@ import numpy as np
 from nengo_tactile.engines.event.vectors import at
 from nengo_tactile.lazy import compiled
 
-#: Neurons: spike response with two time constants, with one for both kernels, current-based.
-RESPONSE, SHARED, CURRENT_BASED = range(3)
+#: What a stage does: spike response neurons with two time constants, with one for both kernels,
+#: integrate-and-fire neurons of a current, and sums that pass on what they have.
+RESPONSE, SHARED, CURRENT_BASED, SUM = range(4)
 #: Neurons of a chunk. Each stage begins with a new one.
 CHUNK = 128
 #: Steps from one look for states that have died away to the next.
@@ -20,19 +21,25 @@ REST = 16
 #: A state that is smaller has died away: nothing that could tip a threshold.
 SMALLEST = 1e-30
 
-#: Of each stage: its neurons, where these begin, and how many; its first link, and the one after
-#: its last; slots of its axons, where these begin in `Scratch.slots` and in `Scratch.sent`.
-Stages = namedtuple("Stages", "model first size first_link last_link depth slot sent")
+#: Of each stage, and last of the input: what it does; its neurons, where these begin, and how
+#: many; its first link, and the one after its last; slots of its axons and of those who read it
+#: later, where these begin in `Scratch.slots` and in `Scratch.sent`, and the steps that the latest
+#: of these is behind; whether it has a bias, and whether a spike sets to zero.
+Stages = namedtuple(
+    "Stages", "model first size first_link last_link depth slot sent late biased to_zero"
+)
 #: Of each stage: what is kept of the first pair of states at a step, and of the second; factors
 #: from these to the potential; what a spike takes away of the first pair; the threshold.
 Constants = namedtuple("Constants", "kept kept_second factor factor_second taken threshold")
-#: All, and links as `event.plan.Links`; delays and synapses that leave it, of each neuron.
-Plan = namedtuple("Plan", "stages constants links delays fan_out")
+#: All, and links as `event.plan.Links`, with the steps each is late; of each neuron the delay of
+#: its axon, synapses that leave it, what arrives at each step, and the potential at the start;
+#: whether chunks are awake at the start.
+Plan = namedtuple("Plan", "stages constants links late delays fan_out bias start awake")
 #: What a thread needs for itself: four states of all neurons, potentials of a chunk, whether a
-#: chunk is awake; what arrives, its values; spikes on axons, how many in each slot.
-Scratch = namedtuple("Scratch", "rise level trace depth potential awake events values sent slots")
-#: What is measured: spikes of the last stage so far, (n_samples, n_steps, n_outputs); spikes of
-#: each neuron, (n_samples, n_neurons); spikes and synaptic operations of each stage and step,
+#: chunk is awake; events on axons with what they are worth, how many in each slot.
+Scratch = namedtuple("Scratch", "rise level trace depth potential awake sent worth slots")
+#: What is measured: what the last stage sends, (n_samples, n_steps, n_outputs); spikes of each
+#: neuron, (n_samples, n_neurons); spikes and synaptic operations of each stage and step,
 #: (n_samples, n_stages, n_steps).
 Measured = namedtuple("Measured", "outputs counts spikes synops")
 
@@ -102,29 +109,41 @@ def respond(plan, s, t, scratch, begin, end):
     factor = constants.factor[s]
     for k in range(end - begin):
         potential[k] = factor * level[k]
-    asleep = t % REST == 0 and settle(rise) and settle(level)
+    rests = t % REST == 0 and not plan.stages.biased[s]
+    asleep = rests and settle(rise) and settle(level)
     if plan.stages.model[s] == RESPONSE:
         trace, depth = scratch.trace[begin:end], scratch.depth[begin:end]
         decay(trace, depth, constants.kept_second[s])
         factor = constants.factor_second[s]
         for k in range(end - begin):
             potential[k] -= factor * depth[k]
-        asleep = (t % REST == 0 and settle(trace) and settle(depth)) and asleep
+        asleep = (rests and settle(trace) and settle(depth)) and asleep
     if asleep:
         scratch.awake[begin // CHUNK] = 0
 
 
 @compiled
 def integrate(plan, s, t, scratch, begin, end):
-    """Potentials of current-based neurons ``begin`` to ``end``, once what arrives has arrived."""
+    """Potentials of other neurons ``begin`` to ``end``, once what arrives has arrived."""
     kept, potential = plan.constants.kept_second[s], scratch.potential
     rise, level = scratch.rise[begin:end], scratch.level[begin:end]
     for k in range(end - begin):
         level[k] = kept * level[k] + rise[k]
     for k in range(end - begin):
         potential[k] = level[k]
-    if t % REST == 0 and settle(rise) and settle(level):
+    if t % REST == 0 and not plan.stages.biased[s] and settle(rise) and settle(level):
         scratch.awake[begin // CHUNK] = 0
+
+
+@compiled
+def send(stages, s, t, delay, scratch, event, value):
+    """Put an event on the axon of a neuron of stage ``s``."""
+    slot = (t + delay) % stages.depth[s]
+    n = scratch.slots[stages.slot[s] + slot]
+    place = stages.sent[s] + slot * stages.size[s] + n
+    scratch.sent[place] = event
+    scratch.worth[place] = value
+    scratch.slots[stages.slot[s] + slot] = n + 1
 
 
 @compiled
@@ -132,7 +151,7 @@ def fire(plan, s, t, scratch, measured, sample, begin, end):
     """Send the spikes of a chunk off."""
     stages, potential = plan.stages, scratch.potential
     threshold, model = plan.constants.threshold[s], stages.model[s]
-    one = scratch.values[0]
+    one = potential.dtype.type(1)
     for k in range(end - begin):
         if potential[k] < threshold:
             continue
@@ -141,35 +160,53 @@ def fire(plan, s, t, scratch, measured, sample, begin, end):
             scratch.trace[neuron] += one
         elif model == SHARED:
             scratch.rise[neuron] -= plan.constants.taken[s]
-        else:
+        elif stages.to_zero[s]:
             scratch.level[neuron] = 0
+        else:
+            scratch.level[neuron] -= threshold
         measured.counts[sample, neuron] += 1
         measured.spikes[sample, s, t] += 1
         measured.synops[sample, s, t] += plan.fan_out[neuron]
-        slot = (t + plan.delays[neuron]) % stages.depth[s]
-        n = scratch.slots[stages.slot[s] + slot]
-        scratch.sent[stages.sent[s] + slot * stages.size[s] + n] = neuron - stages.first[s]
-        scratch.slots[stages.slot[s] + slot] = n + 1
+        send(stages, s, t, plan.delays[neuron], scratch, neuron - stages.first[s], one)
 
 
 @compiled
-def receive(plan, s, t, scratch, n_events):
-    """Let arrive what a stage reads: ``n_events`` of the input, or what was sent."""
-    stages, links = plan.stages, plan.links
-    half, first, rise = scratch.values.size // 2, stages.first[s], scratch.rise
+def pass_on(plan, s, t, scratch, begin, end):
+    """Send what a chunk of sums has."""
+    for k in range(end - begin):
+        if scratch.potential[k] != 0:
+            event, delay = begin + k - plan.stages.first[s], plan.delays[begin + k]
+            send(plan.stages, s, t, delay, scratch, event, scratch.potential[k])
+
+
+@compiled
+def receive(plan, s, t, scratch):
+    """Let arrive what a stage reads, and its bias."""
+    stages, links, first, rise = plan.stages, plan.links, plan.stages.first[s], scratch.rise
     for link in range(stages.first_link[s], stages.last_link[s]):
-        source = links.source[link]
-        if source < 0:
-            values = scratch.values[half:]
-            deliver(links, link, first, rise, scratch.awake, scratch.events, values, n_events)
+        if plan.late[link] > t:
             continue
-        depth = stages.depth[source]
-        slot = (t + depth - np.int64(source == s)) % depth  # its own are those of the step before
-        sent = scratch.sent[stages.sent[source] + slot * stages.size[source] :]
-        n = scratch.slots[stages.slot[source] + slot]
-        deliver(links, link, first, rise, scratch.awake, sent, scratch.values[:half], n)
-    last = (t + stages.depth[s] - 1) % stages.depth[s]
-    scratch.slots[stages.slot[s] + last] = 0  # all have read it
+        source = links.source[link]  # that of the input is -1, the last
+        slot = (t - plan.late[link]) % stages.depth[source]
+        n, begin = scratch.slots[stages.slot[source] + slot], stages.sent[source]
+        begin += slot * stages.size[source]
+        sent, worth = scratch.sent[begin:], scratch.worth[begin:]
+        deliver(links, link, first, rise, scratch.awake, sent, worth, n)
+    if stages.biased[s]:
+        for k in range(first, first + stages.size[s]):
+            rise[k] += plan.bias[k]
+
+
+@compiled
+def read(plan, t, scratch, outputs):
+    """What the last stage sends at a step, behind its axons, and spikes of the steps before."""
+    stages, last = plan.stages, len(plan.stages.model) - 2
+    if t > 0 and stages.model[last] != SUM:
+        outputs[t] = outputs[t - 1]
+    slot = t % stages.depth[last]
+    begin = stages.sent[last] + slot * stages.size[last]
+    for e in range(scratch.slots[stages.slot[last] + slot]):
+        outputs[t, scratch.sent[begin + e]] += scratch.worth[begin + e]
 
 
 @compiled
@@ -177,42 +214,40 @@ def simulate(plan, x, first, last, scratch, measured):
     """Run the samples ``first`` to ``last`` of ``x``, (n_samples, n_steps, n_inputs)."""
     stages = plan.stages
     _, n_steps, n_inputs = x.shape
-    n_stages = len(stages.model)
-    end = n_stages - 1
-    shown = scratch.values[scratch.values.size // 2 :]
+    n_stages = len(stages.model) - 1
     for sample in range(first, last):
-        for state in (scratch.rise, scratch.level, scratch.trace, scratch.depth):
+        for state in (scratch.rise, scratch.trace, scratch.depth):
             state[:] = 0
-        scratch.awake[:] = 0
+        scratch.level[:] = plan.start
+        scratch.awake[:] = plan.awake
         scratch.slots[:] = 0
         for t in range(n_steps):
-            n_events = 0
             for i in range(n_inputs):
                 if x[sample, t, i] != 0:
-                    scratch.events[n_events] = i
-                    shown[n_events] = x[sample, t, i]
-                    n_events += 1
+                    send(stages, n_stages, t, 0, scratch, i, x[sample, t, i])
             for s in range(n_stages):
                 begin, stop = stages.first[s], stages.first[s] + stages.size[s]
-                if stages.model[s] == CURRENT_BASED:
+                responds = stages.model[s] == RESPONSE or stages.model[s] == SHARED
+                if not responds:
                     kept = plan.constants.kept[s]
                     for k in range(begin, stop):
                         scratch.rise[k] *= kept
-                    receive(plan, s, t, scratch, n_events)
+                    receive(plan, s, t, scratch)
                 for a in range(begin, stop, CHUNK):
                     if not scratch.awake[a // CHUNK]:
                         continue
                     b = min(a + CHUNK, stop)
-                    if stages.model[s] == CURRENT_BASED:
-                        integrate(plan, s, t, scratch, a, b)
-                    else:
+                    if responds:
                         respond(plan, s, t, scratch, a, b)
-                    fire(plan, s, t, scratch, measured, sample, a, b)
-                if stages.model[s] != CURRENT_BASED:
-                    receive(plan, s, t, scratch, n_events)
-            if t > 0:
-                measured.outputs[sample, t] = measured.outputs[sample, t - 1]
-            slot = t % stages.depth[end]
-            begin = stages.sent[end] + slot * stages.size[end]
-            for e in range(scratch.slots[stages.slot[end] + slot]):
-                measured.outputs[sample, t, scratch.sent[begin + e]] += 1
+                    else:
+                        integrate(plan, s, t, scratch, a, b)
+                    if stages.model[s] == SUM:
+                        pass_on(plan, s, t, scratch, a, b)
+                    else:
+                        fire(plan, s, t, scratch, measured, sample, a, b)
+                if responds:
+                    receive(plan, s, t, scratch)
+            read(plan, t, scratch, measured.outputs[sample])
+            for s in range(n_stages + 1):  # what nobody reads any more makes room
+                depth = stages.depth[s]
+                scratch.slots[stages.slot[s] + (t - stages.late[s]) % depth] = 0

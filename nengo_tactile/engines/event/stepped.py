@@ -1,0 +1,276 @@
+"""Running networks whose input comes step by step, each spike through the synapses that it has.
+
+Samples run side by side, one on each processor. Memory grows with the neurons, and with the
+samples of a minibatch by what is recorded of them.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from nengo_tactile.engines.batches import (
+    batch_size_for,
+    checked_counts,
+    checked_dtype,
+    side_by_side,
+)
+from nengo_tactile.engines.event.plan import links_of
+from nengo_tactile.engines.event.stepped_kernel import (
+    CHUNK,
+    CURRENT_BASED,
+    RESPONSE,
+    SHARED,
+    SUM,
+    Constants,
+    Measured,
+    Plan,
+    Scratch,
+    Stages,
+    simulate,
+)
+from nengo_tactile.engines.recording import Recording, read_out
+from nengo_tactile.errors import EngineError
+from nengo_tactile.networks.neurons import IntegrateFire, SpikeResponse, Sum
+from nengo_tactile.progress import track
+
+#: Types that the loops are compiled for in this process.
+_COMPILED: set[np.dtype] = set()
+
+
+def run(network, x, n_steps=None, batch_size=None, progress=None, dtype=None, threads=None):
+    """Show each sample step by step, from rest.
+
+    Parameters
+    ----------
+    network : SlayerNetwork
+        Any network whose ``coding`` says what arrives at each step; of spike response neurons,
+        integrate-and-fire neurons of one sign, and sums.
+    x : (n_samples, n_steps, ...) array_like
+        What arrives at each step: see ``network.coding``. Where it is spikes, each that is not
+        zero counts as one of the layer "input".
+    n_steps : int, optional
+        Read no further; by default all of the samples.
+    batch_size : int, optional
+        Samples that are read and recorded at once.
+    progress : bool, optional
+    dtype : {"float64", "float32"}, optional
+        Of sums, by default that of the graph. Nengo, NengoDL and this engine agree on every spike,
+        unless a potential misses the threshold by less than rounding.
+    threads : int, optional
+        Samples side by side; by default as many as there are processors.
+
+    Returns
+    -------
+    Recording
+        ``outputs`` are the spikes of the last stage so far, after their delays. Spikes and synaptic
+        operations are counted when a neuron fires, before its delay.
+
+    Raises
+    ------
+    EngineError
+        If the engine does not run it, or the input does not fit.
+    """
+    parts = stream(network, x, n_steps, batch_size, progress, dtype, threads)
+    return Recording.concatenate(list(parts))
+
+
+def stream(network, x, n_steps=None, batch_size=None, progress=None, dtype=None, threads=None):
+    """Do what `run` does and yield the Recording of each minibatch, in order.
+
+    Memory does not grow with the number of samples, if the caller keeps no recordings and ``x``
+    reads a slice when it is asked for one.
+    """
+    x = network.check_input(x)
+    n_steps = network.steps_of(x, n_steps)
+    size = 4 * n_steps * math.prod(network.graph.input_shape)
+    batch_size = batch_size_for(len(x), size) if batch_size is None else batch_size
+    batch_size, threads = checked_counts(batch_size, threads)
+    engine = Stepped(network, checked_dtype(network.graph, dtype), min(threads, len(x)))
+    engine.compile(progress)
+    starts = track(range(0, len(x), batch_size), "running the event engine", progress=progress)
+    for start in starts:
+        signal = network.coding.signal(x[start : start + batch_size], n_steps, start)
+        recording = engine.record(signal)
+        if network.coding.spikes:
+            recording = recording.with_input(signal, network.graph.fan_out()["input"])
+        yield recording
+
+
+class Stepped:
+    """A network laid out, with the memory of each thread.
+
+    Parameters
+    ----------
+    network : SlayerNetwork
+    dtype : {"float64", "float32"}
+        Of all sums.
+    threads : int
+    """
+
+    def __init__(self, network, dtype, threads):
+        self.network, self.graph = network, network.graph
+        self.plan = plan_of(self.graph, dtype)
+        self.scratch = [scratch_of(self.plan) for _ in range(threads)]
+
+    def compile(self, progress=None):
+        """Compile the loops, where they are not yet."""
+        dtype = self.plan.start.dtype
+        if dtype not in _COMPILED:
+            nothing = np.zeros((0, 1, math.prod(self.graph.input_shape)), np.float32)
+            for _ in track(range(1), "compiling the event engine, once", progress=progress):
+                self.record(nothing)
+            _COMPILED.add(dtype)
+
+    def record(self, signal):
+        """Run samples side by side.
+
+        Parameters
+        ----------
+        signal : (n_samples, n_steps, n_inputs) float32 array
+
+        Returns
+        -------
+        Recording
+        """
+        plan, last, (n, n_steps, _) = self.plan, self.graph.stages[-1], signal.shape
+        shape = n, len(self.graph.stages), n_steps
+        measured = Measured(
+            outputs=np.zeros((n, n_steps, last.n_neurons), np.float32),
+            counts=np.zeros((n, len(plan.delays)), np.int32),
+            spikes=np.zeros(shape, np.int64),
+            synops=np.zeros(shape, np.int64),
+        )
+        side_by_side(n, self.scratch, lambda *part: simulate(plan, signal, *part, measured))
+        rows = [(s, stage) for s, stage in enumerate(self.graph) if stage.spikes]
+        begins = plan.stages.first
+        return Recording(
+            read_out(measured.outputs, self.network.discard)
+            if last.neuron == Sum()
+            else measured.outputs,
+            {e.name: measured.counts[:, begins[s] : begins[s] + e.n_neurons] for s, e in rows},
+            {e.name: measured.spikes[:, s] for s, e in rows},
+            {e.name: measured.synops[:, s] for s, e in rows},
+            self.network.dt,
+            "event",
+            read_out=self.network.read_out,
+        )
+
+
+def plan_of(graph, dtype):
+    """Lay a network out for `nengo_tactile.engines.event.stepped_kernel`.
+
+    Parameters
+    ----------
+    graph : Graph
+    dtype : {"float64", "float32"}
+
+    Returns
+    -------
+    Plan
+    """
+    spans, links = links_of(graph.stages)
+    late = dict.fromkeys(("input", *(stage.name for stage in graph)), 0)
+    for stage in graph:
+        _check(stage)
+        for link in stage.links:
+            late[link.source] = max(late[link.source], link.delay)
+    rows, constants, columns = [], [], []
+    first = slot = sent = 0
+    for stage, span in zip(graph, spans):
+        room = -(-stage.n_neurons // CHUNK) * CHUNK
+        model, numbers = _model(stage.neuron, stage)
+        axon = np.zeros(stage.n_neurons, np.int64) if stage.axon is None else stage.axon
+        depth = int(axon.max()) + late[stage.name] + 1
+        row = model, first, stage.n_neurons, *span, depth, slot, sent, late[stage.name]
+        rows.append((*row, stage.bias.any(), getattr(stage.neuron, "reset", "") == "zero"))
+        constants.append(numbers)
+        values = axon, graph.fan_out()[stage.name], stage.bias, stage.start
+        columns.append([np.pad(each, (0, room - stage.n_neurons)) for each in values])
+        first, slot, sent = first + room, slot + depth, sent + depth * stage.n_neurons
+    n_inputs = math.prod(graph.input_shape)
+    rows.append((-1, 0, n_inputs, 0, 0, late["input"] + 1, slot, sent, late["input"], 0, 0))
+    delays, fan_out, bias, start = (np.concatenate(column) for column in zip(*columns))
+    busy = (bias != 0) | (start != 0)
+    return Plan(
+        Stages(*np.array(rows, np.int64).T.copy()),
+        Constants(*(np.array(column, dtype) for column in zip(*constants))),
+        links._replace(weights=links.weights.astype(dtype)),
+        np.array([link.delay for stage in graph for link in stage.links], np.int64),
+        delays.astype(np.int64),
+        fan_out.astype(np.int64),
+        bias.astype(dtype),
+        start.astype(dtype),
+        busy.reshape(-1, CHUNK).any(axis=1).astype(np.uint8),
+    )
+
+
+def scratch_of(plan):
+    """What a thread needs for itself, for any number of steps."""
+    dtype, n_neurons, stages = plan.start.dtype, len(plan.start), plan.stages
+    room = int((stages.depth * stages.size).sum())
+    return Scratch(
+        *(np.zeros(n_neurons, dtype) for _ in range(4)),
+        potential=np.zeros(CHUNK, dtype),
+        awake=np.zeros(n_neurons // CHUNK, np.uint8),
+        sent=np.zeros(room, np.int32),
+        worth=np.zeros(room, dtype),
+        slots=np.zeros(int(stages.depth.sum()), np.int64),
+    )
+
+
+def _check(stage):
+    for link in stage.links:
+        if link.low_pass is not None:
+            raise EngineError(
+                f"stage {stage.name!r}: what comes from {link.source!r} has a low-pass of "
+                f"{link.low_pass:g} steps, the event engine passes spikes on as they are: use "
+                "engine='nengo-dl'"
+            )
+
+
+@functools.singledispatch
+def _model(neuron, stage):
+    """The model of neurons, and its `Constants`."""
+    raise EngineError(
+        f"stage {stage.name!r}: its neurons are {type(neuron).__name__}, the event engine shows "
+        "input step by step to spike response and current-based neurons and sums: use "
+        "engine='nengo-dl'"
+    )
+
+
+@_model.register
+def _(neuron: IntegrateFire, stage):
+    if neuron.graded:
+        raise EngineError(
+            f"stage {stage.name!r}: its neurons take spikes back, or send several as one, which "
+            "the event engine has not for input step by step: use engine='nengo-dl'"
+        )
+    kept = 1 - neuron.current_decay, 1 - neuron.voltage_decay
+    return CURRENT_BASED, (*kept, 0.0, 0.0, 0.0, neuron.threshold)
+
+
+@_model.register
+def _(neuron: SpikeResponse, stage):
+    if stage.start.any():
+        raise EngineError(
+            f"stage {stage.name!r}: its neurons respond to what arrives, and have a potential at "
+            "the start, which nothing brought: leave it out"
+        )
+    deepest = neuron.refractory * neuron.threshold
+    return SHARED if neuron.tau_s == neuron.tau_r else RESPONSE, (
+        math.exp(-1 / neuron.tau_s),
+        math.exp(-1 / neuron.tau_r),
+        math.e / neuron.tau_s,
+        deepest * math.e / neuron.tau_r,
+        deepest,
+        neuron.threshold,
+    )
+
+
+@_model.register
+def _(neuron: Sum, stage):
+    return SUM, (0.0, 1 - neuron.decay, 0.0, 0.0, 0.0, 0.0)
+
+
+__all__ = ["Stepped", "plan_of", "run", "scratch_of", "stream"]
