@@ -18,10 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from nengo_tactile import stack
+from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.ann.residual import resnet, standardise
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
 from nengo_tactile.conversion.neurons import IF
+from nengo_tactile.conversion.reading import plain
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.files import write_json
 
@@ -67,8 +69,8 @@ def main():
         works["engine"]()
         building, closers = time.perf_counter() - start, [close]
         if not options.skip_as_it_comes:
-            plain = fold_rescaling(fold_batch_norm(simplify(model)))
-            works["as it comes"], close = turns.as_it_comes(plain, x, options.steps)
+            folded = fold_rescaling(fold_batch_norm(simplify(plain(model))))
+            works["as it comes"], close = turns.as_it_comes(keras_model(folded), x, options.steps)
             closers.append(close)
         seconds = turns.measure(works, options.repeats)
         for close in closers:

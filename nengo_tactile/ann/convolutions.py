@@ -65,7 +65,7 @@ def plain_convolution(x, kernel, strides=(1, 1), padding="valid", dilation=(1, 1
     return total
 
 
-def check_convolutions(model, x):
+def check_convolutions(layers, x):
     """Refuse a model with a convolution that TensorFlow computes wrongly on this machine.
 
     Only layers of the shapes that were ever wrong are computed again (see above), so that models
@@ -73,8 +73,7 @@ def check_convolutions(model, x):
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Functional, of layers alone.
+    layers : nengo_tactile.ann.layers.Layers
     x : (n_samples, ...) array or None
         Samples, of which a few are used. Without them random ones are.
 
@@ -84,24 +83,24 @@ def check_convolutions(model, x):
         With one line for each such layer: its name, both sums where they differ most, the
         remedy.
     """
-    suspects = [layer for layer in model.layers if _is_suspect(layer)]
+    suspects = [layer for layer in layers if _is_suspect(layer)]
     if not suspects:
         return
     tf = stack.tensorflow()
-    before = tf.keras.Model(model.inputs, [layer.input for layer in suspects])
     if x is None:
-        x = np.random.default_rng(0).random((SAMPLES, *model.input_shape[1:]))
+        x = np.random.default_rng(0).random((SAMPLES, *layers.input_shape))
     x = np.asarray(x)[np.arange(SAMPLES) % len(x)]
-    inputs = before(x.astype(model.inputs[0].dtype.as_numpy_dtype), training=False)
+    before = {layer.sources[0] for layer in suspects}
+    inputs = {layer.name: value for layer, value in layers.values(x, before)}
     problems = []
-    for layer, values in zip(suspects, tf.nest.flatten(inputs)):
-        kernel = layer.kernel.numpy()
-        settings = layer.strides, layer.padding, layer.dilation_rate
-        found = layer.convolution_op(tf.cast(values, layer.compute_dtype), kernel).numpy()
+    for layer in suspects:
+        values, kernel = inputs[layer.sources[0]], layer.weights[0]
+        settings = [layer.config[name] for name in ("strides", "padding", "dilation_rate")]
+        found = layer.keras.convolution_op(values, kernel).numpy()
         difference = compared(found, values.numpy(), kernel, *settings)
         if difference:
             problems.append(
-                f"layer '{layer.name}' (Conv2D): TensorFlow {tf.__version__} gives {difference}; "
+                f"{layer.label}: TensorFlow {tf.__version__} gives {difference}; "
                 f"this is a fault of its oneDNN kernels (docs/stack.md), {REMEDY}"
             )
     if problems:
@@ -168,9 +167,9 @@ def self_test():
 
 def _is_suspect(layer):
     return (
-        type(layer) is stack.tensorflow().keras.layers.Conv2D
-        and layer.data_format == "channels_last"
-        and layer.input_shape[-1] == 1
-        and layer.output_shape[2] == 1
-        and layer.strides[1] > 1
+        layer.kind == "Conv2D"
+        and layer.channels_last
+        and layer.input_shapes[0][-1] == 1
+        and layer.shape[1] == 1
+        and layer.config["strides"][1] > 1
     )

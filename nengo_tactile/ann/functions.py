@@ -6,7 +6,7 @@ Keras 3. Those that a layer computes are built as that layer; others are refused
 
 import numpy as np
 
-from nengo_tactile import stack
+from nengo_tactile.ann.layers import layer
 from nengo_tactile.errors import ConversionError
 
 #: The same function under its other names.
@@ -64,20 +64,18 @@ class _Refused(Exception):
     """Why one call of a function is no layer; its text becomes a ConversionError."""
 
 
-def function_output(call, arguments, keywords, names):
-    """Build the layer that a call of a function is.
+def layer_of_function(call, arguments, keywords):
+    """Make the layer that a call of a function is.
 
     Parameters
     ----------
     call : nengo_tactile.ann.description.Call
     arguments, keywords :
-        The call's, with tf.keras tensors for its `Tensor`.
-    names : callable
-        Gives names that are free.
+        The call's, with layers for its `Tensor`.
 
     Returns
     -------
-    tf.keras tensor
+    nengo_tactile.ann.layers.Layer
 
     Raises
     ------
@@ -91,7 +89,7 @@ def function_output(call, arguments, keywords, names):
     }
     settings.update({key: value for key, value in keywords.items() if key == "dtype"})
     try:
-        return _MAKERS[canonical(call.kind)](_Use(call.name, list(arguments), settings, names))
+        return _MAKERS[canonical(call.kind)](_Use(call.name, list(arguments), settings))
     except _Refused as error:
         raise ConversionError(f"{call.label}: {error}") from None
 
@@ -99,9 +97,12 @@ def function_output(call, arguments, keywords, names):
 class _Use:
     """One use of a function: its arguments by place or name."""
 
-    def __init__(self, name, arguments, settings, names):
-        self.name, self.arguments, self.settings, self.names = name, arguments, settings, names
-        self.layers = stack.tensorflow().keras.layers
+    def __init__(self, name, arguments, settings):
+        self.name, self.arguments, self.settings = name, arguments, settings
+
+    def layer(self, kind, *inputs, **config):
+        """The layer that it is."""
+        return layer(kind, self.name, inputs, **config)
 
     def get(self, place, *keys, default=None):
         """The argument at a place, or by one of its names."""
@@ -119,7 +120,7 @@ class _Use:
 
 
 def _is_tensor(value):
-    return hasattr(value, "_keras_history")
+    return hasattr(value, "sources")
 
 
 def _pair(use):
@@ -143,22 +144,22 @@ def _channels(values, tensor):
 
 
 def _rescaled(use, tensor, scale=1.0, offset=0.0):
-    return use.layers.Rescaling(scale, offset, name=use.name)(tensor)
+    return use.layer("Rescaling", tensor, scale=scale, offset=offset)
 
 
-def _merged(use, layer, one, other):
+def _merged(use, kind, one, other):
     if len(one.shape) != len(other.shape):
         raise _Refused(
-            f"its tensors have shapes {tuple(one.shape[1:])} and {tuple(other.shape[1:])}; bring "
-            "them to one number of axes with a Reshape"
+            f"its tensors have shapes {one.shape} and {other.shape}; bring them to one number of "
+            "axes with a Reshape"
         )
-    return layer(name=use.name)([one, other])
+    return use.layer(kind, one, other)
 
 
 def _add(use):
     one, other = _pair(use)
     if _is_tensor(one) and _is_tensor(other):
-        return _merged(use, use.layers.Add, one, other)
+        return _merged(use, "Add", one, other)
     tensor, values = (one, other) if _is_tensor(one) else (other, one)
     return _rescaled(use, tensor, offset=_channels(values, tensor))
 
@@ -166,7 +167,7 @@ def _add(use):
 def _subtract(use):
     one, other = _pair(use)
     if _is_tensor(one) and _is_tensor(other):
-        return _merged(use, use.layers.Subtract, one, other)
+        return _merged(use, "Subtract", one, other)
     if _is_tensor(one):
         return _rescaled(use, one, offset=_channels(-other, one))
     return _rescaled(use, other, -1.0, _channels(one, other))
@@ -197,7 +198,7 @@ def _negative(use):
 
 def _activation(function):
     def make(use):
-        return use.layers.Activation(function, name=use.name)(use.tensor())
+        return use.layer("Activation", use.tensor(), activation=function)
 
     return make
 
@@ -208,21 +209,22 @@ def _relu(use):
     threshold = use.get(2, "threshold", default=0.0) or 0.0
     if not (slope or threshold or ceiling is not None):
         return _activation("relu")(use)
-    return use.layers.ReLU(ceiling, slope, threshold, name=use.name)(use.tensor())
+    config = {"max_value": ceiling, "negative_slope": slope, "threshold": threshold}
+    return use.layer("ReLU", use.tensor(), **config)
 
 
 def _leaky_relu(use):
     slope = use.get(1, "alpha", "negative_slope", default=0.2)  # of TensorFlow and Keras 3 alike
-    return use.layers.LeakyReLU(slope, name=use.name)(use.tensor())
+    return use.layer("LeakyReLU", use.tensor(), alpha=slope)
 
 
 def _softmax(use):
-    return use.layers.Softmax(use.get(1, "axis", default=-1), name=use.name)(use.tensor())
+    return use.layer("Softmax", use.tensor(), axis=use.get(1, "axis", default=-1))
 
 
 def _axes(use, tensor, value):
     """Axes as numbers from 0, the sample axis."""
-    rank = len(tensor.shape)
+    rank = len(tensor.shape) + 1
     if value is None:
         return tuple(range(rank))
     return tuple(int(axis) % rank for axis in np.atleast_1d(value))
@@ -232,8 +234,8 @@ def _mean(use):
     tensor = use.tensor()
     axes = _axes(use, tensor, use.get(1, "axis"))
     pooling = {
-        (4, (1, 2)): use.layers.GlobalAveragePooling2D,
-        (3, (1,)): use.layers.GlobalAveragePooling1D,
+        (3, (1, 2)): "GlobalAveragePooling2D",
+        (2, (1,)): "GlobalAveragePooling1D",
     }.get((len(tensor.shape), tuple(sorted(axes))))
     if pooling is None:
         raise _Refused(
@@ -241,7 +243,7 @@ def _mean(use):
             "or the steps of a sequence (axis 1), is it global average pooling"
         )
     keep = bool(use.get(2, "keepdims", default=False))
-    return pooling(keepdims=keep, name=use.name)(tensor)
+    return use.layer(pooling, tensor, keepdims=keep)
 
 
 def _concatenate(use):
@@ -251,9 +253,9 @@ def _concatenate(use):
     if not all(_is_tensor(tensor) for tensor in tensors):
         raise _Refused("one of its parts is no tensor of the model; give it as an input")
     axis = int(use.get(1, "axis", default=0))
-    if axis % len(tensors[0].shape) == 0:
+    if axis % (len(tensors[0].shape) + 1) == 0:
         raise _Refused("axis is 0, the samples': give axis=-1, the channels'")
-    return use.layers.Concatenate(axis, name=use.name)(tensors)
+    return use.layer("Concatenate", *tensors, axis=axis)
 
 
 def _reshape(use):
@@ -261,7 +263,7 @@ def _reshape(use):
     shape = [int(n) for n in np.atleast_1d(use.get(1, "shape", "newshape"))]
     if shape[0] != -1 and shape[0] is not None:
         raise _Refused(f"its shape {tuple(shape)} names a number of samples; give -1 there")
-    return use.layers.Reshape(tuple(shape[1:]), name=use.name)(tensor)
+    return use.layer("Reshape", tensor, target_shape=tuple(shape[1:]))
 
 
 def _transpose(use):
@@ -269,26 +271,26 @@ def _transpose(use):
     order = use.get(1, "perm", "axes")
     if order is None or int(order[0]) != 0:
         raise _Refused(f"its order of axes is {order}; the samples' axis has to stay the first")
-    return use.layers.Permute(tuple(int(axis) for axis in order[1:]), name=use.name)(tensor)
+    return use.layer("Permute", tensor, dims=tuple(int(axis) for axis in order[1:]))
 
 
 def _squeeze(use):
     tensor = use.tensor()
     axes = use.get(1, "axis")
-    shape = tuple(tensor.shape[1:])
+    shape = tensor.shape
     gone = {a - 1 for a in _axes(use, tensor, axes)} if axes is not None else None
     kept = tuple(n for a, n in enumerate(shape) if n != 1 or (gone is not None and a not in gone))
-    return use.layers.Reshape(kept or (1,), name=use.name)(tensor)
+    return use.layer("Reshape", tensor, target_shape=kept or (1,))
 
 
 def _expand_dims(use):
     tensor = use.tensor()
     axis = int(use.get(1, "axis"))
-    shape = list(tensor.shape[1:])
+    shape = tensor.shape
     place = axis % (len(shape) + 2) - 1
     if place < 0:
         raise _Refused("axis is 0, the samples': give another one")
-    return use.layers.Reshape((*shape[:place], 1, *shape[place:]), name=use.name)(tensor)
+    return use.layer("Reshape", tensor, target_shape=(*shape[:place], 1, *shape[place:]))
 
 
 def _cast(use):
@@ -300,7 +302,7 @@ def _cast(use):
 
 
 def _identity(use):
-    return use.layers.Identity(name=use.name)(use.tensor(0, "value", "tensor"))
+    return use.layer("Identity", use.tensor(0, "value", "tensor"))
 
 
 def _get_item(use):
@@ -310,7 +312,7 @@ def _get_item(use):
     spec = [_slice(part) for part in (spec if isinstance(spec, (list, tuple)) else [spec])]
     if not spec or any(part is not Ellipsis and part != slice(None) for part in spec[:-1]):
         raise _Refused("it cuts pixels or samples out; use Cropping2D, or cut the data")
-    whole = len(spec) == len(tensor.shape) or Ellipsis in spec[:-1]
+    whole = len(spec) == len(tensor.shape) + 1 or Ellipsis in spec[:-1]
     if not whole or not isinstance(spec[-1], slice):
         raise _Refused(
             "only a slice of the channels, x[..., a:b], can be converted; use Cropping2D"
@@ -319,12 +321,9 @@ def _get_item(use):
     chosen = np.arange(n_channels)[spec[-1]]
     if not len(chosen):
         raise _Refused("it chooses no channel; leave it out")
-    layer = use.layers.Dense(len(chosen), use_bias=False, name=use.name)
-    output = layer(tensor)
     kernel = np.zeros((n_channels, len(chosen)), np.float32)
     kernel[chosen, np.arange(len(chosen))] = 1
-    layer.set_weights([kernel])
-    return output
+    return layer("Dense", use.name, [tensor], [kernel], units=len(chosen), use_bias=False)
 
 
 def _slice(part):

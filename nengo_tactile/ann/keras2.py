@@ -30,37 +30,6 @@ def describe_keras2(model):
     return flat(model.name, _graph(model))
 
 
-def is_flat(model):
-    """Whether a tf.keras model is as `nengo_tactile.ann.portable.build` makes them.
-
-    Functional, of layers alone, each called once on tensors and nothing else, in float32, from
-    one input to one output.
-    """
-    tf = stack.tensorflow()
-    if isinstance(model, tf.keras.Sequential) or not hasattr(model, "_nodes_by_depth"):
-        return False
-    if type(model).call not in _model_calls() or not len(model.inputs) == len(model.outputs) == 1:
-        return False
-    if model.inputs[0].dtype != "float32" or None in model.inputs[0].shape[1:]:
-        return False
-    seen = set()
-    for nodes in model._nodes_by_depth.values():
-        for node in nodes:
-            layer = node.layer
-            plain = not any(value is not None for value in node.call_kwargs.values())
-            if layer.name in seen or not plain or not _is_plain(layer):
-                return False
-            seen.add(layer.name)
-    return True
-
-
-def _is_plain(layer):
-    tf = stack.tensorflow()
-    if isinstance(layer, tf.keras.Model) or type(layer).__name__ in _FUNCTIONS:
-        return False
-    return layer.compute_dtype == "float32" and is_known(type(layer))
-
-
 def _graph(model):
     """The `Graph` of a tf.keras model."""
     tf = stack.tensorflow()

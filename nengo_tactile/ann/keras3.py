@@ -114,30 +114,33 @@ def _with_problem(call, foreign):
     return dataclasses.replace(call, part=dataclasses.replace(call.part, problem=problem))
 
 
-def compare_keras3(model, translated):
+def compare_keras3(model, layers):
     """Refuse a translation that computes something else, naming the layer that begins it.
 
     Both get two random samples, whole numbers from 0 to 255 where the model takes integers.
+
+    Parameters
+    ----------
+    model : keras.Model
+    layers : nengo_tactile.ann.layers.Layers
 
     Raises
     ------
     ConversionError
     """
-    x = samples_for(model, translated.input_shape[1:])
+    x = samples_for(model, layers.input_shape)
     tolerance = max(TOLERANCE.get(layer.compute_dtype, 0) for layer in model.layers)
-    if difference(output_of(model, x), translated(x).numpy()) <= tolerance:
+    if difference(output_of(model, x), layers.outputs(x)) <= tolerance:
         return
     import keras
 
-    tf = stack.tensorflow()
     known = {layer.name: layer for layer in model.layers}
-    for layer in translated.layers[1:]:
-        original = known.get(layer.name)
-        if original is None:  # inside a model, or a function
-            continue
+    # others are inside a model, or functions
+    alike = {layer.name for layer in layers if layer.sources and layer.name in known}
+    for layer, value in layers.values(x, alike):
+        original = known[layer.name]
         wanted = output_of(keras.Model(model.inputs[0], original.output), x)
-        got = tf.keras.Model(translated.inputs, layer.output)(x).numpy()
-        part = difference(wanted, got)
+        part = difference(wanted, value.numpy())
         if not part <= tolerance:
             raise ConversionError(
                 f"layer '{layer.name}' ({type(original).__name__}): its output in Keras 3 and in "

@@ -12,7 +12,6 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.activations import accumulates
-from nengo_tactile.conversion.graph import functional, walk
 from nengo_tactile.errors import ConversionError
 
 #: Steps that a network may still fire for when all input has arrived.
@@ -46,8 +45,8 @@ class Accumulator:
 
     Parameters
     ----------
-    model : tf.keras.Model
-        With `SigmaDelta` layers.
+    layers : nengo_tactile.ann.layers.Layers
+        With `SigmaDelta` ones.
 
     Attributes
     ----------
@@ -56,23 +55,21 @@ class Accumulator:
     thresholds : (n_layers,) float32 array
     """
 
-    def __init__(self, model):
+    def __init__(self, layers):
         tf = stack.tensorflow()
-        self.model = functional(model)
-        if not accumulates(self.model):
+        if not accumulates(layers):
             raise ConversionError(
-                f"model '{self.model.name}' has no SigmaDelta layer: convert it first "
-                "(use_sigma_delta)"
+                f"model '{layers.name}' has no SigmaDelta layer: convert it first (use_sigma_delta)"
             )
-        self.layers = list(walk(self.model))
-        self.shapes = {
-            layer.name: tuple(output.shape[1:])
-            for layer, _, output in self.layers
-            if type(layer).__name__ == "SigmaDelta"
-        }
+        self.layers = layers
+        for layer in layers:
+            if layer.sources:  # a compiled function can make none
+                layer.keras  # noqa: B018
+        found = layers.of_kinds("SigmaDelta")
+        self.shapes = {layer.name: layer.shape for layer in found}
         self.neurons = {name: int(np.prod(shape)) for name, shape in self.shapes.items()}
-        parameters = [self.model.get_layer(name).parameters for name in self.shapes]
-        self.thresholds = np.array([neuron.threshold for neuron in parameters], np.float32)
+        thresholds = [layer.keras.parameters.threshold for layer in found]
+        self.thresholds = np.array(thresholds, np.float32)
         self._step = tf.function(self._advance, reduce_retracing=True)
 
     def start(self, n_samples):
@@ -105,22 +102,25 @@ class Accumulator:
 
     def _advance(self, x, sent, thresholds):
         tf = stack.tensorflow()
-        values, after, fired = {id(self.model.inputs[0]): x}, [], []
+        values, after, fired = {self.layers.input.name: x}, [], []
         before = zip(sent, tf.unstack(thresholds, len(sent)))
-        for layer, inputs, output in self.layers:
-            arguments = [values[id(tensor)] for tensor in inputs]
+        for layer in self.layers:
+            if not layer.sources:
+                continue
+            arguments = [values[source] for source in layer.sources]
             if layer.name in self.shapes:
                 old, threshold = next(before)
-                rectify = layer.parameters.rectify
-                missing = (tf.nn.relu(arguments[0]) if rectify else arguments[0]) - threshold * old
+                (value,) = arguments
+                missing = tf.nn.relu(value) if layer.config["rectify"] else value
+                missing -= threshold * old
                 spikes = tf.cast(missing >= threshold, x.dtype)
                 spikes -= tf.cast(missing <= -threshold, x.dtype)
                 after.append(old + spikes)
                 fired.append(tf.reduce_sum(tf.abs(spikes), range(1, len(old.shape))))
-                values[id(output)] = threshold * after[-1]
+                values[layer.name] = threshold * after[-1]
             else:
-                values[id(output)] = layer(arguments[0] if len(arguments) == 1 else arguments)
-        return values[id(self.model.outputs[0])], after, tf.stack(fired)
+                values[layer.name] = layer(arguments)
+        return values[self.layers.output], after, tf.stack(fired)
 
     def rest(self, x, coding, factor=1.0, batch_size=64, longest=LONGEST_REST):
         """Show samples until nothing fires any more.

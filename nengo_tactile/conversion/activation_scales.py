@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from nengo_tactile import stack
-from nengo_tactile.conversion.graph import walk
 from nengo_tactile.conversion.input_range import check_input
 from nengo_tactile.errors import ConversionError, DataError
 
@@ -14,17 +12,17 @@ N_CHANNEL_BINS = 2048
 
 
 def activation_percentiles(
-    model, layer_names, x, percentile=99.9, batch_size=256, channelwise=False, nonzero=False
+    layers, layer_names, x, percentile=99.9, batch_size=256, channelwise=False, nonzero=False
 ):
     """Percentile of the absolute value of each layer's activations over ``x``.
 
     The data pass twice: for the largest value, then for a histogram of `N_BINS` bins a layer, or
     `N_CHANNEL_BINS` bins a channel. Memory is bounded by these (64 KiB a layer, 16 KiB a channel)
-    and by one minibatch's activations of the listed layers, four times over.
+    and by one minibatch's activations of a layer, four times over, and of what is read later.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
     layer_names : list of str
     x : (n_samples, ...) array
     percentile : float
@@ -45,7 +43,7 @@ def activation_percentiles(
     ConversionError
         For a layer whose values are NaN or infinite.
     """
-    histograms = histograms_of(model, layer_names, x, percentile, batch_size, channelwise)
+    histograms = histograms_of(layers, layer_names, x, percentile, batch_size, channelwise)
     return {
         name: _plain(histogram.percentile(percentile, nonzero), channelwise)
         for name, histogram in histograms.items()
@@ -53,7 +51,7 @@ def activation_percentiles(
 
 
 def activation_scales(
-    model, layer_names, x, percentile=99.9, batch_size=256, channelwise=False, nonzero=False
+    layers, layer_names, x, percentile=99.9, batch_size=256, channelwise=False, nonzero=False
 ):
     """The activation that becomes one spike a step, for each activation layer.
 
@@ -66,7 +64,7 @@ def activation_scales(
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `nengo_tactile.conversion.simplify.simplify`.
 
     Returns
@@ -79,15 +77,14 @@ def activation_scales(
     ConversionError
         For a layer that is never active, or whose values are NaN or infinite.
     """
-    slopes = {name: float(getattr(model.get_layer(name), "alpha", 0)) for name in layer_names}
-    histograms = histograms_of(model, layer_names, x, percentile, batch_size, channelwise, slopes)
+    slopes = {name: layers[name].config.get("alpha", 0) for name in layer_names}
+    histograms = histograms_of(layers, layer_names, x, percentile, batch_size, channelwise, slopes)
     scales = {}
     for name, histogram in histograms.items():
-        layer = model.get_layer(name)
-        kind = type(layer).__name__
+        layer = layers[name]
         if not histogram.counts.any():
             raise ConversionError(
-                f"layer '{name}' ({kind}): never active on the calibration samples, all "
+                f"{layer.label}: never active on the calibration samples, all "
                 f"{int(histogram.total.sum())} values are 0; give calibration samples like those "
                 "the model was trained on, or retrain without this layer"
             )
@@ -95,11 +92,12 @@ def activation_scales(
         among_zeros = histogram.percentile(percentile, False, zero_is=0.0) == 0
         scale = np.where(among_zeros, histogram.percentile(percentile, True), scale)
         scale = np.where(scale > 0, scale, scale.max())
-        one_ceiling = kind == "ClipFloor" or getattr(layer, "max_value", None) is not None
-        if kind == "ClipFloor":
-            scale = np.full(1, float(layer.ceiling.numpy()))
+        ceiling = layer.config.get("max_value")
+        one_ceiling = layer.kind == "ClipFloor" or ceiling is not None
+        if layer.kind == "ClipFloor":
+            scale = np.full(1, float(layer.weights[0]))
         elif one_ceiling:
-            scale = np.minimum(scale.max(keepdims=True), float(layer.max_value))
+            scale = np.minimum(scale.max(keepdims=True), float(ceiling))
         scales[name] = _plain(scale, channelwise and not one_ceiling)
     return scales
 
@@ -144,7 +142,7 @@ class Histogram:
         return value if zero_is is None else np.where(rank <= zeros, zero_is, value)
 
 
-def histograms_of(model, layer_names, x, percentile, batch_size, channelwise, slopes=None):
+def histograms_of(layers, layer_names, x, percentile, batch_size, channelwise, slopes=None):
     """{layer name: `Histogram`} over two passes through the data.
 
     Values below zero of the layers with a slope are divided by it.
@@ -152,64 +150,53 @@ def histograms_of(model, layer_names, x, percentile, batch_size, channelwise, sl
     slopes = slopes or {}
     if not 0 < percentile <= 100:
         raise DataError(f"percentile is {percentile}: choose one above 0 and at most 100")
-    tf = stack.tensorflow()
-    x = check_input(model, x)
-    layers = [model.get_layer(name) for name in layer_names]
-    outputs = [layer.output for layer in layers]
+    x = check_input(layers, x)
     # a clipped ReLU gives a number for what is infinite
-    inputs = tf.nest.flatten([layer.input for layer in layers])
-    probe = tf.keras.Model(model.inputs, [*outputs, *inputs, model.outputs[0]])
-
-    @tf.function(reduce_retracing=True)
-    def run(batch):
-        values = tf.nest.flatten(probe(batch, training=False))
-        finite = [tf.reduce_all(tf.math.is_finite(value)) for value in values]
-        return values[: len(layers)], tf.reduce_all(finite)
+    before = {source for name in layer_names for source in layers[name].sources}
+    looked_at = {*layer_names, *before, layers.output}
 
     def batches():
         for start in range(0, len(x), batch_size):
-            batch = tf.constant(x[start : start + batch_size], tf.float32)
-            values, finite = run(batch)
-            if not finite:
-                raise _not_finite(model, batch, start)
-            for name, value in zip(layer_names, values):
+            batch = x[start : start + batch_size]
+            for layer, value in layers.values(batch, looked_at):
                 value = value.numpy()
-                if slopes.get(name):
-                    value = np.where(value < 0, value / slopes[name], value)
+                if not np.isfinite(value).all():
+                    raise _not_finite(layers, batch, start)
+                if layer.name not in layer_names:
+                    continue
+                slope = slopes.get(layer.name)
+                if slope:
+                    value = np.where(value < 0, value / slope, value)
                 value = np.abs(value)
-                yield name, value.reshape(-1, value.shape[-1] if channelwise else 1)
+                yield layer.name, value.reshape(-1, value.shape[-1] if channelwise else 1)
 
     tops = {}
     for name, values in batches():
         top = values.max(axis=0)
         tops[name] = np.maximum(top, tops.get(name, top))
     n_bins = N_CHANNEL_BINS if channelwise else N_BINS
-    histograms = {name: Histogram(top, n_bins) for name, top in tops.items()}
+    histograms = {name: Histogram(tops[name], n_bins) for name in layer_names}
     for name, values in batches():
         histograms[name].add(values)
     return histograms
 
 
-def _not_finite(model, batch, start):
+def _not_finite(layers, batch, start):
     """The error that names the first layer of NaN or infinite values; samples count from ``start``.
 
     Returns
     -------
     ConversionError
     """
-    tf = stack.tensorflow()
-    walked = list(walk(model))
-    probe = tf.keras.Model(model.inputs, [output for *_, output in walked])
-    values = [value.numpy() for value in tf.nest.flatten(probe(batch, training=False))]
-    found = zip((layer for layer, *_ in walked), values)
-    layer, value = next((la, value) for la, value in found if not np.isfinite(value).all())
+    values = layers.values(batch, {layer.name for layer in layers})
+    values = ((layer, value.numpy()) for layer, value in values)
+    layer, value = next((la, value) for la, value in values if not np.isfinite(value).all())
     wrong = ~np.isfinite(value)
     index = tuple(np.argwhere(wrong)[0].tolist())
     return ConversionError(
-        f"layer '{layer.name}' ({type(layer).__name__}): its output for calibration sample "
-        f"{start + index[0]} has the value {value[index]} at index {index[1:]} "
-        f"({np.count_nonzero(wrong)} of {wrong.size} values of {len(batch)} samples are NaN or "
-        f"infinite), inputs go from {np.min(batch):.4g} to {np.max(batch):.4g}: give calibration "
-        "data in the range that the model was trained on; if they are, train again with a lower "
-        "learning rate"
+        f"{layer.label}: its output for calibration sample {start + index[0]} has the value "
+        f"{value[index]} at index {index[1:]} ({np.count_nonzero(wrong)} of {wrong.size} values of "
+        f"{len(batch)} samples are NaN or infinite), inputs go from {np.min(batch):.4g} to "
+        f"{np.max(batch):.4g}: give calibration data in the range that the model was trained on; "
+        "if they are, train again with a lower learning rate"
     )

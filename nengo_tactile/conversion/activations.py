@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from nengo_tactile import stack
+from nengo_tactile.ann.layers import layer
 from nengo_tactile.conversion import support
 from nengo_tactile.errors import ConversionError
 
@@ -29,14 +29,13 @@ class Rectifier:
     ceiling: float | None = None
     slope: float = 0.0
 
-    def layer(self, name):
-        """The canonical Keras layer: Activation("relu"), ReLU(max_value) or LeakyReLU(alpha)."""
-        layers = stack.tensorflow().keras.layers
+    def layer(self, name, inputs):
+        """The canonical layer: Activation("relu"), ReLU(max_value) or LeakyReLU(alpha)."""
         if self.slope:
-            return layers.LeakyReLU(self.slope, name=name)
+            return layer("LeakyReLU", name, inputs, alpha=self.slope)
         if self.ceiling is not None:
-            return layers.ReLU(self.ceiling, name=name)
-        return layers.Activation("relu", name=name)
+            return layer("ReLU", name, inputs, max_value=self.ceiling)
+        return layer("Activation", name, inputs, activation="relu")
 
     @property
     def word(self):
@@ -46,7 +45,7 @@ class Rectifier:
         return "relu" if self.ceiling is None else f"relu{self.ceiling:g}"
 
 
-def accumulates(model):
+def accumulates(layers):
     """Whether a model's neurons add up what arrives, as sigma-delta neurons do, instead of rates.
 
     Raises
@@ -54,8 +53,8 @@ def accumulates(model):
     ConversionError
         For a model that has both kinds.
     """
-    by_kind = {type(layer).__name__: layer.name for layer in model.layers}
-    others = [by_kind[kind] for kind in NEURONS if kind != "SigmaDelta" and kind in by_kind]
+    by_kind = {each.kind: each.name for each in layers.of_kinds(*NEURONS)}
+    others = [name for kind, name in by_kind.items() if kind != "SigmaDelta"]
     if "SigmaDelta" in by_kind and others:
         raise ConversionError(
             f"layer '{by_kind['SigmaDelta']}' (SigmaDelta) sends changes, '{others[0]}' rates, "
@@ -69,7 +68,7 @@ def rectifier(layer):
 
     Parameters
     ----------
-    layer : tf.keras.layers.Layer
+    layer : nengo_tactile.ann.layers.Layer
         A ReLU, LeakyReLU or Activation layer, or one with a fused activation.
 
     Returns
@@ -83,30 +82,25 @@ def rectifier(layer):
         For rectifiers that no neuron computes: a threshold above zero, or a ceiling together
         with a slope, or a slope below zero.
     """
-    return _of_layer(layer, layer) or _of_function(layer)
-
-
-def _of_function(layer):
+    function = support.activation_layer(layer) or layer
     named = {
         "relu": Rectifier(),
         "relu6": Rectifier(ceiling=6.0),
         "leaky_relu": Rectifier(slope=NAMED_SLOPE),
     }
-    function = getattr(layer, "activation", None)
-    return _of_layer(function, layer) or named.get(support.activation_name(layer))
+    return _of_layer(function, layer.label) or named.get(support.activation_name(function))
 
 
-def _of_layer(function, layer):
+def _of_layer(function, label):
     """Rectifier of a ReLU or LeakyReLU layer, which may also be another layer's activation."""
-    kind = type(function).__name__
-    if kind == "LeakyReLU":
-        ceiling, slope, threshold = None, float(function.alpha), 0.0
-    elif kind == "ReLU":
-        ceiling = None if function.max_value is None else float(function.max_value)
-        slope, threshold = float(function.negative_slope or 0), float(function.threshold or 0)
+    config = function.config
+    if function.kind == "LeakyReLU":
+        ceiling, slope, threshold = None, float(config["alpha"]), 0.0
+    elif function.kind == "ReLU":
+        ceiling = None if config["max_value"] is None else float(config["max_value"])
+        slope, threshold = float(config["negative_slope"] or 0), float(config["threshold"] or 0)
     else:
         return None
-    label = f"layer '{layer.name}' ({type(layer).__name__})"
     if threshold:
         raise ConversionError(
             f"{label}: threshold is {threshold:g}, only 0 can be converted; move the threshold "

@@ -6,11 +6,13 @@ levels. Spikes that come at other times than these lose more, or less: so this i
 of spikes costs by itself, beside which the rest is what their order costs.
 """
 
-import functools
+import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion.graph import functional, rebuild
+from nengo_tactile.conversion.reading import plain
+
+#: Samples that are computed at once.
+_AT_ONCE = 512
 
 
 def waiting_outputs(ann, x, n_steps):
@@ -28,39 +30,33 @@ def waiting_outputs(ann, x, n_steps):
     (n_samples, ...) float32 array
     """
 
-    def replace(layer, inputs):
-        if type(layer).__name__ != "RateIF":
-            return None
-        weights = layer.shift.numpy(), layer.start_potential.numpy()
-        return _levels()(layer.parameters, *weights, n_steps, name=layer.name)(inputs[0])
+    layers = plain(ann)
+    parts = [np.zeros((0, *layers.output_shape), np.float32)]
+    for first in range(0, len(x), _AT_ONCE):
+        batch = np.asarray(x[first : first + _AT_ONCE], np.float32)
+        values = {layers.input.name: stack.tensorflow().constant(batch)}
+        for layer in layers:
+            inputs = [values[source] for source in layer.sources]
+            if layer.kind == "RateIF":
+                values[layer.name] = _levels(layer, inputs[0], n_steps)
+            elif inputs:
+                values[layer.name] = layer(inputs)
+        parts.append(values[layers.output].numpy())
+    return np.concatenate(parts)
 
-    return predict(rebuild(functional(ann), replace), x)
 
+def _levels(layer, x, n_steps):
+    """Spikes that neurons have sent after so many steps of constant current, by their number.
 
-@functools.cache
-def _levels():
+    Of neurons with a negative slope, those below zero count that much.
+    """
     tf = stack.tensorflow()
-
-    class Levels(tf.keras.layers.Layer):
-        """Spikes that neurons have sent after so many steps of constant current, by their number.
-
-        Of neurons with a negative slope, those below zero count that much.
-        """
-
-        def __init__(self, neuron, shift, start, n_steps, **kwargs):
-            super().__init__(**kwargs)
-            self.neuron, self.n_steps = neuron, n_steps
-            self.shift, self.start = tf.constant(shift), tf.constant(start)
-
-        def call(self, x):
-            neuron, n_steps = self.neuron, self.n_steps
-            potential = n_steps * (neuron.gain * x + self.shift) + self.start
-            whole = tf.floor(potential)
-            if not neuron.signed:
-                whole = tf.where(potential < 0, tf.math.ceil(potential), whole)
-            most = float(n_steps * neuron.spikes_per_step)
-            below = neuron.negative_slope * tf.clip_by_value(whole, -most, 0.0)
-            sent = tf.clip_by_value(whole, 0.0, most) + below
-            return neuron.amplitude / n_steps * sent
-
-    return Levels
+    (start, shift), neuron = layer.weights, layer.keras.parameters
+    potential = n_steps * (neuron.gain * x + shift) + start
+    whole = tf.floor(potential)
+    if not neuron.signed:
+        whole = tf.where(potential < 0, tf.math.ceil(potential), whole)
+    most = float(n_steps * neuron.spikes_per_step)
+    below = neuron.negative_slope * tf.clip_by_value(whole, -most, 0.0)
+    sent = tf.clip_by_value(whole, 0.0, most) + below
+    return neuron.amplitude / n_steps * sent

@@ -79,7 +79,7 @@ def commutes(layer, change):
 
     Parameters
     ----------
-    layer : tf.keras.layers.Layer
+    layer : nengo_tactile.ann.layers.Layer
         Without weights, with one input.
     change : ChannelMap
 
@@ -87,26 +87,26 @@ def commutes(layer, change):
     -------
     bool
     """
-    kind = type(layer).__name__
-    if getattr(layer, "data_format", "channels_last") != "channels_last":
+    kind = layer.kind
+    if not layer.channels_last:
         return False
     if kind in (*support.INACTIVE, *_AVERAGING):  # Keras leaves padding out of averages
         return True
     if kind == "Activation":
-        return support.activation_name(layer) == "linear"
+        return support.is_linear_activation(layer)
     if kind in MAX_POOLING:
         return bool((change.scale >= 0).all())
     if kind in ("ZeroPadding1D", "ZeroPadding2D"):
         return not change.shift.any()
     if kind == "UpSampling2D":
-        return layer.interpolation in ("nearest", "bilinear")  # averages, too
-    return kind == "Permute" and layer.dims[-1] == len(layer.dims)
+        return layer.config["interpolation"] in ("nearest", "bilinear")  # averages, too
+    return kind == "Permute" and layer.config["dims"][-1] == len(layer.shape)
 
 
-def with_bias(layer, n_outputs):
+def with_bias(layer):
     """Weights of a layer as float64 arrays, kernels first, then a bias (zeros without one)."""
-    weights = [w.astype(float) for w in layer.get_weights()]
-    return weights if layer.use_bias else [*weights, np.zeros(n_outputs)]
+    weights = [w.astype(float) for w in layer.weights]
+    return weights if layer.config["use_bias"] else [*weights, np.zeros(layer.shape[-1])]
 
 
 def scale_outputs(layer, weights, change):
@@ -114,7 +114,7 @@ def scale_outputs(layer, weights, change):
 
     Parameters
     ----------
-    layer : tf.keras.layers.Layer
+    layer : nengo_tactile.ann.layers.Layer
         Conv, DepthwiseConv, SeparableConv, ConvTranspose or Dense.
     weights : list of arrays
         From `with_bias`.
@@ -125,7 +125,7 @@ def scale_outputs(layer, weights, change):
     list of arrays
     """
     *first, kernel, bias = weights
-    kind = type(layer).__name__
+    kind = layer.kind
     if kind.startswith("Depthwise"):  # output channel c * multiplier + m
         scale = change.scale.reshape(kernel.shape[-2:])
     elif kind.endswith("Transpose"):  # (..., outputs, inputs)
@@ -135,15 +135,13 @@ def scale_outputs(layer, weights, change):
     return [*first, kernel * scale, bias * change.scale + change.shift]
 
 
-def scale_inputs(layer, weights, change, input_shape):
+def scale_inputs(layer, weights, change):
     """Weights with which a layer gives on ``x`` what it gave on ``change`` of ``x``.
 
     Parameters
     ----------
     layer, weights, change :
         As in `scale_outputs`; the layer may have an activation.
-    input_shape : tuple of int
-        Without the sample axis.
 
     Returns
     -------
@@ -151,13 +149,13 @@ def scale_inputs(layer, weights, change, input_shape):
         None where windows overhang the input, whose border would have to be shifted too.
     """
     kernel, *pointwise, bias = weights
-    kind = type(layer).__name__
+    kind = layer.kind
     shifted = bool(change.shift.any())
     if kind.endswith("Transpose"):
         return None if shifted else [kernel * change.scale, bias]
     if kind == "Dense":
         return [kernel * change.scale[:, None], bias + change.shift @ kernel]
-    if shifted and _overhangs(layer, input_shape):
+    if shifted and _overhangs(layer):
         return None
     window = tuple(range(kernel.ndim - 2))
     if kind.startswith(("Depthwise", "Separable")):
@@ -166,7 +164,7 @@ def scale_inputs(layer, weights, change, input_shape):
             constant = constant @ pointwise[0].reshape(len(constant), -1)
         return [kernel * change.scale[:, None], *pointwise, bias + constant]
     # filter f reads the channels of group f // (filters / groups)
-    groups = layer.groups
+    groups = layer.config["groups"]
     scale, shift = (
         np.repeat(v.reshape(groups, -1).T, kernel.shape[-1] // groups, axis=1)
         for v in (change.scale, change.shift)
@@ -174,16 +172,16 @@ def scale_inputs(layer, weights, change, input_shape):
     return [kernel * scale, bias + (kernel.sum(window) * shift).sum(0)]
 
 
-def _overhangs(layer, input_shape):
+def _overhangs(layer):
     """Whether a convolution's windows reach beyond its input's border."""
-    if layer.padding == "valid":
+    config = layer.config
+    if config["padding"] == "valid":
         return False
-    for n, size, step, dilation in zip(
-        input_shape, layer.kernel_size, layer.strides, layer.dilation_rate
-    ):
+    sides = (config[name] for name in ("kernel_size", "strides", "dilation_rate"))
+    for n, size, step, dilation in zip(layer.input_shapes[0], *sides):
         reach = (size - 1) * dilation + 1
         n_windows = -(-n // step)
-        if layer.padding == "causal":
+        if config["padding"] == "causal":
             return reach > 1
         if (n_windows - 1) * step + reach > n:
             return True

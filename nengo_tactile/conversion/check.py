@@ -7,17 +7,16 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from nengo_tactile.ann import functions
-from nengo_tactile.ann.portable import layer_of
+from nengo_tactile.ann.portable import outline
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.activations import NEURONS
 from nengo_tactile.conversion.comparison import compare
 from nengo_tactile.conversion.convert import prepare
 from nengo_tactile.conversion.ends import read_out_of
-from nengo_tactile.conversion.graph import check_weights
 from nengo_tactile.conversion.input_range import check_input
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.passes import spiking_layers, use_if
-from nengo_tactile.conversion.reading import built, describe, end_of, problems
+from nengo_tactile.conversion.reading import check_weights, compared, describe, end_of, problems
 from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
 from nengo_tactile.errors import ConversionError
@@ -191,13 +190,13 @@ def check(model: Any, x: ArrayLike | None = None) -> Check:
         return Check(description.name, tuple(rows))
     difference = None
     try:
-        flat = built(model, description)
-        check_weights(flat)
-        linear = prepare(flat)
-        graph = _graph(flat, linear)
+        layers = compared(model, description)
+        check_weights(layers)
+        linear = prepare(layers)
+        graph = _graph(layers, linear)
         if x is not None:
-            x = check_input(flat, x, "x")
-            difference = compare(model, flat, linear, read_out_of(flat)[0], x)
+            x = check_input(layers, x, "x")
+            difference = compare(model, layers, linear, read_out_of(layers)[0], x)
     except ConversionError as error:
         return Check(description.name, tuple(_blame(rows, error)))
     rows = _off_chip(_with_maxima(rows, graph), _chip_problems(graph))
@@ -221,27 +220,27 @@ def _by_table(call, problem, at_end):
     if call.part.role == "input":
         row = support.TABLE["InputLayer"]
         return LayerCheck(call.name, call.kind, row.becomes, False, row.neurons, row.engines, "")
-    layer, row, notes = layer_of(call), support.TABLE[call.kind], {}
+    layer, row, notes = outline(call), support.TABLE[call.kind], {}
     neurons = row.neurons
     for neuron in ("lif", "sigma-delta"):
         text = support.neuron_problem(layer, neuron)
         if text is not None:
             neurons = tuple(name for name in neurons if name != neuron)
-            notes[neuron] = text.split(": ", 1)[1]
+            notes[neuron] = text
     becomes, spikes = support.becomes(layer), support.spikes(layer)
     return LayerCheck(call.name, call.kind, becomes, spikes, neurons, row.engines, "", notes)
 
 
-def _graph(model, linear):
+def _graph(layers, linear):
     """Stages of the model, as conversion makes them after calibration."""
     names = spiking_layers(linear)
     if not names:
-        last = model.layers[-1]
+        last = layers[layers.output]
         raise ConversionError(
-            f"layer '{last.name}' ({type(last).__name__}): nothing in the model would spike; give "
+            f"{last.label}: nothing in the model would spike; give "
             "the hidden layers activation='relu'"
         )
-    if not any(type(layer).__name__ in NEURONS for layer in linear.layers):
+    if not linear.of_kinds(*NEURONS):
         # scales that differ, as calibration gives them: where units do not fit, layers come in
         scales = {name: 1.0 + 0.01 * number for number, name in enumerate(names)}
         linear = use_if(normalise(linear, scales))

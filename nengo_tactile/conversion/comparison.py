@@ -20,14 +20,14 @@ SAMPLES = 32
 TOLERANCE, COARSE = 1e-3, 0.1
 
 
-def differences(model, flat, linear, read_out, x):
+def differences(model, read, linear, read_out, x):
     """Largest difference of a network's outputs from a model's.
 
     Parameters
     ----------
     model : tf.keras.Model, keras.Model or path
-        As the user brought it; a file is as good as what was read from it, ``flat``.
-    flat, linear : tf.keras.Model
+        As the user brought it; a file is as good as what was read from it.
+    read, linear : nengo_tactile.ann.layers.Layers
         What was read, and what conversion made of it; the second ends in potentials.
     read_out : ReadOut
     x : (n_samples, ...) array
@@ -38,16 +38,15 @@ def differences(model, flat, linear, read_out, x):
         In units of the model's largest output; 0 where both are zero.
     """
     x = np.asarray(x)[:: -(-len(x) // SAMPLES)]
-    wanted = _outputs(flat if isinstance(model, str | Path) else model, x)
-    potentials = linear(x.astype(np.float32), training=False).numpy()
-    got = read_out.apply(potentials.reshape(len(x), -1))
+    wanted = read.outputs(x) if isinstance(model, str | Path) else _outputs(model, x)
+    got = read_out.apply(linear.outputs(x).reshape(len(x), -1))
     top = np.abs(wanted).max()
     if not top:
         return float(np.abs(got).max() > 1e-6)
     return float(np.abs(got - wanted).max() / top)
 
 
-def compare(model, flat, linear, read_out, x):
+def compare(model, read, linear, read_out, x):
     """Refuse a conversion whose outputs are not the model's, beyond rounding.
 
     Parameters are those of `differences`.
@@ -62,13 +61,13 @@ def compare(model, flat, linear, read_out, x):
     ConversionError
         With the difference, and the first layer whose own output is another, where one is found.
     """
-    found = differences(model, flat, linear, read_out, x)
+    found = differences(model, read, linear, read_out, x)
     allowed = COARSE if is_coarse(model) else TOLERANCE
     if found <= allowed:
         return found
-    where = "" if isinstance(model, str | Path) or is_keras3(model) else _first(model, flat, x)
+    where = "" if isinstance(model, str | Path) or is_keras3(model) else _first(model, read, x)
     raise ConversionError(
-        f"model '{flat.name}': converted, its output differs by {found:.3g} of the largest value "
+        f"model '{read.name}': converted, its output differs by {found:.3g} of the largest value "
         f"on calibration samples, at most {allowed:g} is allowed{where}; build it from the layers "
         "that docs/layers.md lists, and report it if it is"
     )
@@ -91,16 +90,12 @@ def is_coarse(model):
     )
 
 
-def _first(model, flat, x):
+def _first(model, read, x):
     """The first layer whose output differs, in words."""
     tf = stack.tensorflow()
-    named = {layer.name: layer for layer in flat.layers}
-    for layer in model.layers:
-        if layer.name not in named or len(layer.inbound_nodes) != 1:
-            continue
-        wanted = tf.keras.Model(model.inputs, layer.output)
-        got = tf.keras.Model(flat.inputs, named[layer.name].output)
-        one, other = (_outputs(part, x[:4]) for part in (wanted, got))
-        if np.abs(one - other).max() > TOLERANCE * max(np.abs(one).max(), 1e-6):
-            return f", beginning with layer '{layer.name}' ({type(layer).__name__})"
+    named = {layer.name: layer for layer in model.layers if len(layer.inbound_nodes) == 1}
+    for layer, value in read.values(x[:4], named):
+        wanted = _outputs(tf.keras.Model(model.inputs, named[layer.name].output), x[:4])
+        if np.abs(wanted - value.numpy()).max() > TOLERANCE * max(np.abs(wanted).max(), 1e-6):
+            return f", beginning with {layer.label}"
     return ""

@@ -9,8 +9,6 @@ import dataclasses
 
 import numpy as np
 
-from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion.graph import copy_layer, functional, rebuild
 from nengo_tactile.conversion.layerwise import Network, simulate
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.networks.read_out import ReadOut
@@ -40,13 +38,13 @@ class CompensationTrial:
     accuracy: float
 
 
-def max_rates(model, x, n_steps, percentile=99.9, batch_size=32):
+def max_rates(layers, x, n_steps, percentile=99.9, batch_size=32):
     """Maximum firing rate of each layer of neurons, in spikes a step (paper, figure 3).
 
     Parameters
     ----------
-    model : tf.keras.Model
-        With `RateIF` layers.
+    layers : nengo_tactile.ann.layers.Layers
+        With `RateIF` ones.
     x : (n_samples, ...) array
     n_steps : int
     percentile : float
@@ -60,37 +58,37 @@ def max_rates(model, x, n_steps, percentile=99.9, batch_size=32):
     dict of str to float
         In the order of computation.
     """
-    simulation = simulate(model, x, n_steps, batch_size)
+    simulation = simulate(layers, x, n_steps, batch_size)
     return {name: simulation.rate_at(name, percentile) for name in simulation.histograms}
 
 
-def with_compensation(model, factors):
+def with_compensation(layers, factors):
     """Set compensation factors.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
     factors : float or dict of str to float
         For all `RateIF` layers, or by name for some.
 
     Returns
     -------
-    tf.keras.Model
+    Layers
     """
 
     def replace(layer, inputs):
-        if type(layer).__name__ != "RateIF":
+        if layer.kind != "RateIF":
             return None
         factor = factors.get(layer.name) if isinstance(factors, dict) else factors
         if factor is None:
             return None
-        return copy_layer(layer, inputs, compensation=float(factor))
+        return layer.changed(inputs, compensation=float(factor))
 
-    return rebuild(functional(model), replace)
+    return layers.rebuilt(replace)
 
 
 def search_compensation(
-    model,
+    layers,
     x,
     n_steps,
     per_layer=False,
@@ -108,8 +106,8 @@ def search_compensation(
 
     Parameters
     ----------
-    model : tf.keras.Model
-        With `RateIF` layers.
+    layers : nengo_tactile.ann.layers.Layers
+        With `RateIF` ones.
     x : (n_samples, ...) array
         Calibration samples, never test data.
     n_steps : int
@@ -130,7 +128,7 @@ def search_compensation(
 
     Returns
     -------
-    model : tf.keras.Model
+    layers : Layers
         With the chosen factors in its `RateIF` layers.
     trials : list of CompensationTrial
         In the order tried.
@@ -146,9 +144,9 @@ def search_compensation(
         raise DataError(f"n_candidates is {n_candidates}: try at least one")
     if labels is not None and len(labels) != len(x):
         raise DataError(f"{len(labels)} labels for {len(x)} samples: give one for each")
-    read_out = read_out or ReadOut.linear(model.output_shape[1:])
-    logits = predict(functional(model), x).reshape(len(x), -1)
-    network = Network(model)
+    read_out = read_out or ReadOut.linear(layers.output_shape)
+    logits = layers.outputs(x).reshape(len(x), -1)
+    network = Network(layers)
     # a constant current is never enlarged
     names = [name for name in network.neurons if network.sources[name][0] not in network.constant]
     trials = []
@@ -164,9 +162,9 @@ def search_compensation(
         trials.append(CompensationTrial(layer, float(factor), error, score))
         return error, simulation
 
-    best = with_compensation(model, 1.0)
+    best = with_compensation(layers, 1.0)
     least, simulation = run(best, None, 1.0)
-    name = network.neurons[-1]
+    name = list(network.neurons)[-1]
     highest = simulation.rate_at(name, percentile)
     if highest == 0:
         raise ConversionError(
@@ -178,7 +176,7 @@ def search_compensation(
     chosen = {}
     for layer, factor in track(settings, "searching compensation", progress=progress):
         trial = {**chosen, layer: factor} if per_layer else factor
-        candidate = with_compensation(model, trial)
+        candidate = with_compensation(layers, trial)
         error, _ = run(candidate, layer, factor)
         if error < least:
             best, least = candidate, error

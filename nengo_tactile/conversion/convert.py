@@ -9,7 +9,6 @@ from nengo_tactile.ann.convolutions import check_convolutions
 from nengo_tactile.arguments import names, positive, whole
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
-from nengo_tactile.conversion.graph import check_weights
 from nengo_tactile.conversion.input_range import check_input
 from nengo_tactile.conversion.neurons import Blueprint, check_neuron, neuron_for
 from nengo_tactile.conversion.pooling import merge_average_pooling
@@ -92,18 +91,17 @@ def convert(
         n_steps = whole("n_steps", n_steps, error=ConversionError)
     dt = positive("dt", dt, "the length of a step in seconds", ConversionError)
     classes = names("classes", classes, error=ConversionError)
-    brought, model = model, convertible(model)
-    check_weights(model)
+    layers = convertible(model)
     if x is not None:
-        x = check_input(model, x)
-    read_out = read_out_of(model)[0]
+        x = check_input(layers, x)
+    read_out = read_out_of(layers)[0]
     if labels is not None:
         labels, _ = read_out.check_labels(labels, 0 if x is None else len(x))
-    check_convolutions(model, x)
-    linear = prepare(model)
+    check_convolutions(layers, x)
+    linear = prepare(layers)
     neuron = neuron_for(linear, neuron)
     blueprint = Blueprint(
-        *(brought, model, linear, read_out, x, labels),
+        *(model, layers, linear, read_out, x, labels),
         *(n_steps, dt, image, classes, progress),
     )
     if x is not None:
@@ -111,7 +109,7 @@ def convert(
     return neuron.network(blueprint)
 
 
-def prepare(model):
+def prepare(layers):
     """Bring a model into the form that neurons are put in: rectifiers, and linear layers between.
 
     Nothing but its last softmax changes: see `simplify`, `fold_batch_norm`, `fold_rescaling`
@@ -119,10 +117,10 @@ def prepare(model):
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
 
     Returns
     -------
-    tf.keras.Model
+    Layers
     """
-    return merge_average_pooling(fold_rescaling(fold_batch_norm(simplify(model))))
+    return merge_average_pooling(fold_rescaling(fold_batch_norm(simplify(layers))))

@@ -7,9 +7,6 @@ before it are corrected, is given back as a constant current or as membrane pote
 
 import numpy as np
 
-from nengo_tactile import stack
-from nengo_tactile.ann.integrate_fire import rate_if_layer
-from nengo_tactile.conversion.graph import functional, rebuild
 from nengo_tactile.conversion.layerwise import STEPS_AT_ONCE, Network, checked
 from nengo_tactile.errors import ConversionError
 
@@ -29,7 +26,7 @@ MORE_ROUNDS, SHARE, GROWTH = 3, 0.3, 4.0
 INPUT_MEMORY, SPIKE_MEMORY = 2**30, 2**28
 
 
-def correct(model, x, n_steps, by="bias", per_neuron=False, batch_size=32, reference=None):
+def correct(layers, x, n_steps, by="bias", per_neuron=False, batch_size=32, reference=None):
     """Correct the mean firing rates of all layers of neurons, one after another.
 
     The reference is by default the static response of the model: the ReLU, clipped at the highest
@@ -46,8 +43,8 @@ def correct(model, x, n_steps, by="bias", per_neuron=False, batch_size=32, refer
 
     Parameters
     ----------
-    model : tf.keras.Model
-        With `RateIF` layers.
+    layers : nengo_tactile.ann.layers.Layers
+        With `RateIF` ones.
     x : (n_samples, ...) array
         Calibration samples.
     n_steps : int
@@ -57,12 +54,12 @@ def correct(model, x, n_steps, by="bias", per_neuron=False, batch_size=32, refer
         Correct every neuron by itself instead of every channel. It takes many samples: what is
         corrected for a few of them is noise for others.
     batch_size : int
-    reference : tf.keras.Model, optional
+    reference : Layers, optional
         Whose layers, of the same names and in the same units, have the activations that are wanted.
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         The same function, other weights of the `RateIF` layers.
 
     Raises
@@ -74,33 +71,35 @@ def correct(model, x, n_steps, by="bias", per_neuron=False, batch_size=32, refer
     """
     if by not in KINDS:
         raise ConversionError(f"correction is {by!r}: choose one of {KINDS}")
-    network = Network(_with_own_weights(functional(model), per_neuron))
+    network = Network(_with_own_weights(layers) if per_neuron else layers)
     x, n_steps = checked(network, x, n_steps)
     batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
-    static = _static_rates(network, reference or network.model, batches)
+    static = _static_rates(network, reference or layers, batches)
     rooms = _Room(INPUT_MEMORY), _Room(SPIKE_MEMORY)
     parts = [_Part(network, batch, n_steps, *rooms) for batch in batches]
     for name, later in _read_later(network).items():
         _correct_layer(network, name, static[name], parts, n_steps, by)
         for part in parts:
             part.finish(name, later)
-    return network.model
-
-
-def _with_own_weights(model, per_neuron):
-    """A copy whose `RateIF` layers have a weight for each neuron where that is wanted."""
-    layer_class = rate_if_layer()
 
     def replace(layer, inputs):
-        if type(layer).__name__ != "RateIF" or layer.per_neuron or not per_neuron:
+        if layer.name not in network.neurons:
             return None
-        new = layer_class.from_config({**layer.get_config(), "per_neuron": True})
-        output = new(inputs[0])
-        shape = tuple(output.shape[1:])
-        new.set_weights([np.broadcast_to(weight, shape) for weight in layer.get_weights()])
-        return output
+        return layer.changed(inputs, [network.begin[layer.name], network.shift[layer.name]])
 
-    return rebuild(model, replace)
+    return network.layers.rebuilt(replace)
+
+
+def _with_own_weights(layers):
+    """The model with weights for each neuron in its `RateIF` layers."""
+
+    def replace(layer, inputs):
+        if layer.kind != "RateIF" or layer.config["per_neuron"]:
+            return None
+        weights = [np.broadcast_to(weight, layer.shape) for weight in layer.weights]
+        return layer.changed(inputs, weights, per_neuron=True)
+
+    return layers.rebuilt(replace)
 
 
 def _static_rates(network, reference, batches):
@@ -110,15 +109,11 @@ def _static_rates(network, reference, batches):
     -------
     dict of str to float array of the shape of a sample
     """
-    tf = stack.tensorflow()
-    outputs = [reference.get_layer(name).output for name in network.neurons]
-    probe = tf.keras.Model(reference.inputs, outputs)
     sums = {name: np.zeros(network.shapes[name]) for name in network.neurons}
     for batch in batches:
-        values = tf.nest.flatten(probe(tf.constant(batch), training=False))
-        for name, value in zip(network.neurons, values):
-            amplitude = network.layers[name].parameters.amplitude
-            sums[name] += value.numpy().sum(0, dtype=float) / amplitude
+        for layer, value in reference.values(batch, network.neurons):
+            amplitude = network.neurons[layer.name].amplitude
+            sums[layer.name] += value.numpy().sum(0, dtype=float) / amplitude
     return sums
 
 
@@ -128,25 +123,25 @@ def _read_later(network):
     Only of layers of neurons up to that layer, itself included.
     """
     found = {}
-    for number, name in enumerate(network.neurons, 1):
-        known = set(network.needed(network.neurons[:number])).intersection(network.neurons)
-        behind = network.needed(network.neurons[number:], known)
+    names = list(network.neurons)
+    for number, name in enumerate(names, 1):
+        known = set(network.needed(names[:number])).intersection(names)
+        behind = network.needed(names[number:], known)
         found[name] = {source for one in behind for source in network.sources[one]} & known
     return found
 
 
 def _correct_layer(network, name, static, parts, n_steps, by):
     """Set one layer's ``shift`` or ``start_potential``."""
-    layer = network.layers[name]
-    weight = layer.shift if by == "bias" else layer.start_potential
+    weights = network.shift if by == "bias" else network.begin
     per_error = 1 if by == "bias" else n_steps
-    shape = tuple(weight.shape)
+    shape = weights[name].shape
     axes = tuple(range(static.ndim - len(shape)))
     n_values = sum(part.n_samples for part in parts) * static.size / np.prod(shape)
     enough = SHARE * static.mean() / sum(part.n_samples for part in parts)
-    best, least, before = weight.numpy(), np.full(shape, np.inf), np.zeros(shape)
+    best, least, before = weights[name], np.full(shape, np.inf), np.zeros(shape)
     for number in range(ROUNDS + MORE_ROUNDS + 1):
-        tried = weight.numpy()
+        tried = weights[name]
         rates = sum(part.fired(name) for part in parts) / n_steps
         error = (static - rates).sum(axes) / n_values
         best = np.where(np.abs(error) < least, tried, best)
@@ -157,8 +152,8 @@ def _correct_layer(network, name, static, parts, n_steps, by):
             slow = error * before > before**2 / 2
             per_error = np.where(slow, GROWTH, 1) * per_error
         before = error
-        weight.assign(tried + per_error * error)
-    weight.assign(best)
+        weights[name] = (tried + per_error * error).astype(np.float32)
+    weights[name] = best
 
 
 class _Room:
@@ -239,7 +234,7 @@ class _Part:
 
     def _n_bits(self, name):
         """Bits of what a layer's spike is worth, and values that it can have below zero."""
-        neuron = self.network.layers[name].parameters
+        neuron = self.network.neurons[name]
         most = neuron.spikes_per_step
         below = most if neuron.signed or neuron.negative_slope else 0
         return (most + below).bit_length(), below
@@ -247,7 +242,7 @@ class _Part:
     def _n_bytes(self, name):
         """Bytes of a layer's packed spikes."""
         n_neurons = int(np.prod(self.network.shapes[name]))
-        slope = self.network.layers[name].parameters.negative_slope
+        slope = self.network.neurons[name].negative_slope
         planes = self._n_bits(name)[0] * (2 if slope else 1)
         return planes * sum(-(-n * self.n_samples * n_neurons // 8) for n in self.stretches)
 

@@ -5,16 +5,15 @@ inference may stand behind it.
 """
 
 from nengo_tactile.conversion import support
-from nengo_tactile.conversion.graph import functional, walk
 from nengo_tactile.networks.read_out import ReadOut
 
 
-def read_out_of(model):
+def read_out_of(layers):
     """What a model's outputs mean, and the layer whose activation says so.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
 
     Returns
     -------
@@ -27,16 +26,12 @@ def read_out_of(model):
     ConversionError
         For a softmax over one value, which is always 1.
     """
-    model = functional(model)
-    producers = {id(output): (layer, inputs) for layer, inputs, output in walk(model)}
-    tensor, shape = model.outputs[0], tuple(model.output_shape[1:])
-    while id(tensor) in producers:
-        layer, inputs = producers[id(tensor)]
-        word = support.end_activation(layer, len(tensor.shape))
+    layer = layers[layers.output]
+    while layer.sources:
+        word = support.end_activation(layer)
         if word is not None:
-            return ReadOut(word, tuple(tensor.shape[1:]), shape), layer.name
-        linear = type(layer).__name__ == "Activation" and support.activation_name(layer) == "linear"
-        if type(layer).__name__ not in support.PASSING and not linear:
+            return ReadOut(word, layer.shape, layers.output_shape), layer.name
+        if layer.kind not in support.PASSING and not support.is_linear_activation(layer):
             break
-        tensor = inputs[0]
-    return ReadOut.linear(shape), None
+        layer = layers[layer.sources[0]]
+    return ReadOut.linear(layers.output_shape), None

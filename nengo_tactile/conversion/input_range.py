@@ -8,7 +8,7 @@ what it was converted for.
 import numpy as np
 
 from nengo_tactile import arguments, stack
-from nengo_tactile.conversion.graph import walk
+from nengo_tactile.conversion.folding import standardisation
 from nengo_tactile.errors import DataError
 
 #: Least spread of samples behind a first layer of these types. 0..1 instead of 0..255 leaves 1/255
@@ -26,7 +26,7 @@ MARGIN, SHARE_BEYOND = 0.5, 0.25
 LEAST_FILLED = 0.02
 
 
-def check_input(model, x, name="calibration samples"):
+def check_input(layers, x, name="calibration samples"):
     """Refuse calibration samples that are empty, of another shape or range, NaN or infinite.
 
     The range is checked where the model begins with a layer that rescales its input, so give the
@@ -37,13 +37,20 @@ def check_input(model, x, name="calibration samples"):
     DataError
         Naming the first bad value and its index.
     """
-    x = check_samples(model, x, name)
-    check_first_layer(model, x, name)
+    x = check_samples(layers, x, name)
+    check_first_layer(layers, x, name)
     return x
 
 
-def check_samples(model, x, name="input"):
+def check_samples(layers, x, name="input"):
     """Refuse samples that are empty, of another shape, NaN or infinite, whatever their range.
+
+    Parameters
+    ----------
+    layers : nengo_tactile.ann.layers.Layers
+    x : (n_samples, ...) array
+    name : str
+        What ``x`` is.
 
     Raises
     ------
@@ -51,10 +58,10 @@ def check_samples(model, x, name="input"):
         Naming the first bad value and its index.
     """
     x = arguments.array(name, x)
-    wanted = tuple(model.input_shape[1:])
+    wanted = layers.input_shape
     if x.ndim != len(wanted) + 1 or x.shape[1:] != wanted:
         raise DataError(
-            f"{name}: shape {x.shape}, the model '{model.name}' takes (n_samples, "
+            f"{name}: shape {x.shape}, the model '{layers.name}' takes (n_samples, "
             f"{', '.join(map(str, wanted))}): reshape or encode the samples"
         )
     if not len(x):
@@ -114,14 +121,14 @@ def check_against(known, x, name="input"):
         raise DataError(f"{told}, of which they fill {(largest - least) / width:.2%}: {remedy}")
 
 
-def check_first_layer(model, x, name="calibration samples"):
+def check_first_layer(layers, x, name="calibration samples"):
     """Refuse samples that a model's first layer was not made for.
 
     The first layer may be a Rescaling, Normalization or BatchNormalization; others tell nothing.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         As it came: conversion folds such layers.
     x : (n_samples, ...) array
     name : str
@@ -132,13 +139,12 @@ def check_first_layer(model, x, name="calibration samples"):
     DataError
         Naming the layer, its values and the remedy.
     """
-    for layer, inputs, _ in walk(model):
-        if inputs[0] is model.inputs[0] and type(layer).__name__ in LEAST_SPREAD:
+    for layer in layers.first:
+        if layer.kind in LEAST_SPREAD:
             _check_behind(layer, x, name)
 
 
 def _check_behind(layer, x, name):
-    kind = type(layer).__name__
     found = _standardisation(layer)
     if found is None or any(part.size not in (1, x.shape[-1]) for part in found):
         return
@@ -149,46 +155,46 @@ def _check_behind(layer, x, name):
     spreads = x.max(axes).astype(float) - x.min(axes).astype(float)
     spread = float((spreads / deviation).max())
     told = f"{name}: values from {least:.4g} to {largest:.4g}"
-    if 0 < spread < LEAST_SPREAD[kind]:
+    if 0 < spread < LEAST_SPREAD[layer.kind]:
         raise DataError(
-            f"{told} differ by {spread:.2g} after layer '{layer.name}' ({kind}, {_told(layer)}): "
-            "the model rescales its input itself; give the images as they were before any "
-            "rescaling, often 0..255"
+            f"{told} differ by {spread:.2g} after layer '{layer.name}' ({layer.kind}, "
+            f"{_told(layer)}): the model rescales its input itself; give the images as they were "
+            "before any rescaling, often 0..255"
         )
-    if kind == "Rescaling":
+    if layer.kind == "Rescaling":
         return
     some = x[:: -(-len(x) // 256)]
     off = float(np.percentile(np.abs(some - mean) / deviation, 99))
     if off > FARTHEST:
         raise DataError(
             f"{told} are up to {off:.3g} standard deviations away from the mean of layer "
-            f"'{layer.name}' ({kind}, {_told(layer)}): the model was trained on samples of "
+            f"'{layer.name}' ({layer.kind}, {_told(layer)}): the model was trained on samples of "
             "another range, often 0..1; rescale these as they were"
         )
 
 
 def _standardisation(layer):
     """What a layer takes off and divides by, per channel; None if that says nothing of its data."""
-    if type(layer).__name__ == "Rescaling":
-        scale = np.abs(np.ravel(layer.scale).astype(float))
+    if layer.kind == "Rescaling":
+        scale = np.abs(np.ravel(layer.config["scale"]).astype(float))
         with np.errstate(divide="ignore"):
             return np.zeros(1), 1 / scale
-    if type(layer).__name__ == "BatchNormalization":
-        mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+    if layer.kind == "BatchNormalization":
+        mean, variance = layer.weights[-2:]
         if not mean.any() and (variance == 1).all():  # never trained
             return None
-        return mean, np.sqrt(np.maximum(variance, 0) + layer.epsilon)
-    if layer.invert:
+        return mean, np.sqrt(np.maximum(variance, 0) + layer.config["epsilon"])
+    if layer.config["invert"]:
         return None
+    mean, variance = (np.ravel(value) for value in standardisation(layer).values())
     smallest = stack.tensorflow().keras.backend.epsilon()
-    deviation = np.maximum(np.sqrt(np.ravel(layer.variance)), smallest)
-    return np.ravel(layer.mean), deviation
+    return mean, np.maximum(np.sqrt(variance), smallest)
 
 
 def _told(layer):
     """The numbers of a first layer, for a message."""
-    if type(layer).__name__ == "Rescaling":
-        return f"scale {layer.scale}"
+    if layer.kind == "Rescaling":
+        return f"scale {layer.config['scale']}"
     mean, deviation = _standardisation(layer)
     return f"mean {_several(mean)}, standard deviation {_several(deviation)}"
 

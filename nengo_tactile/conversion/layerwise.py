@@ -11,7 +11,7 @@ import numpy as np
 
 from nengo_tactile import arguments, stack
 from nengo_tactile.conversion import support
-from nengo_tactile.conversion.graph import functional, walk
+from nengo_tactile.conversion.pooling import MAX_POOLING
 from nengo_tactile.conversion.potentials import integrate
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.lazy import compiled
@@ -73,7 +73,7 @@ def rate_at(histogram, percentile=100.0):
     return float(np.searchsorted(reached, rank) / (len(histogram) - 1))
 
 
-def simulate(model, x, n_steps, batch_size=32, record=()):
+def simulate(layers, x, n_steps, batch_size=32, record=()):
     """Run a network of integrate-and-fire neurons on constant inputs.
 
     At each step a neuron's membrane potential gains ``gain * (constant + compensation *
@@ -86,8 +86,8 @@ def simulate(model, x, n_steps, batch_size=32, record=()):
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Its activations are `RateIF` layers; all else is linear or max pooling.
+    layers : nengo_tactile.ann.layers.Layers
+        Activations are `RateIF` ones; all else is linear or max pooling.
     x : (n_samples, ...) array
     n_steps : int
     batch_size : int
@@ -105,7 +105,7 @@ def simulate(model, x, n_steps, batch_size=32, record=()):
     DataError
         For inputs of another shape, or fewer than one step.
     """
-    network = Network(model)
+    network = Network(layers)
     x, n_steps = checked(network, x, n_steps)
     for name in record:
         if name not in network.neurons:
@@ -144,7 +144,7 @@ def checked(network, x, n_steps):
     from nengo_tactile.conversion.input_range import check_input
 
     n_steps = arguments.whole("n_steps", n_steps)
-    return check_input(network.model, x, "input").astype(np.float32), n_steps
+    return check_input(network.layers, x, "input").astype(np.float32), n_steps
 
 
 @dataclasses.dataclass
@@ -165,50 +165,43 @@ class Network:
 
     Attributes
     ----------
-    layers, sources, shapes, readers : dict by layer name
-        Keras layer, names of the layers it reads and that read it, shape of a sample.
-    neurons : list of str
-        Its `RateIF` layers.
+    layers : nengo_tactile.ann.layers.Layers
+    sources, shapes, readers : dict by layer name
+        Names of the layers it reads, shape of a sample, names of the layers that read it.
+    neurons : dict of str to IFParameters
+        Of its `RateIF` layers.
+    begin, shift : dict of str to array
+        Their potential at the start and additional current a step, which a correction changes.
     constant : set of str
         Layers that no spike reaches: their outputs are the same at every step.
     """
 
-    def __init__(self, model):
-        model = self.model = functional(model)
-        self.input = model.layers[0].name
-        made_by = {id(model.inputs[0]): self.input}
-        self.layers, self.sources, self.constant = {}, {}, {self.input}
-        self.shapes = {self.input: tuple(model.inputs[0].shape[1:])}
-        for layer, inputs, output in walk(model):
-            name = layer.name
-            _check_kind(layer)
-            self.layers[name] = layer
-            self.sources[name] = [made_by[id(tensor)] for tensor in inputs]
-            self.shapes[name] = tuple(output.shape[1:])
-            made_by[id(output)] = name
-            if self.kind(name) != "neurons" and self.constant.issuperset(self.sources[name]):
-                self.constant.add(name)
-        self.output = made_by[id(model.outputs[0])]
-        self.readers = {name: [] for name in self.shapes}
+    def __init__(self, layers):
+        self.layers, self.readers = layers, layers.readers
+        self.input, self.output = layers.input.name, layers.output
+        self.sources = {layer.name: layer.sources for layer in layers if layer.sources}
+        self.shapes = {layer.name: layer.shape for layer in layers}
+        self.constant = {self.input}
         for name, sources in self.sources.items():
-            for source in sources:
-                self.readers[source].append(name)
-        self.neurons = [name for name in self.layers if self.kind(name) == "neurons"]
-        if not self.neurons:
+            _check_kind(layers[name])
+            if self.kind(name) != "neurons" and self.constant.issuperset(sources):
+                self.constant.add(name)
+        found = layers.of_kinds("RateIF")
+        if not found:
             raise ConversionError(
-                f"model '{model.name}' has no RateIF layer: convert it first (use_if)"
+                f"model '{layers.name}' has no RateIF layer: convert it first (use_if)"
             )
+        self.neurons = {layer.name: layer.keras.parameters for layer in found}
+        self.begin, self.shift = (
+            {layer.name: layer.weights[place] for layer in found} for place in (0, 1)
+        )
 
     def kind(self, name):
         """One of "neurons", "max pooling" and "linear"."""
-        kind = type(self.layers[name]).__name__
+        kind = self.layers[name].kind
         if kind == "RateIF":
             return "neurons"
-        return "max pooling" if "Max" in kind and "Pool" in kind else "linear"
-
-    def apply(self, name, inputs):
-        """A layer's output for tensors."""
-        return self.layers[name](inputs[0] if len(inputs) == 1 else inputs)
+        return "max pooling" if kind in MAX_POOLING else "linear"
 
     def start(self, x):
         """State before the first step for (samples, ...) inputs."""
@@ -223,7 +216,7 @@ class Network:
                 if spiking:
                     constants[name] = tf.zeros((len(x), *self.shapes[name]))
                 else:
-                    constants[name] = self.apply(name, inputs)
+                    constants[name] = self.layers[name](inputs)
             for source in sources:
                 waiting[source].discard(name)
                 readers = set(self.readers[source])
@@ -301,10 +294,10 @@ class Network:
             for value, source in zip(inputs, self.sources[name])
         ]
         if self.kind(name) == "linear":
-            return self.apply(name, inputs)
+            return self.layers[name](inputs)
         by_step = tf.reshape(inputs[0], (n_steps, -1, *inputs[0].shape[1:]))
         sums = tf.cumsum(by_step) + state.sums.get(name, 0.0)
-        pooled = self.apply(name, [tf.reshape(sums, inputs[0].shape)])
+        pooled = self.layers[name]([tf.reshape(sums, inputs[0].shape)])
         pooled = tf.reshape(pooled, (n_steps, -1, *pooled.shape[1:]))
         before = state.pooled.get(name, tf.zeros_like(pooled[0]))
         state.sums[name], state.pooled[name] = sums[-1], pooled[-1]
@@ -314,7 +307,7 @@ class Network:
     def worth(self, name, spikes, below=None):
         """Output of a layer of neurons, (steps * samples, ...) tensor, for what `spikes` gives."""
         tf = stack.tensorflow()
-        neuron, shape = self.layers[name].parameters, (-1, *self.shapes[name])
+        neuron, shape = self.neurons[name], (-1, *self.shapes[name])
         value = tf.cast(spikes.reshape(shape), tf.float32)
         if below is not None:
             lower = tf.cast(below.reshape(shape), tf.float32)
@@ -323,7 +316,7 @@ class Network:
 
     def sent(self, name, state):
         """What each neuron has sent so far, in units of a whole spike: (samples, ...) array."""
-        slope, net = self.layers[name].parameters.negative_slope, state.net[name]
+        slope, net = self.neurons[name].negative_slope, state.net[name]
         return np.where(net >= 0, net, slope * net) if slope else net
 
     def spikes(self, name, current, state, n_steps):
@@ -334,15 +327,14 @@ class Network:
         ``current`` is the layer's input, for each step and sample or for each sample alone. The
         state's potentials and counts are brought up to date.
         """
-        layer, n_samples = self.layers[name], state.n_samples
-        neuron = layer.parameters
+        neuron, n_samples = self.neurons[name], state.n_samples
         size = int(np.prod(self.shapes[name]))
 
         def per_neuron(weight):
-            return np.broadcast_to(weight.numpy(), self.shapes[name]).reshape(size)
+            return np.broadcast_to(weight[name], self.shapes[name]).reshape(size)
 
         if name not in state.potentials:
-            start = np.broadcast_to(per_neuron(layer.start_potential), (n_samples, size))
+            start = np.broadcast_to(per_neuron(self.begin), (n_samples, size))
             # neuron by neuron of a sample in memory, as the loops go
             state.potentials[name] = np.array(start, np.float32, order="C")
             for counts in (state.counts, state.net):
@@ -357,7 +349,7 @@ class Network:
         compiled(integrate)(
             current,
             constant,
-            np.ascontiguousarray(per_neuron(layer.shift))[None],
+            np.ascontiguousarray(per_neuron(self.shift))[None],
             *(np.float32(neuron.gain), np.float32(compensation)),
             *(neuron.reset == "zero", neuron.signed, neuron.spikes_per_step, leaky),
             state.potentials[name],
@@ -369,15 +361,14 @@ class Network:
 
     def _compensates(self, name):
         source = self.sources[name][0]
-        return self.layers[name].parameters.compensation != 1 and source not in self.constant
+        return self.neurons[name].compensation != 1 and source not in self.constant
 
 
 def _check_kind(layer):
-    kind = type(layer).__name__
-    if kind in ("ReLU", "LeakyReLU", "ClipFloor", "RateLIF", "SigmaDelta") or (
+    if layer.kind in ("ReLU", "LeakyReLU", "ClipFloor", "RateLIF", "SigmaDelta") or (
         support.activation_name(layer) not in (None, "linear")
     ):
         raise ConversionError(
-            f"layer '{layer.name}' ({kind}): is neither linear nor made of integrate-and-fire "
-            "neurons: put RateIF in its place (use_if)"
+            f"{layer.label}: is neither linear nor made of integrate-and-fire neurons: put RateIF "
+            "in its place (use_if)"
         )

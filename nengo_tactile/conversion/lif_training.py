@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.ann.training import (
     History,
     accuracy,
@@ -20,16 +21,15 @@ from nengo_tactile.ann.training import (
     save_checkpoint,
 )
 from nengo_tactile.conversion.activation_scales import activation_percentiles
-from nengo_tactile.conversion.graph import copy_layer, rebuild
 from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.conversion.passes import (
-    check_layers,
     spiking_layers,
     use_lif,
     use_relu,
     with_smoothing,
 )
 from nengo_tactile.conversion.pooling import merge_average_pooling
+from nengo_tactile.conversion.reading import convertible, plain
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.progress import track
@@ -81,12 +81,12 @@ def lif_network(model, x, neuron=None, sigma=0.0):
         constants, and is to be trained on.
     """
     neuron = LIF() if neuron is None else neuron
-    check_layers(model)
-    plain = merge_average_pooling(simplify(model))
+    layers = merge_average_pooling(simplify(convertible(model)))
     tops = activation_percentiles(
-        plain, spiking_layers(plain), x, neuron.percentile, nonzero=neuron.nonzero
+        layers, spiking_layers(layers), x, neuron.percentile, nonzero=neuron.nonzero
     )
-    return use_lif(plain, {name: neuron.parameters(top) for name, top in tops.items()}, sigma)
+    parameters = {name: neuron.parameters(top) for name, top in tops.items()}
+    return keras_model(use_lif(layers, parameters, sigma))
 
 
 def nengo_dl_converter(lif_model, sigma=0.0):
@@ -110,7 +110,7 @@ def nengo_dl_converter(lif_model, sigma=0.0):
     import nengo
 
     nengo_dl = stack.nengo_dl()
-    converter = nengo_dl.Converter(use_relu(lif_model), allow_fallback=False)
+    converter = nengo_dl.Converter(keras_model(use_relu(plain(lif_model))), allow_fallback=False)
     ensembles = {ensemble.label: ensemble for ensemble in converter.net.all_ensembles}
     for layer in lif_model.layers:
         if type(layer).__name__ != "RateLIF":
@@ -259,7 +259,7 @@ def _export(sim, converter, lif_model):
         if not layer.weights:
             return None
         name = _label(layer)
-        bias = [biases[name]] if layer.use_bias else []
-        return copy_layer(layer, inputs, [kernels[name], *bias])
+        bias = [biases[name]] if layer.config["use_bias"] else []
+        return layer.changed(inputs, [kernels[name], *bias])
 
-    return with_smoothing(rebuild(lif_model, replace), 0.0)
+    return keras_model(with_smoothing(plain(lif_model).rebuilt(replace), 0.0))

@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike
 
 from nengo_tactile import arguments
 from nengo_tactile.ann.convolutions import check_convolutions
+from nengo_tactile.ann.layers import Layers
+from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
-from nengo_tactile.conversion.graph import rebuild
 from nengo_tactile.conversion.input_range import check_against, check_samples
 from nengo_tactile.conversion.passes import map_neurons
+from nengo_tactile.conversion.reading import plain
 from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.step_scales import Activations, chosen_anew
 from nengo_tactile.conversion.trial_run import check_discard
@@ -40,14 +42,14 @@ def _check_rates(layer, factor, rates):
     """Refuse rates at which a layer of integrate-and-fire neurons computes something else."""
     if rates > 1:
         raise ConversionError(
-            f"layer '{layer.name}' (RateIF): factor on the firing rates is {factor:g}, which makes "
+            f"{layer.label}: factor on the firing rates is {factor:g}, which makes "
             f"them {rates:g} times those of the conversion, at which the largest activations have "
             f"one spike a step already; all above {1 / rates:.3g} of these would be clipped: give "
             "more n_steps for more spikes, or convert with a lower percentile"
         )
-    if rates < 1 and layer.parameters.clips:
+    if rates < 1 and layer.config["clips"]:
         raise ConversionError(
-            f"layer '{layer.name}' (RateIF): factor on the firing rates is {factor:g}, and the "
+            f"{layer.label}: factor on the firing rates is {factor:g}, and the "
             "model clips this layer where neurons have one spike a step, which slower ones would "
             "not: keep the rates (for the chip chip_settings(network, rate=1)), or train with "
             "plain ReLUs"
@@ -224,7 +226,7 @@ class SpikingNetwork:
         Then a sample arrives once, over time, as `coding` says, and the read-out after a step is
         the potential that outputs have then. Other neurons answer a constant current with a rate.
         """
-        return accumulates(self.ann)
+        return accumulates(self.layers)
 
     def ann_input(self, x: np.ndarray) -> np.ndarray:
         """What `ann` is to be given for samples: with sigma-delta neurons, all that arrives.
@@ -247,13 +249,18 @@ class SpikingNetwork:
         return tuple(self.ann.input_shape[1:])
 
     @functools.cached_property
+    def layers(self) -> Layers:
+        """`ann` as plain data, as it is when they are first asked for."""
+        return plain(self.ann)
+
+    @functools.cached_property
     def graph(self) -> Graph:
         """Stages of neurons and the links between them, which engines read."""
         return self._graph()
 
     def _graph(self, rates=False):
         membrane = self.min_voltage, self.initial_voltage
-        return graph_of(self.ann, self.dt, self.synapse, *membrane, rates)
+        return graph_of(self.layers, self.dt, self.synapse, *membrane, rates)
 
     def __repr__(self):
         return summary(self)
@@ -270,8 +277,8 @@ class SpikingNetwork:
     @property
     def fastest(self) -> str:
         """The engine that runs it fastest: that of events, if its neurons rest between them."""
-        names = {type(layer).__name__ for layer in self.ann.layers}
-        return "nengo-dl" if "RateLIF" in names or self.synapse is not None else "event"
+        slow = self.synapse is not None or self.layers.of_kinds("RateLIF")
+        return "nengo-dl" if slow else "event"
 
     @property
     def sensor_size(self) -> tuple[int, ...] | None:
@@ -375,7 +382,7 @@ class SpikingNetwork:
 
     def check_sums(self, x: np.ndarray) -> None:
         """Refuse convolutions that TensorFlow computes wrongly on this machine."""
-        check_convolutions(self.ann, x)
+        check_convolutions(self.layers, x)
 
     def compare(
         self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None
@@ -394,7 +401,7 @@ class SpikingNetwork:
             For another shape, values that are not finite or that `coding` cannot send, and a range
             far from `input_range`.
         """
-        x = check_samples(self.ann, x)
+        x = check_samples(self.layers, x)
         check_against(self.input_range, x)
         if self.coding is not None:
             self.coding.check(x)
@@ -428,11 +435,11 @@ class SpikingNetwork:
         rates = self.rate_factor * factor
         if abs(rates - 1) < _ROUNDING:  # back where it was
             rates = 1.0
-        for layer in self.ann.layers:
-            if type(layer).__name__ == "RateIF":
-                _check_rates(layer, factor, rates)
-        ann = map_neurons(self.ann, lambda neuron: neuron.faster(factor), shift_factor=factor)
-        return dataclasses.replace(self, ann=ann, rate_factor=rates)
+        layers = plain(self.ann)
+        for layer in layers.of_kinds("RateIF"):
+            _check_rates(layer, factor, rates)
+        layers = map_neurons(layers, lambda neuron: neuron.faster(factor), shift_factor=factor)
+        return dataclasses.replace(self, ann=keras_model(layers), rate_factor=rates)
 
     def with_steps(self, n_steps: int) -> "SpikingNetwork":
         """The network for another presentation time.
@@ -477,15 +484,15 @@ class SpikingNetwork:
         if int(bits) != bits or bits < 2:
             raise ConversionError(f"weights of {bits} bits: give a whole number from 2")
         largest = 2 ** (int(bits) - 1) - 1
-        ann = rebuild(self.ann, lambda layer, inputs: None)
-        for layer in ann.layers:
-            weights = layer.get_weights()
-            for number, array in enumerate(weights):
-                scale = np.abs(array).max(initial=0) / largest
-                if array.ndim > 1 and scale:
-                    weights[number] = np.rint(array / scale) * scale
-            layer.set_weights(weights)
-        return dataclasses.replace(self, ann=ann)
+
+        def rounded(array):
+            scale = np.abs(array).max(initial=0) / largest
+            return np.rint(array / scale) * scale if array.ndim > 1 and scale else array
+
+        def replace(layer, inputs):
+            return layer.changed(inputs, [rounded(array) for array in layer.weights])
+
+        return dataclasses.replace(self, ann=keras_model(plain(self.ann).rebuilt(replace)))
 
     def __reduce__(self):
         """What pickle, copy, joblib and Dask take along: what is saved, for Keras models fail."""

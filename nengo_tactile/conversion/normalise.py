@@ -8,19 +8,13 @@ Two walks: against the flow, which unit each tensor is wanted in; with the flow,
 
 import numpy as np
 
-from nengo_tactile.ann.description import Names
 from nengo_tactile.conversion import support
-from nengo_tactile.conversion.graph import copy_layer, functional, rebuild, walk
 from nengo_tactile.conversion.rescaling import per_channel, rescale, rescaled_weights
+from nengo_tactile.conversion.simplify import WEIGHTED
 from nengo_tactile.errors import ConversionError
 
 _SUMS = ("Add", "Subtract", "Average")
 _RESHAPING = ("Flatten", "Reshape", "Permute")
-_WEIGHTED = (
-    *("Dense", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
-    *(f"Conv{n}D" for n in (1, 2, 3)),
-    *(f"Conv{n}DTranspose" for n in (1, 2, 3)),
-)
 #: Layers that mix values of one channel only.
 _WITHIN_CHANNELS = tuple(
     f"{kind}{n}D"
@@ -28,15 +22,12 @@ _WITHIN_CHANNELS = tuple(
         *("MaxPooling", "AveragePooling", "GlobalMaxPooling", "GlobalAveragePooling"),
         *("ZeroPadding", "Cropping", "UpSampling"),
     )
-    for n in (1, 2, 3)
+    for n in (1, 2)
 )
-_UNCHANGED = (
-    *("InputLayer", "Rescaling", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout"),
-    *(f"SpatialDropout{n}D" for n in (1, 2, 3)),
-)
+_UNCHANGED = ("InputLayer", "Rescaling", *support.INACTIVE)
 
 
-def normalise(model, scales, shortcut_normalisation=True):
+def normalise(layers, scales, shortcut_normalisation=True):
     """Divide every activation by its scale; the model's output stays the same.
 
     Layers with weights take their scales in. Where branches of an Add (Subtract, Average) come in
@@ -49,7 +40,7 @@ def normalise(model, scales, shortcut_normalisation=True):
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `simplify` and `fold_batch_norm`: ``Activation("relu")``, ReLU (``max_value``),
         LeakyReLU and ClipFloor as layers of their own; all else linear, or max pooling.
     scales : dict of str to float or (channels,) array
@@ -64,7 +55,7 @@ def normalise(model, scales, shortcut_normalisation=True):
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         The output of each activation layer is the original's over its scale; the model's output
         is the original's. A clipped ReLU's ``max_value`` and ClipFloor's ceiling are divided too.
 
@@ -74,40 +65,35 @@ def normalise(model, scales, shortcut_normalisation=True):
         For scales that are missing, not above zero or of the wrong shape, layers that scales
         cannot pass, and an Add whose branches cannot have one unit, naming layer and values.
     """
-    model = functional(model)
-    graph = _Graph(model)
+    graph = _Graph(layers)
     units = _activation_units(graph, scales)
     wishes = _wishes(graph, units, _natural_units(graph, units))
     kept = set() if shortcut_normalisation else graph.shortcuts()
-    return _Builder(graph, units, wishes, kept).build(model)
+    return _Builder(graph, units, wishes, kept).build()
 
 
 def is_activation(layer):
     """Whether a layer becomes neurons."""
-    kind = type(layer).__name__
-    return kind in ("ReLU", "LeakyReLU", "ClipFloor") or (
-        kind == "Activation" and support.activation_name(layer) == "relu"
+    return layer.kind in ("ReLU", "LeakyReLU", "ClipFloor") or (
+        layer.kind == "Activation" and support.activation_name(layer) == "relu"
     )
-
-
-def _label(layer):
-    return f"layer '{layer.name}' ({type(layer).__name__})"
 
 
 def _role(layer):
     """How units pass a layer."""
-    kind = type(layer).__name__
+    kind = layer.kind
     activation = support.activation_name(layer)
     if is_activation(layer):
-        if getattr(layer, "threshold", 0) not in (0, None):
+        threshold = layer.config.get("threshold")
+        if threshold:
             raise ConversionError(
-                f"{_label(layer)}: threshold is {layer.threshold}: move it into the bias of the "
-                "layer before"
+                f"{layer.label}: threshold is {threshold}: move it into the bias of the layer "
+                "before"
             )
         return "activation"
-    if kind in _WEIGHTED and activation in (None, "linear"):
+    if kind in WEIGHTED and activation in (None, "linear"):
         return "weighted"
-    if kind in _UNCHANGED or (kind == "Activation" and activation == "linear"):
+    if kind in _UNCHANGED or support.is_linear_activation(layer):
         return "unchanged"
     for role, kinds in {
         "sum": _SUMS,
@@ -118,7 +104,7 @@ def _role(layer):
         if kind in kinds:
             return role
     raise ConversionError(
-        f"{_label(layer)}: scales cannot pass it; give every activation a layer of its own "
+        f"{layer.label}: scales cannot pass it; give every activation a layer of its own "
         "(simplify), fold batch normalisation (fold_batch_norm), and use layers that are linear, "
         "max pooling or ReLUs"
     )
@@ -127,19 +113,12 @@ def _role(layer):
 class _Graph:
     """Who reads what: dicts by layer name, in the order of computation."""
 
-    def __init__(self, model):
-        first = model.layers[0]
-        made_by = {id(model.inputs[0]): first.name}
-        self.layers, self.sources = {first.name: first}, {first.name: []}
-        self.shapes = {first.name: tuple(model.inputs[0].shape[1:])}
-        for layer, inputs, output in walk(model):
-            self.layers[layer.name] = layer
-            self.sources[layer.name] = [made_by[id(tensor)] for tensor in inputs]
-            self.shapes[layer.name] = tuple(output.shape[1:])
-            made_by[id(output)] = layer.name
-        self.output = made_by[id(model.outputs[0])]
-        self.roles = {name: _role(layer) for name, layer in self.layers.items()}
-        self.readers = {name: [] for name in self.layers}
+    def __init__(self, layers):
+        self.layers = layers
+        self.sources = {layer.name: layer.sources for layer in layers}
+        self.shapes = {layer.name: layer.shape for layer in layers}
+        self.roles = {layer.name: _role(layer) for layer in layers}
+        self.readers = {name: [] for name in self.sources}
         for name, sources in self.sources.items():
             for index, source in enumerate(sources):
                 self.readers[source].append((name, index))
@@ -189,23 +168,23 @@ def _activation_units(graph, scales):
     for name in names:
         layer, shape = graph.layers[name], graph.shapes[name]
         if name not in scales:
-            raise ConversionError(f"{_label(layer)}: no scale given; see activation_scales")
+            raise ConversionError(f"{layer.label}: no scale given; see activation_scales")
         scale = np.asarray(scales[name], np.float32)
         if scale.shape not in ((), shape[-1:]):
             raise ConversionError(
-                f"{_label(layer)}: its scale has shape {scale.shape}; give one number, or one "
+                f"{layer.label}: its scale has shape {scale.shape}; give one number, or one "
                 f"for each of the {shape[-1]} channels"
             )
         bad = scale[~(np.isfinite(scale) & (scale > 0))]
         if bad.size:
             raise ConversionError(
-                f"{_label(layer)}: its scale is {bad[0]}; it must be finite and above zero, so "
+                f"{layer.label}: its scale is {bad[0]}; it must be finite and above zero, so "
                 "calibrate with data that excite the layer"
             )
-        clipped = type(layer).__name__ == "ClipFloor" or getattr(layer, "max_value", None)
+        clipped = layer.kind == "ClipFloor" or layer.config.get("max_value")
         if clipped and np.ptp(scale):
             raise ConversionError(
-                f"{_label(layer)}: its channels have scales from {scale.min()} to {scale.max()}, "
+                f"{layer.label}: its channels have scales from {scale.min()} to {scale.max()}, "
                 "but one ceiling: give it one scale"
             )
         units[name] = np.broadcast_to(scale, shape)
@@ -244,16 +223,21 @@ def _passed(graph, name, given):
     """Unit of a layer without weights, from those of its inputs (ones where it has none)."""
     layer, role, shape = graph.layers[name], graph.roles[name], graph.shapes[name]
     if role == "concatenation":
-        axis = layer.axis if layer.axis < 0 else layer.axis - 1
-        return np.concatenate(given, axis)
+        return np.concatenate(given, _axis(layer))
     if role == "reshaping":
-        if type(layer).__name__ == "Permute":
-            return given[0].transpose([d - 1 for d in layer.dims])
+        if layer.kind == "Permute":
+            return given[0].transpose([d - 1 for d in layer.config["dims"]])
         return given[0].reshape(shape)
     if role == "within channels":
         unit = _spread(given[0], shape)
         return np.ones(shape, np.float32) if unit is None else unit
     return given[0]
+
+
+def _axis(layer):
+    """The axis of a concatenation, among those of a sample."""
+    axis = layer.config["axis"]
+    return axis if axis < 0 else axis - 1
 
 
 def _wishes(graph, units, natural):
@@ -269,22 +253,22 @@ def _wishes(graph, units, natural):
         if role == "sum":
             return _on_branch(graph, reader, index, wish)
         if role == "reshaping":
-            if type(layer).__name__ == "Permute":
-                return wish.transpose(np.argsort(layer.dims))
+            if layer.kind == "Permute":
+                return wish.transpose(np.argsort(layer.config["dims"]))
             return wish.reshape(shape)
         if role == "within channels":
             return _spread(wish, shape)
         if role == "concatenation":
-            axis = layer.axis if layer.axis < 0 else layer.axis - 1
+            axis = _axis(layer)
             widths = [graph.shapes[source][axis] for source in graph.sources[reader]]
             return np.split(wish, np.cumsum(widths)[:-1], axis)[index]
         return wish
 
-    for name in reversed(list(graph.layers)):
+    for name in reversed(graph.sources):
         # an activation cannot do without its unit, others can
         readers = sorted(graph.readers[name], key=lambda r: graph.roles[r[0]] != "activation")
         found = [wish_of(reader, index, graph.shapes[name]) for reader, index in readers]
-        if name == graph.output:
+        if name == graph.layers.output:
             found.insert(0, np.ones(graph.shapes[name], np.float32))
         if graph.roles[name] == "sum":
             found += [natural[name], np.ones(graph.shapes[name], np.float32)]
@@ -301,7 +285,7 @@ def _on_branch(graph, name, index, unit):
     if len(shape) == len(unit.shape) and not np.ptp(unit, axes).any():
         return unit.max(axes, keepdims=True)
     raise ConversionError(
-        f"{_label(graph.layers[name])}: its branch '{graph.sources[name][index]}' has one value "
+        f"{graph.layers[name].label}: its branch '{graph.sources[name][index]}' has one value "
         f"for several of the sum's, whose scales go from {unit.min():.4g} to {unit.max():.4g}; "
         "normalise with one scale per layer"
     )
@@ -313,73 +297,80 @@ class _Builder:
     def __init__(self, graph, units, wishes, kept):
         self.graph, self.activations, self.wishes, self.kept = graph, units, wishes, kept
         self.units = {}
-        self.names = Names(graph.layers)
+        self.names = graph.layers.names()
 
-    def build(self, model):
-        first = next(iter(self.graph.layers))
-        self.units[first] = np.ones(self.graph.shapes[first], np.float32)
-        return rebuild(model, self._replace)
+    def build(self):
+        first = self.graph.layers.input
+        self.units[first.name] = np.ones(first.shape, np.float32)
+        return self.graph.layers.rebuilt(self._replace)
 
     def _replace(self, layer, inputs):
         graph, name = self.graph, layer.name
         role, shape = graph.roles[name], graph.shapes[name]
-        given = [self.units[source] for source in graph.sources[name]]
+        given = [self.units[source] for source in layer.sources]
+        before = []
         if role == "sum":
             unit = self.wishes[name]
-            inputs = self._one_unit(name, inputs, given)
-            output = copy_layer(layer, inputs)
+            before, inputs = self._one_unit(layer, inputs, given)
+            new = layer.on(inputs)
         elif role == "activation":
             unit = self.activations[name]
-            (x,) = self._brought_to(unit, inputs, given, name)
-            output = _activation(layer, x, float(unit.flat[0]))
-        elif role == "weighted" or role == "within channels" or type(layer).__name__ == "Rescaling":
+            before = self._brought_to(unit, inputs[0], given[0], name)
+            new = _activation(layer, before[-1:] or inputs, float(unit.flat[0]))
+        elif role in ("weighted", "within channels") or layer.kind == "Rescaling":
             if per_channel(given[0]) is None:
                 ones = np.ones(given[0].shape, np.float32)
-                inputs, given = self._brought_to(ones, inputs, given, name), [ones]
+                before = self._brought_to(ones, inputs[0], given[0], name)
+                inputs, given = before[-1:] or inputs, [ones]
             unit = _passed(graph, name, given)
             if role == "weighted":
                 unit = _spread(self.wishes[name], shape)
                 unit = np.ones(shape, np.float32) if unit is None else unit
-            output = self._copy(layer, role, inputs, given[0], unit)
+            new = self._scaled(layer, inputs, given[0], unit)
         else:
             unit = _passed(graph, name, given)
-            output = copy_layer(layer, inputs)
+            new = layer.on(inputs)
         self.units[name] = unit
-        if name == graph.output:
-            (output,) = self._brought_to(np.ones(shape), [output], [unit], name)
-        return output
+        behind = []
+        if name == graph.layers.output:
+            behind = self._brought_to(np.ones(shape), new, unit, name)
+        return [*before, new, *behind]
 
-    def _copy(self, layer, role, inputs, unit_in, unit_out):
-        if role == "within channels":
-            return copy_layer(layer, inputs)
+    def _scaled(self, layer, inputs, unit_in, unit_out):
+        """The layer in units of its input and output, which are the same at all positions."""
+        if self.graph.roles[layer.name] == "within channels":
+            return layer.on(inputs)
         unit_in, unit_out = per_channel(unit_in), per_channel(unit_out)
-        if role != "weighted":  # Rescaling
-            return copy_layer(layer, inputs, offset=(np.asarray(layer.offset) / unit_out).tolist())
-        kept = layer.name in self.kept
-        weights = rescaled_weights(layer, None if kept else unit_in, unit_out)
-        return copy_layer(layer, inputs, weights)
+        if layer.kind == "Rescaling":
+            offset = np.asarray(layer.config["offset"]) / unit_out
+            return layer.changed(inputs, offset=offset.tolist())
+        unit_in = None if layer.name in self.kept else unit_in
+        return layer.changed(inputs, rescaled_weights(layer, unit_in, unit_out))
 
-    def _brought_to(self, wanted, inputs, given, name):
-        if np.array_equal(given[0], wanted):
-            return inputs
-        return [rescale(inputs[0], given[0] / wanted, f"{name}_scale", self.names)]
+    def _brought_to(self, wanted, x, given, name):
+        """Layers behind ``x`` that bring it from one unit to another; none where these are one."""
+        if np.array_equal(given, wanted):
+            return []
+        return rescale(x, given / wanted, f"{name}_scale", self.names)
 
-    def _one_unit(self, name, inputs, given):
-        """The branches of a sum, scaled where they need it."""
-        result, number = [], 0
+    def _one_unit(self, layer, inputs, given):
+        """Layers that scale the branches of a sum where they need it, and what it then reads."""
+        made, branches, number = [], [], 0
         for index, (x, unit) in enumerate(zip(inputs, given)):
-            wanted = _on_branch(self.graph, name, index, self.wishes[name])
-            if (name, index) not in self.kept and not np.array_equal(unit, wanted):
+            wanted = _on_branch(self.graph, layer.name, index, self.wishes[layer.name])
+            branches.append(x)
+            if (layer.name, index) not in self.kept and not np.array_equal(unit, wanted):
                 number += 1
                 suffix = "" if number == 1 else number
-                x = rescale(x, unit / wanted, f"{name}_shortcut{suffix}", self.names)
-            result.append(x)
-        return result
+                name = f"{layer.name}_shortcut{suffix}"
+                made += rescale(x, unit / wanted, name, self.names)
+                branches[-1] = made[-1]
+        return made, branches
 
 
-def _activation(layer, x, scale):
-    """The same activation of ``x / scale``; ``scale`` matters where there is a ceiling."""
-    ceiling = getattr(layer, "max_value", None)
+def _activation(layer, inputs, scale):
+    """The same activation of its input over ``scale``, which matters where there is a ceiling."""
+    ceiling = layer.config.get("max_value")
     settings = {} if ceiling is None else {"max_value": float(ceiling) / scale}
     # the only weight that one of them has is the ceiling of ClipFloor
-    return copy_layer(layer, [x], [w / scale for w in layer.get_weights()], **settings)
+    return layer.changed(inputs, [w / scale for w in layer.weights], **settings)

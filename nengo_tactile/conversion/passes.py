@@ -1,35 +1,16 @@
-"""Keras-to-Keras passes that put the firing rates of neurons where rectifiers are, and back."""
+"""Passes that put the firing rates of neurons where rectifiers are, and back."""
 
-from nengo_tactile import stack
-from nengo_tactile.ann.integrate_fire import rate_if_layer
-from nengo_tactile.ann.lif import rate_lif_layer
+from nengo_tactile.ann.layers import layer as new_layer
 from nengo_tactile.conversion.activations import NEURONS, RECTIFIERS, Rectifier, rectifier
-from nengo_tactile.conversion.graph import check_weights, copy_layer, functional, rebuild
-from nengo_tactile.conversion.reading import describe, problems, told
 from nengo_tactile.errors import ConversionError
 
 
-def check_layers(model):
-    """Refuse a model with layers, or weights, that cannot be converted.
-
-    Raises
-    ------
-    ConversionError
-        With one line per layer: its name, type, the offending value and the remedy.
-    """
-    description = describe(functional(model))
-    found = problems(description)
-    if found:
-        raise ConversionError(told(description, found))
-    check_weights(model)
-
-
-def use_lif(model, parameters, sigma=0.0):
+def use_lif(layers, parameters, sigma=0.0):
     """Put the rates of LIF neurons where ReLUs are.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `simplify`; its activations are layers of their own.
     parameters : dict of str to LIFParameters
         For each ReLU layer by name.
@@ -38,7 +19,7 @@ def use_lif(model, parameters, sigma=0.0):
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         Same weights, other activations.
 
     Raises
@@ -52,28 +33,28 @@ def use_lif(model, parameters, sigma=0.0):
             return None
         if not _is_plain(layer):
             raise ConversionError(
-                f"layer '{layer.name}' ({type(layer).__name__}): the rate of a LIF neuron has no "
-                "such ceiling, levels or negative part; use neuron=nt.IF(), or a plain ReLU"
+                f"{layer.label}: the rate of a LIF neuron has no such ceiling, levels or negative "
+                "part; use neuron=nt.IF(), or a plain ReLU"
             )
         lif = parameters[layer.name]
-        return rate_lif_layer()(**vars(lif), sigma=sigma, name=layer.name)(inputs[0])
+        return new_layer("RateLIF", layer.name, inputs, **vars(lif), sigma=sigma)
 
-    return rebuild(functional(model), replace)
+    return layers.rebuilt(replace)
 
 
-def use_if(model, **settings):
+def use_if(layers, **settings):
     """Put the rates of integrate-and-fire neurons where rectifiers are.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `simplify`; normalised, because the rates end at one spike a step.
     **settings
         Of every `RateIF` layer, such as ``reset="zero"``.
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         Same weights; ``clip(x, 0, 1)`` where the ReLUs, clipped ReLUs and ClipFloors were, and
         a part below zero where the LeakyReLUs were.
 
@@ -87,52 +68,50 @@ def use_if(model, **settings):
         if not _is_rectifier(layer):
             return None
         options = {**settings, "clips": _ends_at_one(layer)}
-        if type(layer).__name__ == "LeakyReLU":
+        if layer.kind == "LeakyReLU":
             slope = options["negative_slope"] = rectifier(layer).slope
             if slope > 1:
                 raise ConversionError(
-                    f"layer '{layer.name}' (LeakyReLU): alpha is {slope:g}, negative spikes carry "
+                    f"{layer.label}: alpha is {slope:g}, negative spikes carry "
                     "at most what positive ones do; choose it from 0 to 1"
                 )
             if slope and options.get("reset") == "zero":
                 raise ConversionError(
-                    f"layer '{layer.name}' (LeakyReLU): alpha is {slope:g} and reset 'zero', which "
+                    f"{layer.label}: alpha is {slope:g} and reset 'zero', which "
                     "forgets the sign of what was left of the membrane potential; use "
                     "reset='subtract', or a ReLU"
                 )
-        return rate_if_layer()(**options, name=layer.name)(inputs[0])
+        return new_layer("RateIF", layer.name, inputs, **options)
 
-    return rebuild(functional(model), replace)
+    return layers.rebuilt(replace)
 
 
-def with_smoothing(model, sigma):
+def with_smoothing(layers, sigma):
     """Smooth the rates of every LIF layer near the threshold; 0 makes them exact.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `use_lif`.
     sigma : float
 
     Returns
     -------
-    tf.keras.Model
+    Layers
     """
 
     def replace(layer, inputs):
-        if type(layer).__name__ != "RateLIF":
-            return None
-        return copy_layer(layer, inputs, sigma=sigma)
+        return layer.changed(inputs, sigma=sigma) if layer.kind == "RateLIF" else None
 
-    return rebuild(functional(model), replace)
+    return layers.rebuilt(replace)
 
 
-def map_neurons(model, change, shift_factor=1.0):
+def map_neurons(layers, change, shift_factor=1.0):
     """Change the parameters of every layer of neurons.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         With `RateLIF` or `RateIF` layers.
     change : callable
         ``parameters -> parameters`` (LIFParameters or IFParameters).
@@ -141,74 +120,68 @@ def map_neurons(model, change, shift_factor=1.0):
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         Same weights; membrane potentials at the start stay too.
     """
 
     def replace(layer, inputs):
-        if type(layer).__name__ not in NEURONS:
+        if layer.kind not in NEURONS:
             return None
-        return copy_layer(layer, inputs, **vars(change(layer.parameters)))
+        weights = layer.weights
+        if layer.kind == "RateIF":
+            start, shift = weights
+            weights = start, shift * shift_factor
+        return layer.changed(inputs, weights, **vars(change(layer.keras.parameters)))
 
-    changed = rebuild(functional(model), replace)
-    for layer in changed.layers:
-        if type(layer).__name__ == "RateIF":
-            layer.shift.assign(layer.shift * shift_factor)
-    return changed
+    return layers.rebuilt(replace)
 
 
-def use_relu(model):
+def use_relu(layers):
     """Put ReLUs where LIF rates are: the inverse of `use_lif`."""
-    tf = stack.tensorflow()
 
     def replace(layer, inputs):
-        if type(layer).__name__ == "RateLIF":
-            return tf.keras.layers.Activation("relu", name=layer.name)(inputs[0])
-        return None
+        if layer.kind != "RateLIF":
+            return None
+        return new_layer("Activation", layer.name, inputs, activation="relu")
 
-    return rebuild(functional(model), replace)
+    return layers.rebuilt(replace)
 
 
-def use_rectifiers(model):
+def use_rectifiers(layers):
     """Put rectifiers where the rates of integrate-and-fire neurons are: the inverse of `use_if`.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         Of neurons whose highest rate is worth 1.
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         Without the ceilings of rates that the model does not clip itself.
     """
 
     def replace(layer, inputs):
-        if type(layer).__name__ != "RateIF":
+        if layer.kind != "RateIF":
             return None
-        ceiling = 1.0 if layer.parameters.clips else None
-        kind = Rectifier(ceiling, layer.parameters.negative_slope)
-        return kind.layer(layer.name)(inputs[0])
+        ceiling = 1.0 if layer.config["clips"] else None
+        return Rectifier(ceiling, layer.config["negative_slope"]).layer(layer.name, inputs)
 
-    return rebuild(functional(model), replace)
+    return layers.rebuilt(replace)
 
 
-def spiking_layers(model):
+def spiking_layers(layers):
     """Names of the layers that are or become neurons, in the order of computation.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `simplify` or a later pass.
     """
-    return [
-        layer.name
-        for layer in functional(model).layers
-        if type(layer).__name__ in NEURONS or _is_rectifier(layer)
-    ]
+    return [layer.name for layer in layers if layer.kind in NEURONS or _is_rectifier(layer)]
 
 
-def layers_to_spike(model):
+def layers_to_spike(layers):
     """`spiking_layers`, of which there must be one.
 
     Raises
@@ -216,10 +189,10 @@ def layers_to_spike(model):
     ConversionError
         For a model without any.
     """
-    names = spiking_layers(model)
+    names = spiking_layers(layers)
     if not names:
         raise ConversionError(
-            f"model '{model.name}' has no ReLU, so nothing in it would spike: "
+            f"model '{layers.name}' has no ReLU, so nothing in it would spike: "
             "give its hidden layers activation='relu'"
         )
     return names
@@ -227,15 +200,16 @@ def layers_to_spike(model):
 
 def _ends_at_one(layer):
     """Whether a normalised activation itself lets nothing above 1 through, rounding apart."""
-    if type(layer).__name__ == "ClipFloor":
-        return bool(layer.ceiling.numpy() <= 1.001)
+    if layer.kind == "ClipFloor":
+        (ceiling,) = layer.weights
+        return bool(ceiling <= 1.001)
     ceiling = rectifier(layer).ceiling
     return ceiling is not None and ceiling <= 1.001
 
 
 def _is_plain(layer):
-    return type(layer).__name__ in ("Activation", "ReLU") and rectifier(layer) == Rectifier()
+    return layer.kind in ("Activation", "ReLU") and rectifier(layer) == Rectifier()
 
 
 def _is_rectifier(layer):
-    return _is_plain(layer) or type(layer).__name__ in RECTIFIERS
+    return _is_plain(layer) or layer.kind in RECTIFIERS

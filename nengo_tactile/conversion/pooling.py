@@ -2,48 +2,34 @@
 
 import numpy as np
 
-from nengo_tactile import stack
+from nengo_tactile.ann.layers import layer as new_layer
 from nengo_tactile.conversion.activations import NEURONS, rectifier
-from nengo_tactile.conversion.graph import (
-    consumers,
-    copy_layer,
-    free_names,
-    functional,
-    rebuild,
-    walk,
-)
 
 MAX_POOLING = ("MaxPooling1D", "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D")
 
 
-def pools_maxima(model):
-    """Whether a functional model has max pooling."""
-    return any(type(layer).__name__ in MAX_POOLING for layer in model.layers)
-
-
-def analogue_poolings(model):
+def analogue_poolings(layers):
     """Names of the max pooling layers that pool what the image alone drives, not spikes.
 
     Parameters
     ----------
-    model : tf.keras.Model
-        Its activations are layers of their own.
+    layers : nengo_tactile.ann.layers.Layers
+        Activations are layers of their own.
 
     Returns
     -------
     set of str
     """
-    spiking, found = set(), set()  # tensors that neurons reach
-    for layer, inputs, output in walk(functional(model)):
-        reached = any(id(tensor) in spiking for tensor in inputs)
-        if reached or _rectifies(layer) or type(layer).__name__ in NEURONS:
-            spiking.add(id(output))
-        elif type(layer).__name__ in MAX_POOLING:
+    spiking, found = set(), set()  # layers that neurons reach
+    for layer in layers:
+        if spiking.intersection(layer.sources) or _rectifies(layer) or layer.kind in NEURONS:
+            spiking.add(layer.name)
+        elif layer.kind in MAX_POOLING:
             found.add(layer.name)
     return found
 
 
-def rectify_before_max_pooling(model):
+def rectify_before_max_pooling(layers):
     """Let max pooling and the rectifier behind it change places.
 
     The maximum of a window goes through any function that never falls, so both orders compute
@@ -53,57 +39,52 @@ def rectify_before_max_pooling(model):
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         Same function; layers keep their names. The same model where nothing changes places.
     """
-    model = functional(model)
-    readers, analogue = consumers(model), analogue_poolings(model)
+    if not layers.of_kinds(*MAX_POOLING):
+        return layers
+    analogue = analogue_poolings(layers)
     before = {}  # name of the pooling to stand in front of -> rectifier
-    source, kept = {}, {}
-    made_by = {id(model.inputs[0]): model.layers[0]}
-    for layer, inputs, output in walk(model):
-        made_by[id(output)] = layer
-        source[layer.name] = made_by[id(inputs[0])]
+    kept = set()
+    for layer in layers:
         if not _rectifies(layer):
             continue
-        first, above = None, source[layer.name]
-        while len(readers[above.name]) == 1 and _keeps_values(above):
-            if type(above).__name__ in MAX_POOLING and above.name not in analogue:
+        first, above = None, layers[layer.sources[0]]
+        while len(layers.readers[above.name]) == 1 and _keeps_values(above):
+            if above.kind in MAX_POOLING and above.name not in analogue:
                 first = above
-            above = source[above.name]
+            above = layers[above.sources[0]]
         if first is not None:
             before[first.name] = layer
-            kept[layer.name] = first
-
-    if not before:
-        return model
+            kept.add(layer.name)
 
     def replace(layer, inputs):
         if layer.name in kept:
             return inputs[0]
         if layer.name in before:
-            return copy_layer(layer, [copy_layer(before[layer.name], inputs)])
+            rectified = before[layer.name].on(inputs)
+            return [rectified, layer.on([rectified])]
         return None
 
-    return rebuild(model, replace)
+    return layers.rebuilt(replace) if before else layers
 
 
 def _rectifies(layer):
-    kind = type(layer).__name__
-    if kind in ("Activation", "ReLU", "LeakyReLU"):
+    if layer.kind in ("Activation", "ReLU", "LeakyReLU"):
         return rectifier(layer) is not None
-    return kind in ("ClipFloor", "SigmaDelta")
+    return layer.kind in ("ClipFloor", "SigmaDelta")
 
 
 def _keeps_values(layer):
-    return type(layer).__name__ in (*MAX_POOLING, "Flatten", "Reshape")
+    return layer.kind in (*MAX_POOLING, "Flatten", "Reshape")
 
 
-def merge_average_pooling(model):
+def merge_average_pooling(layers):
     """Merge average pooling into the convolutions and dense layers that read it.
 
     Both are linear, so pooling over ``p x p`` followed by a ``k x k`` convolution is one
@@ -113,30 +94,21 @@ def merge_average_pooling(model):
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `simplify`.
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         Same function.
     """
-    tf = stack.tensorflow()
-    model = functional(model)
-    readers = consumers(model)
-    by_name = {layer.name: layer for layer in model.layers}
-    names = free_names(model)
+    names = layers.names()
     pooling, merged = {}, set()  # names of the layers that take a pooling in; of the poolings
-
-    for layer in model.layers:
-        if type(layer).__name__ in ("AveragePooling2D", "GlobalAveragePooling2D"):
-            targets = _weighted_readers(layer, layer, readers, by_name)
-            if targets:
-                pooling.update({target.name: layer for target in targets})
-                merged.add(layer.name)
-
-    if not merged:
-        return model
+    for layer in layers.of_kinds("AveragePooling2D", "GlobalAveragePooling2D"):
+        targets = _weighted_readers(layer, layer, layers)
+        if targets:
+            pooling.update({target.name: layer for target in targets})
+            merged.add(layer.name)
 
     def replace(layer, inputs):
         if layer.name in merged:
@@ -144,40 +116,39 @@ def merge_average_pooling(model):
         pool = pooling.get(layer.name)
         if pool is None:
             return None
-        kernel, *bias = layer.get_weights()
-        if type(layer).__name__ == "Dense":
-            if len(inputs[0].shape) == 4:  # global pooling flattened nothing
-                inputs = [tf.keras.layers.Flatten(name=names(f"{layer.name}_flatten"))(inputs[0])]
-            return copy_layer(layer, inputs, [_dense_over_pool(kernel, pool), *bias])
+        kernel, *bias = layer.weights
+        if layer.kind == "Dense":
+            made = []
+            if len(inputs[0].shape) == 3:  # global pooling flattened nothing
+                inputs = made = [new_layer("Flatten", names(f"{layer.name}_flatten"), inputs)]
+            return [*made, layer.changed(inputs, [_dense_over_pool(kernel, pool), *bias])]
         size, step = _pool_geometry(pool)
         kernel = _convolution_over_pool(kernel, size, step)
-        return copy_layer(
-            layer,
+        return layer.changed(
             inputs,
             [kernel, *bias],
-            strides=tuple(s * p for s, p in zip(layer.strides, step)),
+            strides=tuple(s * p for s, p in zip(layer.config["strides"], step)),
             kernel_size=kernel.shape[:2],
             padding="valid",  # pooling leaves incomplete windows out
         )
 
-    return rebuild(model, replace)
+    return layers.rebuilt(replace) if merged else layers
 
 
-def _weighted_readers(layer, pool, readers, by_name):
+def _weighted_readers(layer, pool, layers):
     """The conv and dense layers that take a pooling in, past Flatten; empty if not all can."""
-    if getattr(pool, "padding", "valid") != "valid" or pool.data_format != "channels_last":
+    if pool.config.get("padding", "valid") != "valid" or not pool.channels_last:
         return []
     found = []
-    for name in readers[layer.name]:
-        reader = by_name[name]
-        kind = type(reader).__name__
-        if kind == "Flatten":
-            behind = _weighted_readers(reader, pool, readers, by_name)
+    for name in layers.readers[layer.name]:
+        reader = layers[name]
+        if reader.kind == "Flatten":
+            behind = _weighted_readers(reader, pool, layers)
             if not behind:
                 return []
             found += behind
-        elif (kind == "Dense" and len(reader.input_shape) == 2) or (
-            kind == "Conv2D" and _takes_pooling(reader)
+        elif (reader.kind == "Dense" and len(reader.shape) == 1) or (
+            reader.kind == "Conv2D" and _takes_pooling(reader.config)
         ):
             found.append(reader)
         else:
@@ -186,16 +157,16 @@ def _weighted_readers(layer, pool, readers, by_name):
 
 
 def _takes_pooling(conv):
-    whole = conv.padding == "valid" or tuple(conv.kernel_size) == (1, 1)
-    return whole and tuple(conv.dilation_rate) == (1, 1)
+    whole = conv["padding"] == "valid" or tuple(conv["kernel_size"]) == (1, 1)
+    return whole and tuple(conv["dilation_rate"]) == (1, 1)
 
 
 def _pool_geometry(pool):
     """Window and stride in pixels, (rows, columns) each."""
-    if type(pool).__name__ == "GlobalAveragePooling2D":
-        side = pool.input_shape[1:3]
+    if pool.kind == "GlobalAveragePooling2D":
+        side = pool.input_shapes[0][:2]
         return side, side
-    return tuple(pool.pool_size), tuple(pool.strides)
+    return tuple(pool.config["pool_size"]), tuple(pool.config["strides"])
 
 
 def _convolution_over_pool(kernel, size, step):
@@ -212,7 +183,7 @@ def _convolution_over_pool(kernel, size, step):
 def _dense_over_pool(kernel, pool):
     """Dense weights (pixels * channels, units) that read the map before the pooling."""
     size, step = _pool_geometry(pool)
-    height, width, channels = pool.input_shape[1:]
+    height, width, channels = pool.input_shapes[0]
     rows = (height - size[0]) // step[0] + 1
     columns = (width - size[1]) // step[1] + 1
     # a dense layer is a convolution with one window, which reads the whole image

@@ -6,12 +6,14 @@ networks" (QCFS): a trained network learns on with `ClipFloor` activations.
 
 import math
 
-from nengo_tactile.ann.clip_floor import LEVELS, check_levels, clip_floor_layer
+from nengo_tactile.ann.clip_floor import LEVELS, check_levels
+from nengo_tactile.ann.layers import layer as new_layer
+from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.ann.training import FINE_TUNE, train
 from nengo_tactile.conversion.activation_scales import activation_scales
 from nengo_tactile.conversion.activations import NEURONS, rectifier
-from nengo_tactile.conversion.graph import functional, rebuild
-from nengo_tactile.conversion.passes import check_layers, spiking_layers
+from nengo_tactile.conversion.passes import spiking_layers
+from nengo_tactile.conversion.reading import convertible
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
 
@@ -20,12 +22,12 @@ from nengo_tactile.errors import ConversionError
 BEGIN = 98.0
 
 
-def use_clip_floor(model, ceilings, levels=LEVELS):
+def use_clip_floor(layers, ceilings, levels=LEVELS):
     """Put `ClipFloor` where ReLUs and clipped ReLUs are.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `simplify`; BatchNormalization may still be there.
     ceilings : dict of str to float
         For each activation layer by name, the value that becomes one spike a step.
@@ -34,7 +36,7 @@ def use_clip_floor(model, ceilings, levels=LEVELS):
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         Same weights, other activations. A ClipFloor gets the new ceiling and levels.
 
     Raises
@@ -44,35 +46,31 @@ def use_clip_floor(model, ceilings, levels=LEVELS):
         have a part below zero or are neurons already.
     """
     levels = check_levels(levels)
-    model = functional(model)
-    names = set(spiking_layers(model))
+    names = set(spiking_layers(layers))
 
     def replace(layer, inputs):
         if layer.name not in names:
             return None
-        kind = type(layer).__name__
-        label = f"layer '{layer.name}' ({kind})"
-        if kind in NEURONS or (kind != "ClipFloor" and rectifier(layer).slope):
+        neurons = layer.kind in NEURONS
+        if neurons or (layer.kind != "ClipFloor" and rectifier(layer).slope):
             raise ConversionError(
-                f"{label}: only a ReLU, with or without max_value, can be quantised; use 'relu' "
-                "and train again"
+                f"{layer.label}: only a ReLU, with or without max_value, can be quantised; use "
+                "'relu' and train again"
             )
         if layer.name not in ceilings:
             raise ConversionError(
-                f"{label}: no ceiling given, only for {sorted(ceilings)}: take activation_scales"
+                f"{layer.label}: no ceiling given, only for {sorted(ceilings)}: take "
+                "activation_scales"
             )
         ceiling = float(ceilings[layer.name])
         if not (math.isfinite(ceiling) and ceiling > 0):
             raise ConversionError(
-                f"{label}: its ceiling is {ceiling}, wanted a finite number above zero: give "
+                f"{layer.label}: its ceiling is {ceiling}, wanted a finite number above zero: give "
                 "calibration samples on which the layer is active"
             )
-        new = clip_floor_layer()(levels, name=layer.name)
-        output = new(inputs[0])
-        new.ceiling.assign(ceiling)
-        return output
+        return new_layer("ClipFloor", layer.name, inputs, [ceiling], levels=levels)
 
-    return rebuild(model, replace)
+    return layers.rebuilt(replace)
 
 
 def fine_tune(
@@ -125,9 +123,8 @@ def fine_tune(
         If the checkpoint belongs to another network, recipe, seed or data.
     """
     check_levels(levels)
-    check_layers(model)
-    simple = simplify(model)
+    simple = simplify(convertible(model))
     ceilings = activation_scales(simple, spiking_layers(simple), x, percentile)
-    quantised = use_clip_floor(simple, ceilings, levels)
+    quantised = keras_model(use_clip_floor(simple, ceilings, levels))
     history = train(quantised, data, recipe, seed, validation, checkpoint, progress, "fine-tuning")
     return quantised, history

@@ -1,4 +1,4 @@
-"""From what a user brings (an object of Keras 2 or 3, a file) to one flat tf.keras model."""
+"""From what a user brings (an object of Keras 2 or 3, a file) to layers as plain data."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.ann import functions
-from nengo_tactile.ann.keras2 import describe_keras2, is_flat
+from nengo_tactile.ann.keras2 import describe_keras2
 from nengo_tactile.ann.keras3 import (
     compare_keras3,
     describe_keras3,
@@ -15,7 +15,7 @@ from nengo_tactile.ann.keras3 import (
     samples_for,
 )
 from nengo_tactile.ann.keras_files import describe_file
-from nengo_tactile.ann.portable import build, layer_of, refusals
+from nengo_tactile.ann.portable import keras_model, layers_of, outline, refusals
 from nengo_tactile.conversion import support
 from nengo_tactile.conversion.comparison import COARSE, is_coarse
 from nengo_tactile.errors import ConversionError, ModelFileError
@@ -91,10 +91,9 @@ def _problem(call, at_end):
     if isinstance(word, str) and not support.has_activation(word, at_end):
         return support.unknown_activation(word)
     try:
-        text = support.problem(layer_of(call), at_end)
+        return support.problem(outline(call), at_end)
     except ConversionError as error:
-        text = str(error)
-    return None if text is None else text.split(": ", 1)[1]
+        return str(error).split(": ", 1)[1]
 
 
 def told(description, found):
@@ -132,21 +131,23 @@ def convertible(model):
     Raises
     ------
     ConversionError
-        Also for layers that no neuron or connection stands for.
+        Also for layers that no neuron or connection stands for, and weights that are not finite.
     ModelFileError
-        The same for files.
+        The same for files, but for weights.
     """
     description = describe(model)
     found = problems(description)
     if not found:
-        return built(model, description)
+        layers = compared(model, description)
+        check_weights(layers)
+        return layers
     if isinstance(model, str | Path):
         raise ModelFileError(f"{model}: {told(description, found)}")
     raise ConversionError(told(description, found))
 
 
 def read(model):
-    """Read a model of any form as a functional tf.keras model of layers alone.
+    """Read a model of any form as layers alone.
 
     Models inside the model are replaced by their layers, which keep their names where those are
     free and else get the inner model's name in front; functions by the layers that do the same; a
@@ -160,8 +161,7 @@ def read(model):
 
     Returns
     -------
-    tf.keras.Model
-        One that is already such a model is returned as it is.
+    nengo_tactile.ann.layers.Layers
 
     Raises
     ------
@@ -170,12 +170,30 @@ def read(model):
     ModelFileError
         The same for files.
     """
-    # passes read again what they are given: a model that is flat needs no description
-    return model if _is_read(model) else built(model, describe(model))
+    return compared(model, describe(model))
 
 
-def built(model, description):
-    """Build a model from its description, and compare the two where it is an object.
+def functional(model):
+    """`read` as a functional tf.keras model of layers alone."""
+    return keras_model(read(model))
+
+
+def plain(model):
+    """The layers of a tf.keras model of conversion's own, which is as `read` reads it.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+
+    Returns
+    -------
+    nengo_tactile.ann.layers.Layers
+    """
+    return layers_of(describe_keras2(model))
+
+
+def compared(model, description):
+    """The layers of a description, compared with the model where that is an object.
 
     Parameters
     ----------
@@ -184,7 +202,7 @@ def built(model, description):
 
     Returns
     -------
-    tf.keras.Model
+    nengo_tactile.ann.layers.Layers
 
     Raises
     ------
@@ -193,19 +211,18 @@ def built(model, description):
     ModelFileError
         The same for files.
     """
-    if _is_read(model):
-        return model
     if isinstance(model, str | Path):
         try:
-            return build(description, support.remedy_of)
+            return layers_of(description, support.remedy_of)
         except ConversionError as error:
             raise ModelFileError(f"{model}: {error}") from error
-    flat = build(description, support.remedy_of)
+    layers = layers_of(description, support.remedy_of)
     if is_keras3(model):
-        compare_keras3(model, flat)
-        return flat
-    x = samples_for(model, flat.input_shape[1:])
-    found = difference(model(x, training=False).numpy().astype(np.float32), flat(x).numpy())
+        compare_keras3(model, layers)
+        return layers
+    x = samples_for(model, layers.input_shape)
+    wanted = model(x, training=False).numpy().astype(np.float32)
+    found = difference(wanted, layers.outputs(x))
     allowed = COARSE if is_coarse(model) else TOLERANCE
     if not found <= allowed:
         raise ConversionError(
@@ -213,12 +230,33 @@ def built(model, description):
             f"that of its layers one by one, at most {allowed:g} is allowed: a model or layer in "
             "it computes in a way of its own; build it from Keras's layers"
         )
-    return flat
+    return layers
 
 
-def _is_read(model):
-    """Whether a model is as `read` gives them."""
-    return is_keras2(model) and is_flat(model)
+def check_weights(layers):
+    """Refuse a model with weights that are not finite.
+
+    Raises
+    ------
+    ConversionError
+        With one line per layer: its name, type, the weight, where in it the first value stands
+        that is NaN or infinite, and the remedy.
+    """
+    problems = []
+    for layer in layers:
+        for number, values in enumerate(layer.weights):
+            bad = np.argwhere(~np.isfinite(values))
+            if len(bad):
+                index = tuple(bad[0].tolist())
+                weight = layer.keras.weights[number].name.split("/")[-1].split(":")[0]
+                problems.append(
+                    f"{layer.label}: weight '{weight}' is {values[index]} at index {index} "
+                    f"({len(bad)} of {values.size} values are not finite); train again, with a "
+                    "lower learning rate, or load sound weights"
+                )
+                break
+    if problems:
+        raise ConversionError("\n".join(problems))
 
 
 def is_keras2(model):

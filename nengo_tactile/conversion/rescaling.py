@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nengo_tactile import stack
+from nengo_tactile.ann.layers import layer
 
 
 def per_channel(unit):
@@ -16,7 +16,7 @@ def rescaled_weights(layer, unit_in, unit_out):
 
     Parameters
     ----------
-    layer : tf.keras.layers.Layer
+    layer : nengo_tactile.ann.layers.Layer
         Dense, or a convolution of any kind.
     unit_in : (n_in,) array or None
         What counts as 1 in each input channel; None leaves the kernel as it is.
@@ -26,12 +26,12 @@ def rescaled_weights(layer, unit_in, unit_out):
     Returns
     -------
     list of array
-        In the order of ``layer.get_weights()``: ``kernel * unit_in / unit_out``,
+        In the order of ``layer.weights``: ``kernel * unit_in / unit_out``,
         ``bias / unit_out`` (Spiking ResNet paper, section 3.1).
     """
-    kind = type(layer).__name__
-    kernels = [np.asarray(weight, float) for weight in layer.get_weights()]
-    bias = [kernels.pop() / unit_out] if layer.use_bias else []
+    kind = layer.kind
+    kernels = [np.asarray(weight, float) for weight in layer.weights]
+    bias = [kernels.pop() / unit_out] if layer.config["use_bias"] else []
     if unit_in is not None:
         first, last = kernels[0], kernels[-1]
         if kind.startswith(("Depthwise", "Separable")):
@@ -39,7 +39,7 @@ def rescaled_weights(layer, unit_in, unit_out):
         elif kind.endswith("Transpose"):
             kernels[0] = first * unit_in  # (..., filters, channels)
         else:
-            groups = getattr(layer, "groups", 1)  # a filter reads the channels of its group
+            groups = layer.config.get("groups", 1)  # a filter reads the channels of its group
             factor = np.reshape(unit_in, (groups, -1)).T
             kernels[0] = first * np.repeat(factor, last.shape[-1] // groups, axis=1)
         last = kernels[-1]
@@ -53,28 +53,32 @@ def rescaled_weights(layer, unit_in, unit_out):
 
 
 def rescale(x, factor, name, names=str):
-    """Multiply a Keras tensor by constants, with a 1 x 1 `DepthwiseConv2D` named ``name``.
+    """Layers that multiply the output of one by constants; a 1 x 1 `DepthwiseConv2D` does it.
 
     Parameters
     ----------
-    x : Keras tensor
+    x : nengo_tactile.ann.layers.Layer
     factor : array of the shape of a sample
         Where it differs between positions, every value becomes a channel of its own.
     name : str
     names : callable, optional
-        Gives free names: see `nengo_tactile.conversion.graph.free_names`.
+        Gives free names: see `nengo_tactile.ann.layers.Layers.names`.
+
+    Returns
+    -------
+    list of Layer
+        In order; the last gives the product.
     """
     name = names(name)
-    layers = stack.tensorflow().keras.layers
     shape = factor.shape
     factors = per_channel(factor)
     factors = factor.ravel() if factors is None else factors
     as_map = shape if len(shape) == 3 and len(factors) == shape[-1] else (-1, 1, len(factors))
+    made = [x]
     if as_map != shape:
-        x = layers.Reshape(as_map, name=names(f"{name}_map"))(x)
-    scaling = layers.DepthwiseConv2D(1, use_bias=False, name=name)
-    x = scaling(x)
-    scaling.set_weights([np.reshape(factors, (1, 1, -1, 1)).astype(np.float32)])
+        made.append(layer("Reshape", names(f"{name}_map"), [x], target_shape=as_map))
+    weights = [np.reshape(factors, (1, 1, -1, 1))]
+    made.append(layer("DepthwiseConv2D", name, made[-1:], weights, kernel_size=1, use_bias=False))
     if as_map != shape:
-        x = layers.Reshape(shape, name=names(f"{name}_back"))(x)
-    return x
+        made.append(layer("Reshape", names(f"{name}_back"), made[-1:], target_shape=shape))
+    return made[1:]

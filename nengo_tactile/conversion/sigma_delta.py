@@ -7,20 +7,19 @@ layer sends its activation in steps of its threshold.
 
 from collections.abc import Mapping
 
-from nengo_tactile import stack
-from nengo_tactile.ann.sigma_delta import check_threshold, sigma_delta_layer
+from nengo_tactile.ann.layers import layer as new_layer
+from nengo_tactile.ann.sigma_delta import check_threshold
 from nengo_tactile.conversion.activations import Rectifier, rectifier
-from nengo_tactile.conversion.graph import free_names, functional, rebuild, walk
 from nengo_tactile.conversion.passes import layers_to_spike
 from nengo_tactile.errors import ConversionError
 
 
-def use_sigma_delta(model, threshold, output_threshold=None):
+def use_sigma_delta(layers, threshold, output_threshold=None):
     """Put the quantised response of sigma-delta neurons where ReLUs are.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `simplify`; its activations are layers of their own. BatchNormalization may still be
         there: such a model can be trained on, because gradients pass the quantisation.
     threshold : float or dict of str to float
@@ -30,7 +29,7 @@ def use_sigma_delta(model, threshold, output_threshold=None):
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         Same weights; `SigmaDelta` layers under the activations' names.
 
     Raises
@@ -39,45 +38,40 @@ def use_sigma_delta(model, threshold, output_threshold=None):
         For thresholds that are missing, of no layer, or not finite and above zero, and for
         activations with a ceiling or a part below zero.
     """
-    model = functional(model)
-    thresholds = per_layer(model, threshold)
+    thresholds = per_layer(layers, threshold)
 
     def replace(layer, inputs):
         if layer.name not in thresholds:
             return None
         if rectifier(layer) != Rectifier():
             raise ConversionError(
-                f"layer '{layer.name}' ({type(layer).__name__}): sigma-delta neurons send the "
-                "value of a plain ReLU; use 'relu' and train again, or neuron=nt.IF()"
+                f"{layer.label}: sigma-delta neurons send the value of a plain ReLU; use 'relu' "
+                "and train again, or neuron=nt.IF()"
             )
-        return sigma_delta_layer()(thresholds[layer.name], name=layer.name)(inputs[0])
+        return new_layer("SigmaDelta", layer.name, inputs, threshold=thresholds[layer.name])
 
-    changed = rebuild(model, replace)
+    changed = layers.rebuilt(replace)
     if output_threshold is None:
         return changed
     check_threshold(output_threshold, "output_threshold")
-    output = changed.outputs[0]
-    last = next(layer.name for layer, _, tensor in walk(changed) if tensor is output)
-    spikes = sigma_delta_layer()(
-        output_threshold, rectify=False, name=free_names(changed)(f"{last}_spikes")
-    )
-    return stack.tensorflow().keras.Model(changed.inputs, spikes(output), name=changed.name)
+    name = changed.names()(f"{changed.output}_spikes")
+    settings = {"threshold": output_threshold, "rectify": False}
+    return changed.ending_in(new_layer("SigmaDelta", name, [changed[changed.output]], **settings))
 
 
-def per_layer(model, threshold):
+def per_layer(layers, threshold):
     """Thresholds of all activations of a model, {layer name: float}.
 
     See `use_sigma_delta` for parameters and errors.
     """
-    names = layers_to_spike(model)
+    names = layers_to_spike(layers)
     if not isinstance(threshold, Mapping):
         return dict.fromkeys(names, check_threshold(threshold))
-    before = _layers_before(model)
-    known = {before[name]: name for name in names} | {name: name for name in names}
+    known = {layers[name].sources[0]: name for name in names} | {name: name for name in names}
     unknown = [key for key in threshold if key not in known]
     if unknown:
         raise ConversionError(
-            f"threshold: '{unknown[0]}' is no layer of neurons; those of model '{model.name}' are "
+            f"threshold: '{unknown[0]}' is no layer of neurons; those of model '{layers.name}' are "
             f"{', '.join(names)}"
         )
     given = {
@@ -91,13 +85,3 @@ def per_layer(model, threshold):
             f"{', '.join(threshold) or 'none'}: give one for each layer, or one number for all"
         )
     return given
-
-
-def _layers_before(model):
-    """Name of the layer whose output each layer reads first."""
-    made_by = {id(model.inputs[0]): model.layers[0].name}
-    before = {}
-    for layer, inputs, output in walk(model):
-        before[layer.name] = made_by[id(inputs[0])]
-        made_by[id(output)] = layer.name
-    return before

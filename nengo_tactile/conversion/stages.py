@@ -15,31 +15,22 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.activations import NEURONS, accumulates
-from nengo_tactile.conversion.graph import (
-    consumers,
-    copy_layer,
-    free_names,
-    functional,
-    rebuild,
-    walk,
-)
-from nengo_tactile.conversion.mapping import linear_map, routing_indices
+from nengo_tactile.conversion.mapping import linear_map, pooling_windows, routing_indices
 from nengo_tactile.conversion.pooling import MAX_POOLING
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks import neurons as kinds
 from nengo_tactile.networks.linear_maps import Sparse
 from nengo_tactile.networks.stages import Graph, Link, Stage
-from nengo_tactile.neurons.windows import pooling_windows
 
 _SAME_ORDER = ("Flatten", "Reshape")
 
 
-def graph_of(model, dt=0.001, synapse=None, min_voltage=-1.0, initial_voltage=0.5, rates=False):
+def graph_of(layers, dt=0.001, synapse=None, min_voltage=-1.0, initial_voltage=0.5, rates=False):
     """Read the stages off a model whose activations are layers of neurons.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `use_lif` or `use_if` (see `nengo_tactile.conversion.passes`), or `use_sigma_delta`.
     dt : float
         Length of a time step in seconds.
@@ -61,46 +52,46 @@ def graph_of(model, dt=0.001, synapse=None, min_voltage=-1.0, initial_voltage=0.
         For layers that are neither linear nor neurons nor max pooling, naming them.
     """
     slow = None if synapse is None or rates else synapse / dt
-    reader = _Reader(functional(model), dt, slow, (min_voltage, initial_voltage), rates)
-    return Graph(model.input_shape[1:], reader.stages())
+    reader = _Reader(layers, dt, slow, (min_voltage, initial_voltage), rates)
+    return Graph(layers.input_shape, reader.stages())
 
 
 class _Reader:
     """Walks a model backwards from each layer of neurons to what drives it."""
 
-    def __init__(self, model, dt, synapse, membrane, rates):
-        self.model, self.dt, self.rates = model, dt, rates
+    def __init__(self, layers, dt, synapse, membrane, rates):
+        self.layers, self.dt, self.rates = layers, dt, rates
         self.synapse, self.membrane = synapse, membrane
-        self.add_up = accumulates(model)
-        self.producer = {id(output): (layer, inputs) for layer, inputs, output in walk(model)}
-        self.made = {id(model.inputs[0]): ("input",)}
+        self.add_up = accumulates(layers)
+        self.made = {layers.input.name: ("input",)}  # stages that send what a layer gives
         self.found = {}
         self.worth = {"input": 1.0}  # what a one that a source sends stands for
         # what is the same at every step; what adds up arrives over time, the image like spikes
         self.constant = set() if self.add_up else {"input"}
-        layers = (getattr(layer, "parameters", None) for layer in model.layers)
-        compensation = any(getattr(each, "compensation", 1.0) != 1 for each in layers)
+        compensation = any(each.config["compensation"] != 1 for each in layers.of_kinds("RateIF"))
         self.compensates = compensation and not rates
-        self.readers = consumers(model)
-        self.constants = _constants(model, self.add_up)
+        self.constants = _constants(layers, self.add_up)
 
     def stages(self):
         """All stages, in the order of computation."""
-        for layer, inputs, output in walk(self.model):
-            if type(layer).__name__ in NEURONS:
-                self._neurons(layer, inputs[0], output)
-            elif type(layer).__name__ in MAX_POOLING:
-                self._max_pool(layer, inputs[0], output)
-        output, constant = self.model.outputs[0], self.constants[self.model.name]
-        name = self.producer[id(output)][0].name
+        for layer in self.layers:
+            if layer.kind in NEURONS:
+                self._neurons(layer)
+            elif layer.kind in MAX_POOLING:
+                self._max_pool(layer)
+        last, constant = self.layers[self.layers.output], self.constants[""]
+        name = last.name
         if name in self.found:  # it reads neurons as they are
             name = f"{name}_output"
         neuron, values = kinds.Sum(), {"bias": constant}
         if self.add_up:
             neuron, values = kinds.Sum(decay=0.0), {"start": constant}
-        links = self._links(output, None, 1.0)
-        self._add(self._free(name), self.model.name, neuron, output.shape[1:], links, **values)
+        links = self._links(last, None, 1.0)
+        self._add(self._free(name), self.layers.name, neuron, last.shape, links, **values)
         return tuple(self.found.values())
+
+    def _inputs(self, layer):
+        return [self.layers[source] for source in layer.sources]
 
     def _free(self, name):
         """``name``, unless another stage or the input has it already."""
@@ -134,88 +125,83 @@ class _Reader:
         values = {key: np.broadcast_to(each, size) for key, each in values.items()}
         self.found[name] = Stage(name, shape, neuron, folded, layer=layer, **values)
 
-    def _neurons(self, layer, tensor, output):
-        before = self.producer.get(id(tensor), (None,))[0]
-        name = layer.name
-        if before is not None and before.weights and len(self.readers[before.name]) == 1:
-            name = before.name
-        name, shape = self._free(name), tuple(output.shape[1:])
+    def _neurons(self, layer):
+        (before,) = self._inputs(layer)
+        alone = before.weights and len(self.layers.readers[before.name]) == 1
+        name = self._free(before.name if alone else layer.name)
         made = {"RateLIF": self._lif, "RateIF": self._integrate_fire, "SigmaDelta": self._changes}
-        values = made[type(layer).__name__](layer, shape, self.constants[layer.name])
-        self.worth[name], *values = values
+        parameters, constant = layer.keras.parameters, self.constants[layer.name]
+        self.worth[name], *values = made[layer.kind](layer, parameters, constant)
         values = dict(zip(("neuron", "bias", "start"), values))
-        links, parameters = self._links(tensor, None, 1.0), layer.parameters
+        links = self._links(before, None, 1.0)
         compensation = getattr(parameters, "compensation", 1.0) if self.compensates else 1.0
         settings = {"gain": parameters.gain, "compensation": compensation, **values}
-        self._add(name, layer.name, shape=shape, links=links, **settings)
-        self.made[id(output)] = (name,)
+        self._add(name, layer.name, shape=layer.shape, links=links, **settings)
+        self.made[layer.name] = (name,)
 
-    def _lif(self, layer, shape, constant):
+    def _lif(self, layer, lif, constant):
         """What a spike is worth, neurons, bias and potential at the start."""
-        lif, (floor, start) = layer.parameters, self.membrane
+        floor, start = self.membrane
         neuron = kinds.LIF(lif.tau_rc / self.dt, lif.tau_ref / self.dt, floor)
         return lif.amplitude / self.dt, neuron, lif.gain * constant + lif.offset, start
 
-    def _integrate_fire(self, layer, shape, constant):
-        spread = (layer.shift.numpy(), layer.start_potential.numpy())
-        shift, start = (np.broadcast_to(each, shape).reshape(-1) for each in spread)
-        bias, fires = layer.parameters.gain * constant, layer.parameters
+    def _integrate_fire(self, layer, fires, constant):
+        start, shift = (np.broadcast_to(each, layer.shape).reshape(-1) for each in layer.weights)
+        bias = fires.gain * constant
         bias = bias if self.rates else bias + shift
         names = ("reset", "negative_slope", "signed", "spikes_per_step")
         neuron = kinds.IntegrateFire(**{name: getattr(fires, name) for name in names})
         return fires.amplitude, neuron, bias, start
 
-    def _changes(self, layer, shape, constant):
-        changes = layer.parameters
+    def _changes(self, layer, changes, constant):
         if self.rates:
             raise ConversionError(
-                f"layer '{layer.name}': sigma-delta neurons have no rates; see the network's `ann` "
-                "for what they come to"
+                f"{layer.label}: sigma-delta neurons have no rates; see the network's `ann` for "
+                "what they come to"
             )
         neuron = kinds.SigmaDelta(changes.threshold, changes.rectify)
         return changes.amplitude, neuron, 0.0, constant
 
-    def _max_pool(self, layer, tensor, output):
-        sources = self._sources(tensor)
-        windows = pooling_windows(layer, tuple(tensor.shape[1:]))
+    def _max_pool(self, layer):
+        (before,) = self._inputs(layer)
+        sources = self._sources(before)
+        windows = pooling_windows(layer)
         slots, constants = windows.reshape(-1), self.constants[layer.name]
         of_values = all(source in self.constant for source in sources)
         neuron = (kinds.Maximum if of_values else kinds.MaxPool)(windows.shape[1])
         linear = Sparse.routing(slots, len(constants))
         values = {"start" if self.add_up else "bias": constants[slots]}
         name, links = self._free(layer.name), [Link(source, linear) for source in sources]
-        self._add(name, layer.name, neuron, tuple(output.shape[1:]), links, **values)
-        self.made[id(output)] = (name,)
+        self._add(name, layer.name, neuron, layer.shape, links, **values)
+        self.made[layer.name] = (name,)
 
-    def _sources(self, tensor):
-        """Names of the stages that send ``tensor``; makes a relay for it if there is none.
+    def _sources(self, layer):
+        """Names of the stages that send what a layer gives; makes a relay if there is none.
 
         Two where neurons compensate what spikes bring and not the image, so that these come apart.
         """
-        if id(tensor) in self.made:
-            return self.made[id(tensor)]
-        layer, inputs = self.producer[id(tensor)]
-        if type(layer).__name__ in _SAME_ORDER:
-            names = self._sources(inputs[0])
+        if layer.name in self.made:
+            return self.made[layer.name]
+        if layer.kind in _SAME_ORDER:
+            names = self._sources(*self._inputs(layer))
         else:
             names = (self._free(layer.name),)
-            links = list(self._links(tensor, None, 1.0))
+            links = list(self._links(layer, None, 1.0))
             image = [link for link in links if link.source in self.constant]
             if self.compensates and 0 < len(image) < len(links):
                 names += (self._free(f"{names[0]}_analogue"),)
-                self._add(names[1], layer.name, kinds.Sum(), tensor.shape[1:], image)
+                self._add(names[1], layer.name, kinds.Sum(), layer.shape, image)
                 links = [link for link in links if link not in image]
-            self._add(names[0], layer.name, kinds.Sum(), tensor.shape[1:], links)
-        self.made[id(tensor)] = names
+            self._add(names[0], layer.name, kinds.Sum(), layer.shape, links)
+        self.made[layer.name] = names
         return names
 
-    def _links(self, tensor, target, factor):
-        """Yield the links that bring ``factor * tensor`` to the neurons ``target``."""
-        layer, inputs = self.producer.get(id(tensor), (None, ()))
-        size = math.prod(tensor.shape[1:])
-        kind = type(layer).__name__
-        if id(tensor) in self.made:
-            yield from self._read(tensor, Sparse.routing(None, size, factor), target)
+    def _links(self, layer, target, factor):
+        """Yield the links that bring ``factor`` times what a layer gives to neurons ``target``."""
+        inputs, kind = self._inputs(layer), layer.kind
+        if layer.name in self.made:
+            linear = Sparse.routing(None, math.prod(layer.shape), factor)
+            yield from self._read(layer, linear, target)
         elif kind in _SAME_ORDER:
             yield from self._links(inputs[0], target, factor)
         elif kind in ("Add", "Subtract", "Average"):
@@ -223,80 +209,70 @@ class _Reader:
                 kind, [1 / len(inputs)] * len(inputs)
             )
             for one, sign in zip(inputs, factors):
-                if one.shape == tensor.shape:
+                if one.shape == layer.shape:
                     yield from self._links(one, target, factor * sign)
                     continue
-                indices = _spread(tuple(one.shape[1:]), tuple(tensor.shape[1:]))
-                size = math.prod(one.shape[1:])
+                indices = _spread(one.shape, layer.shape)
+                size = math.prod(one.shape)
                 yield from self._read(one, Sparse.routing(indices, size, factor * sign), target)
         elif kind in ("Concatenate", "ZeroPadding1D", "ZeroPadding2D"):
-            for one, places in zip(inputs, _places(layer, inputs)):
+            for one, places in zip(inputs, _places(layer)):
                 chosen = places if target is None else target[places]
                 yield from self._links(one, chosen, factor)
         else:
-            before, after = tuple(inputs[0].shape[1:]), tuple(tensor.shape[1:])
             if kind in ("Cropping1D", "Cropping2D", "Permute") or _repeats(layer):
-                indices = routing_indices(layer, before)
-                linear = Sparse.routing(indices, math.prod(before), factor)
+                size = math.prod(inputs[0].shape)
+                linear = Sparse.routing(routing_indices(layer), size, factor)
             else:
-                linear = linear_map(layer, before, after).scaled(factor)
+                linear = linear_map(layer).scaled(factor)
             yield from self._read(inputs[0], linear, target)
 
-    def _read(self, tensor, linear, target):
-        for source in self._sources(tensor):
+    def _read(self, layer, linear, target):
+        for source in self._sources(layer):
             yield Link(source, linear, target)
 
 
 def _repeats(layer):
     """Whether it is an upsampling that copies pixels."""
-    kind = type(layer).__name__
-    return kind == "UpSampling1D" or (
-        kind == "UpSampling2D" and getattr(layer, "interpolation", "nearest") == "nearest"
-    )
+    nearest = layer.config.get("interpolation", "nearest") == "nearest"
+    return layer.kind in ("UpSampling1D", "UpSampling2D") and nearest
 
 
 def _spread(shape, wide):
     """Which value of an array stands where when it is broadcast, (n_out,) array."""
-    numbers = np.arange(int(np.prod(shape))).reshape(shape)
+    numbers = np.arange(math.prod(shape)).reshape(shape)
     return np.broadcast_to(numbers, wide).reshape(-1)
 
 
-def _places(layer, inputs):
+def _places(layer):
     """For each input of a concatenation or padding, where its values stand in the output."""
-    shape = layer.output_shape[1:]
-    numbers = np.arange(int(np.prod(shape))).reshape(shape)
-    if type(layer).__name__ == "Concatenate":
-        axis = layer.axis - 1 if layer.axis > 0 else layer.axis
-        ends = np.cumsum([tensor.shape[1:][axis] for tensor in inputs])[:-1]
+    numbers = np.arange(math.prod(layer.shape)).reshape(layer.shape)
+    if layer.kind == "Concatenate":
+        axis = layer.config["axis"]
+        axis = axis - 1 if axis > 0 else axis
+        ends = np.cumsum([shape[axis] for shape in layer.input_shapes])[:-1]
         return [part.reshape(-1) for part in np.split(numbers, ends, axis=axis)]
-    padding = layer.padding if isinstance(layer.padding[0], (tuple, list)) else [layer.padding]
-    inside = tuple(slice(a, n - b) for (a, b), n in zip(padding, shape))
+    padding = layer.config["padding"]
+    padding = padding if isinstance(padding[0], (tuple, list)) else [padding]
+    inside = tuple(slice(a, n - b) for (a, b), n in zip(padding, layer.shape))
     return [numbers[inside].reshape(-1)]
 
 
-def _constants(model, add_up):
+def _constants(layers, add_up):
     """What arrives at layers at image zero while nothing is sent, {name: (n_inputs,) array}.
 
-    Of neurons and max pooling, and of the read-out under the model's name. Where it adds up, max
-    pooling begins with the largest constant of each window.
+    Of neurons and max pooling, and of the read-out under "". Where it adds up, max pooling begins
+    with the largest constant of each window.
     """
     tf = stack.tensorflow()
-    arriving, names, free = [], [], free_names(model)
-
-    def replace(layer, arguments):
-        pools, fires = (type(layer).__name__ in each for each in (MAX_POOLING, NEURONS))
-        if not pools and not fires:
-            return None
-        arriving.append(arguments[0])
-        names.append(layer.name)
-        if fires:
-            return tf.keras.layers.Rescaling(0.0, name=layer.name)(arguments[0])
-        pooled = copy_layer(layer, arguments)
-        if add_up:
-            return pooled
-        return tf.keras.layers.Rescaling(0.0, name=free(f"{layer.name}_silent"))(pooled)
-
-    silent = rebuild(model, replace)
-    silent = tf.keras.Model(silent.inputs, [*arriving, silent.outputs[0]])
-    values = silent(np.zeros((1, *model.input_shape[1:]), np.float32))
-    return {n: v.numpy().reshape(-1) for n, v in zip([*names, model.name], values)}
+    sent, arriving = {layers.input.name: tf.zeros((1, *layers.input_shape))}, {}
+    for layer in layers:
+        inputs = [sent[source] for source in layer.sources]
+        pools, fires = (layer.kind in each for each in (MAX_POOLING, NEURONS))
+        if pools or fires:
+            arriving[layer.name] = inputs[0].numpy().reshape(-1)
+        if fires or (pools and not add_up):
+            sent[layer.name] = tf.zeros((1, *layer.shape))
+        elif inputs:
+            sent[layer.name] = layer(inputs)
+    return {**arriving, "": sent[layers.output].numpy().reshape(-1)}

@@ -10,8 +10,9 @@ import dataclasses
 
 import numpy as np
 
+from nengo_tactile.ann.layers import layer as new_layer
+from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.conversion.activation_scales import histograms_of
-from nengo_tactile.conversion.graph import rebuild
 from nengo_tactile.conversion.normalise import normalise
 from nengo_tactile.conversion.passes import layers_to_spike, use_rectifiers
 from nengo_tactile.errors import ConversionError
@@ -74,12 +75,12 @@ class Activations:
         return dataclasses.replace(self, tops=(self.tops / scales).astype(np.float32))
 
 
-def activations(model, x, channelwise=False):
+def activations(layers, x, channelwise=False):
     """Distributions of all layers' activations on calibration samples.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         From `nengo_tactile.conversion.convert.prepare`.
     x : (n_samples, ...) array
     channelwise : bool
@@ -95,20 +96,18 @@ def activations(model, x, channelwise=False):
     ConversionError
         For a layer that is never active, or whose values are not finite.
     """
-    names = layers_to_spike(model)
-    kinds = {name: type(model.get_layer(name)).__name__ for name in names}
-    names = [name for name in names if kinds[name] != "ClipFloor"]
-    ends = {n for n in names if getattr(model.get_layer(n), "max_value", None) is not None}
-    slopes = {name: float(getattr(model.get_layer(name), "alpha", 0)) for name in names}
+    names = [name for name in layers_to_spike(layers) if layers[name].kind != "ClipFloor"]
+    ends = {name for name in names if layers[name].config.get("max_value") is not None}
+    slopes = {name: layers[name].config.get("alpha", 0) for name in names}
     found = {}
     for apart in (False, True):
         group = [name for name in names if (channelwise and name not in ends) == apart]
         if group:
-            found |= histograms_of(model, group, x, 100.0, 256, apart, slopes)
+            found |= histograms_of(layers, group, x, 100.0, 256, apart, slopes)
     for name, histogram in found.items():
         if not histogram.counts.any():
             raise ConversionError(
-                f"layer '{name}' ({kinds[name]}): never active on the calibration samples; give "
+                f"{layers[name].label}: never active on the calibration samples; give "
                 "samples like those the model was trained on, or retrain without this layer"
             )
     return {name: _coarse(found[name]) for name in names}
@@ -121,10 +120,9 @@ def _coarse(histogram):
     return Activations(histogram.top.astype(np.float32), shares.astype(np.float32))
 
 
-def ceilings(model):
+def ceilings(layers):
     """Ceilings of the ClipFloor layers, {name: float}."""
-    floors = (layer for layer in model.layers if type(layer).__name__ == "ClipFloor")
-    return {layer.name: float(layer.ceiling.numpy()) for layer in floors}
+    return {layer.name: float(layer.weights[0]) for layer in layers.of_kinds("ClipFloor")}
 
 
 def step_scales(found, n_spikes):
@@ -149,33 +147,33 @@ def step_scales(found, n_spikes):
     return scales
 
 
-def rescaled(ann, scales):
+def rescaled(layers, scales):
     """A network of integrate-and-fire neurons with other highest rates.
 
     Parameters
     ----------
-    ann : tf.keras.Model
-        With `RateIF` layers.
+    layers : nengo_tactile.ann.layers.Layers
+        With `RateIF` ones.
     scales : dict of str to float or (channels,) array
         By layer, what becomes the highest rate, in units of what is it now; others keep theirs.
 
     Returns
     -------
-    tf.keras.Model
+    Layers
         What was corrected for a number of steps is gone.
     """
-    neurons = {layer.name: layer for layer in ann.layers if type(layer).__name__ == "RateIF"}
+    neurons = {layer.name: layer for layer in layers.of_kinds("RateIF")}
     scales = {name: scales.get(name, 1.0) for name in neurons}
 
     def replace(layer, inputs):
         if layer.name not in neurons:
             return None
-        old, ceiling = neurons[layer.name], getattr(layer, "max_value", None)
+        ceiling = layer.config.get("max_value")
         clips = ceiling is not None and ceiling <= 1
-        settings = {**old.get_config(), "clips": clips, "per_neuron": False}
-        return type(old).from_config(settings)(inputs[0])
+        settings = {**neurons[layer.name].config, "clips": clips, "per_neuron": False}
+        return new_layer("RateIF", layer.name, inputs, **settings)
 
-    return rebuild(normalise(use_rectifiers(ann), scales), replace)
+    return normalise(use_rectifiers(layers), scales).rebuilt(replace)
 
 
 def chosen_anew(network, n_steps):
@@ -197,8 +195,8 @@ def chosen_anew(network, n_steps):
     ConversionError
         Where neurons were corrected for the steps that it has, or have other rates.
     """
-    layers = [layer for layer in network.ann.layers if type(layer).__name__ == "RateIF"]
-    corrected = next((layer.name for layer in layers if layer.is_corrected), None)
+    neurons = network.layers.of_kinds("RateIF")
+    corrected = next((each.name for each in neurons if each.keras.is_corrected), None)
     if corrected is not None or network.rate_factor != 1:
         why = f"its rates are {network.rate_factor:g} times those of its conversion"
         if corrected is not None:
@@ -207,8 +205,8 @@ def chosen_anew(network, n_steps):
             f"n_steps is {n_steps}, and {why}: convert the model again, with samples and "
             f"n_steps={n_steps}"
         )
-    scales = step_scales(network.activations, layers[0].parameters.spikes_per_step * n_steps)
+    scales = step_scales(network.activations, neurons[0].config["spikes_per_step"] * n_steps)
     return {
-        "ann": rescaled(network.ann, scales),
+        "ann": keras_model(rescaled(network.layers, scales)),
         "activations": {name: one.over(scales[name]) for name, one in network.activations.items()},
     }

@@ -2,11 +2,7 @@
 
 import dataclasses
 
-import numpy as np
-
-from nengo_tactile import stack
-from nengo_tactile.ann.keras2 import known_function
-from nengo_tactile.ann.portable import AUGMENTATION
+from nengo_tactile.ann.settings import AUGMENTATION, activation_part
 from nengo_tactile.networks.protocol import ENGINES
 
 #: Kinds of neurons, and what `convert` takes for them.
@@ -32,7 +28,7 @@ class Support:
     spikes : bool
         Whether it becomes neurons, or units that send spikes.
     limits : dict
-        Layer attribute -> (allowed values, remedy).
+        Setting -> (allowed values, remedy).
     plain : dict
         The same, when the neurons are LIF or sigma-delta.
     remedy : str
@@ -285,38 +281,40 @@ TABLE = {
 
 def support_of(layer):
     """The table's row for a layer (an empty row for unknown types)."""
-    return TABLE.get(type(layer).__name__, FALLBACK)
+    return TABLE.get(layer.kind, FALLBACK)
 
 
 def activation_name(layer):
-    """Keras name of a layer's activation function, or None without one.
-
-    A function of the user's own has its module in front, whatever it is called.
-    """
-    activation = getattr(layer, "activation", None)
-    if activation is None or _is_layer(activation):
-        return None if activation is None else str(activation)
-    known = known_function(activation)
-    if known is not None:
-        return known
-    return f"{getattr(activation, '__module__', '?')}.{getattr(activation, '__name__', '?')}"
+    """Keras name of a layer's activation function; None without one, and where it is a layer."""
+    word = layer.config.get("activation")
+    return None if isinstance(word, dict) else word
 
 
-def end_activation(layer, rank):
+def activation_layer(layer):
+    """The layer that is another one's activation, under its name; None where it is none."""
+    part = activation_part(layer.config.get("activation"))
+    if part is None:
+        return None
+    return dataclasses.replace(layer, kind=part.kind, config=part.config, weights=())
+
+
+def is_linear_activation(layer):
+    """Whether it is an Activation layer that does nothing."""
+    return layer.kind == "Activation" and layer.config["activation"] == "linear"
+
+
+def end_activation(layer):
     """The activation that a layer ends a model in, of `ENDS`; None for others.
 
     Parameters
     ----------
-    layer : tf.keras.layers.Layer
-    rank : int
-        Axes of its output, the samples' too: a softmax has to go over the last.
+    layer : nengo_tactile.ann.layers.Layer
+        A softmax has to go over its last axis.
     """
-    function = getattr(layer, "activation", None)
-    softmax = function if _is_layer(function) else layer
-    if type(softmax).__name__ == "Softmax":
-        axis = np.atleast_1d(softmax.axis).tolist()
-        return "softmax" if axis in ([-1], [rank - 1]) else None
-    name = activation_name(layer)
+    softmax = activation_layer(layer) or layer
+    if softmax.kind == "Softmax":
+        return "softmax" if _value(softmax, "axis") == "last" else None
+    name = activation_name(softmax)
     return name if name in ENDS else None
 
 
@@ -325,26 +323,23 @@ def problem(layer, at_end=False):
 
     Parameters
     ----------
-    layer : tf.keras.layers.Layer
-        It need not be built.
+    layer : nengo_tactile.ann.layers.Layer
+        Shapes and weights may be missing.
     at_end : bool
         Whether nothing but reshaping follows, so that its activation can be the read-out.
 
     Returns
     -------
     str or None
-        "layer 'pool1' (MaxPooling2D): ...; remedy", or None when it can.
+        Reason and remedy, or None when it can.
     """
-    label = f"layer '{layer.name}' ({type(layer).__name__})"
     row = support_of(layer)
     if not row.becomes:
-        return f"{label}: {_refusal(row)}"
+        return _refusal(row)
     text = _beyond(row.limits, layer)
-    if text is None and type(layer).__name__ == "Softmax" and not at_end:
+    if text is None and layer.kind == "Softmax" and not at_end:
         text = f"a softmax {INSTEAD['softmax']}"
-    if text is None and hasattr(layer, "activation"):
-        text = _activation_problem(layer, at_end)
-    return None if text is None else f"{label}: {text}"
+    return text or _activation_problem(layer, at_end)
 
 
 def remedy_of(kind):
@@ -374,50 +369,43 @@ def neuron_problem(layer, neuron):
 
     Parameters
     ----------
-    layer : tf.keras.layers.Layer
+    layer : nengo_tactile.ann.layers.Layer
     neuron : {"lif", "sigma-delta"}
 
     Returns
     -------
     str or None
     """
-    label = f"layer '{layer.name}' ({type(layer).__name__})"
     row, kind = support_of(layer), _PLAIN_NEURONS[neuron]
     if neuron not in row.neurons:
         return (
-            f"{label}: {kind} neurons have no such response; use "
-            f"neuron={NEURONS[row.neurons[0]]}, or a plain ReLU"
+            f"{kind} neurons have no such response; use neuron={NEURONS[row.neurons[0]]}, or a "
+            "plain ReLU"
         )
     if activation_name(layer) in ("relu6", "leaky_relu"):
         text = f"activation is {activation_name(layer)!r}, {kind} neurons have 'relu' alone"
-        return f"{label}: {text}; use neuron=nt.IF()"
-    function = getattr(layer, "activation", None)
-    if _is_layer(function):
-        return neuron_problem(function, neuron)
-    text = _beyond(row.plain, layer)
-    return None if text is None else f"{label}: {text}"
+        return f"{text}; use neuron=nt.IF()"
+    inner = activation_layer(layer)
+    if inner is None:
+        return _beyond(row.plain, layer)
+    return _of_activation(inner, neuron_problem(inner, neuron))
 
 
 def spikes(layer):
     """Whether neurons, or units that send spikes, come of a layer or of its fused activation."""
-    function = getattr(layer, "activation", None)
-    if _is_layer(function):
-        return support_of(function).spikes
-    if function is not None:
-        return "neurons" in ACTIVATIONS.get(activation_name(layer), "")
-    return support_of(layer).spikes
+    word, inner = activation_name(layer), activation_layer(layer)
+    if inner is not None:
+        return support_of(inner).spikes
+    return support_of(layer).spikes if word is None else "neurons" in ACTIVATIONS.get(word, "")
 
 
 def becomes(layer):
     """What becomes of a layer, with its fused activation, in words."""
-    row = support_of(layer)
-    function = getattr(layer, "activation", None)
-    if function is None:
+    row, word, inner = support_of(layer), activation_name(layer), activation_layer(layer)
+    if word is None and inner is None:
         return row.becomes
-    name = activation_name(layer)
-    known = {**ACTIVATIONS, **ENDS}
-    words = support_of(function).becomes if _is_layer(function) else known.get(name, "")
-    if type(layer).__name__ == "Activation":
+    words = {**ACTIVATIONS, **ENDS}.get(word, "") if inner is None else support_of(inner).becomes
+    if layer.kind == "Activation":
         return words
     return f"{row.becomes} into {words}" if spikes(layer) else row.becomes
 
@@ -425,7 +413,7 @@ def becomes(layer):
 def _beyond(limits, layer):
     """What about a layer is beyond the limits of its row."""
     for name, (allowed, remedy) in limits.items():
-        if not hasattr(layer, name):
+        if name not in layer.config:
             continue
         value = _value(layer, name)
         if value not in allowed:
@@ -435,27 +423,26 @@ def _beyond(limits, layer):
 
 
 def _value(layer, name):
-    """A layer's attribute as plain Python; an axis that is the last one as "last"."""
-    value = getattr(layer, name)
+    """A layer's setting; an axis that is the last one as "last"."""
+    value = layer.config[name]
     value = tuple(value) if isinstance(value, (list, tuple)) else value
-    value = value.item() if hasattr(value, "item") else value
     if name == "axis":
         axes = value if isinstance(value, tuple) else (value,)
-        if axes == (-1,) or not layer.built:  # only what is built knows which one is the last
+        # only what has a shape knows which one is the last
+        if axes == (-1,) or not layer.shape or axes == (len(layer.shape),):
             return "last"
-        return "last" if axes == (len(layer.get_input_shape_at(0)) - 1,) else value
     return value
 
 
 def _activation_problem(layer, at_end):
-    function = layer.activation
-    if _is_layer(function):
-        text = problem(function, at_end)
-        return None if text is None else f"its activation is a {text.replace('layer ', '', 1)}"
-    name = activation_name(layer)
-    if has_activation(name, at_end):
-        return None
-    return unknown_activation(name)
+    name, inner = activation_name(layer), activation_layer(layer)
+    if inner is not None:
+        return _of_activation(inner, problem(inner, at_end))
+    return None if name is None or has_activation(name, at_end) else unknown_activation(name)
+
+
+def _of_activation(inner, text):
+    return None if text is None else f"its activation is a layer ({inner.kind}): {text}"
 
 
 def has_activation(name, at_end):
@@ -466,7 +453,3 @@ def has_activation(name, at_end):
 def unknown_activation(name):
     """Why an activation function cannot be converted, and what to use instead."""
     return f"activation {name!r} {INSTEAD.get(name, _NO_NEURON)}"
-
-
-def _is_layer(function):
-    return isinstance(function, stack.tensorflow().keras.layers.Layer)

@@ -7,7 +7,6 @@ import dataclasses
 
 import numpy as np
 
-from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.accumulate import LONGEST_REST, Accumulator, RestlessError
 from nengo_tactile.conversion.activation_scales import activation_scales
 from nengo_tactile.conversion.passes import layers_to_spike
@@ -49,12 +48,12 @@ class Trial:
     n_steps: int
 
 
-def percentile_thresholds(model, x, factor=1.0):
+def percentile_thresholds(layers, x, factor=1.0):
     """Thresholds in proportion to each layer's percentile of its activations.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
     x : (n_samples, ...) array
         What arrives in all of calibration samples: ``coding.total(samples)``.
     factor : float
@@ -68,12 +67,12 @@ def percentile_thresholds(model, x, factor=1.0):
     ConversionError
         For a layer that is never active.
     """
-    scales = activation_scales(model, layers_to_spike(model), x, PERCENTILE)
+    scales = activation_scales(layers, layers_to_spike(layers), x, PERCENTILE)
     return {name: factor * scale for name, scale in scales.items()}
 
 
 def search_thresholds(
-    model,
+    layers,
     x,
     coding,
     max_loss=None,
@@ -92,7 +91,7 @@ def search_thresholds(
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         With ReLUs as layers of their own.
     x : (n_samples, ...) array
     coding : DelayCoding or CurrentCoding
@@ -125,9 +124,9 @@ def search_thresholds(
         raise ConversionError(
             f"max_loss is {max_loss} and spike_budget {spike_budget}: give one of the two"
         )
-    ratios = percentile_thresholds(model, coding.total(x)) if ratios is None else ratios
-    score, reached = _score(model, x, labels, read_out)
-    accumulator = Accumulator(use_sigma_delta(model, ratios))
+    ratios = percentile_thresholds(layers, coding.total(x)) if ratios is None else ratios
+    score, reached = _score(layers, x, labels, read_out)
+    accumulator = Accumulator(use_sigma_delta(layers, ratios))
     n_neurons = sum(accumulator.neurons.values())
     trials = []
 
@@ -141,7 +140,7 @@ def search_thresholds(
         return trials[-1].spikes > spike_budget if max_loss is None else trials[-1].loss <= max_loss
 
     def own_loss():
-        return loss(predict(model, coding.total(x)))
+        return loss(layers.outputs(coding.total(x)))
 
     def hopeless():
         return max_loss is not None and own_loss() > max_loss
@@ -157,10 +156,10 @@ def search_thresholds(
     return {name: 2.0**chosen * ratio for name, ratio in ratios.items()}, trials
 
 
-def _score(model, x, labels, read_out):
+def _score(layers, x, labels, read_out):
     """A measure of logits, from 0 to 1, and what the Keras model has by it."""
-    read_out = read_out or ReadOut.linear(model.output_shape[1:])
-    wanted = predict(model, x).reshape(len(x), -1)
+    read_out = read_out or ReadOut.linear(layers.output_shape)
+    wanted = layers.outputs(x).reshape(len(x), -1)
     if labels is not None:
         labels, _ = read_out.check_labels(labels, len(x))
         return lambda logits: read_out.accuracy(logits, labels), read_out.accuracy(wanted, labels)

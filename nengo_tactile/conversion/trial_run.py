@@ -10,7 +10,6 @@ import warnings
 
 import numpy as np
 
-from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.errors import ConversionError, ConversionWarning
 
@@ -111,13 +110,13 @@ class TrialRun:
         return found
 
 
-def run_on(model, read_out, x, n_steps):
+def run_on(layers, read_out, x, n_steps):
     """Simulate a network on some of its calibration samples.
 
     Parameters
     ----------
-    model : tf.keras.Model
-        With `RateIF` layers.
+    layers : nengo_tactile.ann.layers.Layers
+        With `RateIF` ones.
     read_out : ReadOut
     x : (n_samples, ...) array
     n_steps : int
@@ -128,18 +127,18 @@ def run_on(model, read_out, x, n_steps):
     """
     n_samples = max(1, min(SAMPLES, VALUES // (n_steps * read_out.n_outputs)))
     x = x[:: -(-len(x) // n_samples)]
-    means = simulate(model, x, n_steps).logits
-    wanted = predict(model, x).reshape(len(x), -1)
+    means = simulate(layers, x, n_steps).logits
+    wanted = layers.outputs(x).reshape(len(x), -1)
     return TrialRun(wanted, means.reshape(len(x), n_steps, -1), read_out)
 
 
-def settled_discard(model, read_out, x, n_steps, discard=0.0, corrected=False):
+def settled_discard(layers, read_out, x, n_steps, discard=0.0, corrected=False):
     """The share of the steps that the read-out leaves out, tried on calibration samples.
 
     Parameters
     ----------
-    model : tf.keras.Model
-        With `RateIF` layers.
+    layers : nengo_tactile.ann.layers.Layers
+        With `RateIF` ones.
     read_out : ReadOut
     x : (n_samples, ...) array
         Calibration samples.
@@ -162,8 +161,8 @@ def settled_discard(model, read_out, x, n_steps, discard=0.0, corrected=False):
     """
     if not (discard or corrected):
         return 0.0
-    run = run_on(model, read_out, x, n_steps)
+    run = run_on(layers, read_out, x, n_steps)
     chosen = run.best_discard() if discard == "tune" else discard
     for complaint in run.complaints(chosen):
-        warnings.warn(f"model '{model.name}': {complaint}", ConversionWarning, stacklevel=5)
+        warnings.warn(f"model '{layers.name}': {complaint}", ConversionWarning, stacklevel=5)
     return chosen

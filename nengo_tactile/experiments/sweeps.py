@@ -19,6 +19,7 @@ import numpy as np
 from nengo_tactile import engines, files
 from nengo_tactile.analysis.accuracy import latency_step
 from nengo_tactile.analysis.activity import cost_until
+from nengo_tactile.ann.portable import keras_model, model_from_config
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.conversion.reading import convertible
@@ -288,7 +289,7 @@ def _model_to_send(subject):
     if isinstance(subject, str | Path):
         path = Path(subject).absolute()
         return str(path), files.fingerprint(path.name, np.frombuffer(path.read_bytes(), np.uint8))
-    model = convertible(subject)
+    model = keras_model(convertible(subject))
     weights = model.get_weights()
     return _Portable(model.to_json(), weights), files.fingerprint(model.to_json(), *weights)
 
@@ -301,8 +302,6 @@ class _Portable:
     weights: list
 
     def model(self):
-        from nengo_tactile.ann.portable import model_from_config
-
         model = model_from_config(json.loads(self.config), lambda path: None)
         model.set_weights(self.weights)
         return model

@@ -69,35 +69,3 @@ def _positions(length, size, stride, padding):
         raise ConversionError(f"max pooling: padding is {padding!r}: choose 'valid' or 'same'")
     starts = first + stride * np.arange(count)
     return np.clip(starts[:, None] + np.arange(size), 0, length - 1)
-
-
-def pooling_windows(layer, input_shape):
-    """`window_indices` of a Keras layer.
-
-    Parameters
-    ----------
-    layer : MaxPooling1D, MaxPooling2D, GlobalMaxPooling1D or GlobalMaxPooling2D
-    input_shape : tuple of int
-        Of one sample.
-
-    Returns
-    -------
-    (n_windows, window) int array
-
-    Raises
-    ------
-    ConversionError
-        If the layer's channels are not last, or its sizes do not fit the input.
-    """
-    kind = type(layer).__name__
-    if layer.data_format != "channels_last":
-        raise ConversionError(
-            f"layer '{layer.name}' ({kind}): data_format is {layer.data_format!r}; rebuild the "
-            "model with channels_last"
-        )
-    if kind.startswith("Global"):
-        return window_indices(input_shape, input_shape[:-1])
-    try:
-        return window_indices(input_shape, layer.pool_size, layer.strides, layer.padding)
-    except ConversionError as error:
-        raise ConversionError(f"layer '{layer.name}' ({kind}): {error}") from None

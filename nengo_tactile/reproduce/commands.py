@@ -9,7 +9,7 @@ import numpy as np
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.ends import read_out_of
-from nengo_tactile.conversion.reading import describe
+from nengo_tactile.conversion.reading import describe, plain
 from nengo_tactile.errors import DataError
 from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.networks.image_scale import ImageScale
@@ -93,7 +93,7 @@ def convert_model(
         samples = _of_files(files, keras, seed)
     else:
         samples = _of_task(task, task_name, keras, data_dir, seed, progress)
-    targets = None if samples.y is None else targets_of(read_out_of(keras)[0], samples.y)
+    targets = None if samples.y is None else targets_of(read_out_of(plain(keras))[0], samples.y)
     if scale is None and samples.image is not None:
         scale = ImageScale()  # the task's images are what its networks take
     elif scale is None:

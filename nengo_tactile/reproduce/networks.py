@@ -16,9 +16,10 @@ import numpy as np
 from nengo_tactile import files, saved
 from nengo_tactile.ann import digits, residual
 from nengo_tactile.ann.arrays import load_arrays, save_arrays
-from nengo_tactile.conversion.graph import functional
+from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
+from nengo_tactile.conversion.reading import functional, plain
 from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
@@ -177,8 +178,9 @@ def _model(path, arrays):
     )
     levels = int(extra["levels"])
     if levels:
-        model = simplify(model)
-        model = use_clip_floor(model, dict.fromkeys(spiking_layers(model), 1.0), levels)
+        layers = simplify(plain(model))
+        ceilings = dict.fromkeys(spiking_layers(layers), 1.0)
+        model = keras_model(use_clip_floor(layers, ceilings, levels))
     try:
         load_arrays(model, weights)
     except ModelFileError as error:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from nengo_tactile.ann.training import predict
-from nengo_tactile.conversion.graph import walk
 from nengo_tactile.conversion.input_range import check_first_layer
+from nengo_tactile.conversion.reading import plain
 from nengo_tactile.errors import DataError
 from nengo_tactile.networks.image_scale import ImageScale
 
@@ -57,8 +57,8 @@ def find_scale(model, x, targets=None):
     told : str or None
         A sentence for the user; None where there is nothing to say.
     """
-    first = [layer for layer, inputs, _ in walk(model) if inputs[0] is model.inputs[0]]
-    if first and all(type(layer).__name__ in _OWN for layer in first):
+    layers = plain(model)
+    if layers.first and all(layer.kind in _OWN for layer in layers.first):
         return ImageScale(), None
     tried = candidates(x)
     least, largest = np.min(x), np.max(x)
@@ -76,7 +76,7 @@ def find_scale(model, x, targets=None):
     for scale in tried:
         scaled = scale.apply(np.asarray(x[some]))
         try:
-            check_first_layer(model, scaled)
+            check_first_layer(layers, scaled)
         except DataError:
             continue
         outputs = predict(model, scaled)

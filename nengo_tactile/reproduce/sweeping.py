@@ -99,4 +99,4 @@ def _network(subject):
 def _shape(subject):
     from nengo_tactile.conversion.reading import convertible
 
-    return convertible(subject).input_shape[1:]
+    return convertible(subject).input_shape

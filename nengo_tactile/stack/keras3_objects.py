@@ -22,8 +22,8 @@ _KINDS = (
 )
 #: Arguments by class and name, and what they are called in Keras 2.
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
-#: The module whose ``read`` makes a model of tf_keras of one of Keras 3: of a room above this one,
-#: which only a script that hands Keras 3 to NengoDL enters.
+#: The module whose ``functional`` makes a model of tf_keras of one of Keras 3: of a room above this
+#: one, which only a script that hands Keras 3 to NengoDL enters.
 READER = "nengo_tactile.conversion.reading"
 #: Rooms of Keras 3 with functions.
 _ROOMS_OF_FUNCTIONS = ("activations", "losses", "metrics")
@@ -231,7 +231,7 @@ class _Twins:
     """
 
     def __init__(self, model):
-        self.model = importlib.import_module(READER).read(model)
+        self.model = importlib.import_module(READER).functional(model)
         for layer in model.layers:
             # by which NengoDL knows what to swap: tf.nn.relu is not Keras's relu there
             activation = getattr(layer, "activation", None)

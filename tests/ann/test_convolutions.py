@@ -10,8 +10,9 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile import doctor, stack
-from nengo_tactile.ann.convolutions import check_convolutions, plain_convolution, self_test
+from nengo_tactile.ann.convolutions import plain_convolution, self_test
 from nengo_tactile.errors import ConversionError
+from tests.support.passes import check_convolutions
 
 tf = stack.tensorflow()
 layers = tf.keras.layers

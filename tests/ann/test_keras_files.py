@@ -13,8 +13,7 @@ from nengo_tactile import stack
 from nengo_tactile.ann.keras3 import is_keras3
 from nengo_tactile.ann.lif import LIFParameters, rate_lif_layer
 from nengo_tactile.ann.portable import model_from_config
-from nengo_tactile.conversion.graph import functional
-from nengo_tactile.conversion.reading import read
+from nengo_tactile.conversion.reading import functional
 from nengo_tactile.errors import ConversionError, ModelFileError
 from tests.support.damage import damaged
 
@@ -81,7 +80,7 @@ def save(model, path):
 def test_files_compute_the_same(tmp_path, keras3, make, ending, version):
     keras = keras3 if version == 3 else stack.tensorflow().keras
     model = randomised(make(keras))
-    loaded = read(save(model, tmp_path / f"model.{ending}"))
+    loaded = functional(save(model, tmp_path / f"model.{ending}"))
     assert isinstance(loaded, stack.tensorflow().keras.Model)
     assert np.allclose(output(loaded), output(model), atol=1e-5)
     assert [w.shape for w in loaded.get_weights()] == [w.shape for w in model.get_weights()]
@@ -92,7 +91,7 @@ def test_keras_3_objects_compute_the_same(keras3, make):
     model = randomised(make(keras3))
     assert is_keras3(model) and not is_keras3(make(stack.tensorflow().keras))
     before = model.get_weights()
-    for translated in (read(model), functional(model)):
+    for translated in (functional(model), functional(model)):
         assert np.allclose(output(translated), output(model), atol=1e-5)
     assert all((a == b).all() for a, b in zip(before, model.get_weights()))
 
@@ -104,7 +103,7 @@ def test_rate_lif_layers_come_back(tmp_path):
     x = rate_lif_layer()(**vars(lif), sigma=0.1)(keras.layers.Conv2D(2, 3)(inputs))
     model = keras.Model(inputs, x)
     for ending in ("keras", "h5"):
-        loaded = read(save(model, tmp_path / f"model.{ending}"))
+        loaded = functional(save(model, tmp_path / f"model.{ending}"))
         assert loaded.layers[-1].parameters == lif and loaded.layers[-1].sigma == 0.1
         assert np.allclose(output(loaded), output(model))
 
@@ -112,7 +111,7 @@ def test_rate_lif_layers_come_back(tmp_path):
 def test_sequential_without_input_layer(tmp_path):
     keras = stack.tensorflow().keras
     model = keras.Sequential([keras.layers.Flatten(input_shape=(9, 8, 2)), keras.layers.Dense(3)])
-    loaded = read(save(model, tmp_path / "model.keras"))
+    loaded = functional(save(model, tmp_path / "model.keras"))
     assert np.allclose(output(loaded), output(model), atol=1e-6)
 
 
@@ -132,7 +131,7 @@ def test_lambda_layers_are_refused_and_not_run(tmp_path, keras3, ending, version
     path = save(model, tmp_path / f"model.{ending}")
     trace.unlink(missing_ok=True)
     with pytest.raises(ModelFileError, match=r"layer 'evil' \(Lambda\)") as caught:
-        read(path)
+        functional(path)
     assert str(path) in str(caught.value) and not trace.exists()
 
 
@@ -159,9 +158,9 @@ def test_functions_named_in_a_file_are_not_called(tmp_path, key):
             new.writestr(name, content)
     if key == "activation":
         with pytest.raises(ModelFileError, match=r"layer 'odd'.*activation is code"):
-            read(path)
+            functional(path)
     else:  # only what decides the output is read
-        assert np.allclose(output(read(path)), output(model), atol=1e-6)
+        assert np.allclose(output(functional(path)), output(model), atol=1e-6)
     assert not trace.exists()
 
 
@@ -175,14 +174,14 @@ def good(tmp_path_factory):
 
 def test_missing_and_foreign_files(tmp_path, good):
     with pytest.raises(ModelFileError, match="no such file"):
-        read(tmp_path / "none.h5")
+        functional(tmp_path / "none.h5")
     with pytest.raises(ModelFileError, match="a folder, no model file"):
-        read(tmp_path)
+        functional(tmp_path)
     for content in (b"", b"text", b"PK\x05\x06" + bytes(18), good["h5"].read_bytes()[:1000]):
         path = tmp_path / "bad.h5"
         path.write_bytes(content)
         with pytest.raises(ModelFileError, match=r"bad\.h5: (is no readable HDF5|has no member)"):
-            read(path)
+            functional(path)
 
 
 @pytest.mark.parametrize("ending", ["keras", "h5"])
@@ -195,7 +194,7 @@ def test_damaged_files_load_or_are_refused(ending, good, tmp_path, data):
     path = tmp_path / "damaged"
     path.write_bytes(damaged(data, good[ending].read_bytes(), most=20))
     try:
-        loaded = read(path)
+        loaded = functional(path)
     except ModelFileError as error:
         assert "damaged" in str(error)
     else:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from nengo_tactile import stack
-from nengo_tactile.ann import portable
+from nengo_tactile.ann import portable, settings
 from nengo_tactile.ann.clip_floor import clip_floor_layer
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
-from nengo_tactile.conversion.reading import read
+from nengo_tactile.conversion.reading import functional
 from nengo_tactile.errors import ConversionError, ModelFileError
 
 IMAGE, SEQUENCE, FEATURES = (8, 6, 4), (8, 4), (6,)
@@ -124,9 +124,9 @@ def test_layers_of_keras_3(keras3, kind):
     if kind == "Conv2DTranspose" and "output_padding" not in config:
         # Keras 3.12 forgets it, in its own files too
         with pytest.raises(ConversionError, match=r"\(Conv2DTranspose\): its output in Keras 3"):
-            read(model)
+            functional(model)
         return
-    check_same(model, read(model))
+    check_same(model, functional(model))
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -164,12 +164,12 @@ def test_all_kinds_of_weights_from_files(tmp_path, keras3, ending, version):
             model.save(path)
         if version == 3:  # Keras 3.12 loses an option
             model = keras.models.load_model(path, compile=False)
-        check_same(model, read(path))
+        check_same(model, functional(path))
 
 
 def test_every_layer_of_the_list_is_tried():
     tried = {kind.split()[0] for kind in LAYERS} | set(OWN)
-    assert tried == set(portable.SETTINGS) - {"InputLayer"}
+    assert tried == set(settings.SETTINGS) - {"InputLayer"}
 
 
 def description(kind, shape=FEATURES, **config):
@@ -250,7 +250,7 @@ def test_a_file_with_weights_of_another_model(tmp_path, keras3, ending, version)
             file.attrs["model_config"] = other.attrs["model_config"]
         path.write_bytes(content.getvalue())
     with pytest.raises(ModelFileError, match=r"mixed.*layer 'bad' \(Dense\).*\(6, 3\).*\(6, 2\)"):
-        read(path)
+        functional(path)
 
 
 @pytest.mark.parametrize("given", ["weights", "most"])

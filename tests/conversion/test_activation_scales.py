@@ -8,14 +8,9 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.clip_floor import clip_floor_layer
-from nengo_tactile.conversion.activation_scales import (
-    N_BINS,
-    N_CHANNEL_BINS,
-    activation_percentiles,
-    activation_scales,
-)
-from nengo_tactile.conversion.input_range import check_input
+from nengo_tactile.conversion.activation_scales import N_BINS, N_CHANNEL_BINS
 from nengo_tactile.errors import ConversionError, DataError
+from tests.support.passes import activation_percentiles, activation_scales, check_input
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion.bound import waiting_outputs
 from nengo_tactile.conversion.convert import convert
-from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.neurons import IF
+from tests.support.passes import simulate
 from tests.support.random_models import keras
 
 N_STEPS = 6

@@ -5,14 +5,9 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
-from nengo_tactile.conversion.compensation import (
-    max_rates,
-    search_compensation,
-    with_compensation,
-)
-from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.networks.read_out import standardised
+from tests.support.passes import max_rates, search_compensation, simulate, with_compensation
 
 
 def deep(start=0.0, depth=4, seed=0):

@@ -9,13 +9,18 @@ import pytest
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion import correction
-from nengo_tactile.conversion.activation_scales import activation_scales
-from nengo_tactile.conversion.correction import correct
-from nengo_tactile.conversion.layerwise import simulate
-from nengo_tactile.conversion.normalise import is_activation, normalise
-from nengo_tactile.conversion.passes import map_neurons, use_if
+from nengo_tactile.conversion.normalise import is_activation
+from nengo_tactile.conversion.reading import plain
 from nengo_tactile.errors import ConversionError, DataError
 from tests.support.measures import peak_bytes
+from tests.support.passes import (
+    activation_scales,
+    correct,
+    map_neurons,
+    normalise,
+    simulate,
+    use_if,
+)
 from tests.support.random_models import layers
 
 
@@ -45,7 +50,7 @@ def residual(activation_first=False, leaky=False, **settings):
         for w in model.weights
     ]
     model.set_weights(weights)
-    names = [layer.name for layer in model.layers if is_activation(layer)]
+    names = [layer.name for layer in plain(model) if is_activation(layer)]
     return use_if(normalise(model, activation_scales(model, names, images(0))), **settings)
 
 
@@ -181,7 +186,7 @@ def test_what_is_not_kept_is_computed_again(monkeypatch, settings, memory):
 @pytest.mark.parametrize("most", [1, 5])
 def test_spikes_are_kept_at_few_bits_each(most):
     model = with_neurons(residual(leaky=True), spikes_per_step=most, gain=float(most))
-    network = correction.Network(model)
+    network = correction.Network(plain(model))
     rooms = [correction._Room(n) for n in (10**6, 10**6)]
     part = correction._Part(network, images(0, 3), 60, *rooms)
     _, name, *_ = network.neurons  # behind neurons, so that its input changes sign

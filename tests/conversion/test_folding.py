@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
-from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
+from tests.support.passes import fold_batch_norm, fold_rescaling, simplify
 from tests.support.random_models import apply_pass, assert_same, chain, keras, kinds, randomised
 
 IMAGE, SEQUENCE = (8, 7, 4), (9, 4)

@@ -7,15 +7,11 @@ import pytest
 
 import nengo_tactile
 from nengo_tactile import stack
-from nengo_tactile.conversion.input_range import (
-    check_against,
-    check_first_layer,
-    check_input,
-    range_of,
-)
+from nengo_tactile.conversion.input_range import check_against, range_of
 from nengo_tactile.engines import nengo_dl
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.saved import load
+from tests.support.passes import check_first_layer, check_input
 from tests.support.random_models import layers
 
 #: Mean and standard deviation of CIFAR-10's green pixels, in 0..1.

@@ -6,8 +6,10 @@ import pytest
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion import layerwise
-from nengo_tactile.conversion.layerwise import Simulation, simulate
+from nengo_tactile.conversion.layerwise import Simulation
+from nengo_tactile.conversion.reading import plain
 from nengo_tactile.errors import ConversionError, DataError
+from tests.support.passes import simulate
 from tests.support.random_models import layers
 
 SHAPE = (4, 4, 2)
@@ -188,7 +190,7 @@ def test_a_single_neuron_does_not_compensate_the_image():
 
 
 def test_layers_before_what_is_given_are_not_needed():
-    net = layerwise.Network(network({}))
+    net = layerwise.Network(plain(network({})))
     before = ["a", "conv_b", "b", "conv_c", "sum", "pool_c", "c"]
     assert set(net.needed(["c"])) == set(before)  # what the image reaches alone is constant
     assert set(net.needed(["c"], ["b"])) == {"a", "conv_c", "sum", "pool_c", "c"}
@@ -197,7 +199,7 @@ def test_layers_before_what_is_given_are_not_needed():
 
 
 def test_outputs_follow_from_those_given():
-    net, x = layerwise.Network(network({"compensation": 1.25})), images()
+    net, x = layerwise.Network(plain(network({"compensation": 1.25}))), images()
     names = ["a", "b", "c", "d"]
     all_at_once = dict(zip(names, net.advance(net.start(x), 7, names)))
     state, given = net.start(x), {name: all_at_once[name] for name in "ab"}

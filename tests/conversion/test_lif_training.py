@@ -16,9 +16,8 @@ from nengo_tactile.conversion.lif_training import (
     train_in_nengo_dl,
 )
 from nengo_tactile.conversion.neurons import LIF
-from nengo_tactile.conversion.passes import spiking_layers, use_lif, with_smoothing
-from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
+from tests.support.passes import simplify, spiking_layers, use_lif, with_smoothing
 
 SHORT = LIFRecipe(epochs=3, batch_size=4, sigma=0.1)
 

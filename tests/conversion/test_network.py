@@ -16,15 +16,13 @@ from nengo_tactile.conversion.mapping import linear_map
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.conversion.neurons.lif import START_RATE
-from nengo_tactile.conversion.passes import spiking_layers, use_lif
-from nengo_tactile.conversion.simplify import simplify
-from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.tuning import tune
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.networks.neurons import Sum
 from nengo_tactile.saved import load
+from tests.support.passes import graph_of, plain_layer, simplify, spiking_layers, use_lif
 from tests.support.random_models import keras
 
 
@@ -118,7 +116,8 @@ def test_fan_out_counts_edges(padding, kernel, strides):
         filters, kernel, strides, padding, kernel_initializer="ones", use_bias=False
     )
     reached = layer(np.eye(84, dtype=np.float32).reshape(84, *shape)).numpy()
-    counts = linear_map(layer, shape, reached.shape[1:]).fan_out(np.ones(reached[0].size, np.int64))
+    linear = linear_map(plain_layer(layer, shape))
+    counts = linear.fan_out(np.ones(reached[0].size, np.int64))
     assert (counts == (reached != 0).sum(axis=(1, 2, 3))).all()
 
 

@@ -6,17 +6,17 @@ import pytest
 from nengo_tactile.ann.clip_floor import clip_floor_layer
 from nengo_tactile.ann.integrate_fire import IFParameters
 from nengo_tactile.ann.lif import LIFParameters, rate_lif_layer
-from nengo_tactile.conversion.passes import (
-    check_layers,
+from nengo_tactile.conversion.reading import convertible
+from nengo_tactile.errors import ConversionError
+from tests.support.passes import (
     map_neurons,
+    simplify,
     spiking_layers,
     use_if,
     use_lif,
     use_relu,
     with_smoothing,
 )
-from nengo_tactile.conversion.simplify import simplify
-from nengo_tactile.errors import ConversionError
 from tests.support.random_models import SHAPE, apply_pass, assert_same, chain, conv, keras
 
 X = np.random.default_rng(0).normal(size=(6, *SHAPE)).astype(np.float32)
@@ -110,14 +110,14 @@ def test_spiking_layers_in_order():
 )
 def test_layers_that_cannot_be_converted(layer, message):
     with pytest.raises(ConversionError, match=rf"layer 'bad' .*{message}"):
-        check_layers(chain(layer(keras().layers), keras().layers.Dense(2)))
+        convertible(chain(layer(keras().layers), keras().layers.Dense(2)))
 
 
 def test_every_bad_layer_is_listed():
     layers = keras().layers
     model = chain(layers.Activation("elu", name="a"), layers.Activation("gelu", name="b"))
     with pytest.raises(ConversionError) as caught:
-        check_layers(model)
+        convertible(model)
     lines = str(caught.value).splitlines()
     assert len(lines) == 2 and "'a'" in lines[0] and "'b'" in lines[1]
 
@@ -126,8 +126,8 @@ def test_weights_are_checked_with_the_layers():
     model = chain(conv(2, 3, name="c"))
     model.layers[1].bias.assign([np.inf, 1])
     with pytest.raises(ConversionError, match=r"layer 'c' \(Conv2D\): weight 'bias' is inf"):
-        check_layers(model)
+        convertible(model)
 
 
 def test_rate_lif_is_supported():
-    check_layers(chain(conv(2, 3), rate_lif_layer()(1.0, 1.0), keras().layers.Flatten()))
+    convertible(chain(conv(2, 3), rate_lif_layer()(1.0, 1.0), keras().layers.Flatten()))

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from nengo_tactile.conversion.pooling import (
+from nengo_tactile.errors import ConversionError
+from tests.support.passes import (
     analogue_poolings,
     merge_average_pooling,
     rectify_before_max_pooling,
+    simplify,
 )
-from nengo_tactile.conversion.simplify import simplify
-from nengo_tactile.errors import ConversionError
 from tests.support.random_models import (
     SHAPE,
     apply_pass,

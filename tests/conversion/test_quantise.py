@@ -7,8 +7,9 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.training import FINE_TUNE, Recipe, accuracy, predict, train
-from nengo_tactile.conversion.quantise import BEGIN, fine_tune, use_clip_floor
+from nengo_tactile.conversion.quantise import BEGIN, fine_tune
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
+from tests.support.passes import use_clip_floor
 
 
 def network(activation="relu", units=20, n_classes=3, seed=0):

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from nengo_tactile import stack
+from nengo_tactile.conversion import reading
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.comparison import compare
 from nengo_tactile.conversion.convert import convert
-from nengo_tactile.conversion.ends import read_out_of
-from nengo_tactile.conversion.graph import functional
 from nengo_tactile.conversion.neurons import IF
+from nengo_tactile.conversion.reading import functional
 from nengo_tactile.errors import ConversionError, ModelFileError
+from tests.support.passes import read_out_of
 from tests.support.random_models import keras, randomised
 
 SHAPE = (8, 8, 3)
@@ -379,13 +380,16 @@ def test_a_wrong_pass_is_found_on_calibration_samples(monkeypatch):
             [keras().Input(SHAPE), la.Conv2D(4, 3, activation="relu"), la.Flatten(), la.Dense(2)]
         )
     )
-    flat = functional(model)
-    read_out = read_out_of(flat)[0]
-    assert compare(model, flat, flat, read_out, X) < 1e-6
-    wrong = keras().models.clone_model(flat)
-    wrong.set_weights([1.01 * w for w in flat.get_weights()])
+    layers = reading.read(model)
+    read_out = read_out_of(model)[0]
+    assert compare(model, layers, layers, read_out, X) < 1e-6
+
+    def larger(layer, inputs):
+        return layer.changed(inputs, [1.01 * weight for weight in layer.weights])
+
+    wrong = layers.rebuilt(larger)
     with pytest.raises(ConversionError, match=r"differs by 0\.0.* at most 0\.001"):
-        compare(model, flat, wrong, read_out, X)
+        compare(model, layers, wrong, read_out, X)
     found = check(model, X)
     assert found.difference < 1e-6 and "its rates differ by" in " ".join(str(found).split())
 

@@ -6,10 +6,10 @@ import pytest
 
 import nengo_tactile
 from nengo_tactile import stack
-from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from tests.support import sigma_delta_reference as reference
+from tests.support.passes import Accumulator
 
 CODINGS = {"delay": DelayCoding(6), "current": CurrentCoding(4)}
 N_STEPS = 40

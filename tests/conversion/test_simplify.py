@@ -5,11 +5,9 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.clip_floor import clip_floor_layer
-from nengo_tactile.conversion.ends import read_out_of
-from nengo_tactile.conversion.passes import spiking_layers
-from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks.read_out import ReadOut
+from tests.support.passes import read_out_of, simplify, spiking_layers
 from tests.support.random_models import (
     SHAPE,
     apply_pass,

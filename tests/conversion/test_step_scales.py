@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from nengo_tactile.conversion.convert import convert, prepare
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF
-from nengo_tactile.conversion.passes import layers_to_spike
-from nengo_tactile.conversion.reading import convertible
-from nengo_tactile.conversion.step_scales import Activations, activations
+from nengo_tactile.conversion.reading import functional
+from nengo_tactile.conversion.step_scales import Activations
 from nengo_tactile.conversion.storage import described, restore
 from nengo_tactile.engines import run
 from nengo_tactile.errors import ConversionError, ModelFileError
 from nengo_tactile.saved import load
+from tests.support.passes import activations, layers_to_spike, prepare
 from tests.support.random_models import keras
 
 STEPS = IF(signed=True, thresholds="steps", channelwise=True)
@@ -67,7 +67,7 @@ def test_activations_are_those_of_the_model():
     tf = keras()
     values = tf.Model(model.inputs, model.get_layer("second").output).predict(x, verbose=0)
     by_channel = values.reshape(-1, 6)
-    linear = prepare(convertible(model))
+    linear = prepare(functional(model))
     name = layers_to_spike(linear)[1]
     found = activations(linear, x, channelwise=True)[name]
     np.testing.assert_allclose(found.tops, by_channel.max(axis=0), rtol=1e-5)

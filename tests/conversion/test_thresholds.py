@@ -7,20 +7,26 @@ import pytest
 
 import nengo_tactile
 from nengo_tactile import stack
+from nengo_tactile.ann.layers import layer
 from nengo_tactile.ann.residual import resnet
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion import thresholds
-from nengo_tactile.conversion.accumulate import Accumulator
-from nengo_tactile.conversion.convert import convert, prepare
-from nengo_tactile.conversion.graph import copy_layer, rebuild
+from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF, SigmaDelta
-from nengo_tactile.conversion.sigma_delta import use_sigma_delta
+from nengo_tactile.conversion.reading import plain
 from nengo_tactile.engines.loihi import chip_settings
 from nengo_tactile.errors import ConversionError, DataError, EngineError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from nengo_tactile.saved import load
 from tests.support import layer_cases, random_models
 from tests.support.layer_cases import GROUPS, samples
+from tests.support.passes import (
+    Accumulator,
+    percentile_thresholds,
+    prepare,
+    search_thresholds,
+    use_sigma_delta,
+)
 from tests.support.random_models import keras
 
 #: Cases with activations that sigma-delta neurons have not.
@@ -58,7 +64,7 @@ def apart(network, x):
     With an eighth of the percentile the most active neuron would rise to eight thresholds exactly;
     with the same share everywhere, a layer that passes values on, to multiples of its threshold.
     """
-    tops = thresholds.percentile_thresholds(prepare(network), x)
+    tops = percentile_thresholds(prepare(network), x)
     return {name: (0.11 + 0.0031 * i) * top for i, (name, top) in enumerate(tops.items())}
 
 
@@ -68,15 +74,14 @@ def bound_of(ann):
     A layer passes errors on by its weights' absolute values, a rectifier and a maximum no larger.
     """
 
-    def replace(layer, inputs):
-        if type(layer).__name__ == "SigmaDelta":
-            threshold = layer.parameters.threshold
-            return keras().layers.Rescaling(1.0, offset=threshold, name=layer.name)(inputs[0])
-        weights = [np.abs(w) if w.ndim > 1 else 0 * w for w in layer.get_weights()]
-        return copy_layer(layer, inputs, weights) if weights else None
+    def replace(each, inputs):
+        if each.kind == "SigmaDelta":
+            offset = each.config["threshold"]
+            return layer("Rescaling", each.name, inputs, scale=1.0, offset=offset)
+        return each.changed(inputs, [np.abs(w) if w.ndim > 1 else 0 * w for w in each.weights])
 
-    largest = rebuild(ann, replace)
-    return largest(np.zeros((1, *ann.input_shape[1:]), np.float32)).numpy()[0]
+    largest = plain(ann).rebuilt(replace)
+    return largest.outputs(np.zeros((1, *largest.input_shape)))[0]
 
 
 @pytest.mark.parametrize("coding", [CurrentCoding(8), DelayCoding(8)])
@@ -167,7 +172,7 @@ def test_thresholds_by_layer(model, images):
     assert [p.threshold for p in found.values()] == [1.0, 0.5, 0.25]
     assert all(p.rectify for p in found.values())
     share = to_changes(model, images, threshold_factor=0.5, coding="current").ann
-    tops = thresholds.percentile_thresholds(prepare(model), images)
+    tops = percentile_thresholds(prepare(model), images)
     assert {n: share.get_layer(n).parameters.threshold for n in found} == {
         n: 0.5 * top for n, top in tops.items()
     }
@@ -188,7 +193,7 @@ def test_the_coarsest_thresholds_within_a_loss(model, images, with_labels, rng):
     winners = predict(linear, images).argmax(axis=1)
     labels = np.where(rng.random(len(images)) < 0.7, winners, (winners + 1) % 3)
     labels = labels if with_labels else None
-    chosen, trials = thresholds.search_thresholds(linear, images, coding, 10.0, labels=labels)
+    chosen, trials = search_thresholds(linear, images, coding, 10.0, labels=labels)
     assert chosen == {
         stage.layer: stage.neuron.threshold
         for stage in to_changes(model, images, coding=coding, max_loss=10.0, labels=labels).graph
@@ -201,16 +206,14 @@ def test_the_coarsest_thresholds_within_a_loss(model, images, with_labels, rng):
     before = (winners == right).mean()
     assert 100 * (before - reached) <= 10
     best = max(trial.factor for trial in trials if trial.loss <= 10)
-    assert chosen["relu1"] == pytest.approx(
-        best * thresholds.percentile_thresholds(linear, images)["relu1"]
-    )
+    assert chosen["relu1"] == pytest.approx(best * percentile_thresholds(linear, images)["relu1"])
     coarser = min(trial.factor for trial in trials if trial.factor > best)
     assert coarser / best < 1.05
 
 
 def test_the_finest_thresholds_within_a_budget_of_spikes(model, images):
     linear, coding = prepare(model), DelayCoding(4)
-    chosen, trials = thresholds.search_thresholds(linear, images, coding, spike_budget=0.5)
+    chosen, trials = search_thresholds(linear, images, coding, spike_budget=0.5)
     snn = to_changes(model, images, spike_budget=0.5, coding=coding)
     assert [s.neuron.threshold for s in snn.graph if s.fires] == list(chosen.values())
     recording = nengo_tactile.run(snn, images, engine="nengo-dl")
@@ -224,9 +227,7 @@ def test_a_budget_that_even_the_coarsest_thresholds_exceed(model, images):
     linear = prepare(model)
     ratios = dict.fromkeys(["relu1", "relu2", "dense_relu"], 0.05)
     with pytest.raises(ConversionError, match=r"0\.1, but with the coarsest .* are left"):
-        thresholds.search_thresholds(
-            linear, images, CurrentCoding(4), spike_budget=0.1, ratios=ratios
-        )
+        search_thresholds(linear, images, CurrentCoding(4), spike_budget=0.1, ratios=ratios)
 
 
 def test_without_a_wish_a_point_may_be_lost(model, images):
@@ -250,7 +251,7 @@ def test_the_search_goes_on_to_thresholds_as_fine_as_are_needed():
     """The coarse ones that are halvings of the largest input, 1, divide a half and tell nothing."""
     x = np.array([[0.497], [0.503], [1.0]], np.float32)
     linear = prepare(half_or_more())
-    chosen, trials = thresholds.search_thresholds(linear, x, CurrentCoding(2), max_loss=0.0)
+    chosen, trials = search_thresholds(linear, x, CurrentCoding(2), max_loss=0.0)
     multiples = np.floor(x[:2, 0] / chosen["hidden_relu"]) * chosen["hidden_relu"]
     assert multiples[0] < 0.5 < multiples[1] and chosen["hidden_relu"] < 2**thresholds.OCTAVES_FROM
     assert min(trial.loss for trial in trials if trial.factor > 2**thresholds.OCTAVES_FROM) > 0
@@ -365,7 +366,7 @@ def test_what_sigma_delta_networks_have_not(model, images):
     snn = to_changes(model, images, threshold=0.5)
     with pytest.raises(ConversionError, match="have no firing rates"):
         snn.with_rates(2)
-    with pytest.raises(ConversionError, match="layer 'relu1': sigma-delta neurons have no rates"):
+    with pytest.raises(ConversionError, match=r"layer 'relu1' \(SigmaDelta\): .* no rates"):
         snn.build(spiking=False)
     for refused in (chip_settings, lambda s: nengo_tactile.run(s, images[:1], engine="loihi")):
         with pytest.raises(EngineError, match=r"'conv1' \(sigma-delta\).*engine='nengo-dl'"):

@@ -10,10 +10,11 @@ from nengo_tactile import engines, stack
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF
-from nengo_tactile.conversion.trial_run import SHARES, TrialRun, run_on, settled_discard
+from nengo_tactile.conversion.trial_run import SHARES, TrialRun
 from nengo_tactile.errors import ConversionWarning
 from nengo_tactile.networks.read_out import ReadOut
 from tests.support import random_models
+from tests.support.passes import run_on, settled_discard
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,8 @@ import nengo_tactile
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.lif import rate_lif_layer
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
-from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
-from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.neurons import IF, LIF
 from nengo_tactile.engines import run
@@ -23,6 +21,7 @@ from nengo_tactile.errors import EngineError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from nengo_tactile.networks.neurons import Maximum
 from tests.support.measures import KINDS, assert_same_recordings
+from tests.support.passes import Accumulator, simulate
 from tests.support.random_models import keras
 
 IMAGE, SEQUENCE = (7, 6, 2), (12, 3)

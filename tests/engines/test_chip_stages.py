@@ -10,6 +10,7 @@ from nengo_tactile.errors import EngineError
 from nengo_tactile.networks.linear_maps import Convolution, Sparse
 from nengo_tactile.networks.neurons import IntegrateFire, Sum
 from nengo_tactile.networks.stages import Graph, Link, Stage
+from tests.support.passes import plain_layer
 
 
 def matrix_on_chip(transform):
@@ -44,7 +45,7 @@ def made(kind, shape, **options):
     rng = np.random.default_rng(0)
     layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
     response = layer(pixels).numpy()
-    return linear_map(layer, shape, response.shape[1:]), response.reshape(n, -1)
+    return linear_map(plain_layer(layer, shape)), response.reshape(n, -1)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])

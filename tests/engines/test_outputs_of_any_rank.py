@@ -12,15 +12,14 @@ import pytest
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
-from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
-from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.neurons import IF, LIF, SigmaDelta
 from nengo_tactile.engines import run
 from nengo_tactile.events.coding import CurrentCoding
 from nengo_tactile.saved import load
+from tests.support.passes import Accumulator, simulate
 from tests.support.random_models import keras
 
 N_STEPS = 24

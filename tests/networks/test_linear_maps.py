@@ -8,6 +8,7 @@ from nengo_tactile import stack
 from nengo_tactile.conversion.mapping import channelwise_matrix, linear_map, routing_indices
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks.linear_maps import Convolution, Pooling, Sparse
+from tests.support.passes import plain_layer
 from tests.support.random_models import keras
 
 IMAGE, SEQUENCE = (5, 4, 2), (9, 2)
@@ -70,8 +71,8 @@ def made(name):
     response = layer(pixels).numpy()
     matrix = (response - constant).reshape(n, -1).T
     if name in ROUTING:
-        return Sparse.routing(routing_indices(layer, shape), n), matrix
-    return linear_map(layer, shape, response.shape[1:]), matrix
+        return Sparse.routing(routing_indices(plain_layer(layer, shape)), n), matrix
+    return linear_map(plain_layer(layer, shape)), matrix
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +225,7 @@ def test_kernels_that_do_not_fit(shape, settings, message):
 def test_routing_of_more_values_than_a_digit_holds():
     """Indices are read off the layer's output in two digits of 4096."""
     shape = (75, 71, 1)
-    found = routing_indices(keras().layers.Permute((2, 1, 3)), shape)
+    found = routing_indices(plain_layer(keras().layers.Permute((2, 1, 3)), shape))
     wanted = np.arange(75 * 71).reshape(75, 71).T.ravel()
     assert (found == wanted).all()
 
@@ -232,7 +233,7 @@ def test_routing_of_more_values_than_a_digit_holds():
 def test_pooling_of_more_pixels_than_are_probed_at_once():
     shape = (40, 30, 2)
     layer = keras().layers.AveragePooling2D(4)
-    matrix = channelwise_matrix(layer, shape)
+    matrix = channelwise_matrix(plain_layer(layer, shape))
     x = np.random.default_rng(0).random(shape, np.float32)
     assert matrix.shape == (10 * 7 * 2, 2400)
     assert np.allclose(matrix @ x.ravel(), layer(x[None]).numpy().ravel(), atol=1e-6)
@@ -241,4 +242,4 @@ def test_pooling_of_more_pixels_than_are_probed_at_once():
 def test_layers_that_are_not_linear():
     layer = keras().layers.LayerNormalization(name="norm")
     with pytest.raises(ConversionError, match=r"'norm' \(LayerNormalization\): is no linear layer"):
-        linear_map(layer, IMAGE, IMAGE)
+        linear_map(plain_layer(layer, IMAGE))

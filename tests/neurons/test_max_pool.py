@@ -87,7 +87,8 @@ GEOMETRIES = st.fixed_dictionaries(
 @settings(max_examples=60)
 @given(GEOMETRIES)
 def test_windows_pool_like_keras(geometry):
-    from nengo_tactile.neurons.windows import pooling_windows
+    from nengo_tactile.conversion.mapping import pooling_windows
+    from tests.support.passes import plain_layer
 
     lengths, padding = geometry["lengths"], geometry["padding"]
     n_axes = len(lengths)
@@ -100,19 +101,20 @@ def test_windows_pool_like_keras(geometry):
     layer = kind(pool_size, strides and strides[:n_axes], padding=padding)
     # negative values too: a zero that padding brought in would show
     values = np.random.default_rng(geometry["seed"]).normal(-1, 1, shape).astype(np.float32)
-    windows = pooling_windows(layer, shape)
+    windows = pooling_windows(plain_layer(layer, shape))
     pooled = values.ravel()[windows].max(axis=1)
     np.testing.assert_array_equal(pooled, layer(values[None]).numpy().ravel())
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (4, 3, 2)])
 def test_global_pooling_has_one_window_per_channel(shape, rng):
-    from nengo_tactile.neurons.windows import pooling_windows
+    from nengo_tactile.conversion.mapping import pooling_windows
+    from tests.support.passes import plain_layer
 
     layers = stack.tensorflow().keras.layers
     layer = layers.GlobalMaxPooling1D() if len(shape) == 2 else layers.GlobalMaxPooling2D()
     values = rng.normal(size=shape).astype(np.float32)
-    pooled = values.ravel()[pooling_windows(layer, shape)].max(axis=1)
+    pooled = values.ravel()[pooling_windows(plain_layer(layer, shape))].max(axis=1)
     np.testing.assert_array_equal(pooled, layer(values[None]).numpy().ravel())
 
 
@@ -208,11 +210,12 @@ def test_sizes_that_do_not_fit_are_refused(arguments, message):
 
 
 def test_errors_about_a_layer_name_it():
-    from nengo_tactile.neurons.windows import pooling_windows
+    from nengo_tactile.conversion.mapping import pooling_windows
+    from tests.support.passes import plain_layer
 
     layers = stack.tensorflow().keras.layers
     with pytest.raises(ConversionError, match=r"'pool' \(MaxPooling2D\): .* does not fit into 4"):
-        pooling_windows(layers.MaxPooling2D(5, name="pool"), (4, 4, 1))
+        pooling_windows(plain_layer(layers.MaxPooling2D(5, name="pool"), (4, 4, 1)))
     layer = layers.MaxPooling2D(2, data_format="channels_first", name="pool")
     with pytest.raises(ConversionError, match=r"'pool' .*channels_first.*; rebuild"):
-        pooling_windows(layer, (1, 4, 4))
+        pooling_windows(plain_layer(layer, (1, 4, 4)))

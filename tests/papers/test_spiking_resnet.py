@@ -10,9 +10,6 @@ import pytest
 from nengo_tactile import cli, engines
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.layerwise import rate_at
-from nengo_tactile.conversion.passes import spiking_layers
-from nengo_tactile.conversion.quantise import use_clip_floor
-from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.engines import event
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.experiments.ledgers import content_of
@@ -24,6 +21,7 @@ from nengo_tactile.reproduce import networks
 from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.saved import load
 from tests.support.image_sets import small_network, write_mnist
+from tests.support.passes import simplify, spiking_layers, use_clip_floor
 
 STEPS = 8
 

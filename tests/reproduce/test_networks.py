@@ -5,12 +5,10 @@ import pytest
 
 from nengo_tactile import files, stack
 from nengo_tactile.ann.residual import plain, resnet
-from nengo_tactile.conversion.passes import spiking_layers
-from nengo_tactile.conversion.quantise import use_clip_floor
-from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import ModelFileError, NotationError
 from nengo_tactile.reproduce import networks
+from tests.support.passes import simplify, spiking_layers, use_clip_floor
 
 RESCALE = ([0.02, 0.03, 0.01], [-1.0, 0.5, 0.25])
 

@@ -4,9 +4,8 @@ import itertools
 
 import numpy as np
 
-from nengo_tactile.conversion.sigma_delta import use_sigma_delta
-from nengo_tactile.conversion.simplify import simplify
 from tests.support import random_models
+from tests.support.passes import simplify, use_sigma_delta
 
 SIDE = 4
 THRESHOLDS = {"conv": 0.5, "sum_relu": 1.0, "dense": 2.0}

@@ -12,9 +12,8 @@ import numpy as np
 
 import nengo_tactile
 from nengo_tactile.ann.integrate_fire import rate_if_layer
-from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.conversion.network import SpikingNetwork
-from nengo_tactile.conversion.passes import map_neurons
+from tests.support.passes import map_neurons, simulate
 from tests.support.random_models import keras
 
 SHAPE, N_STEPS, N_OUTPUTS = (6, 6, 2), 24, 2

@@ -1,7 +1,6 @@
 """The neurons that a model can be converted to: their options, and how they are put into it."""
 
-from typing import Any
-
+from nengo_tactile.ann.layers import Layers
 from nengo_tactile.conversion.neurons.base import Blueprint, Neuron
 from nengo_tactile.conversion.neurons.integrate_fire import IF
 from nengo_tactile.conversion.neurons.lif import LIF
@@ -14,12 +13,12 @@ NEURONS = {kind.name: kind for kind in (LIF, IF, SigmaDelta)}
 __all__ = ["IF", "LIF", "NEURONS", "Blueprint", "Neuron", "SigmaDelta", "neuron_for"]
 
 
-def neuron_for(model: Any, neuron: Neuron | None = None) -> Neuron:
+def neuron_for(layers: Layers, neuron: Neuron | None = None) -> Neuron:
     """The neurons that a model becomes: what is asked for, which fits what it brings along.
 
     Parameters
     ----------
-    model : tf.keras.Model
+    layers : nengo_tactile.ann.layers.Layers
         As neurons are put into it.
     neuron : Neuron, optional
         By default those of the model's own layers; of a model without any, `LIF`.
@@ -33,17 +32,17 @@ def neuron_for(model: Any, neuron: Neuron | None = None) -> Neuron:
     ConversionError
         For neurons, or options, that are not those of the model's own layers.
     """
-    own = next((kind for kind in NEURONS.values() if kind.is_in(model)), None)
+    own = next((kind for kind in NEURONS.values() if kind.is_in(layers)), None)
     if own is None:
         return LIF() if neuron is None else neuron
     if neuron is None:
         return own()
     if neuron.layer != own.layer:
         raise ConversionError(
-            f"model '{model.name}' has {own.layer} layers, neuron is {neuron}: give the model with "
-            f"its ReLUs, or neuron=nt.{own.__name__}()"
+            f"model '{layers.name}' has {own.layer} layers, neuron is {neuron}: give the model "
+            f"with its ReLUs, or neuron=nt.{own.__name__}()"
         )
-    neuron.check_settled(model)
+    neuron.check_settled(layers)
     return neuron
 
 

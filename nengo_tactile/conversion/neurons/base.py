@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from nengo_tactile.ann.layers import Layers
+from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.conversion.activation_scales import activation_scales
 from nengo_tactile.conversion.comparison import compare
 from nengo_tactile.conversion.input_range import range_of
@@ -29,9 +31,9 @@ class Blueprint:
     ----------
     brought : tf.keras.Model, keras.Model or path
         What the user gave.
-    read : tf.keras.Model
-        The same as one flat model of Keras 2.
-    model : tf.keras.Model
+    read : nengo_tactile.ann.layers.Layers
+        The same as layers alone.
+    layers : nengo_tactile.ann.layers.Layers
         From `nengo_tactile.conversion.convert.prepare`: rectifiers, linear layers between.
     read_out : ReadOut
     x : (n_samples, ...) array or None
@@ -46,8 +48,8 @@ class Blueprint:
     """
 
     brought: Any
-    read: Any
-    model: Any
+    read: Layers
+    layers: Layers
     read_out: ReadOut
     x: np.ndarray | None = None
     labels: np.ndarray | None = None
@@ -62,17 +64,17 @@ class Blueprint:
         """Presentation time of neurons that answer with rates."""
         return N_STEPS if self.n_steps is None else self.n_steps
 
-    def check(self, model: Any) -> None:
+    def check(self, layers: Layers) -> None:
         """Refuse a form of the model, without spikes, whose outputs are not the user's."""
-        compare(self.brought, self.read, model, self.read_out, self.x)
+        compare(self.brought, self.read, layers, self.read_out, self.x)
 
-    def network(self, ann: Any, n_steps: int, **settings: Any) -> "SpikingNetwork":
-        """The spiking network of a Keras model with rates, or what was sent, for neurons."""
+    def network(self, layers: Layers, n_steps: int, **settings: Any) -> "SpikingNetwork":
+        """The spiking network of a model with rates, or what was sent, for neurons."""
         # neurons are options too, which the command line reads without what runs networks
         from nengo_tactile.conversion.network import SpikingNetwork
 
         return SpikingNetwork(
-            ann,
+            keras_model(layers),
             n_steps,
             dt=self.dt,
             image=self.image,
@@ -118,11 +120,11 @@ class Neuron(Options):
         raise NotImplementedError
 
     @classmethod
-    def is_in(cls, model: Any) -> bool:
+    def is_in(cls, layers: Layers) -> bool:
         """Whether a model has layers of such neurons already."""
-        return any(type(layer).__name__ == cls.layer for layer in model.layers)
+        return bool(layers.of_kinds(cls.layer))
 
-    def check_settled(self, model):
+    def check_settled(self, layers):
         """Refuse options that a model's own layers of neurons have settled.
 
         Raises
@@ -133,7 +135,7 @@ class Neuron(Options):
         for name, value in self.changed().items():
             if name in self.settled:
                 raise ConversionError(
-                    f"model '{model.name}' has {self.layer} layers, which settle {name}, and "
+                    f"model '{layers.name}' has {self.layer} layers, which settle {name}, and "
                     f"{name} is {value!r}: leave it out, or give the model with its ReLUs"
                 )
 
@@ -165,20 +167,22 @@ class Scaled(Neuron):
     )
     nonzero: bool = option(False, "percentile of the activations above zero alone")
 
-    def scales(self, model, x, channelwise=False):
+    def scales(self, layers, x, channelwise=False):
         """The activation of each layer that becomes the highest rate, by name."""
         return activation_scales(
-            model,
-            layers_to_spike(model),
+            layers,
+            layers_to_spike(layers),
             x,
             self.percentile,
             channelwise=channelwise,
             nonzero=self.nonzero,
         )
 
-    def rate_network(self, blueprint: Blueprint, ann: Any, **settings: Any) -> "SpikingNetwork":
-        """The spiking network of a Keras model with rates, on every engine."""
-        network = blueprint.network(ann, blueprint.steps, **settings)
+    def rate_network(
+        self, blueprint: Blueprint, layers: Layers, **settings: Any
+    ) -> "SpikingNetwork":
+        """The spiking network of a model with rates, on every engine."""
+        network = blueprint.network(layers, blueprint.steps, **settings)
         if len(network.spiking_layers) > 1:
             return network
         # on the host, one spiking layer would leave nothing for the Loihi engine's chip

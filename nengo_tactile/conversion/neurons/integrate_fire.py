@@ -101,44 +101,44 @@ class IF(Scaled):
             ``compensation`` leads to outputs of more than twice the size.
         """
         x, n_steps = self.samples(blueprint), blueprint.steps
-        ann, found = self._placed(blueprint, x, n_steps)
-        ann = self._corrected(ann, blueprint, x, n_steps)
+        layers, found = self._placed(blueprint, x, n_steps)
+        layers = self._corrected(layers, blueprint, x, n_steps)
         corrected = self.correction is not None or self.compensation is not None
-        discard = settled_discard(ann, blueprint.read_out, x, n_steps, self.discard, corrected)
+        discard = settled_discard(layers, blueprint.read_out, x, n_steps, self.discard, corrected)
         settings = {"synapse": None, "discard": discard, "activations": found}
-        return self.rate_network(blueprint, ann, **settings)
+        return self.rate_network(blueprint, layers, **settings)
 
     def _placed(self, blueprint, x, n_steps):
         """The model with integrate-and-fire rates, and what they were chosen on for these steps."""
-        if self.is_in(blueprint.model):
-            return blueprint.model, {}
-        model, found, most = blueprint.model, {}, self.spikes_per_step
+        if self.is_in(blueprint.layers):
+            return blueprint.layers, {}
+        layers, found, most = blueprint.layers, {}, self.spikes_per_step
         if self.thresholds == "steps":
-            found = activations(model, x, self.channelwise)
-            scales = {**ceilings(model), **step_scales(found, most * n_steps)}
+            found = activations(layers, x, self.channelwise)
+            scales = {**ceilings(layers), **step_scales(found, most * n_steps)}
             found = {name: one.over(scales[name]) for name, one in found.items()}
         else:
-            scales = self.scales(model, x, self.channelwise)
-        model = normalise(model, scales, self.shortcut_normalisation)
+            scales = self.scales(layers, x, self.channelwise)
+        layers = normalise(layers, scales, self.shortcut_normalisation)
         if self.shortcut_normalisation:  # without it another function is wanted
-            blueprint.check(model)
+            blueprint.check(layers)
         settings = {"start": self.start, "reset": self.reset, "signed": self.signed}
         settings |= {"spikes_per_step": most, "gain": float(most), "amplitude": 1 / most}
-        return use_if(model, **settings), found
+        return use_if(layers, **settings), found
 
-    def _corrected(self, model, blueprint, x, n_steps):
+    def _corrected(self, layers, blueprint, x, n_steps):
         """The model with what the steps lack made up for, as far as wanted."""
         if self.correction is not None:
             # what highest rates clip is among what is made up for, where they are low
-            reference = use_rectifiers(model) if self.thresholds == "steps" else None
-            model = correct(model, x, n_steps, self.correction, reference=reference)
+            reference = use_rectifiers(layers) if self.thresholds == "steps" else None
+            layers = correct(layers, x, n_steps, self.correction, reference=reference)
         if self.compensation is not None:
-            model, _ = search_compensation(
-                model,
+            layers, _ = search_compensation(
+                layers,
                 x[:: -(-len(x) // COMPENSATION_SAMPLES)],
                 n_steps,
                 per_layer=self.compensation == "layer",
                 read_out=blueprint.read_out,
                 progress=blueprint.progress,
             )
-        return model
+        return layers

@@ -69,8 +69,8 @@ class LIF(Scaled):
         """Convert a model: see `Neuron.network`."""
         x = self.samples(blueprint)
         synapse = START_SYNAPSE if self.synapse == "tune" else self.synapse
-        ann = self._placed(blueprint.model, x)
-        network = self.rate_network(blueprint, ann, synapse=synapse, discard=self.discard)
+        layers = self._placed(blueprint.layers, x)
+        network = self.rate_network(blueprint, layers, synapse=synapse, discard=self.discard)
         if self.max_rate is None or self.synapse == "tune":
             network, _ = tune(
                 network,
@@ -81,9 +81,9 @@ class LIF(Scaled):
             )
         return network
 
-    def _placed(self, model, x):
+    def _placed(self, layers, x):
         """The model with LIF rates."""
-        if self.is_in(model):
-            return with_smoothing(model, 0.0)  # it was for training
-        tops = self.scales(model, x)
-        return use_lif(model, {name: self.parameters(top) for name, top in tops.items()})
+        if self.is_in(layers):
+            return with_smoothing(layers, 0.0)  # it was for training
+        tops = self.scales(layers, x)
+        return use_lif(layers, {name: self.parameters(top) for name, top in tops.items()})

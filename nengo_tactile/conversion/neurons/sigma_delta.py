@@ -81,26 +81,27 @@ class SigmaDelta(Neuron):
         By default a sample is shown until nothing fires on the calibration samples.
         """
         coding = named_coding(self.coding, "float32" if blueprint.x is None else blueprint.x.dtype)
-        ann = blueprint.model
-        if not self.is_in(ann):
-            ann = use_sigma_delta(ann, self._thresholds(blueprint, coding), self.output_threshold)
+        layers = blueprint.layers
+        if not self.is_in(layers):
+            thresholds = self._thresholds(blueprint, coding)
+            layers = use_sigma_delta(layers, thresholds, self.output_threshold)
         n_steps = blueprint.n_steps
         if n_steps is None:
-            n_steps = _steps_to_rest(ann, blueprint.x, coding)
-        return blueprint.network(ann, n_steps, synapse=None, coding=coding)
+            n_steps = _steps_to_rest(layers, blueprint.x, coding)
+        return blueprint.network(layers, n_steps, synapse=None, coding=coding)
 
     def _thresholds(self, blueprint, coding):
         """A number for all layers, or {layer name: number}."""
         if self.threshold is not None:
             return self.threshold
-        model, x = blueprint.model, self.samples(blueprint)
+        layers, x = blueprint.layers, self.samples(blueprint)
         if self.threshold_factor is not None:
-            return percentile_thresholds(model, coding.total(x), self.threshold_factor)
+            return percentile_thresholds(layers, coding.total(x), self.threshold_factor)
         max_loss = self.max_loss
         if max_loss is None and self.spike_budget is None:
             max_loss = MAX_LOSS
         thresholds, _ = search_thresholds(
-            model,
+            layers,
             x,
             coding,
             max_loss,
@@ -112,7 +113,7 @@ class SigmaDelta(Neuron):
         return thresholds
 
 
-def _steps_to_rest(model, x, coding):
+def _steps_to_rest(layers, x, coding):
     if x is None:
         return coding.n_steps + SETTLING_STEPS
-    return Accumulator(model).rest(x, coding).n_steps
+    return Accumulator(layers).rest(x, coding).n_steps

@@ -10,6 +10,7 @@ from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.convert import convert, prepare
 from nengo_tactile.conversion.neurons import SigmaDelta
 from nengo_tactile.conversion.passes import layers_to_spike
+from nengo_tactile.conversion.reading import plain
 from nengo_tactile.experiments.ledgers import add
 from nengo_tactile.experiments.workers import Cell
 from nengo_tactile.papers import images
@@ -123,7 +124,7 @@ def within_budget(model, x, budget, progress=None):
     -------
     dict of str to float
     """
-    names = layers_to_spike(prepare(model))
+    names = layers_to_spike(prepare(plain(model)))
     wanted = predict(model, x)
 
     def measure(thresholds):

@@ -179,7 +179,7 @@ def rates(ledger, name, n_samples, n_steps, weights, seed, data_dir):
     title = f"{NETWORKS[name].title}, firing rates"
     for start in track(starts, title, progress=ledger.progress):
         part = x[start : start + AT_A_TIME]
-        for layer, histogram in simulate(spiking.ann, part, n_steps).histograms.items():
+        for layer, histogram in simulate(spiking.layers, part, n_steps).histograms.items():
             state["histograms"].setdefault(layer, [0] * (n_steps + 1))
             add(state["histograms"], **{layer: histogram})
         state["n_done"] += len(part)

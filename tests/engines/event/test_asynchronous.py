@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 
 from nengo_tactile.ann.sigma_delta import sigma_delta_layer
-from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.engines import run
 from nengo_tactile.engines.event.arrivals import arrivals_of
@@ -24,6 +23,7 @@ from tests.support.algorithm1 import (
     network_of,
 )
 from tests.support.measures import KINDS, assert_same_recordings, peak_bytes
+from tests.support.passes import Accumulator
 from tests.support.random_models import keras
 
 

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nengo_tactile.conversion.accumulate import Accumulator
 from nengo_tactile.engines import run
 from nengo_tactile.engines.event import run_streams
 from nengo_tactile.engines.event.arrivals import arrivals_of
@@ -13,6 +12,7 @@ from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from tests.support.algorithm1 import CODINGS, SHAPE, assert_equal, built, images
 from tests.support.measures import KINDS
+from tests.support.passes import Accumulator
 
 FRAMES = 5
 
