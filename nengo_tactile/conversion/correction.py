@@ -26,7 +26,9 @@ MORE_ROUNDS, SHARE, GROWTH = 3, 0.3, 4.0
 INPUT_MEMORY, SPIKE_MEMORY = 2**30, 2**28
 
 
-def correct(layers, x, n_steps, by="bias", per_neuron=False, batch_size=32, reference=None):
+def correct(
+    layers, x, n_steps, by="bias", per_neuron=False, batch_size=32, reference=None, units=None
+):
     """Correct the mean firing rates of all layers of neurons, one after another.
 
     The reference is by default the static response of the model: the ReLU, clipped at the highest
@@ -55,7 +57,9 @@ def correct(layers, x, n_steps, by="bias", per_neuron=False, batch_size=32, refe
         corrected for a few of them is noise for others.
     batch_size : int
     reference : Layers, optional
-        Whose layers, of the same names and in the same units, have the activations that are wanted.
+        Whose layers of the same names have the activations that are wanted.
+    units : dict of str to float or (channels,) array, optional
+        By layer, what is worth 1 in ``layers`` and so much in ``reference``; by default 1.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def correct(layers, x, n_steps, by="bias", per_neuron=False, batch_size=32, refe
     network = Network(_with_own_weights(layers) if per_neuron else layers)
     x, n_steps = checked(network, x, n_steps)
     batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
-    static = _static_rates(network, reference or layers, batches)
+    static = _static_rates(network, reference or layers, batches, units or {})
     rooms = _Room(INPUT_MEMORY), _Room(SPIKE_MEMORY)
     parts = [_Part(network, batch, n_steps, *rooms) for batch in batches]
     for name, later in _read_later(network).items():
@@ -102,7 +106,7 @@ def _with_own_weights(layers):
     return layers.rebuilt(replace)
 
 
-def _static_rates(network, reference, batches):
+def _static_rates(network, reference, batches, units):
     """Sums over samples of each neuron's output in a network without spikes, in spikes a step.
 
     Returns
@@ -112,8 +116,8 @@ def _static_rates(network, reference, batches):
     sums = {name: np.zeros(network.shapes[name]) for name in network.neurons}
     for batch in batches:
         for layer, value in reference.values(batch, network.neurons):
-            amplitude = network.neurons[layer.name].amplitude
-            sums[layer.name] += value.numpy().sum(0, dtype=float) / amplitude
+            spike = network.neurons[layer.name].amplitude * units.get(layer.name, 1.0)
+            sums[layer.name] += value.numpy().sum(0, dtype=float) / spike
     return sums
 
 

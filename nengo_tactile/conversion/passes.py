@@ -158,14 +158,13 @@ def use_rectifiers(layers):
     Returns
     -------
     Layers
-        Without the ceilings of rates that the model does not clip itself.
+        Without the ceilings of the rates.
     """
 
     def replace(layer, inputs):
         if layer.kind != "RateIF":
             return None
-        ceiling = 1.0 if layer.config["clips"] else None
-        return Rectifier(ceiling, layer.config["negative_slope"]).layer(layer.name, inputs)
+        return Rectifier(None, layer.config["negative_slope"]).layer(layer.name, inputs)
 
     return layers.rebuilt(replace)
 

@@ -14,7 +14,7 @@ from nengo_tactile.ann.layers import layer as new_layer
 from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.conversion.activation_scales import histograms_of
 from nengo_tactile.conversion.normalise import normalise
-from nengo_tactile.conversion.passes import layers_to_spike, use_rectifiers
+from nengo_tactile.conversion.passes import layers_to_spike, use_if, use_rectifiers
 from nengo_tactile.errors import ConversionError
 
 #: Bins of a histogram that is kept.
@@ -34,10 +34,13 @@ class Activations:
         The largest, one row for all channels or one for each.
     shares : (rows, n_bins) float32 array
         Of those above zero, which lie in each part of the range up to it.
+    ends : (rows,) float32 array
+        One over the value that the model's own activation ends at; 0 where it does not end.
     """
 
     tops: np.ndarray
     shares: np.ndarray
+    ends: np.ndarray
 
     def scales(self, n_spikes):
         """The activation that becomes the highest rate, (rows,) float array; 0 without any.
@@ -68,11 +71,19 @@ class Activations:
             step = (self.shares * whole * values).sum(axis=1) / np.where(squares > 0, squares, 1)
             better = np.where(squares > 0, np.minimum(n_spikes * step, 1), best)
             best = np.where(errors(better) < errors(best), better, best)
-        return np.where(self.shares.any(axis=1), best, 0) * self.tops
+        scales = np.where(self.shares.any(axis=1), best, 0) * self.tops
+        at_end = scales * self.ends > 1 - 2 / n_bins
+        return np.where(at_end, 1 / np.where(at_end, self.ends, 1), scales)
 
     def over(self, scales):
         """The same with every activation divided by its scale."""
-        return dataclasses.replace(self, tops=(self.tops / scales).astype(np.float32))
+        tops, ends = (self.tops / scales).astype(np.float32), self.ends * scales
+        return dataclasses.replace(self, tops=tops, ends=ends.astype(np.float32))
+
+    @property
+    def clips(self):
+        """Whether the model's own activation ends at 1, rounding apart, of any row."""
+        return bool((self.ends > 0.999).any())
 
 
 def activations(layers, x, channelwise=False):
@@ -84,7 +95,7 @@ def activations(layers, x, channelwise=False):
         From `nengo_tactile.conversion.convert.prepare`.
     x : (n_samples, ...) array
     channelwise : bool
-        For each channel, but of layers with a ceiling, which have one scale.
+        For each channel.
 
     Returns
     -------
@@ -97,27 +108,23 @@ def activations(layers, x, channelwise=False):
         For a layer that is never active, or whose values are not finite.
     """
     names = [name for name in layers_to_spike(layers) if layers[name].kind != "ClipFloor"]
-    ends = {name for name in names if layers[name].config.get("max_value") is not None}
     slopes = {name: layers[name].config.get("alpha", 0) for name in names}
-    found = {}
-    for apart in (False, True):
-        group = [name for name in names if (channelwise and name not in ends) == apart]
-        if group:
-            found |= histograms_of(layers, group, x, 100.0, 256, apart, slopes)
+    found = histograms_of(layers, names, x, 100.0, 256, channelwise, slopes) if names else {}
     for name, histogram in found.items():
         if not histogram.counts.any():
             raise ConversionError(
                 f"{layers[name].label}: never active on the calibration samples; give "
                 "samples like those the model was trained on, or retrain without this layer"
             )
-    return {name: _coarse(found[name]) for name in names}
+    return {name: _coarse(found[name], layers[name].config.get("max_value")) for name in names}
 
 
-def _coarse(histogram):
+def _coarse(histogram, ceiling):
     n_rows = len(histogram.top)
     counts = histogram.counts.reshape(n_rows, _BINS, -1).sum(axis=2)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return Activations(histogram.top.astype(np.float32), shares.astype(np.float32))
+    ends = np.full(n_rows, 1 / ceiling if ceiling else 0, np.float32)
+    return Activations(histogram.top.astype(np.float32), shares.astype(np.float32), ends)
 
 
 def ceilings(layers):
@@ -147,7 +154,37 @@ def step_scales(found, n_spikes):
     return scales
 
 
-def rescaled(layers, scales):
+def placed(layers, scales, found, check, **settings):
+    """Put integrate-and-fire neurons where rectifiers are, with scales for a number of steps.
+
+    Parameters
+    ----------
+    layers : nengo_tactile.ann.layers.Layers
+        From `nengo_tactile.conversion.convert.prepare`.
+    scales : dict of str to float or (channels,) array
+        Of all rectifiers.
+    found : dict of str to Activations
+        What they were chosen on, in units of these scales.
+    check : callable
+        Takes the normalised layers, whose output has to be the model's.
+    **settings
+        As of `nengo_tactile.conversion.passes.use_if`.
+
+    Returns
+    -------
+    Layers
+    """
+    # the layers of a ceiling that all channels share come in one unit first
+    apart = [name for name, one in found.items() if one.ends.any()]
+    whole = {name: np.max(scale) if name in apart else scale for name, scale in scales.items()}
+    layers = normalise(layers, whole, settings.pop("shortcut_normalisation"))
+    check(layers)
+    layers = use_if(layers, **settings)
+    own = {name: scales[name] / whole[name] for name in apart if np.ptp(scales[name])}
+    return rescaled(layers, own, found) if own else layers
+
+
+def rescaled(layers, scales, found):
     """A network of integrate-and-fire neurons with other highest rates.
 
     Parameters
@@ -156,6 +193,8 @@ def rescaled(layers, scales):
         With `RateIF` ones.
     scales : dict of str to float or (channels,) array
         By layer, what becomes the highest rate, in units of what is it now; others keep theirs.
+    found : dict of str to Activations
+        In units of the new rates.
 
     Returns
     -------
@@ -168,9 +207,9 @@ def rescaled(layers, scales):
     def replace(layer, inputs):
         if layer.name not in neurons:
             return None
-        ceiling = layer.config.get("max_value")
-        clips = ceiling is not None and ceiling <= 1
-        settings = {**neurons[layer.name].config, "clips": clips, "per_neuron": False}
+        settings = {**neurons[layer.name].config, "per_neuron": False}
+        if layer.name in found:
+            settings["clips"] = found[layer.name].clips
         return new_layer("RateIF", layer.name, inputs, **settings)
 
     return normalise(use_rectifiers(layers), scales).rebuilt(replace)
@@ -206,7 +245,6 @@ def chosen_anew(network, n_steps):
             f"n_steps={n_steps}"
         )
     scales = step_scales(network.activations, neurons[0].config["spikes_per_step"] * n_steps)
-    return {
-        "ann": keras_model(rescaled(network.layers, scales)),
-        "activations": {name: one.over(scales[name]) for name, one in network.activations.items()},
-    }
+    found = {name: one.over(scales[name]) for name, one in network.activations.items()}
+    layers = rescaled(network.layers, scales, found)
+    return {"ann": keras_model(layers), "activations": found}

@@ -127,7 +127,8 @@ def _activations(folder, model, arrays):
         shapes = {key: array.shape for key, array in parts.items()}
         n_rows = {1, neurons[layer].output_shape[-1]} if layer in neurons else set()
         rows, bins = shapes.get("shares", ()) if len(shapes.get("shares", ())) == 2 else (0, 0)
-        if shapes != {"tops": (rows,), "shares": (rows, bins)} or rows not in n_rows or not bins:
+        wanted = {"tops": (rows,), "shares": (rows, bins), "ends": (rows,)}
+        if shapes != wanted or rows not in n_rows or not bins:
             raise ModelFileError(
                 f"{folder / 'weights.npz'}: activations of layer '{layer}' have shapes {shapes}: "
                 "restore the file"

@@ -1,9 +1,12 @@
 """Scales for a number of steps: against a search by brute force, and networks made with them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.layerwise import Network
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.conversion.reading import functional
 from nengo_tactile.conversion.step_scales import Activations
@@ -14,6 +17,7 @@ from nengo_tactile.saved import load
 from tests.support.passes import activations, layers_to_spike, prepare
 from tests.support.random_models import keras
 
+SHARES = np.linspace(0.02, 1, 300)
 STEPS = IF(signed=True, thresholds="steps", channelwise=True)
 
 
@@ -31,7 +35,7 @@ def test_no_other_scale_has_a_smaller_squared_error(n_spikes, rng):
     samples = np.stack([rng.exponential(1.0, 20_000), np.abs(rng.normal(2, 1, 20_000))])
     tops = samples.max(axis=1)
     counts = [np.histogram(v, 1024, (0, top))[0] / v.size for v, top in zip(samples, tops)]
-    found = Activations(tops, np.array(counts)).scales(n_spikes)
+    found = Activations(tops, np.array(counts), np.zeros(2)).scales(n_spikes)
     for values, scale, top in zip(samples, found, tops):
         least = min(error(values, one, n_spikes) for one in np.linspace(0.02, 1, 400) * top)
         assert error(values, scale, n_spikes) < 1.01 * least + 1e-6 * top
@@ -98,6 +102,67 @@ def test_the_first_layer_sends_its_clipped_and_rounded_activation(spikes_per_ste
     units = recording.units_over_time[stage.name].sum(axis=1)
     np.testing.assert_allclose(units, 8 * wanted.sum(axis=(1, 2, 3)), atol=2)  # ties
     assert (values > scales).any() and units.min() > 100
+
+
+def separable_model():
+    """Depthwise layers between pointwise ones, all under a ceiling, which some channels reach."""
+    la = keras().layers
+    inputs = keras().Input((8, 8, 2))
+    x = la.Conv2D(6, 3, padding="same", name="first")(inputs)
+    x = la.DepthwiseConv2D(3, padding="same", name="depthwise")(la.ReLU(6.0)(x))
+    x = la.ReLU(6.0, name="ends")(x)
+    x = la.ReLU(6.0)(la.Conv2D(5, 1, name="pointwise")(x))
+    model = keras().Model(inputs, la.Dense(4)(la.GlobalAveragePooling2D()(x)))
+    rng = np.random.default_rng(3)
+    for layer in model.layers:
+        weights = [rng.normal(0.1, 0.4, w.shape) for w in layer.get_weights()]
+        if layer.name == "depthwise":
+            weights[0] *= (2.0 ** np.linspace(-2, 3, 6))[:, None]
+        layer.set_weights(weights)
+    return model
+
+
+def test_each_channel_of_a_depthwise_layer_has_its_own_scale_under_the_ceiling():
+    model, x = separable_model(), images()
+    values = keras().Model(model.inputs, model.get_layer("ends").output).predict(x, verbose=0)
+    values = values.reshape(-1, 6)
+    tops = values.max(axis=0)
+    assert (tops == 6).any() and tops.min() < 1
+    for n_steps in (4, 400):
+        network = convert(model, x, STEPS, n_steps=n_steps)
+        scales = tops / np.where((found := network.activations["ends"].tops) > 0, found, 1)
+        for channel, scale in enumerate(scales):
+            least = min(error(values[:, channel], one, n_steps) for one in tops[channel] * SHARES)
+            assert error(values[:, channel], scale, n_steps) < 1.02 * least + 1e-7
+        assert (scales < 6.001).all()
+        reached = (scales > 5.999).any()
+        assert network.ann.get_layer("ends").parameters.clips == reached == (n_steps == 400)
+        if n_steps == 400:
+            wanted = model(x).numpy()
+            error_of = np.abs(network.ann(x).numpy() - wanted).max()
+            assert error_of < 0.02 * np.abs(wanted).max()
+
+
+def test_neurons_that_come_to_the_ceiling_with_more_steps_keep_their_rates():
+    network = convert(separable_model(), images(), STEPS, n_steps=2)
+    assert network.with_rates(0.5).rate_factor == 0.5
+    with pytest.raises(ConversionError, match="keep the rates"):
+        network.with_steps(400).with_rates(0.5)
+
+
+def test_corrected_rates_are_those_of_the_model_below_its_ceiling():
+    """What the ceiling cuts off is not made up for, what a lower scale cuts off is."""
+    model, x = separable_model(), images()
+    network = convert(model, x, dataclasses.replace(STEPS, correction="bias"), n_steps=4)
+    values = keras().Model(model.inputs, model.get_layer("ends").output).predict(x, verbose=0)
+    scales = values.reshape(-1, 6).max(axis=0) / network.activations["ends"].tops
+    wanted, lacking = 4 * (values / scales).mean(axis=(0, 1, 2)), []
+    for one in (network, convert(model, x, STEPS, n_steps=4)):
+        layers = Network(one.layers)
+        state = layers.start(x)
+        layers.advance(state, 4, [layers.output])
+        lacking.append(wanted - layers.sent("ends", state).mean(axis=(0, 1, 2)))
+    assert np.abs(lacking[0]).mean() < 0.4 * np.abs(lacking[1]).mean()
 
 
 @pytest.mark.parametrize("relu", ["relu", "relu6", "leaky_relu"])

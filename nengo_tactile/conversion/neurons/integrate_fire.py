@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from nengo_tactile.conversion.compensation import search_compensation
 from nengo_tactile.conversion.correction import correct
 from nengo_tactile.conversion.neurons.base import Scaled
-from nengo_tactile.conversion.normalise import normalise
-from nengo_tactile.conversion.passes import use_if, use_rectifiers
-from nengo_tactile.conversion.step_scales import activations, ceilings, step_scales
+from nengo_tactile.conversion.step_scales import activations, ceilings, placed, step_scales
 from nengo_tactile.conversion.trial_run import settled_discard
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.options import documented, option
@@ -101,17 +99,17 @@ class IF(Scaled):
             ``compensation`` leads to outputs of more than twice the size.
         """
         x, n_steps = self.samples(blueprint), blueprint.steps
-        layers, found = self._placed(blueprint, x, n_steps)
-        layers = self._corrected(layers, blueprint, x, n_steps)
+        layers, found, scales = self._placed(blueprint, x, n_steps)
+        layers = self._corrected(layers, blueprint, x, n_steps, scales)
         corrected = self.correction is not None or self.compensation is not None
         discard = settled_discard(layers, blueprint.read_out, x, n_steps, self.discard, corrected)
         settings = {"synapse": None, "discard": discard, "activations": found}
         return self.rate_network(blueprint, layers, **settings)
 
     def _placed(self, blueprint, x, n_steps):
-        """The model with integrate-and-fire rates, and what they were chosen on for these steps."""
+        """The model with integrate-and-fire rates, what they were chosen on, and their scales."""
         if self.is_in(blueprint.layers):
-            return blueprint.layers, {}
+            return blueprint.layers, {}, None
         layers, found, most = blueprint.layers, {}, self.spikes_per_step
         if self.thresholds == "steps":
             found = activations(layers, x, self.channelwise)
@@ -119,19 +117,21 @@ class IF(Scaled):
             found = {name: one.over(scales[name]) for name, one in found.items()}
         else:
             scales = self.scales(layers, x, self.channelwise)
-        layers = normalise(layers, scales, self.shortcut_normalisation)
-        if self.shortcut_normalisation:  # without it another function is wanted
-            blueprint.check(layers)
         settings = {"start": self.start, "reset": self.reset, "signed": self.signed}
         settings |= {"spikes_per_step": most, "gain": float(most), "amplitude": 1 / most}
-        return use_if(layers, **settings), found
+        # without its scales a shortcut computes another function, as is wanted
+        check = blueprint.check if self.shortcut_normalisation else lambda layers: None
+        settings["shortcut_normalisation"] = self.shortcut_normalisation
+        return placed(layers, scales, found, check, **settings), found, scales
 
-    def _corrected(self, layers, blueprint, x, n_steps):
+    def _corrected(self, layers, blueprint, x, n_steps, scales):
         """The model with what the steps lack made up for, as far as wanted."""
         if self.correction is not None:
-            # what highest rates clip is among what is made up for, where they are low
-            reference = use_rectifiers(layers) if self.thresholds == "steps" else None
-            layers = correct(layers, x, n_steps, self.correction, reference=reference)
+            reference = {}
+            if self.thresholds == "steps":
+                # what highest rates clip is among what is made up for, where they are low
+                reference = {"reference": blueprint.layers, "units": scales}
+            layers = correct(layers, x, n_steps, self.correction, **reference)
         if self.compensation is not None:
             layers, _ = search_compensation(
                 layers,
