@@ -27,6 +27,7 @@ from rich.table import Table
 from nengo_tactile import stack
 from nengo_tactile.analysis import style
 from nengo_tactile.ann.integrate_fire import rate_if_layer
+from nengo_tactile.commands.networks import read_weights
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.neurons import IF, SigmaDelta
@@ -38,7 +39,6 @@ from nengo_tactile.engines.event.asynchronous import Asynchronous
 from nengo_tactile.engines.event.clocked import Clocked
 from nengo_tactile.files import atomic_write, write_json
 from nengo_tactile.papers.sigma_delta.plan import CODING
-from nengo_tactile.reproduce.networks import read_weights
 
 PARTS = ("speed", "density", "asynchronous", "memory")
 WEIGHTS = Path(__file__).parents[1] / "models" / "weights"

@@ -1,12 +1,12 @@
 from nengo_tactile import analysis as analysis
 from nengo_tactile import ann as ann
+from nengo_tactile import commands as commands
 from nengo_tactile import conversion as conversion
 from nengo_tactile import datasets as datasets
 from nengo_tactile import engines as engines
 from nengo_tactile import events as events
 from nengo_tactile import networks as networks
 from nengo_tactile import report as report
-from nengo_tactile import reproduce as reproduce
 from nengo_tactile import skim as skim
 from nengo_tactile import slayer as slayer
 from nengo_tactile import stack as stack

@@ -73,7 +73,7 @@ def demo(
     seed: Seed = 0,
 ):
     """Events to a spiking network on the Loihi emulator, with a report, in three minutes."""
-    from nengo_tactile.reproduce.demo import demo as run_demo
+    from nengo_tactile.commands.demo import demo as run_demo
 
     run_demo(out, task, data_dir, seed, say=say)
 
@@ -127,7 +127,7 @@ def train(
     seed: Seed = 0,
 ):
     """Train a network on a task."""
-    from nengo_tactile.reproduce.train import train_model
+    from nengo_tactile.commands.train import train_model
 
     train_model(
         network,
@@ -176,7 +176,7 @@ def check(
     scale: Scale = None,
 ):
     """Say for each layer whether it spikes, on which engines, and the remedy if not."""
-    from nengo_tactile.reproduce.commands import check_model
+    from nengo_tactile.commands.converting import check_model
 
     result = check_model(model, x, scale)
     show(result.table())
@@ -214,7 +214,7 @@ def convert(
     given=None,
 ):
     """Convert a Keras model; all choices are made on training samples, of a task or in files."""
-    from nengo_tactile.reproduce.commands import convert_model
+    from nengo_tactile.commands.converting import convert_model
 
     if neuron is not None or given:
         neuron = chosen(NEURONS, "--neuron", neuron or "lif", given)
@@ -271,7 +271,7 @@ def run(
     seed: Seed = 0,
 ):
     """Run a spiking network on a task or files; write results.json and recording.npz."""
-    from nengo_tactile.reproduce.running import run_network
+    from nengo_tactile.commands.running import run_network
 
     show(
         run_network(
@@ -318,7 +318,7 @@ def sweep(
     seed: Seed = 0,
 ):
     """Measure every combination of some settings: a table, a picture, a report; resumes."""
-    from nengo_tactile.reproduce.sweeping import sweep_command
+    from nengo_tactile.commands.sweeping import sweep_command
 
     results, tables = sweep_command(
         *(subject, grid, out, task, x, y, split, samples, jobs, scheduler, threads),
@@ -336,7 +336,7 @@ def report(
     folder: Annotated[Path, typer.Argument(help="The --out folder of nengo-tactile run.")],
 ):
     """Write report.html for a run."""
-    from nengo_tactile.reproduce.running import write_run_report
+    from nengo_tactile.commands.running import write_run_report
 
     say(f"wrote {write_run_report(folder)}")
 

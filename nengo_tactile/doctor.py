@@ -11,6 +11,7 @@ import numpy as np
 from nengo_tactile import __version__, saved, stack
 from nengo_tactile.ann.convolutions import REMEDY, self_test
 from nengo_tactile.ann.training import read_checkpoint
+from nengo_tactile.commands.running import read_run
 from nengo_tactile.conversion import fusions
 from nengo_tactile.conversion.reading import convertible
 from nengo_tactile.datasets.registry import open_dataset
@@ -19,7 +20,6 @@ from nengo_tactile.doors.plain import DATA
 from nengo_tactile.engines import ENGINES
 from nengo_tactile.errors import DataError, StackError, StackWarning, TactileError
 from nengo_tactile.experiments.ledgers import content_of
-from nengo_tactile.reproduce.running import read_run
 from nengo_tactile.stack import distributions
 from nengo_tactile.stack.imports import IMPORTS
 from nengo_tactile.stack.patches import PATCHES

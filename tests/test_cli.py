@@ -158,7 +158,7 @@ def test_neurons_on_the_command_line_are_those_in_python(monkeypatch, tmp_path):
     """Options that are not given have the neuron's defaults; none is None, of no options none."""
     found = []
     monkeypatch.setattr(
-        "nengo_tactile.reproduce.commands.convert_model",
+        "nengo_tactile.commands.converting.convert_model",
         lambda *arguments, neuron, **options: found.append(neuron),
     )
     for arguments in (

@@ -22,7 +22,7 @@ ROOMS = (
         "nengo_runs",
     ),
     *("events", "neurons", "ann", "datasets", "networks", "slayer", "skim", "engines"),
-    *("conversion", "analysis", "report", "saved", "experiments", "reproduce", "papers"),
+    *("conversion", "analysis", "report", "saved", "experiments", "commands", "papers"),
     *("doctor", "cli_options", "cli_reproduce", "cli"),
 )
 

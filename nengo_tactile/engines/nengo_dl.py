@@ -79,10 +79,10 @@ def stream(
             f"dtype is {dtype!r}, which engine 'nengo' has no choice of: leave it out, or use "
             "engine='event' or 'nengo-dl'"
         )
-    dtype = checked_dtype(network.graph, dtype)
     x = network.check_input(x)
-    n_steps = network.steps_of(x, n_steps)
     network.check_sums(x)  # which may have been converted on another machine
+    dtype = checked_dtype(network.graph, dtype)
+    n_steps = network.steps_of(x, n_steps)
     if batch_size is None:
         batch_size = _batch_size(network, len(x), n_steps, dtype, engine)
     batch_size, _ = checked_counts(batch_size, 1)

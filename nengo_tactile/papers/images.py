@@ -6,8 +6,8 @@ import functools
 import numpy as np
 
 from nengo_tactile import files
-from nengo_tactile.reproduce import networks, paths
-from nengo_tactile.reproduce.tasks import images, open_task, task_named
+from nengo_tactile.commands import networks, paths
+from nengo_tactile.commands.tasks import images, open_task, task_named
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

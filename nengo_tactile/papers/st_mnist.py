@@ -13,6 +13,8 @@ from nengo_tactile import files
 from nengo_tactile.analysis import mean_and_sd, plots
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
+from nengo_tactile.commands import pages, paths
+from nengo_tactile.commands.tasks import TASKS, open_task, pool, task_named
 from nengo_tactile.conversion.lif_training import LIFRecipe
 from nengo_tactile.datasets.splits import repeated_splits
 from nengo_tactile.datasets.stmnist import locate_stmnist
@@ -26,8 +28,6 @@ from nengo_tactile.options import option
 from nengo_tactile.papers.spikemax.plan import SETTINGS
 from nengo_tactile.papers.spikemax.runs import train_and_test
 from nengo_tactile.report import KeyNumber, Note
-from nengo_tactile.reproduce import pages, paths
-from nengo_tactile.reproduce.tasks import TASKS, open_task, pool, task_named
 from nengo_tactile.saved import load
 
 #: The row of the network that is trained on the events themselves, and its loss: the difference
@@ -136,7 +136,7 @@ def cells(plan, data_dir):
 
 @functools.lru_cache(maxsize=1)
 def read(dataset, data_dir=None, progress=None):
-    """All samples, once for all cells of a process: see `nengo_tactile.reproduce.tasks.pool`."""
+    """All samples, once for all cells of a process: see `nengo_tactile.commands.tasks.pool`."""
     x, y, n_train, classes = pool(TASKS[dataset], data_dir, progress=progress)
     training.check_samples(x, y, int(y.max()) + 1, dataset)
     return x, y, n_train, classes, files.fingerprint("samples", x, y)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
-from nengo_tactile.reproduce import paths
-from nengo_tactile.reproduce.tasks import images, open_task, task_named
+from nengo_tactile.commands import paths
+from nengo_tactile.commands.tasks import images, open_task, task_named
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ import nengo_tactile as nt
 from nengo_tactile import cli
 from nengo_tactile.ann import digits, training
 from nengo_tactile.ann.training import predict
+from nengo_tactile.commands import networks
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.papers import images
@@ -17,7 +18,6 @@ from nengo_tactile.papers.sigma_delta import PAPER, runs
 from nengo_tactile.papers.sigma_delta import plan as sigma_delta
 from nengo_tactile.papers.sigma_delta.numbers import curve, rows_of
 from nengo_tactile.papers.sigma_delta.plan import ANN_OPERATIONS, DeltaPlan
-from nengo_tactile.reproduce import networks
 from nengo_tactile.saved import load
 from tests.support.image_sets import write_mnist
 
@@ -42,7 +42,7 @@ def small(monkeypatch):
     monkeypatch.setattr(runs, "MINIBATCH", 4)
     monkeypatch.setattr(runs, "TURNS", 1)
     monkeypatch.setattr(runs, "FACTORS", (1.4,))
-    monkeypatch.setattr("nengo_tactile.reproduce.paths.CALIBRATION_SAMPLES", 6)
+    monkeypatch.setattr("nengo_tactile.commands.paths.CALIBRATION_SAMPLES", 6)
 
 
 def plan_of(folder, settings="threshold-1", **options):

@@ -7,6 +7,7 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile import cli, skim
+from nengo_tactile.commands.running import run_network, write_run_report
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import DataError, EngineError, ModelFileError
@@ -14,7 +15,6 @@ from nengo_tactile.papers import shipped
 from nengo_tactile.papers.skim import model as skim_model
 from nengo_tactile.papers.skim import plan as skim_plan
 from nengo_tactile.papers.skim import runs
-from nengo_tactile.reproduce.running import run_network, write_run_report
 from nengo_tactile.skim.classifier import Samples
 from tests.support.image_sets import write_bars, write_recordings
 
@@ -140,7 +140,7 @@ def test_bad_input(folder, model, tmp_path, capsys):
         assert "a SKIM network, which has no Keras model" in message
         assert f"nengo-tactile run {model}" in message
     with pytest.raises(DataError, match="'nmnist' is no task of images"):
-        nt.reproduce.tasks.task_named("nmnist")
+        nt.commands.tasks.task_named("nmnist")
     with pytest.raises(DataError, match=r"needs .* GB of memory"):
         make(folder, tmp_path / "m", tmp_path / "w", n_hidden=10**6)
     (tmp_path / "taken").mkdir()

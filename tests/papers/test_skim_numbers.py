@@ -6,13 +6,13 @@ import json
 
 import pytest
 
+from nengo_tactile.commands.tasks import TASKS
 from nengo_tactile.errors import DataError
 from nengo_tactile.experiments import tables
 from nengo_tactile.papers.skim import PAPER, SkimPlan, published
 from nengo_tactile.papers.skim.numbers import growth_curve, numbers
 from nengo_tactile.papers.skim.view import FIGURES
 from nengo_tactile.report.report import render_report
-from nengo_tactile.reproduce.tasks import TASKS
 from tests.support.skim_states import (
     AS_PAPER,
     CROSSING,

@@ -8,6 +8,7 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile import cli
+from nengo_tactile.commands.running import run_network
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.experiments.ledgers import content_of
 from nengo_tactile.papers import shipped
@@ -15,7 +16,6 @@ from nengo_tactile.papers.shipped import Shipped
 from nengo_tactile.papers.spikemax import runs
 from nengo_tactile.papers.spikemax.model import TASKS
 from nengo_tactile.papers.spikemax.plan import LOSSES, SETTINGS
-from nengo_tactile.reproduce.running import run_network
 from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 from nengo_tactile.slayer.training import Recipe
@@ -94,7 +94,7 @@ def test_the_card_of_loihis_neurons_says_what_its_integers_cost(small, tmp_path,
 
 
 def test_every_model_has_a_setting_and_a_task():
-    from nengo_tactile.reproduce.tasks import any_task_named
+    from nengo_tactile.commands.tasks import any_task_named
 
     for model in shipped.MODELS.values():
         if model.maker != "spikemax.model":

@@ -9,6 +9,8 @@ import pytest
 
 from nengo_tactile import cli, engines
 from nengo_tactile.ann.training import predict
+from nengo_tactile.commands import networks
+from nengo_tactile.commands.tasks import TASKS
 from nengo_tactile.conversion.layerwise import rate_at
 from nengo_tactile.engines import event
 from nengo_tactile.errors import DataError, ModelFileError
@@ -17,8 +19,6 @@ from nengo_tactile.papers import images, spiking_resnet
 from nengo_tactile.papers.spiking_resnet import PAPER, ResnetPlan, plan, runs, view
 from nengo_tactile.papers.spiking_resnet.numbers import all_rows, figure4_lines
 from nengo_tactile.papers.spiking_resnet.plan import Network
-from nengo_tactile.reproduce import networks
-from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.saved import load
 from tests.support.image_sets import small_network, write_mnist
 from tests.support.passes import simplify, spiking_layers, use_clip_floor
@@ -49,7 +49,7 @@ def small(monkeypatch):
         monkeypatch.setitem(plan.NETWORKS, name, Network(name))
     monkeypatch.setattr(runs, "AT_A_TIME", 10)
     monkeypatch.setattr(runs, "MINIBATCH", 10)
-    monkeypatch.setattr("nengo_tactile.reproduce.paths.CALIBRATION_SAMPLES", 16)
+    monkeypatch.setattr("nengo_tactile.commands.paths.CALIBRATION_SAMPLES", 16)
     for cached in (images.read, images.trained):
         cached.cache_clear()
 

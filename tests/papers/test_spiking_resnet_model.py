@@ -9,10 +9,10 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile.ann import training
+from nengo_tactile.commands import networks
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.papers import images, shipped
 from nengo_tactile.papers.shipped import Order, Shipped
-from nengo_tactile.reproduce import networks
 from tests.support.image_sets import small_network, write_mnist
 
 STEPS = 8
@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr("nengo_tactile.reproduce.paths.CALIBRATION_SAMPLES", 16)
+    monkeypatch.setattr("nengo_tactile.commands.paths.CALIBRATION_SAMPLES", 16)
     for cached in (images.read, images.trained):
         cached.cache_clear()
 
@@ -73,7 +73,7 @@ def test_model_and_card(folder, small, tmp_path, monkeypatch):
     for words in ("--samples 20", "nengo-tactile train resnet8 --task mnist", "## limits"):
         assert words in text
     # the model knows its task: the command line runs it without being told
-    from nengo_tactile.reproduce.running import run_network
+    from nengo_tactile.commands.running import run_network
 
     arguments = {"n_samples": 5, "data_dir": folder, "progress": False, "say": str}
     run_network(tmp_path / "model", tmp_path / "run", **arguments)

@@ -9,6 +9,8 @@ import pytest
 import scipy.io
 
 from nengo_tactile.ann import training
+from nengo_tactile.commands import paths
+from nengo_tactile.commands.tasks import TASKS, images, open_task, task_named
 from nengo_tactile.conversion.lif_training import LIFRecipe
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.errors import DataError, ModelFileError
@@ -16,8 +18,6 @@ from nengo_tactile.experiments.ledgers import content_of
 from nengo_tactile.papers import st_mnist
 from nengo_tactile.papers.spikemax import plan as spikemax_plan
 from nengo_tactile.papers.st_mnist import PAPER, StMnistPlan
-from nengo_tactile.reproduce import paths
-from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
 
 QUICK = training.Recipe("adam", 2, 32, 3e-3, "constant", 0.0, 0.0)
 

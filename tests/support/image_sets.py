@@ -5,9 +5,9 @@ import numpy as np
 from nengo_tactile import files
 from nengo_tactile.ann import training
 from nengo_tactile.ann.residual import standardise
+from nengo_tactile.commands import networks
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.doors.archives import read_npz
-from nengo_tactile.reproduce import networks
 from tests.support.fake_formats import nmnist_bytes, write_folder
 
 RECIPE = training.Recipe("adam", 6, 32, 1e-2, "cosine", 0.0, 0.0)

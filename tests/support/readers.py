@@ -54,7 +54,7 @@ def _model_file(version, ending):
 
 
 def _weights():
-    from nengo_tactile.reproduce import networks
+    from nengo_tactile.commands import networks
 
     def make(folder):
         model = networks.network_named("resnet8", (9, 9, 1), 4, (1 / 255, 0.0), widths=(2, 3, 4))
@@ -130,7 +130,7 @@ def _checkpoint():
 
 def _run(folder):
     import nengo_tactile as nt
-    from nengo_tactile.reproduce.running import run_network
+    from nengo_tactile.commands.running import run_network
 
     _converted(folder)
     nt.load(folder / "network")
@@ -145,7 +145,7 @@ def _run(folder):
 
 
 def _report(folder):
-    from nengo_tactile.reproduce.running import write_run_report
+    from nengo_tactile.commands.running import write_run_report
 
     write_run_report(folder / "run")
 
@@ -167,7 +167,7 @@ def _samples(ending):
             np.save(folder / "samples.npy", arrays["x"])
 
     def read(folder):
-        from nengo_tactile.reproduce.samples import read_array
+        from nengo_tactile.commands.samples import read_array
 
         read_array(str(folder / f"samples.{ending}"), "x")
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from nengo_tactile.commands.networks import train_command
+from nengo_tactile.commands.tasks import TASKS
 from nengo_tactile.papers.sigma_delta import PAPER
 from nengo_tactile.papers.sigma_delta.plan import NEURONS, SETTINGS, SHOWN, WEIGHTS, DeltaPlan
-from nengo_tactile.reproduce.networks import train_command
-from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.saved import load
 
 

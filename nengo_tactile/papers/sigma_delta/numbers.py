@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from nengo_tactile.commands.tasks import TASKS
 from nengo_tactile.papers.sigma_delta.plan import ANN_OPERATIONS, CODING, NEURONS, SETTINGS, SHOWN
-from nengo_tactile.reproduce.tasks import TASKS
 
 #: Points of accuracy within which the ANN's counts as reached.
 REACHED = 0.02

@@ -4,12 +4,12 @@ import dataclasses
 from pathlib import Path
 
 from nengo_tactile.ann.digits import NAME
+from nengo_tactile.commands.networks import train_command, weights_file
 from nengo_tactile.conversion.neurons import IF, SigmaDelta
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.coding import DelayCoding
 from nengo_tactile.experiments.plans import Plan
 from nengo_tactile.options import option
-from nengo_tactile.reproduce.networks import train_command, weights_file
 
 #: Name of the trained weights.
 WEIGHTS = f"mnist-{NAME}"

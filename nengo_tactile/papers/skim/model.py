@@ -3,6 +3,7 @@
 import numpy as np
 
 from nengo_tactile import engines, skim
+from nengo_tactile.commands.tasks import TASKS
 from nengo_tactile.datasets.nmnist import NMNIST
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.experiments.ledgers import Ledger
@@ -10,7 +11,6 @@ from nengo_tactile.experiments.studies import Study
 from nengo_tactile.papers.skim import PAPER
 from nengo_tactile.papers.skim.plan import METHOD, PATTERN, draw, supervision
 from nengo_tactile.papers.skim.runs import begin, learn, read_digits
-from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.skim import trainer
 from nengo_tactile.skim.memory import check_fits, peak_bytes
 from nengo_tactile.skim.network import ENGINES

@@ -1,6 +1,7 @@
 """All numbers of the SKIM reproduction, beside the paper's, from the states that its runs keep."""
 
 from nengo_tactile.analysis.accuracy import mean_and_sd
+from nengo_tactile.commands.tasks import TASKS
 from nengo_tactile.errors import DataError
 from nengo_tactile.papers.skim import published as paper
 from nengo_tactile.papers.skim.plan import PARTS
@@ -10,7 +11,6 @@ from nengo_tactile.papers.skim.statistics import (
     recommendation,
     statistics,
 )
-from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 
 #: What a network was tested on -> how tables call it; "simulated" is called by the data's name.

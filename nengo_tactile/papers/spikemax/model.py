@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import engines
+from nengo_tactile.commands import paths
 from nengo_tactile.engines import chip_spikes
 from nengo_tactile.experiments.ledgers import Ledger
 from nengo_tactile.experiments.studies import Study
 from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs
 from nengo_tactile.papers.spikemax.plan import SETTINGS
-from nengo_tactile.reproduce import paths
 from nengo_tactile.saved import load
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 

@@ -4,14 +4,14 @@ import dataclasses
 from pathlib import Path
 
 from nengo_tactile.ann import training
+from nengo_tactile.commands import paths
+from nengo_tactile.commands.networks import train_command
+from nengo_tactile.commands.tasks import TASKS
 from nengo_tactile.engines.loihi import CHIP_RATE
 from nengo_tactile.papers import images
 from nengo_tactile.papers.spiking_resnet import PAPER, ResnetPlan
 from nengo_tactile.papers.spiking_resnet.plan import NETWORKS, SETTINGS
 from nengo_tactile.papers.spiking_resnet.runs import LATE, cell
-from nengo_tactile.reproduce import paths
-from nengo_tactile.reproduce.networks import train_command
-from nengo_tactile.reproduce.tasks import TASKS
 from nengo_tactile.saved import load
 
 #: Steps that cards tell the accuracy after.

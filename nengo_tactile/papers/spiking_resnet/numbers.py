@@ -1,5 +1,6 @@
 """Rows beside the Spiking ResNet paper's, from the sums that its cells keep."""
 
+from nengo_tactile.commands.tasks import TASKS
 from nengo_tactile.conversion.layerwise import rate_at
 from nengo_tactile.papers.spiking_resnet.plan import (
     FEW_STEPS,
@@ -11,7 +12,6 @@ from nengo_tactile.papers.spiking_resnet.plan import (
     SETTINGS,
     Network,
 )
-from nengo_tactile.reproduce.tasks import TASKS
 
 
 def summarise(plan, states):

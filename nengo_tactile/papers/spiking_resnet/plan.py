@@ -8,11 +8,11 @@ because there is less to compensate for otherwise.
 import dataclasses
 from pathlib import Path
 
+from nengo_tactile.commands.networks import train_command, weights_file
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.errors import DataError
 from nengo_tactile.experiments.plans import Plan
 from nengo_tactile.options import option
-from nengo_tactile.reproduce.networks import train_command, weights_file
 
 #: Table 1: task -> (depth, accuracy of the ANN, of the SNN). The SNN is that of Table 3.
 PAPER_TABLE1 = {"mnist": (8, 0.9959, 0.9959), "cifar10": (44, 0.9285, 0.9237)}

@@ -5,9 +5,9 @@ import pytest
 
 from nengo_tactile import files, stack
 from nengo_tactile.ann.residual import plain, resnet
+from nengo_tactile.commands import networks
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import ModelFileError, NotationError
-from nengo_tactile.reproduce import networks
 from tests.support.passes import simplify, spiking_layers, use_clip_floor
 
 RESCALE = ([0.02, 0.03, 0.01], [-1.0, 0.5, 0.25])

@@ -9,11 +9,8 @@ from nengo_tactile.ann.clip_floor import LEVELS
 from nengo_tactile.ann.deepen import deepen
 from nengo_tactile.ann.notation import notation_for, parse
 from nengo_tactile.ann.residual import standardise
-from nengo_tactile.conversion.quantise import fine_tune
-from nengo_tactile.errors import DataError, ModelFileError, NotationError
-from nengo_tactile.events.encoders import SILENT_UP_TO
-from nengo_tactile.reproduce import paths
-from nengo_tactile.reproduce.networks import (
+from nengo_tactile.commands import paths
+from nengo_tactile.commands.networks import (
     has_arrays,
     is_residual,
     network_named,
@@ -21,7 +18,10 @@ from nengo_tactile.reproduce.networks import (
     trained,
     write_weights,
 )
-from nengo_tactile.reproduce.tasks import epochs_of, images, open_task, task_named
+from nengo_tactile.commands.tasks import epochs_of, images, open_task, task_named
+from nengo_tactile.conversion.quantise import fine_tune
+from nengo_tactile.errors import DataError, ModelFileError, NotationError
+from nengo_tactile.events.encoders import SILENT_UP_TO
 
 #: Recipes by their names on the command line.
 RECIPES = {**training.RECIPES, "fine-tune": training.FINE_TUNE}
@@ -51,7 +51,7 @@ def train_model(
         Papers' notation, with the task's image as its input; or "resnet20", "plain20" and so
         on, which begin with feature standardisation; or "deltacnn", the sigma-delta paper's.
     out : path
-        .keras, .h5, or .npz (plain arrays, see `nengo_tactile.reproduce.networks`).
+        .keras, .h5, or .npz (plain arrays, see `nengo_tactile.commands.networks`).
     task_name : str
     recipe : str, optional
         One of `RECIPES`; by default the one made for such networks.

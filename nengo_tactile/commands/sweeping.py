@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from nengo_tactile.commands.running import chosen_samples, encoded, task_of
+from nengo_tactile.commands.samples import files_of
+from nengo_tactile.commands.tasks import any_task_named
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.experiments import sweep_tables, sweeps
-from nengo_tactile.reproduce.running import chosen_samples, encoded, task_of
-from nengo_tactile.reproduce.samples import files_of
-from nengo_tactile.reproduce.tasks import any_task_named
 from nengo_tactile.saved import load
 
 

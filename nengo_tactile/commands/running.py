@@ -9,6 +9,9 @@ import numpy as np
 
 from nengo_tactile import __version__, engines, files
 from nengo_tactile.analysis import accuracy_text
+from nengo_tactile.commands import pages, paths
+from nengo_tactile.commands.samples import files_of
+from nengo_tactile.commands.tasks import TASKS, any_task_named, data_option
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door, printable
@@ -21,9 +24,6 @@ from nengo_tactile.networks.protocol import Reference, runner
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.targets import targets_of
 from nengo_tactile.report import KeyNumber, Report, write_report
-from nengo_tactile.reproduce import pages, paths
-from nengo_tactile.reproduce.samples import files_of
-from nengo_tactile.reproduce.tasks import TASKS, any_task_named, data_option
 from nengo_tactile.saved import load
 
 #: Spike counts that a run keeps at most, one of 4 bytes for each neuron and sample.
@@ -55,7 +55,7 @@ def run_network(
 
     Writes results.json and recording.npz into ``out``. ``on_host``, ``target`` and
     ``least_agreement`` are the Loihi engine's (see `nengo_tactile.engines.loihi.run`); ``x``,
-    ``y`` and ``scale`` are as for `nengo_tactile.reproduce.commands.convert_model`, by default
+    ``y`` and ``scale`` are as for `nengo_tactile.commands.converting.convert_model`, by default
     with the network's own scale.
 
     Returns

@@ -7,8 +7,8 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile import cli
+from nengo_tactile.commands.running import run_network, write_run_report
 from nengo_tactile.errors import DataError
-from nengo_tactile.reproduce.running import run_network, write_run_report
 from nengo_tactile.slayer import SlayerNetwork, SpikeLayout
 from nengo_tactile.slayer.models import build, stages_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel

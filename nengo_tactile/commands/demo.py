@@ -10,10 +10,10 @@ from nengo_tactile import __version__, files
 from nengo_tactile.analysis import accuracy_text
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
+from nengo_tactile.commands import pages, paths
+from nengo_tactile.commands.tasks import data_option, images, open_task, task_named
 from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.report import KeyNumber, Note, Report, write_report
-from nengo_tactile.reproduce import pages, paths
-from nengo_tactile.reproduce.tasks import data_option, images, open_task, task_named
 from nengo_tactile.stack.distributions import versions
 
 #: Sizes that fit three minutes on two cores.

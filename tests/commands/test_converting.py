@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from nengo_tactile import cli, stack
+from nengo_tactile.commands import held_out, paths
+from nengo_tactile.commands.converting import convert_model
+from nengo_tactile.commands.running import run_network, write_run_report
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.networks.image_scale import ImageScale
-from nengo_tactile.reproduce import held_out, paths
-from nengo_tactile.reproduce.commands import convert_model
-from nengo_tactile.reproduce.running import run_network, write_run_report
 from nengo_tactile.saved import load
 
 
@@ -278,9 +278,9 @@ def test_check_compares_on_samples(folder, capsys):
 
 def test_accuracy_decides_before_the_loss():
     """A model that is never sure of itself has less loss on images that are too bright."""
+    from nengo_tactile.commands.scales import find_scale
     from nengo_tactile.networks.read_out import ReadOut
     from nengo_tactile.networks.targets import targets_of
-    from nengo_tactile.reproduce.scales import find_scale
 
     keras = stack.tensorflow().keras
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from nengo_tactile.commands.samples import Files, files_of, read_array
 from nengo_tactile.errors import DataError
-from nengo_tactile.reproduce.samples import Files, files_of, read_array
 
 
 @pytest.fixture

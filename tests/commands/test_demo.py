@@ -5,8 +5,8 @@ import json
 import pytest
 
 import nengo_tactile as nt
-from nengo_tactile.reproduce import demo as module
-from nengo_tactile.reproduce.tasks import images, open_task, task_named
+from nengo_tactile.commands import demo as module
+from nengo_tactile.commands.tasks import images, open_task, task_named
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from nengo_tactile import files
 from nengo_tactile.ann import residual, training
 from nengo_tactile.ann.augment import cropped_epochs
+from nengo_tactile.commands import networks, train
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import DataError, ModelFileError, NotationError
-from nengo_tactile.reproduce import networks, train
 from tests.support.image_sets import write_mnist
 
 QUICK = training.Recipe("sgd", 2, 16, 0.05, "cosine", 0.0, 1e-4)

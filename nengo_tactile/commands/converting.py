@@ -6,6 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nengo_tactile.commands import held_out, paths
+from nengo_tactile.commands.networks import find_model
+from nengo_tactile.commands.samples import Files, files_of
+from nengo_tactile.commands.scales import find_scale
+from nengo_tactile.commands.tasks import TASKS, images, open_task, task_named
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.ends import read_out_of
@@ -14,11 +19,6 @@ from nengo_tactile.errors import DataError
 from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.targets import targets_of
-from nengo_tactile.reproduce import held_out, paths
-from nengo_tactile.reproduce.networks import find_model
-from nengo_tactile.reproduce.samples import Files, files_of
-from nengo_tactile.reproduce.scales import find_scale
-from nengo_tactile.reproduce.tasks import TASKS, images, open_task, task_named
 
 
 def convert_model(
@@ -55,10 +55,10 @@ def convert_model(
     say : callable
     x, y : str, optional
         Files of training samples and their labels (or values): see
-        `nengo_tactile.reproduce.samples.Files`.
+        `nengo_tactile.commands.samples.Files`.
     scale : str, optional
         What images are multiplied with to become the model's input ("1/255"), with an offset
-        ("2/255,-1"); by default found: see `nengo_tactile.reproduce.scales.find_scale`. Kept with
+        ("2/255,-1"); by default found: see `nengo_tactile.commands.scales.find_scale`. Kept with
         the network.
     for_chip : bool
         Choose settings that hold on the Loihi emulator: see
