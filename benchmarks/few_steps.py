@@ -54,7 +54,7 @@ def main(folder, n_test=10_000):
         network = nt.convert(model, data.calibration, nt.IF(**options), n_steps=n_steps)
         seconds = time.monotonic() - began
         reached, cost = measure(network, x, y)
-        waiting = waiting_outputs(network.ann, x, n_steps).argmax(axis=1)
+        waiting = waiting_outputs(network.layers, x, n_steps).argmax(axis=1)
         bound = 100 * (ann - (waiting == y).mean())
         told = ", ".join(f"{value:,.0f} {name}" for name, value in cost.items())
         print(

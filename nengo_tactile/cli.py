@@ -31,7 +31,7 @@ from nengo_tactile.cli_options import (
     say,
     show,
 )
-from nengo_tactile.conversion.neurons import NEURONS
+from nengo_tactile.conversion.neurons import NEURONS, SigmaDelta
 from nengo_tactile.errors import TactileError
 
 app = typer.Typer(
@@ -198,14 +198,25 @@ def convert(
     neuron: Annotated[
         str | None,
         typer.Option(
-            help="lif; if, for deep networks; sigma-delta, which sends changes (default: lif; the "
-            "model's own, if it has any)."
+            help="lif; if, for deep networks; sigma-delta, which sends changes (default: the "
+            "model's own, if it has any; what suits --steps or --max-loss; else lif)."
         ),
     ] = None,
     steps: Annotated[
         int | None,
         typer.Option(min=1, help="Time steps per sample (default: 60; sigma-delta: until rest)."),
     ] = None,
+    max_loss: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="The cheapest network that loses at most so many points of accuracy on training "
+            "samples held out (sigma-delta: the coarsest thresholds).",
+        ),
+    ] = None,
+    minimise: Annotated[
+        str, typer.Option(help="With --max-loss: cheapest by packets, steps or synops.")
+    ] = "packets",
     for_chip: Annotated[
         bool, typer.Option("--for-chip", help="Choose settings that hold on the Loihi emulator.")
     ] = False,
@@ -216,6 +227,8 @@ def convert(
     """Convert a Keras model; all choices are made on training samples, of a task or in files."""
     from nengo_tactile.commands.converting import convert_model
 
+    if neuron == SigmaDelta.name and max_loss is not None:  # it has such an option of its own
+        given, max_loss = {**given, "max_loss": max_loss}, None
     if neuron is not None or given:
         neuron = chosen(NEURONS, "--neuron", neuron or "lif", given)
     convert_model(
@@ -231,6 +244,8 @@ def convert(
         for_chip=for_chip,
         neuron=neuron,
         n_steps=steps,
+        max_loss=max_loss,
+        minimise=minimise,
     )
 
 

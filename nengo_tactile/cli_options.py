@@ -84,7 +84,8 @@ def taking(command, parameters, text):
 def options_of(kinds):
     """Let a command take the options of several kinds of objects, such as neurons.
 
-    What was given comes to the command as a dict, ``given``, for `chosen`.
+    What was given comes to the command as a dict, ``given``, for `chosen`; but an option that the
+    command has a parameter for.
 
     Parameters
     ----------
@@ -100,20 +101,22 @@ def options_of(kinds):
     for name, kind in kinds.items():
         for field in dataclasses.fields(kind):
             fields.setdefault(field.name, {})[name] = field
-    added = [_parameter_of(name, owners) for name, owners in fields.items()]
 
     def decorate(command):
+        taken = inspect.signature(command).parameters
+        added = {n: _parameter_of(n, owners) for n, owners in fields.items() if n not in taken}
+
         def with_given(**values):
-            given = {name: values.pop(name) for name in fields}
+            given = {name: values.pop(name) for name in added}
             command(**values, given={n: v for n, v in given.items() if v is not None})
 
         own = [
             parameter(name, each.annotation, each.default)
-            for name, each in inspect.signature(command).parameters.items()
+            for name, each in taken.items()
             if name != "given"
         ]
         with_given.__name__ = command.__name__
-        return taking(with_given, [*own, *added], command.__doc__)
+        return taking(with_given, [*own, *added.values()], command.__doc__)
 
     return decorate
 

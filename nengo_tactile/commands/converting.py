@@ -14,6 +14,7 @@ from nengo_tactile.commands.tasks import TASKS, images, open_task, task_named
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.ends import read_out_of
+from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.conversion.reading import describe, plain
 from nengo_tactile.errors import DataError
 from nengo_tactile.networks.folders import check_folder
@@ -35,6 +36,8 @@ def convert_model(
     for_chip=False,
     neuron=None,
     n_steps=None,
+    max_loss=None,
+    minimise="packets",
 ):
     """Convert a Keras model, with scales and all else chosen on training samples.
 
@@ -64,7 +67,8 @@ def convert_model(
         Choose settings that hold on the Loihi emulator: see
         `nengo_tactile.engines.chip_settings.chip_settings`.
     neuron : LIF, IF or SigmaDelta, optional
-    n_steps : int, optional
+        With ``for_chip`` it is LIF where it would be chosen for steps or a loss.
+    n_steps, max_loss, minimise : optional
         See `nengo_tactile.conversion.convert.convert`.
 
     Returns
@@ -78,6 +82,8 @@ def convert_model(
     EngineError
         If no settings hold on the emulator.
     """
+    if for_chip and neuron is None and (n_steps, max_loss) != (None, None):
+        neuron = LIF()  # what would be chosen, the emulator does not run
     files = files_of(task_name, x, y)
     if files is None and task_name is None:
         known = ", ".join(name for name, task in TASKS.items() if task.layers)
@@ -106,6 +112,8 @@ def convert_model(
         neuron,
         labels=None if targets is None or targets.are_values else targets.y,
         n_steps=n_steps,
+        max_loss=max_loss,
+        minimise=minimise,
         image=samples.image,
         classes=samples.classes,
         progress=progress,
@@ -119,6 +127,7 @@ def convert_model(
         held = scale.apply(samples.held_x)
         comparison = held_out.compare(keras, network, held, targets, progress)
     card = {"summary": f"Converted from {Path(model).name}.", **samples.source, "seed": seed}
+    card |= network.card
     if not scale.is_none:
         card["scale"] = str(scale)
     if comparison is not None:
@@ -195,7 +204,9 @@ def _summary(out, network):
     if network.accumulates:
         values = [f"{s.neuron.threshold:.3g}" for s in network.graph if s.fires]
         thresholds = f", thresholds {', '.join(values)}, {network.n_steps} steps"
-    return f"wrote {out}: {', '.join(network.spiking_layers)} spike, synapse {synapse}{thresholds}"
+    chosen = f"; chosen: {network.card['chosen']}" if "chosen" in network.card else ""
+    layers = ", ".join(network.spiking_layers)
+    return f"wrote {out}: {layers} spike, synapse {synapse}{thresholds}{chosen}"
 
 
 def check_model(model, x=None, scale=None):

@@ -9,19 +9,18 @@ of spikes costs by itself, beside which the rest is what their order costs.
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.conversion.reading import plain
 
 #: Samples that are computed at once.
 _AT_ONCE = 512
 
 
-def waiting_outputs(ann, x, n_steps):
+def waiting_outputs(layers, x, n_steps):
     """Outputs of the network whose layers wait.
 
     Parameters
     ----------
-    ann : tf.keras.Model
-        With `RateIF` layers.
+    layers : nengo_tactile.ann.layers.Layers
+        With `RateIF` ones: `SpikingNetwork.layers`.
     x : (n_samples, ...) array
     n_steps : int
 
@@ -29,8 +28,6 @@ def waiting_outputs(ann, x, n_steps):
     -------
     (n_samples, ...) float32 array
     """
-
-    layers = plain(ann)
     parts = [np.zeros((0, *layers.output_shape), np.float32)]
     for first in range(0, len(x), _AT_ONCE):
         batch = np.asarray(x[first : first + _AT_ONCE], np.float32)

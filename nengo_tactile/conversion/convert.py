@@ -1,16 +1,17 @@
 """One call from a trained Keras model to a spiking network."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike
 
 from nengo_tactile.ann.convolutions import check_convolutions
 from nengo_tactile.arguments import names, positive, whole
+from nengo_tactile.conversion.choice import COSTS, for_loss, for_steps
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.folding import fold_batch_norm, fold_rescaling
 from nengo_tactile.conversion.input_range import check_input
-from nengo_tactile.conversion.neurons import Blueprint, check_neuron, neuron_for
+from nengo_tactile.conversion.neurons import Blueprint, check_neuron, neuron_for, own_neuron
 from nengo_tactile.conversion.pooling import merge_average_pooling
 from nengo_tactile.conversion.reading import convertible
 from nengo_tactile.conversion.simplify import simplify
@@ -31,6 +32,8 @@ def convert(
     *,
     labels: ArrayLike | None = None,
     n_steps: int | None = None,
+    max_loss: float | None = None,
+    minimise: Literal["steps", "packets", "synops"] = "packets",
     dt: float = 0.001,
     image: "TactileImage | None" = None,
     classes: Sequence[str] = (),
@@ -49,13 +52,20 @@ def convert(
     neuron : LIF, IF or SigmaDelta, optional
         The neurons, with their options. By default those of the model's own layers, where it has
         `RateLIF`, `RateIF` or `SigmaDelta` ones, else ``LIF()``: slow neurons whose rate is almost
-        that of a ReLU, so that no training is needed.
+        that of a ReLU, so that no training is needed. Where ``n_steps`` or ``max_loss`` is given,
+        those that suit it: see `nengo_tactile.conversion.choice`.
     labels : (n_samples,) int array, optional
-        Of the samples, for what is chosen by its accuracy (``SigmaDelta(max_loss=...)``); else the
-        model's own outputs are what counts.
+        Of the samples, for what is chosen by its accuracy (``max_loss``, of `SigmaDelta` too); else
+        the model's own outputs are what counts.
     n_steps : int
         Presentation time of a sample, in steps; by default 60, of `SigmaDelta` as many as it takes
-        until nothing fires on the calibration samples.
+        until nothing fires on the calibration samples. Without a neuron, `IF` neurons, their
+        thresholds, correction and read-out are chosen for these steps.
+    max_loss : float, optional
+        Points of accuracy that may be lost on a held-out half of the samples: the cheapest network
+        of `IF` neurons is returned that loses no more, and its ``card`` says what was tried.
+    minimise : {"steps", "packets", "synops"}
+        What it is the cheapest by: steps, spikes (whatever they are worth) or synaptic operations.
     dt : float
         Length of a time step in seconds.
     image : TactileImage, optional
@@ -73,9 +83,10 @@ def convert(
     Raises
     ------
     ConversionError
-        For layers that cannot be converted: one line for each reason, with the remedy; where
-        the comparison finds more than rounding; and for convolutions that TensorFlow computes
-        wrongly on this machine (see `convolutions`).
+        For layers that cannot be converted: one line for each reason, with the remedy; for a
+        ``max_loss`` that nothing comes to, with the best that was found; where the comparison
+        finds more than rounding; and for convolutions that TensorFlow computes wrongly on this
+        machine (see `convolutions`).
     ModelFileError
         For files that cannot be read, or have such layers.
     DataError
@@ -89,6 +100,7 @@ def convert(
     check_neuron(neuron)
     if n_steps is not None:
         n_steps = whole("n_steps", n_steps, error=ConversionError)
+    max_loss = _check_wish(max_loss, minimise, neuron)
     dt = positive("dt", dt, "the length of a step in seconds", ConversionError)
     classes = names("classes", classes, error=ConversionError)
     layers = convertible(model)
@@ -99,14 +111,46 @@ def convert(
         labels, _ = read_out.check_labels(labels, 0 if x is None else len(x))
     check_convolutions(layers, x)
     linear = prepare(layers)
-    neuron = neuron_for(linear, neuron)
     blueprint = Blueprint(
         *(model, layers, linear, read_out, x, labels),
         *(n_steps, dt, image, classes, progress),
     )
     if x is not None:
         blueprint.check(linear)
-    return neuron.network(blueprint)
+    own = own_neuron(linear)
+    if max_loss is None and (neuron is not None or n_steps is None or own is not None):
+        return neuron_for(linear, neuron).network(blueprint)
+    if max_loss is None:
+        return for_steps(blueprint)
+    if own is not None:
+        raise ConversionError(
+            f"max_loss is {max_loss:g}, and model '{linear.name}' has {own.layer} layers, whose "
+            "neurons are settled: give the model with its ReLUs"
+        )
+    return for_loss(blueprint, max_loss, minimise, neuron)
+
+
+def _check_wish(max_loss, minimise, neuron):
+    """Refuse what no loss, cost, or neuron to be chosen by a loss is.
+
+    Raises
+    ------
+    ConversionError
+    """
+    if minimise not in COSTS:
+        raise ConversionError(f"minimise is {minimise!r}: choose one of {', '.join(COSTS)}")
+    if max_loss is None:
+        if minimise != "packets":
+            raise ConversionError(
+                f"minimise is {minimise!r} without a max_loss: give the points that may be lost"
+            )
+        return None
+    if neuron is not None and not neuron.takes_loss:
+        raise ConversionError(
+            f"max_loss is {max_loss!r} and neuron {neuron}: give nt.IF(...), none to have it "
+            "chosen, or nt.SigmaDelta(max_loss=...)"
+        )
+    return 0.0 if max_loss == 0 else positive("max_loss", max_loss, "points", ConversionError)
 
 
 def prepare(layers):

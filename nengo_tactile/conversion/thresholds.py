@@ -125,7 +125,9 @@ def search_thresholds(
             f"max_loss is {max_loss} and spike_budget {spike_budget}: give one of the two"
         )
     ratios = percentile_thresholds(layers, coding.total(x)) if ratios is None else ratios
-    score, reached = _score(layers, x, labels, read_out)
+    wanted = layers.outputs(x).reshape(len(x), -1)
+    read_out = read_out or ReadOut.linear(layers.output_shape)
+    score, reached = scored(wanted, labels, read_out)
     accumulator = Accumulator(use_sigma_delta(layers, ratios))
     n_neurons = sum(accumulator.neurons.values())
     trials = []
@@ -156,14 +158,21 @@ def search_thresholds(
     return {name: 2.0**chosen * ratio for name, ratio in ratios.items()}, trials
 
 
-def _score(layers, x, labels, read_out):
-    """A measure of logits, from 0 to 1, and what the Keras model has by it."""
-    read_out = read_out or ReadOut.linear(layers.output_shape)
-    wanted = layers.outputs(x).reshape(len(x), -1)
+def scored(wanted, labels, read_out):
+    """A measure of outputs, from 0 to 1, and what the Keras model has by it.
+
+    Parameters
+    ----------
+    wanted : (n_samples, n_outputs) array
+        The model's own outputs.
+    labels : (n_samples,) int array or None
+        Without any it is the agreement with these outputs.
+    read_out : ReadOut
+    """
     if labels is not None:
-        labels, _ = read_out.check_labels(labels, len(x))
-        return lambda logits: read_out.accuracy(logits, labels), read_out.accuracy(wanted, labels)
-    return lambda logits: read_out.agreement(logits, wanted), 1.0
+        labels, _ = read_out.check_labels(labels, len(wanted))
+        return lambda outputs: read_out.accuracy(outputs, labels), read_out.accuracy(wanted, labels)
+    return lambda outputs: read_out.agreement(outputs, wanted), 1.0
 
 
 def _no_loss_so_small(max_loss, coding, own_loss, trials):

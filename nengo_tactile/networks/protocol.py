@@ -135,13 +135,14 @@ class Network(Protocol):
 
 
 def summary(network: Network) -> str:
-    """A network in one line, as it is printed."""
+    """A network in one line, as it is printed, and in another how it was chosen."""
+    chosen = network.card.get("chosen")
     shapes = network.input_shape, network.read_out.output_shape
     here, there = (" x ".join(map(str, shape)) for shape in shapes)
     return (
         f"{type(network).__name__}({here} -> {there}, "
         f"{network.n_neurons:,} neurons, {network.n_steps} steps of {network.dt * 1000:g} ms, "
-        f"runs on {', '.join(network.runners)})"
+        f"runs on {', '.join(network.runners)})" + (f"\nchosen: {chosen}" if chosen else "")
     )
 
 

@@ -10,7 +10,7 @@ from nengo_tactile.errors import ConversionError
 #: By their names on the command line.
 NEURONS = {kind.name: kind for kind in (LIF, IF, SigmaDelta)}
 
-__all__ = ["IF", "LIF", "NEURONS", "Blueprint", "Neuron", "SigmaDelta", "neuron_for"]
+__all__ = ["IF", "LIF", "NEURONS", "Blueprint", "Neuron", "SigmaDelta", "neuron_for", "own_neuron"]
 
 
 def neuron_for(layers: Layers, neuron: Neuron | None = None) -> Neuron:
@@ -32,7 +32,7 @@ def neuron_for(layers: Layers, neuron: Neuron | None = None) -> Neuron:
     ConversionError
         For neurons, or options, that are not those of the model's own layers.
     """
-    own = next((kind for kind in NEURONS.values() if kind.is_in(layers)), None)
+    own = own_neuron(layers)
     if own is None:
         return LIF() if neuron is None else neuron
     if neuron is None:
@@ -44,6 +44,11 @@ def neuron_for(layers: Layers, neuron: Neuron | None = None) -> Neuron:
         )
     neuron.check_settled(layers)
     return neuron
+
+
+def own_neuron(layers: Layers) -> type[Neuron] | None:
+    """The kind of a model's own layers of neurons, where it has any."""
+    return next((kind for kind in NEURONS.values() if kind.is_in(layers)), None)
 
 
 def check_neuron(neuron):

@@ -45,6 +45,8 @@ class Blueprint:
     image : TactileImage or None
     classes : tuple of str
     progress : bool or None
+    known : dict
+        What was measured on ``x`` before.
     """
 
     brought: Any
@@ -58,11 +60,22 @@ class Blueprint:
     image: TactileImage | None = None
     classes: tuple[str, ...] = ()
     progress: bool | None = None
+    known: dict = dataclasses.field(default_factory=dict)
 
     @property
     def steps(self) -> int:
         """Presentation time of neurons that answer with rates."""
         return N_STEPS if self.n_steps is None else self.n_steps
+
+    def on(self, x: np.ndarray) -> "Blueprint":
+        """The same with other calibration samples."""
+        return dataclasses.replace(self, x=x, labels=None, known={})
+
+    def remembered(self, key: Any, measure: Any) -> Any:
+        """What ``measure()`` gives, which is asked once for a key."""
+        if key not in self.known:
+            self.known[key] = measure()
+        return self.known[key]
 
     def check(self, layers: Layers) -> None:
         """Refuse a form of the model, without spikes, whose outputs are not the user's."""
@@ -98,6 +111,8 @@ class Neuron(Options):
         Options that such layers have settled already.
     sends_changes : bool
         Whether what is sent adds up to the activation, instead of coming at its rate.
+    takes_loss : bool
+        Whether `convert` can search the number of steps that loses as little as is wanted.
     """
 
     error: ClassVar[type] = ConversionError
@@ -105,6 +120,7 @@ class Neuron(Options):
     layer: ClassVar[str]
     settled: ClassVar[tuple]
     sends_changes: ClassVar[bool] = False
+    takes_loss: ClassVar[bool] = False
 
     def network(self, blueprint: Blueprint) -> "SpikingNetwork":
         """Convert a model.

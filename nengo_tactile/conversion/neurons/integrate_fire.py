@@ -1,8 +1,9 @@
 """Integrate-and-fire neurons, for deep networks."""
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from nengo_tactile.ann.layers import Layers
 from nengo_tactile.conversion.compensation import search_compensation
 from nengo_tactile.conversion.correction import correct
 from nengo_tactile.conversion.neurons.base import Scaled
@@ -14,6 +15,25 @@ from nengo_tactile.options import documented, option
 if TYPE_CHECKING:
     from nengo_tactile.conversion.network import SpikingNetwork
     from nengo_tactile.conversion.neurons.base import Blueprint
+
+
+@dataclasses.dataclass(frozen=True)
+class Draft:
+    """A model with integrate-and-fire rates.
+
+    Attributes
+    ----------
+    layers : nengo_tactile.ann.layers.Layers
+    activations : dict of str to Activations
+        By layer, what the highest rates were chosen on for a number of steps.
+    scales : dict of str to float or (channels,) array
+        What they are in the model.
+    """
+
+    layers: Layers
+    activations: dict
+    scales: dict | None
+
 
 #: Calibration samples, at equal distances, that compensation factors are tried on at most: each
 #: factor is a simulation of all of them.
@@ -69,6 +89,7 @@ class IF(Scaled):
     )
 
     name: ClassVar[str] = "if"
+    takes_loss: ClassVar[bool] = True
     layer: ClassVar[str] = "RateIF"
     settled: ClassVar[tuple] = (
         *("percentile", "nonzero", "channelwise", "shortcut_normalisation", "start", "reset"),
@@ -99,12 +120,25 @@ class IF(Scaled):
             ``compensation`` leads to outputs of more than twice the size.
         """
         x, n_steps = self.samples(blueprint), blueprint.steps
-        layers, found, scales = self._placed(blueprint, x, n_steps)
-        layers = self._corrected(layers, blueprint, x, n_steps, scales)
+        draft = self.draft(blueprint)
         corrected = self.correction is not None or self.compensation is not None
-        discard = settled_discard(layers, blueprint.read_out, x, n_steps, self.discard, corrected)
-        settings = {"synapse": None, "discard": discard, "activations": found}
-        return self.rate_network(blueprint, layers, **settings)
+        discard = settled_discard(
+            *(draft.layers, blueprint.read_out, x, n_steps, self.discard, corrected)
+        )
+        return self.finished(blueprint, draft, discard)
+
+    def draft(self, blueprint: "Blueprint") -> Draft:
+        """The model with these neurons, all but its read-out settled."""
+        x, n_steps = self.samples(blueprint), blueprint.steps
+        layers, found, scales = self._placed(blueprint, x, n_steps)
+        return Draft(self._corrected(layers, blueprint, x, n_steps, scales), found, scales)
+
+    def finished(
+        self, blueprint: "Blueprint", draft: Draft, discard: float, **settings: Any
+    ) -> "SpikingNetwork":
+        """The spiking network of a draft, with the share of steps that its read-out leaves out."""
+        settings |= {"synapse": None, "discard": discard, "activations": draft.activations}
+        return self.rate_network(blueprint, draft.layers, **settings)
 
     def _placed(self, blueprint, x, n_steps):
         """The model with integrate-and-fire rates, what they were chosen on, and their scales."""
@@ -112,7 +146,8 @@ class IF(Scaled):
             return blueprint.layers, {}, None
         layers, found, most = blueprint.layers, {}, self.spikes_per_step
         if self.thresholds == "steps":
-            found = activations(layers, x, self.channelwise)
+            key = "activations", self.channelwise
+            found = blueprint.remembered(key, lambda: activations(layers, x, self.channelwise))
             scales = {**ceilings(layers), **step_scales(found, most * n_steps)}
             found = {name: one.over(scales[name]) for name, one in found.items()}
         else:
