@@ -180,6 +180,27 @@ def test_neurons_on_the_command_line_are_those_in_python(monkeypatch, tmp_path):
     ]
 
 
+def test_a_loss_is_the_neurons_own_or_one_to_choose_by(monkeypatch, tmp_path):
+    found = []
+    monkeypatch.setattr(
+        "nengo_tactile.commands.converting.convert_model",
+        lambda *arguments, neuron, max_loss, minimise, **options: found.append(
+            (neuron, max_loss, minimise)
+        ),
+    )
+    for arguments in (
+        ["--max-loss", 0.5, "--minimise", "steps"],
+        ["--neuron", "if", "--signed", "--max-loss", 0],
+        ["--neuron", "sigma-delta", "--max-loss", 2],
+    ):
+        assert run("convert", "m.keras", "--out", tmp_path / "n", *arguments) == 0
+    assert found == [
+        (None, 0.5, "steps"),
+        (nt.IF(signed=True), 0.0, "packets"),
+        (nt.SigmaDelta(max_loss=2.0), None, "packets"),
+    ]
+
+
 def test_run_keeps_what_is_in_its_folder(small_model, network, tmp_path, capsys):
     out = tmp_path / "results"
     out.mkdir()

@@ -145,6 +145,15 @@ def test_settings_for_the_chip_are_chosen_and_kept(folder):
         ran(folder, n_samples=20, n_steps=2, **options)
 
 
+def test_what_a_loss_chose_is_told_and_kept(folder):
+    model = brightness_model(folder, "softmax")
+    wish = {"neuron": None, "n_steps": None, "max_loss": 1.0, "minimise": "steps"}
+    network, said = converted(folder, model, **wish)
+    assert f"chosen: {network.card['chosen']}" in said
+    kept = load(folder / "network")
+    assert kept.card["tried"] and kept.n_steps == network.n_steps < 64
+
+
 @pytest.mark.parametrize("end", ["logit", "sigmoid"])
 def test_binary_networks_are_told_by_their_sign(folder, end):
     """From conversion to report: 0.9 and more, where class 0 has a half."""
