@@ -226,6 +226,7 @@ def _run_table(numbers):
     rows = {
         "data": f"{numbers['data']}, {numbers['split']}, {numbers['n_test']} samples",
         f"{what} of the {reference.name}": told(numbers[_compared(numbers)]),
+        **_bound_row(numbers, what, told),
         f"{what} of the {reference.measured}": f"{told(numbers[what])}, after "
         f"{numbers['n_steps']} steps",
         "latency": f"step {numbers['latency_step']}",
@@ -252,6 +253,12 @@ def _run_table(numbers):
     return table
 
 
+def _bound_row(numbers, what, told):
+    """What a network for few steps would have whose layers wait, where that was measured."""
+    bound = numbers.get(f"bound_{what}")
+    return {} if bound is None else {f"{what} where layers wait": told(bound)}
+
+
 def _what(numbers):
     """Whether a run's numbers are of the accuracy, or of the error of values."""
     return "error" if "error" in numbers else "accuracy"
@@ -272,7 +279,10 @@ def write_run_report(folder):
     folder = Path(folder).expanduser()
     numbers, measured, chip = read_run(folder)
     reference, what = Reference(**numbers["reference"]), _what(numbers)
-    compared = numbers[_compared(numbers)]
+    compared, n = numbers[_compared(numbers)], numbers["n_test"]
+    bound = numbers.get(f"bound_{what}")
+    where = "of spikes that all come in time"
+    bounds = [] if bound is None else [_measure_number("layers that wait", what, bound, n, where)]
     sections = [
         pages.curve_section(
             {numbers["engine"]: np.array(numbers[f"{what}_over_time"])},
@@ -288,7 +298,7 @@ def write_run_report(folder):
     ]
     if chip is not None:
         sections.append(pages.chip_section(chip))
-    path, n = folder / "report.html", numbers["n_test"]
+    path = folder / "report.html"
     write_report(
         path,
         Report(
@@ -304,6 +314,7 @@ def write_run_report(folder):
             [
                 _measure_number(what, what, numbers[what], n, reference.where_measured),
                 _measure_number(reference.short, what, compared, n, reference.where),
+                *bounds,
                 KeyNumber("latency", f"{numbers['latency_step']} steps"),
             ],
             sections=sections,

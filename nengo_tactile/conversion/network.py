@@ -16,6 +16,7 @@ from nengo_tactile.ann.layers import Layers
 from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
+from nengo_tactile.conversion.bound import waiting_outputs
 from nengo_tactile.conversion.input_range import check_against, check_samples
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.reading import plain
@@ -228,6 +229,12 @@ class SpikingNetwork:
         """
         return accumulates(self.layers)
 
+    @property
+    def is_for_few_steps(self) -> bool:
+        """Whether spikes are taken back or worth several, or rates were chosen for the steps."""
+        neurons = [layer.keras.parameters for layer in self.layers.of_kinds("RateIF")]
+        return bool(self.activations) or any(n.signed or n.spikes_per_step > 1 for n in neurons)
+
     def ann_input(self, x: np.ndarray) -> np.ndarray:
         """What `ann` is to be given for samples: with sigma-delta neurons, all that arrives.
 
@@ -387,10 +394,18 @@ class SpikingNetwork:
     def compare(
         self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None
     ) -> dict[str, float]:
-        """Accuracy (or error) of the Keras model on the samples of a recording."""
+        """Accuracy (or error) of the Keras model on the samples of a recording.
+
+        And of a network for few steps with layers that wait, as ``bound_accuracy`` (or error): see
+        `nengo_tactile.conversion.bound`.
+        """
         targets = targets_of(self.read_out, labels)
         outputs = predict(self.ann, self.ann_input(x)).reshape(len(x), -1)
-        return {f"{self.reference.key}_{targets.what}": targets.measure(outputs)}
+        found = {f"{self.reference.key}_{targets.what}": targets.measure(outputs)}
+        if self.is_for_few_steps:
+            outputs = waiting_outputs(self.layers, x, recording.n_steps).reshape(len(x), -1)
+            found[f"bound_{targets.what}"] = targets.measure(outputs)
+        return found
 
     def check_input(self, x: ArrayLike) -> np.ndarray:
         """Refuse arrays that are not this network's input; returns them as float32.

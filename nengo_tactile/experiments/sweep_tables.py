@@ -34,6 +34,7 @@ def table_of(results, names):
         columns["95 % interval"] = (lambda row: row, _interval)
     others: dict = {
         "reference": percent if what == "accuracy" else form(".4g"),
+        "bound": percent if what == "accuracy" else form(".4g"),
         "latency_step": whole,
         "spikes": whole,
         "unit_spikes": whole,

@@ -345,14 +345,15 @@ def _measured(network, x, y, settings):
     curve = targets.curve(recording)
     step = latency_step(targets.score(curve), n_samples=targets.n_counted)
     cost = cost_until(recording)
-    (reference,) = (
-        value
-        for key, value in network.compare(x, targets.y, recording, progress=False).items()
-        if key == f"{network.reference.key}_{targets.what}"
-    )
+    compared = network.compare(x, targets.y, recording, progress=False)
+    beside = {
+        name: float(compared[f"{key}_{targets.what}"])
+        for name, key in (("reference", network.reference.key), ("bound", "bound"))
+        if f"{key}_{targets.what}" in compared
+    }
     return {
         targets.what: float(curve[-1]),
-        "reference": float(reference),
+        **beside,
         "n_test": len(x),
         "steps": recording.n_steps,
         "latency_step": step,

@@ -12,6 +12,7 @@ from nengo_tactile import cli, stack
 from nengo_tactile.commands import held_out, paths
 from nengo_tactile.commands.converting import convert_model
 from nengo_tactile.commands.running import run_network, write_run_report
+from nengo_tactile.conversion.bound import waiting_outputs
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.networks.image_scale import ImageScale
@@ -152,6 +153,13 @@ def test_what_a_loss_chose_is_told_and_kept(folder):
     assert f"chosen: {network.card['chosen']}" in said
     kept = load(folder / "network")
     assert kept.card["tried"] and kept.n_steps == network.n_steps < 64
+    numbers = ran(folder)
+    with np.load(folder / "test.npz") as test:
+        x, y = test["x"][..., None] / np.float32(255), test["y"]
+    bound = waiting_outputs(network.layers, x, network.n_steps).argmax(axis=1)
+    assert numbers["bound_accuracy"] == (bound == y).mean()
+    write_run_report(folder / "run")
+    assert "layers that wait" in (folder / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("end", ["logit", "sigmoid"])

@@ -10,6 +10,7 @@ import pytest
 import nengo_tactile as nt
 from nengo_tactile import cli, stack
 from nengo_tactile.analysis.plots_sweep import accuracy_over_costs, pareto
+from nengo_tactile.conversion.bound import waiting_outputs
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
 from nengo_tactile.experiments import sweep_tables, sweeps
 from tests.support import toy_study
@@ -91,8 +92,13 @@ def test_models_are_converted_for_each_combination(model, samples, tmp_path):
     recording = nt.run(snn, x[tested], progress=False)
     assert row["accuracy"] == recording.accuracy(y[tested])[-1]
     assert row["n_test"] == 30 and row["reference"] == 1
-    again = nt.sweep(model, x, y, tmp_path / "given", calibration=x[:20], n_steps=8, say=str)
+    options = {"calibration": x[:20], "neuron": nt.IF(signed=True), "say": str}
+    again = nt.sweep(model, x, y, tmp_path / "given", n_steps=8, **options)
     assert again["rows"][0]["n_test"] == 60
+    signed = nt.convert(model, x[:20], nt.IF(signed=True), n_steps=8, progress=False)
+    bound = waiting_outputs(signed.layers, x, 8).argmax(axis=1)
+    assert again["rows"][0]["bound"] == (bound == y).mean() and "bound" not in row
+    assert "bound" in (tmp_path / "given" / "results.csv").read_text()
     with pytest.raises(ModelFileError, match="began with other small and samples"):
         nt.sweep(model, x[1:], y[1:], tmp_path, n_steps=4, say=str)
 
