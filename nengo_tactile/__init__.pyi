@@ -12,6 +12,7 @@ from nengo_tactile import slayer as slayer
 from nengo_tactile import stack as stack
 from nengo_tactile.conversion.check import check as check
 from nengo_tactile.conversion.convert import convert as convert
+from nengo_tactile.conversion.diagnosis import diagnose as diagnose
 from nengo_tactile.conversion.network import SpikingNetwork as SpikingNetwork
 from nengo_tactile.conversion.neurons import IF as IF
 from nengo_tactile.conversion.neurons import LIF as LIF

@@ -171,13 +171,32 @@ def model(
 
 @app.command()
 def check(
-    model: Annotated[str, typer.Argument(help="A .keras, .h5 or .npz file.")],
+    model: Annotated[
+        str, typer.Argument(help="A .keras, .h5 or .npz file; or a saved network, or its name.")
+    ],
     x: X = None,
+    y: Y = None,
     scale: Scale = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="Of a network: default its own.")
+    ] = None,
+    split: Split = "test",
+    steps: Annotated[int | None, typer.Option(min=1, help="Default: the network's.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Of a network: so many random ones.")] = 256,
+    out: Annotated[Path | None, typer.Option(help="Also write the numbers as JSON.")] = None,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
 ):
-    """Say for each layer whether it spikes, on which engines, and the remedy if not."""
-    from nengo_tactile.commands.converting import check_model
+    """Of a model: which layers spike, on which engines, and the remedy if not.
 
+    Of a saved network: which layers cost it accuracy, and why.
+    """
+    from nengo_tactile.commands.converting import check_model, check_network, is_network
+
+    if is_network(model):
+        options = (x, y, scale, task, split, steps, samples, data_dir, seed, out)
+        show(check_network(model, *options, say=say).table())
+        return
     result = check_model(model, x, scale)
     show(result.table())
     if not result.ok:
@@ -282,6 +301,9 @@ def run(
             min=0, max=1, help="loihi: with the Keras model (default: 0.9; 0 takes what comes)."
         ),
     ] = None,
+    diagnose: Annotated[
+        bool, typer.Option("--diagnose", help="Also say which layers cost accuracy, and why.")
+    ] = False,
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
@@ -306,6 +328,7 @@ def run(
             x=x,
             y=y,
             scale=scale,
+            with_diagnosis=diagnose,
         )
     )
 

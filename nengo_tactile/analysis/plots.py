@@ -5,6 +5,7 @@ Each plot returns a ``matplotlib.figure.Figure``; matplotlib is imported on firs
 
 from nengo_tactile.analysis.plots_activity import firing_rates, spikes_and_synops
 from nengo_tactile.analysis.plots_chip import CORE_LIMITS, core_map
+from nengo_tactile.analysis.plots_diagnosis import layer_errors
 from nengo_tactile.analysis.plots_events import (
     cumulative_frames,
     event_raster,
@@ -28,6 +29,7 @@ __all__ = [
     "error_over_time",
     "event_raster",
     "firing_rates",
+    "layer_errors",
     "png",
     "spikes_and_synops",
     "tactile_evolution",

@@ -19,7 +19,7 @@ from nengo_tactile.analysis.style import (
 )
 
 
-def _layer_axis(axes, names):
+def layer_axis(axes, names):
     """Write layer names from top to bottom on the vertical axis."""
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -97,7 +97,7 @@ def firing_rates(recording, max_rate_hz=None, percentile=99.9, title=None):
                 label=f"saturation, {limit:g} Hz",
             )
     axes.set_xlim(0, None)
-    _layer_axis(axes, names)
+    layer_axis(axes, names)
     side = axes.secondary_yaxis("right")
     side.set_yticks(range(len(names)), [f"{a.silent_share:.0%} silent" for a in activities])
     side.tick_params(length=0)
@@ -142,7 +142,7 @@ def spikes_and_synops(recording, step=None, title=None):
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
         axes.set_title(heading, color=QUIET, fontsize=11.5)
-        _layer_axis(axes, names)
+        layer_axis(axes, names)
         axes.axvline(0, color=QUIET, linewidth=0.8)
     figure_title(figure, title)
     return figure

@@ -259,7 +259,7 @@ class Layers:
         """The model with one more layer behind it, which gives the output."""
         return Layers(self.name, (*self.layers, layer), layer.name)
 
-    def values(self, x, names):
+    def values(self, x, names, instead=None):
         """Yield ``(layer, tensor)`` for some layers, as they are computed, and no more than these.
 
         What no layer reads any more is forgotten.
@@ -268,7 +268,10 @@ class Layers:
         ----------
         x : (n_samples, ...) array
         names : collection of str
+        instead : dict of str to callable, optional
+            By kind, what gives a layer's output instead: ``instead[kind](layer, input)``.
         """
+        instead = instead or {}
         tf = stack.tensorflow()
         last = {source: each.name for each in self.layers for source in each.sources}
         known, missing = {self.input.name: tf.constant(x, tf.float32)}, set(names)
@@ -276,21 +279,26 @@ class Layers:
             if not missing:
                 return
             missing.discard(each.name)
-            if each.sources:
-                known[each.name] = each([known[source] for source in each.sources])
+            inputs = [known[source] for source in each.sources]
+            if each.kind in instead:
+                known[each.name] = instead[each.kind](each, *inputs)
+            elif inputs:
+                known[each.name] = each(inputs)
             if each.name in names:
                 yield each, known[each.name]
             for source in each.sources:
                 if last[source] == each.name:
                     known.pop(source, None)
 
-    def outputs(self, x, batch_size=512):
+    def outputs(self, x, batch_size=512, instead=None):
         """The model's output, computed in minibatches.
 
         Parameters
         ----------
         x : (n_samples, ...) array
         batch_size : int
+        instead : dict of str to callable, optional
+            See `values`.
 
         Returns
         -------
@@ -298,6 +306,6 @@ class Layers:
         """
         parts = [np.zeros((0, *self.output_shape), np.float32)]
         for start in range(0, len(x), batch_size):
-            ((_, value),) = self.values(x[start : start + batch_size], {self.output})
+            ((_, value),) = self.values(x[start : start + batch_size], {self.output}, instead)
             parts.append(value.numpy())
         return np.concatenate(parts)

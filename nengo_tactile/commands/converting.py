@@ -6,13 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nengo_tactile import files
 from nengo_tactile.commands import held_out, paths
 from nengo_tactile.commands.networks import find_model
 from nengo_tactile.commands.samples import Files, files_of
 from nengo_tactile.commands.scales import find_scale
+from nengo_tactile.commands.shown import Source, scaled
 from nengo_tactile.commands.tasks import TASKS, images, open_task, task_named
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.diagnosis import diagnose
 from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.conversion.reading import describe, plain
@@ -20,6 +23,7 @@ from nengo_tactile.errors import DataError
 from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.targets import targets_of
+from nengo_tactile.saved import kind_of, load, shipped_models
 
 
 def convert_model(
@@ -116,6 +120,7 @@ def convert_model(
         minimise=minimise,
         image=samples.image,
         classes=samples.classes,
+        seed=seed,
         progress=progress,
     )
     if for_chip:
@@ -236,3 +241,68 @@ def check_model(model, x=None, scale=None):
     if scale is not None:
         samples = ImageScale.from_text(scale).apply(samples)
     return check(source, samples)
+
+
+def is_network(source):
+    """Whether a path or name is a converted network's, which has layers to diagnose.
+
+    Parameters
+    ----------
+    source : path or str
+    """
+    folder = shipped_models().get(str(source), Path(source).expanduser())
+    return (folder / "network.json").is_file() and kind_of(folder) == "converted"
+
+
+def check_network(
+    name,
+    x=None,
+    y=None,
+    scale=None,
+    task=None,
+    split="test",
+    n_steps=None,
+    n_samples=256,
+    data_dir=None,
+    seed=0,
+    out=None,
+    progress=None,
+    say=print,
+):
+    """Say which layers of a saved network cost it accuracy.
+
+    Parameters
+    ----------
+    name : path or str
+        A folder, or a shipped network's name.
+    x, y, scale : str, optional
+        Files of samples and labels instead of a task, and their scale.
+    task : str, optional
+        By default the network's own.
+    split : str
+    n_steps : int, optional
+        By default the network's.
+    n_samples : int or None
+        So many random ones.
+    data_dir : path, optional
+    seed : int
+    out : path, optional
+        File that gets the numbers as JSON.
+    progress : bool, optional
+    say : callable
+
+    Returns
+    -------
+    nengo_tactile.conversion.diagnosis.Diagnosis
+    """
+    source = Source(files_of(task, x, y), task, split, data_dir, n_samples, seed)
+    network = scaled(load(name), scale)
+    shown = source.read(network, progress)
+    targets = targets_of(network.read_out, shown.y)
+    labels = None if targets.are_values else targets.y
+    diagnosis = diagnose(network, shown.x, labels, n_steps, progress)
+    if out is not None:
+        source = {"network": str(name), "data": shown.about, **shown.source, "seed": seed}
+        files.write_json(out, source | diagnosis.to_dict())
+        say(f"wrote {out}")
+    return diagnosis

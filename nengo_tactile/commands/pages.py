@@ -120,6 +120,26 @@ def activity_section(measured, energy=False):
     )
 
 
+def diagnosis_section(diagnosis):
+    """Which layers cost accuracy, and why: see `nengo_tactile.conversion.diagnosis`."""
+    rows = diagnosis.rows()
+    return Section(
+        "Which layers cost accuracy",
+        f"{diagnosis.title[:1].upper()}{diagnosis.title[1:]}. Errors are of mean outputs, as root "
+        "mean squares over samples and neurons in per cent of the activations': inherited from "
+        "the layers before, clipped at the highest rate, rounded to whole spikes (with what "
+        "corrections add), and uneven, of spikes at other times than constant currents give.",
+        [
+            Table(list(rows[0]), rows, "And the network's measure if one layer alone were exact."),
+            Picture(
+                plots.layer_errors(diagnosis),
+                "Errors by their causes, and what exactness of each layer alone would win.",
+                "Dots and bars of the errors of each layer of neurons",
+            ),
+        ],
+    )
+
+
 def curve_section(curves, ann, n_samples, dt, decision, reference, spread=None):
     """Accuracy, or with their ``spread`` the error of values, after every time step."""
     if spread is None:

@@ -1,6 +1,5 @@
 """``nengo-tactile run`` and ``report``: a saved network on a task's recordings or images."""
 
-import dataclasses
 import datetime
 import json
 from pathlib import Path
@@ -11,15 +10,14 @@ from nengo_tactile import __version__, engines, files
 from nengo_tactile.analysis import accuracy_text
 from nengo_tactile.commands import pages, paths
 from nengo_tactile.commands.samples import files_of
-from nengo_tactile.commands.tasks import TASKS, any_task_named, data_option
-from nengo_tactile.datasets.registry import open_dataset
+from nengo_tactile.commands.shown import Source, scaled
+from nengo_tactile.conversion.diagnosis import Diagnosis, diagnose
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door, printable
 from nengo_tactile.engines.chip_report import ChipReport
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.networks.folders import digest
-from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.protocol import Reference, runner
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.targets import targets_of
@@ -50,46 +48,32 @@ def run_network(
     x=None,
     y=None,
     scale=None,
+    with_diagnosis=False,
 ):
     """Run a saved network on a task's recordings, or on files, and write what was measured.
 
     Writes results.json and recording.npz into ``out``. ``on_host``, ``target`` and
     ``least_agreement`` are the Loihi engine's (see `nengo_tactile.engines.loihi.run`); ``x``,
     ``y`` and ``scale`` are as for `nengo_tactile.commands.converting.convert_model`, by default
-    with the network's own scale.
+    with the network's own scale. ``with_diagnosis`` adds which layers cost accuracy (see
+    `nengo_tactile.conversion.diagnosis.diagnose`).
 
     Returns
     -------
     rich.table.Table
     """
-    given = files_of(task_name, x, y)
-    if given is not None and given.y is None:
-        raise DataError(
-            f"--x {x} without --y: a run measures accuracy or error, so give the file of labels "
-            "(or values) too; nengo_tactile.run gives outputs without"
-        )
+    source = Source(files_of(task_name, x, y), task_name, split, data_dir, n_samples, seed)
     options = {"on_host": on_host, "target": target, "least_agreement": least_agreement}
     options = {name: value for name, value in options.items() if value is not None}
     network = load(name)
     engine = network.fastest if engine is None else engine
     engines.check_run(network, n_steps, engine, options)
-    network = _scaled(network, scale)
+    network = scaled(network, scale)
     out = Path(out).expanduser()
     files.check_writable(out)
-    if given is not None:
-        about, source = given.about, {"samples": given.options.strip(), "split": "given"}
-        options_of_source = given.options
-        data, labels = given.read(network.input_shape)
-    else:
-        task_name = task_of(network) if task_name is None else task_name
-        task = any_task_named(task_name)
-        about, source = task.about, {"task": task_name, "split": split}
-        options_of_source = f" --task {task_name} --split {split}{data_option(task)}"
-        data, labels = open_dataset(task.dataset, split=split, data_dir=data_dir), None
-    chosen = chosen_samples(len(data), n_samples, seed)
-    _check_memory(network, len(chosen))
-    samples, labels = encoded(network, data, labels, chosen, progress)
-    targets = targets_of(network.read_out, labels)
+    shown = source.read(network, progress, _check_memory)
+    samples = shown.x
+    targets = targets_of(network.read_out, shown.y)
     recording = engines.run(network, samples, n_steps, engine, progress, **options)
     for note in recording.notes:
         say(note)
@@ -97,9 +81,9 @@ def run_network(
     repeated = _settings(engine, n_steps, n_samples, seed, scale, options)
     numbers = {
         "network": printable(str(name)),
-        **source,
-        "command": f"nengo-tactile run {name}{options_of_source}{repeated}",
-        "data": about,
+        **shown.source,
+        "command": f"nengo-tactile run {name}{shown.options}{repeated}",
+        "data": shown.about,
         "seed": seed,
         "classes": list(network.classes),
         "read_out": recording.read_out.to_dict(),
@@ -113,6 +97,10 @@ def run_network(
         numbers["chip"] = chip.to_dict()
     if engine != "loihi":  # other engines count another network's spikes: see chip_settings
         del numbers["loihi_joules_rough"]
+    if with_diagnosis:
+        labels = None if targets.are_values else targets.y
+        diagnosis = diagnose(network, samples, labels, recording.n_steps, progress)
+        numbers["diagnosis"] = diagnosis.to_dict()
     arrays = {"outputs": recording.outputs, "labels": measured.labels}
     if recording.decisions is not None:
         arrays["decisions"] = recording.decisions
@@ -127,56 +115,6 @@ def run_network(
     return _run_table(numbers)
 
 
-def encoded(network, data, labels, chosen, progress=None):
-    """Some samples as a network reads them, and their labels.
-
-    Parameters
-    ----------
-    network : Network
-    data : data set, or (n_samples, ...) array
-        An array is brought to the network's input by its scale.
-    labels : (n_samples, ...) array or None
-        Of an array; a data set has its own.
-    chosen : (n,) int array
-    progress : bool, optional
-
-    Returns
-    -------
-    x : see `Network.encode`
-    labels : (n, ...) array
-    """
-    if labels is None:
-        return network.encode(data, chosen, progress)
-    x = data[chosen]
-    x, _ = network.encode(x if network.scale is None else network.scale.apply(x))
-    return x, labels[chosen]
-
-
-def _scaled(network, scale):
-    """The network with another scale of images, where one is given."""
-    if scale is None:
-        return network
-    if network.scale is None:
-        raise DataError(
-            f"--scale {scale}: a {type(network).__name__} reads events, which have no scale: leave "
-            "it out"
-        )
-    return dataclasses.replace(network, scale=ImageScale.from_text(scale))
-
-
-def task_of(network):
-    """Name of the network's own task: that of its card, or of its sensor."""
-    name = network.card.get("task")
-    if name is None and network.sensor_size is not None:
-        name = {(10, 10): "eskin", (16, 16): "stemnist"}.get(tuple(network.sensor_size[:2]))
-    if name is None:
-        raise DataError(
-            f"the network's card names no task: choose one of {', '.join(TASKS)} with --task, or "
-            "give --x FILE and --y FILE"
-        )
-    return name
-
-
 def _check_memory(network, n_samples):
     """Refuse a run whose spike counts, kept for every neuron and sample, would fill the memory."""
     neurons = network.n_neurons
@@ -187,13 +125,6 @@ def _check_memory(network, n_samples):
             f"GB of spike counts: choose at most --samples {largest} (nengo-tactile reproduce "
             "spiking-resnet keeps sums only)"
         )
-
-
-def chosen_samples(n_samples, n_wanted, seed):
-    """Indices of all samples, or of random ones in their order."""
-    if n_wanted is None:
-        return np.arange(n_samples)
-    return np.sort(np.random.default_rng(seed).permutation(n_samples)[:n_wanted])
 
 
 def _settings(engine, n_steps, n_samples, seed, scale, options):
@@ -296,6 +227,8 @@ def write_run_report(folder):
         pages.activity_section(measured, energy="loihi_joules_rough" in numbers),
         *pages.mistakes_sections(measured, numbers["classes"]),
     ]
+    if "diagnosis" in numbers:
+        sections.append(pages.diagnosis_section(Diagnosis.from_dict(numbers["diagnosis"])))
     if chip is not None:
         sections.append(pages.chip_section(chip))
     path = folder / "report.html"
@@ -340,6 +273,8 @@ def read_run(folder):
         if missing:
             raise KeyError(*sorted(missing))
         Reference(**numbers["reference"])
+        if "diagnosis" in numbers:
+            Diagnosis.from_dict(numbers["diagnosis"])
         stored = read_npz(folder / "recording.npz", door)
         if numbers["sha256"] != digest(numbers, stored):
             what = "results.json or recording.npz is damaged (they do not have their digest)"

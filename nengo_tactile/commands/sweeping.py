@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile.commands.running import chosen_samples, encoded, task_of
 from nengo_tactile.commands.samples import files_of
+from nengo_tactile.commands.shown import chosen_samples, encoded, task_of
 from nengo_tactile.commands.tasks import any_task_named
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError, ModelFileError

@@ -6,12 +6,9 @@ levels. Spikes that come at other times than these lose more, or less: so this i
 of spikes costs by itself, beside which the rest is what their order costs.
 """
 
-import numpy as np
+import functools
 
 from nengo_tactile import stack
-
-#: Samples that are computed at once.
-_AT_ONCE = 512
 
 
 def waiting_outputs(layers, x, n_steps):
@@ -28,21 +25,10 @@ def waiting_outputs(layers, x, n_steps):
     -------
     (n_samples, ...) float32 array
     """
-    parts = [np.zeros((0, *layers.output_shape), np.float32)]
-    for first in range(0, len(x), _AT_ONCE):
-        batch = np.asarray(x[first : first + _AT_ONCE], np.float32)
-        values = {layers.input.name: stack.tensorflow().constant(batch)}
-        for layer in layers:
-            inputs = [values[source] for source in layer.sources]
-            if layer.kind == "RateIF":
-                values[layer.name] = _levels(layer, inputs[0], n_steps)
-            elif inputs:
-                values[layer.name] = layer(inputs)
-        parts.append(values[layers.output].numpy())
-    return np.concatenate(parts)
+    return layers.outputs(x, instead={"RateIF": functools.partial(_levels, n_steps)})
 
 
-def _levels(layer, x, n_steps):
+def _levels(n_steps, layer, x):
     """Spikes that neurons have sent after so many steps of constant current, by their number.
 
     Of neurons with a negative slope, those below zero count that much.

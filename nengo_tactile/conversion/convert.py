@@ -37,6 +37,7 @@ def convert(
     dt: float = 0.001,
     image: "TactileImage | None" = None,
     classes: Sequence[str] = (),
+    seed: int = 0,
     progress: bool | None = None,
 ) -> "SpikingNetwork":
     """Convert a Keras model to a spiking network.
@@ -71,6 +72,8 @@ def convert(
     image : TactileImage, optional
         How recordings become inputs.
     classes : sequence of str, optional
+    seed : int
+        Of what is drawn at random: the order of the samples in ``IF(correction="learned")``.
     progress : bool, optional
 
     Returns
@@ -103,6 +106,7 @@ def convert(
     max_loss = _check_wish(max_loss, minimise, neuron)
     dt = positive("dt", dt, "the length of a step in seconds", ConversionError)
     classes = names("classes", classes, error=ConversionError)
+    seed = whole("seed", seed, least=0, error=ConversionError)
     layers = convertible(model)
     if x is not None:
         x = check_input(layers, x)
@@ -113,7 +117,7 @@ def convert(
     linear = prepare(layers)
     blueprint = Blueprint(
         *(model, layers, linear, read_out, x, labels),
-        *(n_steps, dt, image, classes, progress),
+        *(n_steps, dt, image, classes, seed, progress),
     )
     if x is not None:
         blueprint.check(linear)

@@ -132,6 +132,27 @@ def ceilings(layers):
     return {layer.name: float(layer.weights[0]) for layer in layers.of_kinds("ClipFloor")}
 
 
+def limits(layers, found):
+    """Where the model's own activations end, in units of the highest rates.
+
+    Parameters
+    ----------
+    layers : nengo_tactile.ann.layers.Layers
+        With `RateIF` ones.
+    found : dict of str to Activations
+        In these units.
+
+    Returns
+    -------
+    dict of str to float32 array
+        One number, or one for each channel; infinite without an end.
+    """
+    ends = {layer.name: np.float32(layer.config["clips"]) for layer in layers.of_kinds("RateIF")}
+    ends |= {name: one.ends if len(one.ends) > 1 else one.ends[0] for name, one in found.items()}
+    with np.errstate(divide="ignore"):
+        return {name: np.float32(1) / end for name, end in ends.items()}
+
+
 def step_scales(found, n_spikes):
     """The activation of each layer that becomes the highest rate.
 

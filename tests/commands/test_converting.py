@@ -3,6 +3,7 @@
 Models are made, not trained: what is right is known.
 """
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from nengo_tactile.commands import held_out, paths
 from nengo_tactile.commands.converting import convert_model
 from nengo_tactile.commands.running import run_network, write_run_report
 from nengo_tactile.conversion.bound import waiting_outputs
+from nengo_tactile.conversion.diagnosis import Diagnosis
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.networks.image_scale import ImageScale
@@ -312,3 +314,24 @@ def test_accuracy_decides_before_the_loss():
     assert losses[0] < losses[1]
     scale, told = find_scale(model, x, targets)
     assert scale == ImageScale(1 / 255) and "times 1/255" in told
+
+
+def test_which_layers_cost_accuracy(folder, tmp_path, capsys):
+    """Of a saved network: on the command line, as JSON, and in a run's report."""
+    converted(folder, brightness_model(folder, "softmax"), n_steps=4)
+    x, network = str(folder / "test.npz"), str(folder / "network")
+    out = tmp_path / "layers.json"
+    words = ["check", network, "--x", x, "--y", x, "--samples", "50", "--out", str(out)]
+    assert cli.main(words) == 0
+    assert "unevenness" in capsys.readouterr().out
+    told = json.loads(out.read_text())
+    assert told["data"] == "samples in test.npz"
+    keys = [field.name for field in dataclasses.fields(Diagnosis)]
+    found = Diagnosis.from_dict({key: told[key] for key in keys})
+    assert found.measure == "accuracy" and found.n_samples == 50 and found.n_steps == 4
+    assert cli.main(["check", network, "--x", x]) == 2
+    assert "without --y" in capsys.readouterr().err
+    numbers = ran(folder, with_diagnosis=True)
+    assert numbers["diagnosis"]["spiking"] == pytest.approx(numbers["accuracy"], abs=0.02)
+    page = write_run_report(folder / "run").read_text()
+    assert "Which layers cost accuracy" in page and found.layers[0].name in page

@@ -44,6 +44,7 @@ class Blueprint:
     dt : float
     image : TactileImage or None
     classes : tuple of str
+    seed : int
     progress : bool or None
     known : dict
         What was measured on ``x`` before.
@@ -59,6 +60,7 @@ class Blueprint:
     dt: float = 0.001
     image: TactileImage | None = None
     classes: tuple[str, ...] = ()
+    seed: int = 0
     progress: bool | None = None
     known: dict = dataclasses.field(default_factory=dict)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from nengo_tactile.ann.layers import Layers
 from nengo_tactile.conversion.compensation import search_compensation
 from nengo_tactile.conversion.correction import correct
+from nengo_tactile.conversion.learned import learn
 from nengo_tactile.conversion.neurons.base import Scaled
 from nengo_tactile.conversion.step_scales import activations, ceilings, placed, step_scales
 from nengo_tactile.conversion.trial_run import settled_discard
@@ -71,10 +72,11 @@ class IF(Scaled):
     reset: Literal["subtract", "zero"] = option(
         "subtract", "what a spike does to the membrane potential"
     )
-    correction: Literal["bias", "potential"] | None = option(
+    correction: Literal["bias", "potential", "learned"] | None = option(
         None,
         "make up for the neurons' mean error after the steps on the calibration samples, by "
-        "constant currents or by membrane potentials at the start",
+        "constant currents or by membrane potentials at the start; or, after 'bias', learn "
+        "currents and thresholds that bring the outputs near to the model's",
     )
     compensation: Literal["network", "layer"] | None = option(
         None, "search the factor on the weights that makes up for late spikes, one for all or each"
@@ -131,7 +133,14 @@ class IF(Scaled):
         """The model with these neurons, all but its read-out settled."""
         x, n_steps = self.samples(blueprint), blueprint.steps
         layers, found, scales = self._placed(blueprint, x, n_steps)
-        return Draft(self._corrected(layers, blueprint, x, n_steps, scales), found, scales)
+        layers = self._corrected(layers, blueprint, x, n_steps, scales)
+        if self.correction == "learned":
+            wanted, apart = blueprint.layers.outputs(x), self.channelwise
+            options = apart, blueprint.seed, blueprint.progress
+            layers, changes = learn(layers, found, wanted, x, n_steps, *options)
+            found = {name: one.over(changes[name]) for name, one in found.items()}
+            scales = scales and {name: scale * changes[name] for name, scale in scales.items()}
+        return Draft(layers, found, scales)
 
     def finished(
         self, blueprint: "Blueprint", draft: Draft, discard: float, **settings: Any
@@ -166,7 +175,8 @@ class IF(Scaled):
             if self.thresholds == "steps":
                 # what highest rates clip is among what is made up for, where they are low
                 reference = {"reference": blueprint.layers, "units": scales}
-            layers = correct(layers, x, n_steps, self.correction, **reference)
+            by = "bias" if self.correction == "learned" else self.correction
+            layers = correct(layers, x, n_steps, by, **reference)
         if self.compensation is not None:
             layers, _ = search_compensation(
                 layers,
