@@ -109,7 +109,9 @@ def rate_if_layer():
         start : float
             Membrane potential at the start, in thresholds, while `start_potential` is not set.
         per_neuron : bool
-            Whether the two weights have an entry for each neuron, or for each channel.
+            Whether the first two weights have an entry for each neuron, or for each channel.
+        shift_steps : int
+            Steps, from the first on, that have currents of their own.
 
         Attributes
         ----------
@@ -117,6 +119,9 @@ def rate_if_layer():
             Membrane potential at the start and additional current a step, both in thresholds;
             (channels,) or, per neuron, the shape of a sample. Only spiking neurons use them: the
             static response stays that of the ReLU.
+        step_shift : weight
+            Current besides at each of the first ``shift_steps``, (shift_steps, channels); it is
+            there if these are.
         """
 
         def __init__(
@@ -131,6 +136,7 @@ def rate_if_layer():
             spikes_per_step=1,
             start=0.5,
             per_neuron=False,
+            shift_steps=0,
             **kwargs,
         ):
             super().__init__(**kwargs)
@@ -143,7 +149,12 @@ def rate_if_layer():
                     f"IF start is {start!r}: the membrane potential at the start must be a finite "
                     "number below the threshold, 1"
                 )
+            if shift_steps != int(shift_steps) or shift_steps < 0:
+                raise ConversionError(
+                    f"IF shift_steps is {shift_steps!r}: give a whole number from 0"
+                )
             self.start, self.per_neuron = float(start), bool(per_neuron)
+            self.shift_steps = int(shift_steps)
 
         def build(self, input_shape):
             shape = input_shape[1:] if self.per_neuron else input_shape[-1:]
@@ -152,6 +163,11 @@ def rate_if_layer():
                 "start_potential", shape, initializer=constant(self.start), trainable=False
             )
             self.shift = self.add_weight("shift", shape, initializer=constant(0.0), trainable=False)
+            if self.shift_steps:
+                shape = (self.shift_steps, input_shape[-1])
+                self.step_shift = self.add_weight(
+                    "step_shift", shape, initializer=constant(0.0), trainable=False
+                )
             super().build(input_shape)
 
         def call(self, x):
@@ -166,9 +182,8 @@ def rate_if_layer():
         @property
         def is_corrected(self):
             """Whether calibration has changed it for a number of steps."""
-            return bool(
-                self.shift.numpy().any() or (self.start_potential.numpy() != self.start).any()
-            )
+            start, *shifts = self.get_weights()
+            return bool((start != self.start).any() or any(shift.any() for shift in shifts))
 
         def get_config(self):
             return {
@@ -176,6 +191,7 @@ def rate_if_layer():
                 **dataclasses.asdict(self.parameters),
                 "start": self.start,
                 "per_neuron": self.per_neuron,
+                "shift_steps": self.shift_steps,
             }
 
     return RateIF

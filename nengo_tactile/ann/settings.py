@@ -34,7 +34,7 @@ _GLOBAL = ("data_format", "keepdims")
 _LIF = ("gain", "amplitude", "tau_rc", "tau_ref", "offset", "sigma")
 _IF = (
     *("gain", "amplitude", "reset", "negative_slope", "compensation", "clips", "signed"),
-    *("spikes_per_step", "start", "per_neuron"),
+    *("spikes_per_step", "start", "per_neuron", "shift_steps"),
 )
 
 #: Layer type -> the settings that decide what it computes. Initializers, regularizers and

@@ -34,8 +34,10 @@ def _levels(n_steps, layer, x):
     Of neurons with a negative slope, those below zero count that much.
     """
     tf = stack.tensorflow()
-    (start, shift), neuron = layer.weights, layer.keras.parameters
+    (start, shift, *early), neuron = layer.weights, layer.keras.parameters
     potential = n_steps * (neuron.gain * x + shift) + start
+    for steps in early:
+        potential += steps[:n_steps].sum(axis=0)
     whole = tf.floor(potential)
     if not neuron.signed:
         whole = tf.where(potential < 0, tf.math.ceil(potential), whole)

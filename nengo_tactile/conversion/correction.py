@@ -9,8 +9,9 @@ import numpy as np
 
 from nengo_tactile.conversion.layerwise import STEPS_AT_ONCE, Network, checked
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.progress import track
 
-KINDS = ("bias", "potential")
+KINDS = ("bias", "potential", "steps")
 #: Corrections that are tried one after another; a silent or saturated neuron answers less than
 #: asked, so that one is not enough.
 ROUNDS = 3
@@ -20,6 +21,9 @@ ROUNDS = 3
 #: small in the mean over all, and what they need is not. Left as they are, such spikes add up from
 #: layer to layer.
 MORE_ROUNDS, SHARE, GROWTH = 3, 0.3, 4.0
+#: Corrections of the currents of single steps, the share of the error that one takes back, and
+#: samples that their means are of at least.
+STEP_ROUNDS, STEP_SHARE, STEP_SAMPLES = 6, 0.5, 32
 #: Bytes that are kept of all samples: inputs of the layer that is being corrected, 4 for each
 #: neuron and step, and spikes that later layers read, an eighth. What of a minibatch does not fit
 #: is computed again each time, from the spikes before it or else from its samples.
@@ -27,14 +31,25 @@ INPUT_MEMORY, SPIKE_MEMORY = 2**30, 2**28
 
 
 def correct(
-    layers, x, n_steps, by="bias", per_neuron=False, batch_size=32, reference=None, units=None
+    layers,
+    x,
+    n_steps,
+    by="bias",
+    per_neuron=False,
+    batch_size=32,
+    reference=None,
+    units=None,
+    progress=None,
 ):
     """Correct the mean firing rates of all layers of neurons, one after another.
 
     The reference is by default the static response of the model: the ReLU, clipped at the highest
     rate, of the inputs that it has in the network without spikes. The error is reference minus
     spikes over steps, averaged over samples (and positions). "bias" adds it to the layer's
-    ``shift``, "potential" adds ``n_steps`` times it to ``start_potential``. Of what is tried
+    ``shift``, "potential" adds ``n_steps`` times it to ``start_potential``. "steps" goes on from
+    "bias": spikes come too late or too early too, so the same is done for each step by itself, by
+    currents that add up to nothing (after Wu et al. 2024, "FTBC: forward temporal bias correction
+    for optimizing ANN-SNN conversion"). Of what is tried
     (`ROUNDS` corrections and none, and up to `MORE_ROUNDS` bolder ones) each channel or neuron
     keeps the one with the least mean error, so none gets worse; one that nothing moves stays as it
     is.
@@ -51,7 +66,7 @@ def correct(
         Calibration samples.
     n_steps : int
         The presentation time that the network is corrected for.
-    by : {"bias", "potential"}
+    by : {"bias", "potential", "steps"}
     per_neuron : bool
         Correct every neuron by itself instead of every channel. It takes many samples: what is
         corrected for a few of them is noise for others.
@@ -60,6 +75,7 @@ def correct(
         Whose layers of the same names have the activations that are wanted.
     units : dict of str to float or (channels,) array, optional
         By layer, what is worth 1 in ``layers`` and so much in ``reference``; by default 1.
+    progress : bool, optional
 
     Returns
     -------
@@ -69,7 +85,8 @@ def correct(
     Raises
     ------
     ConversionError
-        For another ``by``, or a model without `RateIF` layers.
+        For another ``by``, or a model without `RateIF` layers; and for "steps" of single neurons,
+        or of fewer than `STEP_SAMPLES` samples, of which the means of steps would be noise.
     DataError
         For data of another shape, or fewer than one step.
     """
@@ -77,19 +94,32 @@ def correct(
         raise ConversionError(f"correction is {by!r}: choose one of {KINDS}")
     network = Network(_with_own_weights(layers) if per_neuron else layers)
     x, n_steps = checked(network, x, n_steps)
+    if by == "steps" and (per_neuron or len(x) < STEP_SAMPLES):
+        raise ConversionError(
+            f"correction 'steps' on {len(x)} samples, of single neurons {per_neuron}: it takes the "
+            f"means of channels at each step, of at least {STEP_SAMPLES} samples; give more, or "
+            "correction='bias'"
+        )
     batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
     static = _static_rates(network, reference or layers, batches, units or {})
     rooms = _Room(INPUT_MEMORY), _Room(SPIKE_MEMORY)
     parts = [_Part(network, batch, n_steps, *rooms) for batch in batches]
-    for name, later in _read_later(network).items():
+    later_of = _read_later(network)
+    for name in track(list(later_of), "correcting layer by layer", progress=progress):
+        later = later_of[name]
         _correct_layer(network, name, static[name], parts, n_steps, by)
+        if by == "steps":
+            _correct_steps(network, name, static[name], parts, n_steps)
         for part in parts:
             part.finish(name, later)
 
     def replace(layer, inputs):
         if layer.name not in network.neurons:
             return None
-        return layer.changed(inputs, [network.begin[layer.name], network.shift[layer.name]])
+        weights = [network.begin[layer.name], network.shift[layer.name]]
+        early = network.step_shift[layer.name]
+        weights += [early] if len(early) else []
+        return layer.changed(inputs, weights, shift_steps=len(early))
 
     return network.layers.rebuilt(replace)
 
@@ -137,8 +167,8 @@ def _read_later(network):
 
 def _correct_layer(network, name, static, parts, n_steps, by):
     """Set one layer's ``shift`` or ``start_potential``."""
-    weights = network.shift if by == "bias" else network.begin
-    per_error = 1 if by == "bias" else n_steps
+    weights = network.begin if by == "potential" else network.shift
+    per_error = n_steps if by == "potential" else 1
     shape = weights[name].shape
     axes = tuple(range(static.ndim - len(shape)))
     n_values = sum(part.n_samples for part in parts) * static.size / np.prod(shape)
@@ -158,6 +188,26 @@ def _correct_layer(network, name, static, parts, n_steps, by):
         before = error
         weights[name] = (tried + per_error * error).astype(np.float32)
     weights[name] = best
+
+
+def _correct_steps(network, name, static, parts, n_steps):
+    """Set one layer's ``step_shift``: its steps add up to zero.
+
+    Each channel keeps what has the least error after all steps and root mean square of the errors
+    of single steps, added up.
+    """
+    n_channels = static.shape[-1]
+    n_values = sum(part.n_samples for part in parts) * static.size / n_channels
+    wanted = static.reshape(-1, n_channels).sum(axis=0)
+    tried = np.zeros((n_steps, n_channels))
+    best, least = tried, np.full(n_channels, np.inf)
+    for _ in range(STEP_ROUNDS + 1):
+        network.step_shift[name] = tried.astype(np.float32)
+        error = (wanted - sum(part.course(name) for part in parts)) / n_values
+        size = np.abs(error.sum(axis=0)) + np.sqrt((error**2).mean(axis=0))
+        best, least = np.where(size < least, tried, best), np.minimum(size, least)
+        tried = tried + STEP_SHARE * (error - error.mean(axis=0))
+    network.step_shift[name] = best.astype(np.float32)
 
 
 class _Room:
@@ -199,6 +249,17 @@ class _Part:
         for _ in self._spikes(name, state, remember=True):
             pass
         return self.network.sent(name, state).sum(0, dtype=float)
+
+    def course(self, name):
+        """What each channel sends at each step over samples, (n_steps, channels) array."""
+        network, state, parts = self.network, self.network.start(self.x), []
+        slope, n_channels = network.neurons[name].negative_slope, network.shapes[name][-1]
+        for spikes, *below in self._spikes(name, state, remember=True):
+            for array, worth in zip((spikes, *below), (1.0, slope - 1.0)):
+                by_channel = array.reshape(len(array), -1, n_channels)
+                parts.append(worth * by_channel.sum(axis=1, dtype=float))
+        kinds = 2 if slope else 1
+        return sum(np.concatenate(parts[k::kinds]) for k in range(kinds))
 
     def finish(self, name, later):
         """Keep a corrected layer's spikes if they are in ``later``, and forget what is not."""

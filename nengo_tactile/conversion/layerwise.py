@@ -156,6 +156,7 @@ class State:
     potentials: dict = dataclasses.field(default_factory=dict)
     counts: dict = dataclasses.field(default_factory=dict)
     net: dict = dataclasses.field(default_factory=dict)  # what they were worth, with its sign
+    done: dict = dataclasses.field(default_factory=dict)  # steps so far
     sums: dict = dataclasses.field(default_factory=dict)  # what max pooling has got so far
     pooled: dict = dataclasses.field(default_factory=dict)  # and put out
 
@@ -170,8 +171,9 @@ class Network:
         Names of the layers it reads, shape of a sample, names of the layers that read it.
     neurons : dict of str to IFParameters
         Of its `RateIF` layers.
-    begin, shift : dict of str to array
-        Their potential at the start and additional current a step, which a correction changes.
+    begin, shift, step_shift : dict of str to array
+        Their potential at the start, additional current a step, and what is added to that at each
+        of the first steps, which a correction changes.
     constant : set of str
         Layers that no spike reaches: their outputs are the same at every step.
     """
@@ -195,6 +197,10 @@ class Network:
         self.begin, self.shift = (
             {layer.name: layer.weights[place] for layer in found} for place in (0, 1)
         )
+        self.step_shift = {
+            layer.name: (*layer.weights, np.zeros((0, layer.shape[-1]), np.float32))[2]
+            for layer in found
+        }
 
     def kind(self, name):
         """One of "neurons", "max pooling" and "linear"."""
@@ -339,6 +345,8 @@ class Network:
             state.potentials[name] = np.array(start, np.float32, order="C")
             for counts in (state.counts, state.net):
                 counts[name] = np.zeros((n_samples, *self.shapes[name]), np.int32)
+        done = state.done.get(name, 0)
+        state.done[name] = done + n_steps
         current = np.asarray(current).reshape(-1, n_samples, size)
         constant, compensation = np.zeros((1, 1), np.float32), 1.0
         if self._compensates(name):
@@ -349,7 +357,7 @@ class Network:
         compiled(integrate)(
             current,
             constant,
-            np.ascontiguousarray(per_neuron(self.shift))[None],
+            self.shifts(name, done, n_steps),
             *(np.float32(neuron.gain), np.float32(compensation)),
             *(neuron.reset == "zero", neuron.signed, neuron.spikes_per_step, leaky),
             state.potentials[name],
@@ -358,6 +366,18 @@ class Network:
             below[0] if leaky else spikes,
         )
         return spikes, *below
+
+    def shifts(self, name, first, n_steps):
+        """Currents besides at the next steps, (1 or n_steps, neurons) float32 array."""
+        shape = self.shapes[name]
+        always = np.broadcast_to(self.shift[name], shape).reshape(1, -1)
+        early = self.step_shift[name][first : first + n_steps]
+        if not len(early):
+            return np.ascontiguousarray(always, np.float32)
+        result = np.repeat(always, n_steps, 0).reshape(n_steps, *shape)
+        for step, more in enumerate(early):
+            result[step] += more
+        return result.reshape(n_steps, -1)
 
     def _compensates(self, name):
         source = self.sources[name][0]

@@ -129,8 +129,8 @@ def map_neurons(layers, change, shift_factor=1.0):
             return None
         weights = layer.weights
         if layer.kind == "RateIF":
-            start, shift = weights
-            weights = start, shift * shift_factor
+            start, *shifts = weights
+            weights = [start, *(shift * shift_factor for shift in shifts)]
         return layer.changed(inputs, weights, **vars(change(layer.keras.parameters)))
 
     return layers.rebuilt(replace)

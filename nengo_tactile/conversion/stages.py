@@ -122,7 +122,10 @@ class _Reader:
             self.constant.add(name)
         self.worth.setdefault(name, 1.0)
         size = math.prod(shape) * neuron.window
-        values = {key: np.broadcast_to(each, size) for key, each in values.items()}
+        values = {
+            key: each if key == "step_bias" else np.broadcast_to(each, size)
+            for key, each in values.items()
+        }
         self.found[name] = Stage(name, shape, neuron, folded, layer=layer, **values)
 
     def _neurons(self, layer):
@@ -132,7 +135,7 @@ class _Reader:
         made = {"RateLIF": self._lif, "RateIF": self._integrate_fire, "SigmaDelta": self._changes}
         parameters, constant = layer.keras.parameters, self.constants[layer.name]
         self.worth[name], *values = made[layer.kind](layer, parameters, constant)
-        values = dict(zip(("neuron", "bias", "start"), values))
+        values = dict(zip(("neuron", "bias", "start", "step_bias"), values))
         links = self._links(before, None, 1.0)
         compensation = getattr(parameters, "compensation", 1.0) if self.compensates else 1.0
         settings = {"gain": parameters.gain, "compensation": compensation, **values}
@@ -146,12 +149,14 @@ class _Reader:
         return lif.amplitude / self.dt, neuron, lif.gain * constant + lif.offset, start
 
     def _integrate_fire(self, layer, fires, constant):
-        start, shift = (np.broadcast_to(each, layer.shape).reshape(-1) for each in layer.weights)
+        first = layer.weights[:2]
+        start, shift = (np.broadcast_to(each, layer.shape).reshape(-1) for each in first)
         bias = fires.gain * constant
         bias = bias if self.rates else bias + shift
         names = ("reset", "negative_slope", "signed", "spikes_per_step")
         neuron = kinds.IntegrateFire(**{name: getattr(fires, name) for name in names})
-        return fires.amplitude, neuron, bias, start
+        more = () if self.rates else layer.weights[2:]
+        return fires.amplitude, neuron, bias, start, *more
 
     def _changes(self, layer, changes, constant):
         if self.rates:

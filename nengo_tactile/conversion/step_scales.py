@@ -228,7 +228,7 @@ def rescaled(layers, scales, found):
     def replace(layer, inputs):
         if layer.name not in neurons:
             return None
-        settings = {**neurons[layer.name].config, "per_neuron": False}
+        settings = {**neurons[layer.name].config, "per_neuron": False, "shift_steps": 0}
         if layer.name in found:
             settings["clips"] = found[layer.name].clips
         return new_layer("RateIF", layer.name, inputs, **settings)

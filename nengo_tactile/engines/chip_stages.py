@@ -164,6 +164,12 @@ def check_stage(stage, reads_out=False):
         )
     if not stage.spikes and not reads_out:
         raise EngineError(f"layer '{stage.name}': {_NO_SUMS}")
+    if len(stage.step_bias):
+        raise EngineError(
+            f"layer '{stage.name}': has currents of its own at the first {len(stage.step_bias)} "
+            "steps, and the chip's are the same at all; convert the model with correction='bias', "
+            "or use engine='event'"
+        )
     if stage.neuron.graded:
         if stage.neuron.negative_slope:
             raise EngineError(

@@ -85,6 +85,7 @@ def build(graph, dt=0.001, present=None, rates=False, on_chip=(), probes=True, l
                 if probes:
                     probe = nengo.Probe(sent, label=f"{stage.name} spikes")
                     built.spike_probes[stage.name] = probe
+            _early(stage, receives[stage.name], dt)
             built.sent[stage.name] = sent if stage.axon is None else _axons(stage, sent)
             for link in stage.links:
                 if link.source not in built.sent:
@@ -97,6 +98,24 @@ def build(graph, dt=0.001, present=None, rates=False, on_chip=(), probes=True, l
         if probes:
             probe = nengo.Probe(built.sent[stage.name], synapse=None, label="output")
     return dataclasses.replace(built, output_probe=probe)
+
+
+def _early(stage, target, dt):
+    """What arrives besides at the first steps."""
+    import nengo
+
+    table = stage.step_bias
+    if not len(table):
+        return
+    ended = np.zeros(table.shape[1])
+
+    def at(t):
+        step = round(t / dt) - 1
+        return table[step] if step < len(table) else ended
+
+    node = nengo.Node(at, label=f"{stage.name} first steps")
+    channels = np.tile(np.arange(len(ended)), stage.n_inputs // len(ended))
+    nengo.Connection(node[channels], target, synapse=None)
 
 
 def _connect(source, target, stage, link, dt):

@@ -76,6 +76,8 @@ class Stage:
         Steps that spikes take to leave a neuron.
     layer : str
         What it was made of: the Keras layer whose output it is.
+    step_bias : (n_first, channels) float32 array
+        Arrives besides at each of the first steps, the same at all places. By default at none.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Stage:
     start: np.ndarray = None  # type: ignore[assignment]
     axon: np.ndarray | None = None
     layer: str = ""
+    step_bias: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self):
         object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
@@ -95,6 +98,8 @@ class Stage:
             values = getattr(self, name)
             values = np.zeros(self.n_inputs) if values is None else values
             object.__setattr__(self, name, np.asarray(values, np.float32))
+        early = np.zeros((0, self.shape[-1])) if self.step_bias is None else self.step_bias
+        object.__setattr__(self, "step_bias", np.asarray(early, np.float32))
 
     @property
     def spikes(self) -> bool:
@@ -269,6 +274,15 @@ def _problems(stage, sizes, before):
                 f"its {name} has shape {values.shape} and {np.count_nonzero(~np.isfinite(values))} "
                 f"values that are not finite: give {least} numbers"
             )
+    early = stage.step_bias
+    channels = early.shape[-1] if early.ndim == 2 else 0
+    if not channels or n % channels or not np.isfinite(early).all():
+        yield (
+            f"its step_bias has shape {early.shape} and {np.count_nonzero(~np.isfinite(early))} "
+            "values that are not finite: give a number for each step and channel"
+        )
+    elif len(early) and not stage.fires:
+        yield "it has no neurons of its own and a step_bias: leave that out"
     if stage.axon is not None:
         axon = np.asarray(stage.axon)
         if axon.dtype.kind not in "iu" or axon.shape != (stage.n_neurons,) or axon.min() < 0:

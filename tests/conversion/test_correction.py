@@ -9,9 +9,13 @@ import pytest
 from nengo_tactile import stack
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion import correction
+from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.normalise import is_activation
 from nengo_tactile.conversion.reading import plain
+from nengo_tactile.engines import run
 from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.saved import load
+from tests.support import step_loop
 from tests.support.measures import peak_bytes
 from tests.support.passes import (
     activation_scales,
@@ -62,10 +66,12 @@ def readout_error(model, x, n_steps):
     return np.sqrt(np.mean((simulate(model, x, n_steps).logits[:, -1] - model(x).numpy()) ** 2))
 
 
-@pytest.mark.parametrize("what", ["bias", "potential"])
+@pytest.mark.parametrize(
+    ("what", "per_neuron"),
+    [("bias", False), ("bias", True), ("potential", False), ("potential", True), ("steps", False)],
+)
 @pytest.mark.parametrize("n_steps", [8, 16])
-@pytest.mark.parametrize("per_neuron", [False, True])
-def test_other_samples_are_read_out_better(what, n_steps, per_neuron):
+def test_other_samples_are_read_out_better(what, per_neuron, n_steps):
     model = residual()
     before = model.get_weights()
     new = correct(model, images(0), n_steps, what, per_neuron, batch_size=24)
@@ -99,6 +105,57 @@ def test_mean_rates_come_nearer_in_every_channel(what, settings):
             assert (np.abs(mean[new]) <= np.abs(mean[model]) + 1e-6).all()
         assert np.abs(mean[new]).mean() < 0.3 * np.abs(mean[model]).mean()
         first = False
+
+
+@pytest.mark.parametrize("leaky", [False, True])
+def test_means_of_single_steps_come_nearer(leaky):
+    """By loops over what every neuron sends at every step."""
+    n_steps, x = 8, images(0)
+    model = residual(leaky=leaky)
+    constant, by_step = (correct(model, x, n_steps, what) for what in ("bias", "steps"))
+    errors = {}
+    for net in (constant, by_step):
+        network = SpikingNetwork(net, synapse=None, discard=0.0)
+        sent = step_loop.shown(network.graph, x, n_steps)
+        for stage in network.graph:
+            if stage.fires:
+                layer = net.get_layer(stage.layer)
+                means = sent[stage.name].reshape(len(x), n_steps, -1, stage.shape[-1]).mean((0, 2))
+                part = stack.tensorflow().keras.Model(net.inputs, layer.output)
+                wanted = part(x).numpy().reshape(-1, stage.shape[-1]).mean(axis=0)
+                errors.setdefault(stage.name, []).append(wanted - means)
+                if net is by_step:
+                    early = layer.step_shift.numpy()
+                    assert early.shape == (n_steps, stage.shape[-1]) and early.any()
+                    np.testing.assert_allclose(early.sum(axis=0), 0, atol=1e-5)
+    for before, after in errors.values():
+        assert np.sqrt((after**2).mean()) < 0.8 * np.sqrt((before**2).mean())
+        assert np.abs(after.mean(axis=0)).mean() < 1.5 * np.abs(before.mean(axis=0)).mean() + 0.01
+
+
+def test_means_of_steps_take_samples_and_channels():
+    for x, per_neuron in ((images(0, 31), False), (images(0), True)):
+        with pytest.raises(ConversionError, match="means of channels at each step, of at least 32"):
+            correct(residual(), x, 8, "steps", per_neuron=per_neuron)
+
+
+def test_currents_of_steps_are_kept_and_run_alike(tmp_path):
+    model = residual(signed=True)
+    x = images(0)
+    new = correct(model, x, 4, "steps")
+    network = SpikingNetwork(new, n_steps=6, synapse=None, discard=0.0)
+    network.save(tmp_path / "net")
+    again = load(tmp_path / "net")
+    wanted = simulate(new, x, 6).logits
+    for engine in ("event", "nengo-dl"):
+        recording = run(again, x, engine=engine, batch_size=20, progress=False)
+        assert np.abs(recording.outputs - wanted).mean() < 1e-3 * np.abs(wanted).max()
+    slower = network.with_rates(0.5).layers.of_kinds("RateIF")[0]
+    np.testing.assert_array_equal(
+        slower.weights[2], network.layers[slower.name].weights[2] * np.float32(0.5)
+    )
+    with pytest.raises(ConversionError, match="was corrected for 6"):
+        dataclasses.replace(network, activations={"none": None}).with_steps(8)
 
 
 def test_only_the_asked_weights_change():

@@ -5,7 +5,7 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.conversion.mapping import linear_map
-from nengo_tactile.engines.chip_stages import chip_graph
+from nengo_tactile.engines.chip_stages import check_stage, chip_graph
 from nengo_tactile.errors import EngineError
 from nengo_tactile.networks.linear_maps import Convolution, Sparse
 from nengo_tactile.networks.neurons import IntegrateFire, Sum
@@ -74,3 +74,10 @@ def test_shortcuts_are_convolutions_of_one_pixel():
     found = chip_graph(graph_with(link, shape), ()).stages[1].links[0].map
     assert found.kernel.shape == (1, 1, 2, 2)
     assert (matrix_on_chip(found.scaled(2.0).transform()) == np.eye(24)).all()
+
+
+def test_currents_of_single_steps_are_refused():
+    links = [Link("input", Convolution.matrix_of(np.ones((2, 3))))]
+    stage = Stage("one", (3,), IntegrateFire(), links, step_bias=np.ones((4, 3)))
+    with pytest.raises(EngineError, match=r"'one': has currents .*correction='bias'"):
+        check_stage(stage)

@@ -13,7 +13,7 @@ import numpy as np
 import nengo_tactile
 from nengo_tactile.ann.integrate_fire import rate_if_layer
 from nengo_tactile.conversion.network import SpikingNetwork
-from tests.support.passes import map_neurons, simulate
+from tests.support.passes import map_neurons, on_keras, simulate
 from tests.support.random_models import keras
 
 SHAPE, N_STEPS, N_OUTPUTS = (6, 6, 2), 24, 2
@@ -206,7 +206,21 @@ def graded(model):
         most = (1, 3, 2)[n % 3]
         return dataclasses.replace(fires, signed=n % 4 != 3, spikes_per_step=most)
 
-    return map_neurons(model, change)
+    return with_currents_of_steps(map_neurons(model, change))
+
+
+@on_keras
+def with_currents_of_steps(layers):
+    """The same with other currents at the first five steps, for every other layer of neurons."""
+    rng, number = np.random.default_rng(2), itertools.count()
+
+    def replace(layer, inputs):
+        if layer.kind != "RateIF" or next(number) % 2:
+            return None
+        early = rng.integers(-4, 5, (5, layer.shape[-1])) / 8
+        return layer.changed(inputs, [*layer.weights, early], shift_steps=5)
+
+    return layers.rebuilt(replace)
 
 
 def images(n=3):

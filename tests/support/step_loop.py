@@ -31,6 +31,9 @@ def run(graph, signal):
     for t in range(n_steps):
         for stage in graph:
             state, arrived = states[stage.name], np.tile(stage.bias * 1.0, (n, 1))
+            if t < len(stage.step_bias):  # the same at all places of a map
+                places = stage.n_inputs // stage.step_bias.shape[1]
+                arrived = arrived + np.tile(stage.step_bias[t], places)
             for number, link in enumerate(stage.links):
                 at = t - link.delay - axons.get(link.source, np.zeros(link.map.n_in, int))
                 values = sent[link.source][:, np.maximum(at, 0), np.arange(len(at))] * (at >= 0)

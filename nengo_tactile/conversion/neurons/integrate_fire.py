@@ -72,11 +72,11 @@ class IF(Scaled):
     reset: Literal["subtract", "zero"] = option(
         "subtract", "what a spike does to the membrane potential"
     )
-    correction: Literal["bias", "potential", "learned"] | None = option(
+    correction: Literal["bias", "potential", "steps", "learned"] | None = option(
         None,
         "make up for the neurons' mean error after the steps on the calibration samples, by "
-        "constant currents or by membrane potentials at the start; or, after 'bias', learn "
-        "currents and thresholds that bring the outputs near to the model's",
+        "constant currents, by membrane potentials at the start, or by currents at each step; or, "
+        "after 'bias', learn currents and thresholds that bring the outputs near to the model's",
     )
     compensation: Literal["network", "layer"] | None = option(
         None, "search the factor on the weights that makes up for late spikes, one for all or each"
@@ -175,6 +175,7 @@ class IF(Scaled):
             if self.thresholds == "steps":
                 # what highest rates clip is among what is made up for, where they are low
                 reference = {"reference": blueprint.layers, "units": scales}
+            reference["progress"] = blueprint.progress
             by = "bias" if self.correction == "learned" else self.correction
             layers = correct(layers, x, n_steps, by, **reference)
         if self.compensation is not None:

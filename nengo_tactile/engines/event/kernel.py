@@ -299,6 +299,10 @@ def simulate(plan, drives, n_steps, first, last, scratch, measured):
                                 links.pointers, pointer, links.runs, events, values, arrived,
                                 links.shifts, shift,
                             )  # fmt: skip
+                    if done + t < stages.n_early[k]:
+                        more = stages.early[k] + (done + t) * n
+                        for i in range(n):
+                            current[i] += plan.early[more + i]
                     if kind == NEURONS:
                         e = integrate(
                             n, state, start, current, rest, begin,

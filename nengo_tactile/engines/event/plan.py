@@ -25,11 +25,11 @@ _KINDS = {IntegrateFire: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 #: maxima, and its analogue current (or -1); its first link, and the one after its last; where its
 #: events go; whether it resets to zero; most that a spike is worth, what one is below a net count
 #: of zero (0: it has none there), and whether spikes are taken back; row among the stages that
-#: spike (or -1).
+#: spike (or -1); where its currents of the first steps begin, and how many steps have any.
 Stages = namedtuple(
     "Stages",
     "kind size padded window biased state tops drive first_link last_link events to_zero most "
-    "slope signed row",
+    "slope signed row early n_early",
 )
 #: Of each link: the stage it comes from; channels, and their reciprocal; weights of a channel;
 #: where its weights, pointers and shifts (or -1) begin. The rest are those of all links (see
@@ -39,8 +39,9 @@ Links = namedtuple(
     "Links",
     "source channels reciprocal width weight pointer shift weights pointers runs shifts",
 )
-#: Both, and of all neurons: potential at the start, constant current, synapses that leave it.
-Plan = namedtuple("Plan", "stages links start constant fan_out")
+#: Both, and of all neurons: potential at the start, constant current, synapses that leave it; and
+#: currents of the first steps, stage by stage and step by step.
+Plan = namedtuple("Plan", "stages links start constant fan_out early")
 
 
 def plan_of(network):
@@ -65,7 +66,7 @@ def plan_of(network):
     check(network, stages)
     fan_out = network.fan_out()
     spans, links = links_of(stages)
-    rows, start, constant, synapses = [], [], [], []
+    rows, start, constant, synapses, early = [], [], [], [], [np.zeros(0)]
     begin, n_driven = 0, 0
     for stage, span in zip(stages, spans):
         own, pools = stage.spikes and stage.name in driven, stage.neuron.forwards
@@ -80,6 +81,8 @@ def plan_of(network):
         start.append(_filled(room, stage.start))
         constant.append(_filled(room, stage.bias))
         synapses.append(_filled(room, fan_out.get(stage.name, 0)))
+        row["early"], row["n_early"] = sum(map(len, early)), len(stage.step_bias)
+        early.append(np.tile(stage.step_bias, stage.n_inputs // stage.step_bias.shape[1]).ravel())
         begin += room
         n_driven += currents if own else 0
     for row, place in zip(rows, _places(stages)):
@@ -95,6 +98,7 @@ def plan_of(network):
         aligned(np.concatenate(start).astype(np.float32)),
         aligned(np.concatenate(constant).astype(np.float32)),
         np.concatenate(synapses).astype(np.int64),
+        np.concatenate(early).astype(np.float32),
     )
     return plan, stages
 

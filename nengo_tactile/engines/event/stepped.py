@@ -220,6 +220,11 @@ def scratch_of(plan):
 
 
 def _check(stage):
+    if len(stage.step_bias):
+        raise EngineError(
+            f"stage {stage.name!r}: has currents of its own at the first steps, which the event "
+            "engine has not for input step by step: use engine='nengo-dl'"
+        )
     for link in stage.links:
         if link.low_pass is not None:
             raise EngineError(

@@ -345,6 +345,7 @@ def test_any_graph_is_that_of_a_loop(engine, most, last, rng):
             {"neuron": IntegrateFire(negative_slope=0.5)},
             "its neurons take spikes back",
         ),
+        ({"step_bias": np.ones((2, 3))}, "currents of its own at the first steps"),
         ({"neuron": SpikeResponse(), "start": np.ones(3)}, "a potential at the start"),
         (
             {"links": [Link("input", layers_dense(np.ones((2, 3))), None, 5.0, 1)]},
