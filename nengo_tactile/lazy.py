@@ -1,10 +1,13 @@
-"""What waits for its first use: names of a package, compiled loops."""
+"""What waits for its first use: names of a package, properties, compiled loops."""
 
 import ast
 import functools
 import importlib
 import sys
 from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def attributes(package):
@@ -42,6 +45,21 @@ def _imports(stub):
     """Name -> module that a stub imports it from."""
     imports = (node for node in ast.parse(stub.read_text("utf-8")).body if hasattr(node, "names"))
     return {alias.name: node.module for node in imports for alias in node.names}
+
+
+class cached_property(functools.cached_property[T]):
+    """Python's, as it is from version 3.12 on: without its lock.
+
+    Threads that made properties while others waited for the turn in `stack.guest` would wait for
+    each other for ever. What two threads make at once is the same.
+    """
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        if self.attrname not in vars(instance):
+            vars(instance)[self.attrname] = self.func(instance)
+        return vars(instance)[self.attrname]
 
 
 @functools.cache

@@ -5,7 +5,6 @@ this form, from which a Keras model is made at the end (`nengo_tactile.ann.porta
 """
 
 import dataclasses
-import functools
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from nengo_tactile import stack
 from nengo_tactile.ann.description import Names
 from nengo_tactile.ann.settings import made, settings_of
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.lazy import cached_property
 
 #: Layers whose output has the shape of what they read, which Keras finds out by running some.
 _SAME_SHAPE = (
@@ -81,7 +81,7 @@ class Layer:
             setattr(made_new, key, stack.tensorflow().keras.initializers.Zeros())
         return made_new
 
-    @functools.cached_property
+    @cached_property
     def keras(self):
         """The layer of Keras 2 that computes it; made once.
 
@@ -189,7 +189,7 @@ class Layers:
     def __getitem__(self, name):
         return self._by_name[name]
 
-    @functools.cached_property
+    @cached_property
     def _by_name(self):
         return {each.name: each for each in self.layers}
 
@@ -213,7 +213,7 @@ class Layers:
         """The layers that read the input before anything else."""
         return [each for each in self.layers if each.sources[:1] == (self.input.name,)]
 
-    @functools.cached_property
+    @cached_property
     def readers(self):
         """Names of the layers that read each layer, {name: [name]}."""
         found = {each.name: [] for each in self.layers}

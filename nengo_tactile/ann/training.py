@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile import files
+from nengo_tactile import files, stack
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
@@ -129,6 +129,7 @@ def check_samples(x, y, n_classes, name="training data"):
         )
 
 
+@stack.quiet()
 def train(
     model,
     data,
@@ -170,8 +171,6 @@ def train(
     DataError
         For samples that cannot be trained on, and when the loss is no longer finite.
     """
-    from nengo_tactile import stack
-
     tf = stack.tensorflow()
     samples = data if callable(data) else (lambda epoch: data)
     n_classes = model.output_shape[-1]
@@ -226,8 +225,6 @@ def train(
 
 def predict(model, x, batch_size=512):
     """Logits for ``x``, computed in minibatches: (n_samples, n_classes) float32."""
-    from nengo_tactile import stack
-
     tf = stack.tensorflow()
     parts = [
         model(tf.constant(x[start : start + batch_size], tf.float32), training=False).numpy()

@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from nengo_tactile import stack
 from nengo_tactile.ann import functions
 from nengo_tactile.ann.portable import outline
 from nengo_tactile.conversion import support
@@ -155,6 +156,7 @@ class Check:
         return [dataclasses.asdict(layer) for layer in self.layers]
 
 
+@stack.guest()
 @tensorflow_errors_named
 def check(model: Any, x: ArrayLike | None = None) -> Check:
     """Say what would become of each layer, before converting.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import ArrayLike
 
+from nengo_tactile import stack
 from nengo_tactile.ann.convolutions import check_convolutions
 from nengo_tactile.arguments import names, positive, whole
 from nengo_tactile.conversion.choice import COSTS, for_loss, for_steps
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nengo_tactile.events.images import TactileImage
 
 
+@stack.guest()
 @tensorflow_errors_named
 def convert(
     model: Any,

@@ -1,7 +1,6 @@
 """The spiking network: a Keras model whose activations are firing rates, and how it is run."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nengo_tactile import arguments
+from nengo_tactile import arguments, stack
 from nengo_tactile.ann.convolutions import check_convolutions
 from nengo_tactile.ann.layers import Layers
 from nengo_tactile.ann.portable import keras_model
@@ -28,6 +27,7 @@ from nengo_tactile.datasets.labelled import Labelled, is_recordings
 from nengo_tactile.errors import ConversionError, DataError, EngineError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from nengo_tactile.events.images import TactileImage
+from nengo_tactile.lazy import cached_property
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.nengo_network import build
 from nengo_tactile.networks.protocol import Reference, check_data, summary
@@ -220,7 +220,7 @@ class SpikingNetwork:
                 f"sigma-delta neurons add up what arrives, and synapse is {self.synapse}: give None"
             )
 
-    @functools.cached_property
+    @cached_property
     def accumulates(self) -> bool:
         """Whether neurons and read-out add up what arrives, as sigma-delta neurons do.
 
@@ -255,12 +255,14 @@ class SpikingNetwork:
         """Shape of one sample, (height, width, channels) or (features,)."""
         return tuple(self.ann.input_shape[1:])
 
-    @functools.cached_property
+    @cached_property
+    @stack.guest()
     def layers(self) -> Layers:
         """`ann` as plain data, as it is when they are first asked for."""
         return plain(self.ann)
 
-    @functools.cached_property
+    @cached_property
+    @stack.guest()
     def graph(self) -> Graph:
         """Stages of neurons and the links between them, which engines read."""
         return self._graph()

@@ -8,6 +8,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from nengo_tactile import stack
 from nengo_tactile.ann.portable import model_from_config
 from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.step_scales import Activations
@@ -84,6 +85,7 @@ def unpickled(description, arrays, card):
     return restore(Path("a pickled network"), description, arrays, card)
 
 
+@stack.guest()
 def restore(folder, description, arrays, card):
     """Make the network that a folder holds: see `nengo_tactile.saved.load`.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nengo_tactile.errors import DataError, TactileError
+from nengo_tactile.errors import DataError, StackError, TactileError
 from nengo_tactile.memory import check_fits, told
 
 #: Text of JSON at most: Python's objects are up to 40 times as large.
@@ -43,7 +43,7 @@ class Door:
         """What libraries raise on damage inside the block becomes an error of ours."""
         try:
             yield
-        except self.error:
+        except (self.error, StackError):  # the latter is no fault of the file
             raise
         except TactileError as error:  # of a part that does not know of files
             raise self.error(printable(f"{source}: {error}")) from error

@@ -181,6 +181,7 @@ def _placed(prepared, shown):
     return made["built"], model, cores
 
 
+@stack.guest()
 def run(
     network,
     x,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nengo_tactile import nengo_runs
+from nengo_tactile import nengo_runs, stack
 from nengo_tactile.engines.batches import batch_size_for, checked_counts, checked_dtype
 from nengo_tactile.engines.counting import BASE, build_counting, spike_counts
 from nengo_tactile.engines.recording import Recording, read_out
@@ -13,6 +13,7 @@ from nengo_tactile.progress import track
 LARGEST_OF_FLOAT64 = 16
 
 
+@stack.guest()
 def run(
     network,
     x,

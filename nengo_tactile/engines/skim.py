@@ -3,12 +3,14 @@
 import nengo
 import numpy as np
 
+from nengo_tactile import stack
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.skim import network as skim_network
 from nengo_tactile.skim.activity import dense
 from nengo_tactile.skim.supervision import determine_over_time
 
 
+@stack.guest()
 def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progress=None):
     """Show each pattern to a SKIM network, from rest.
 

@@ -6,7 +6,6 @@ channels) array of float32 would take 2.8 MB for one recording of N-MNIST.
 """
 
 import dataclasses
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
 from nengo_tactile.files import atomic_write, fingerprint
+from nengo_tactile.lazy import cached_property
 
 #: Steps are stored as uint16.
 MAX_STEPS = np.iinfo(np.uint16).max + 1
@@ -79,7 +79,7 @@ class SpikeSamples:
         """Memory of all arrays in bytes."""
         return sum(array.nbytes for array in _arrays(self).values())
 
-    @functools.cached_property
+    @cached_property
     def digest(self) -> str:
         """Of all spikes, lengths, labels and what a step is, in this order."""
         arrays = _arrays(self)

@@ -10,13 +10,13 @@ the weights that it meets, which have the unit of the potential that they change
 """
 
 import dataclasses
-import functools
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.lazy import cached_property
 from nengo_tactile.networks.linear_maps import Map
 from nengo_tactile.networks.neurons import Neuron
 
@@ -180,7 +180,7 @@ class Graph:
                 result.append(dataclasses.replace(stage, links=links, bias=bias))
         return Graph(self.input_shape, result)
 
-    @functools.cached_property
+    @cached_property
     def driven(self) -> set[str]:
         """Names of the stages that the input reaches without passing neurons."""
         sources, driven = {"input"}, set()
@@ -191,7 +191,7 @@ class Graph:
                     sources.add(stage.name)
         return driven
 
-    @functools.cached_property
+    @cached_property
     def constant(self) -> set[str]:
         """What is the same at every step when the input is: its name, and those of stages."""
         result = {"input"}
@@ -246,7 +246,7 @@ class Graph:
         """
         return dict(self._fan_out)
 
-    @functools.cached_property
+    @cached_property
     def _fan_out(self):
         counts = {stage.name: np.zeros(stage.n_neurons, np.int64) for stage in self.stages}
         counts["input"] = np.zeros(math.prod(self.input_shape), np.int64)

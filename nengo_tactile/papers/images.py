@@ -8,6 +8,7 @@ import numpy as np
 from nengo_tactile import files
 from nengo_tactile.commands import networks, paths
 from nengo_tactile.commands.tasks import images, open_task, task_named
+from nengo_tactile.lazy import cached_property
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class Images:
     classes: tuple
     first: tuple
 
-    @functools.cached_property
+    @cached_property
     def digest(self):
         """Of all images and labels, in their order."""
         return files.fingerprint("images", self.calibration, self.train, self.x, self.y)

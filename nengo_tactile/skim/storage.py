@@ -7,6 +7,7 @@ import dataclasses
 
 import numpy as np
 
+from nengo_tactile import stack
 from nengo_tactile.errors import ModelFileError
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.networks import folders
@@ -86,6 +87,7 @@ def _rows(network):
     }
 
 
+@stack.guest()
 def restore(folder, description, arrays, card):
     """Make the network that a folder holds: see `nengo_tactile.saved.load`.
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks import folders
 from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
@@ -99,6 +100,7 @@ def n_parameters(graph):
     return sum(linear.kernel.size for linear in maps if not linear.pools)
 
 
+@stack.guest()
 def restore(folder, description, arrays, card):
     """Make the network that a folder holds: see `nengo_tactile.saved.load`.
 

@@ -99,6 +99,7 @@ def _masked(function):
     return call
 
 
+@stack.quiet()
 def train(
     model: Any,
     samples: "SpikeSamples",

@@ -3,7 +3,8 @@
 Importing this package, or `nengo_tactile`, is enough: from then on ``import nengo_dl``,
 ``import nengo_loihi`` and ``import keras_spiking`` give modules that work, whatever was imported
 before. Nothing of TensorFlow, Keras 3 or the environment is changed. How: see `imports`; what is
-patched: see `patches`; versions and licences: see `distributions`.
+patched: see `patches`; what the process does not notice: see `host`; versions and licences: see
+`distributions`.
 """
 
 import contextlib
@@ -11,9 +12,10 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from nengo_tactile.stack.host import guest, quiet
 from nengo_tactile.stack.imports import install, legacy_tensorflow, need
 
-__all__ = ["install", "nengo_dl", "nengo_loihi", "quiet_build", "tensorflow"]
+__all__ = ["guest", "install", "nengo_dl", "nengo_loihi", "quiet", "quiet_build", "tensorflow"]
 
 install()
 

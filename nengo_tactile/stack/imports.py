@@ -21,6 +21,7 @@ import types
 import warnings
 
 from nengo_tactile.errors import StackError
+from nengo_tactile.stack.host import keras_loaded, quiet, same_draws
 from nengo_tactile.stack.patches import PATCHES
 
 #: Packages made for Keras 2.
@@ -194,8 +195,6 @@ def legacy_tensorflow():
         If TensorFlow or tf_keras cannot be imported.
     """
     _check_versions()
-    logger = logging.getLogger("tensorflow")
-    logger.setLevel(logging.ERROR)
     with quiet_import():
         tensorflow, keras = need("tensorflow"), need("tf_keras")
         if not _may_have_gpu():  # which TensorFlow calls an error, once
@@ -207,8 +206,7 @@ def legacy_tensorflow():
             )
             for version in ("v1", "v2")
         }
-    # no retracing advice from now on; at a prompt TensorFlow set a level of its own meanwhile
-    logger.setLevel(logging.ERROR)
+    keras_loaded()
     return _StandIn(
         tensorflow,
         keras=keras,
@@ -271,10 +269,15 @@ def _remedy_named(name):
 
 @contextlib.contextmanager
 def quiet_import():
-    """Hold back warnings, log lines and native start-up lines while libraries load."""
+    """Hold back warnings, log lines and native start-up lines while libraries load.
+
+    Random numbers that they draw, and levels of loggers, are as before afterwards.
+    """
     loggers = [logging.getLogger(name) for name in ("tf_keras", "absl")]
     levels = [logger.level for logger in loggers]
     with (
+        same_draws(),
+        quiet(),
         warnings.catch_warnings(),
         _environment_kept(_LOG_LEVEL),
         _native_stderr_to_null(),

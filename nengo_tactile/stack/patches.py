@@ -8,6 +8,8 @@ import re
 import sys
 import types
 
+from nengo_tactile.stack.host import inside, numpy_generator
+
 #: Modules of Nengo 3.2 and NengoLoihi 1.1 that say ``np.array(..., copy=False)`` in its old sense.
 _OLD_ARRAY_USERS = {
     "nengo_loihi": ("nengo_loihi.block", "nengo_loihi.neurons"),
@@ -224,6 +226,47 @@ def _take_keras_3(module):
     keras3_objects.patch(module)
 
 
+def _draw_apart(module):
+    def make_seeding(seed_network):
+        def with_own_draws(network, seeds, seeded, **base_rng):
+            if inside():
+                base_rng.setdefault("base_rng", numpy_generator())
+            seed_network(network, seeds, seeded, **base_rng)
+
+        return with_own_draws
+
+    def make_simulator(init):
+        def with_own_seed(self, network, *args, **kwargs):
+            if inside() and getattr(network, "seed", None) is None and len(args) < 2:
+                kwargs.setdefault("seed", 0)
+            init(self, network, *args, **kwargs)
+
+        return with_own_seed
+
+    if hasattr(module, "seed_network"):
+        wrap(module, "seed_network", make_seeding)
+    else:
+        wrap(module.Simulator, "__init__", make_simulator)
+
+
+def _leave_no_trace(module):
+    def make(init):
+        def with_size(self, *args, **kwargs):  # so that it does not ask, and listen to changes
+            init(self, *args, **{"term_width": 80, **kwargs})
+
+        return with_size
+
+    if module.__name__ == "nengo_dl.tensor_graph":
+        module.logging = module.logger  # whose functions are the root logger's
+    elif module.__name__ == "nengo_dl.utils":
+        wrap(module.NullProgressBar, "__init__", make)
+    else:
+        logger = module.tf.get_logger()
+        for each in list(logger.filters):
+            if isinstance(each, module.TFLogFilter) and not each.err_on_deprecation:
+                logger.removeFilter(each)
+
+
 PATCHES = (
     Patch(
         "np.array(copy=False) means again: copy where it has to be",
@@ -302,5 +345,19 @@ PATCHES = (
         ("nengo_dl",),
         lambda: True,
         _tell_nengo_loihi,
+    ),
+    Patch(
+        "what is built for the toolkit draws its seeds apart",
+        "Nengo draws them from NumPy's global generator, also where a network has a seed",
+        ("nengo.builder.network", "nengo_loihi.builder.network", "nengo.simulator"),
+        lambda: True,
+        _draw_apart,
+    ),
+    Patch(
+        "NengoDL leaves nothing in the root logger, TensorFlow's log and the process's signals",
+        "it gives them a handler, a filter that lets all pass, and progressbar2 one of SIGWINCH",
+        ("nengo_dl.tensor_graph", "nengo_dl.compat", "nengo_dl.utils"),
+        lambda: True,
+        _leave_no_trace,
     ),
 )

@@ -135,6 +135,37 @@ import nengo_dl
 assert nengo_loihi.compat.HAS_DL
 assert issubclass(nengo_loihi.neurons.LoihiLIFBuilder, nengo_dl.neuron_builders.LIFBuilder)
 """
+SEEDS = """
+import nengo, numpy as np
+from nengo_tactile import stack
+
+def draws():
+    np.random.seed(1)
+    nengo.Simulator(net, progress_bar=False).close()
+    return np.random.randint(1 << 30) != np.random.RandomState(1).randint(1 << 30)
+
+for seed in (None, 1):
+    with nengo.Network(seed=seed) as net:
+        nengo.Ensemble(3, 1)
+    assert draws()  # a user's own networks do as ever
+    with stack.guest():
+        assert not draws()
+"""
+TRACES = """
+import logging, signal
+
+def traces():
+    loggers = logging.root.handlers[:], logging.getLogger("tensorflow").filters[:]
+    return *loggers, signal.getsignal(signal.SIGWINCH)
+
+before = traces()
+import nengo, nengo_dl
+with nengo.Network(seed=0) as net:
+    nengo.Probe(nengo.Node(0.5))
+with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    pass
+assert traces() == before, (before, traces())
+"""
 CODE = dict(
     zip(
         PATCHES,
@@ -150,6 +181,8 @@ CODE = dict(
             ("", LINEAR_FILTERS),
             ("", KERAS_3_MODEL),
             ("import nengo_loihi", LOIHI_FIRST),
+            ("", SEEDS),
+            ("", TRACES),
         ],
         strict=True,
     )

@@ -4,7 +4,6 @@
 folder beside the results: 0.8 GB, mapped into memory and not read at once.
 """
 
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from nengo_tactile import files
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.lazy import cached_property
 from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import Events
 from nengo_tactile.skim.classifier import event_list
@@ -35,7 +35,7 @@ class PatternSet:
         self.parts, self.targets, self.n_channels = parts, np.asarray(targets), n_channels
         self.first = np.cumsum([0, *(len(part["pointers"]) for part in parts)])
 
-    @functools.cached_property
+    @cached_property
     def digest(self):
         """Of all patterns and labels."""
         arrays = [part[name] for part in self.parts for name in sorted(part)]
@@ -68,7 +68,7 @@ class Chosen:
     def __init__(self, patterns, indices):
         self.patterns, self.indices = patterns, np.asarray(indices)
 
-    @functools.cached_property
+    @cached_property
     def digest(self):
         """Of all these patterns in their order."""
         return files.fingerprint(self.patterns.digest, self.indices)

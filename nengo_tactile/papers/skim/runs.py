@@ -19,6 +19,7 @@ from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.experiments.workers import Cell
+from nengo_tactile.lazy import cached_property
 from nengo_tactile.papers.skim import transfer
 from nengo_tactile.papers.skim.patterns import Chosen, pattern_set
 from nengo_tactile.papers.skim.plan import (
@@ -64,7 +65,7 @@ class Digits:
     same: Chosen | None
     about: str
 
-    @functools.cached_property
+    @cached_property
     def digest(self):
         """Of all patterns, in their order."""
         sets = (self.train, self.test, self.recordings, self.recorded_test, self.same)

@@ -1,13 +1,13 @@
 """The trials of a network with a loss, checked and side by side, from the states of their runs."""
 
 import dataclasses
-import functools
 import math
 
 import numpy as np
 
 from nengo_tactile.analysis.accuracy import first_step_within, latency_step
 from nengo_tactile.errors import DataError
+from nengo_tactile.lazy import cached_property
 from nengo_tactile.papers.spikemax.published import LOSSES
 
 #: Data -> how tables call them.
@@ -69,12 +69,12 @@ class Trials:
         """Length of a step in milliseconds."""
         return self.states[0]["bin_us"] / 1000
 
-    @functools.cached_property
+    @cached_property
     def accuracies(self):
         """Accuracy after each step, (n_trials, n_steps)."""
         return np.array([state["hits_over_time"] for state in self.states]) / self.n_test
 
-    @functools.cached_property
+    @cached_property
     def mean_accuracy(self):
         """Accuracy after each step from the hits of all trials together, (n_steps,)."""
         hits = np.sum([state["hits_over_time"] for state in self.states], axis=0)
