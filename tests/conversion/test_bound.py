@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from nengo_tactile.ann.integrate_fire import rate_if_layer
-from nengo_tactile.conversion.bound import waiting_outputs
+from nengo_tactile.conversion.bound import _levels, waiting_outputs
 from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.layerwise import Network
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.conversion.reading import plain
 from tests.support.passes import simulate
@@ -66,3 +67,32 @@ def test_signed_networks_come_nearer_to_it_than_plain_ones(seed):
         bound = waiting_outputs(plain(ann), x, 8)  # the same: signed or not is no matter there
     assert rms(spikes[True], bound) < 0.6 * rms(spikes[False], bound)
     assert rms(spikes[True], wanted) < 1.2 * rms(bound, wanted)
+
+
+def layer_errors(layers, x, n_steps):
+    """Of each layer against the network without spikes: of spikes, and where layers wait."""
+    names = [layer.name for layer in layers.of_kinds("RateIF")]
+    network = Network(layers)
+    state = network.start(x)
+    network.advance(state, n_steps, [network.output])
+    waiting = {"RateIF": lambda layer, value: _levels(n_steps, layer, value)}
+    rates = layers.values(x, names)
+    for (layer, rate), (_, waits) in zip(rates, layers.values(x, names, instead=waiting)):
+        mean = network.sent(layer.name, state) * network.neurons[layer.name].amplitude / n_steps
+        yield rms(mean, rate.numpy()), rms(waits.numpy(), rate.numpy())
+
+
+@pytest.mark.parametrize(("n_steps", "spikes_per_step"), [(8, 1), (16, 1), (4, 4)])
+@pytest.mark.parametrize("seed", range(3))
+def test_layers_of_signed_networks_are_within_a_tenth_of_it(seed, n_steps, spikes_per_step):
+    """Whatever they read comes in any order; layers of plain neurons are not."""
+    model, x = random_network(seed), np.random.default_rng(9).random((16, 8, 8, 3), np.float32)
+    ratios = {}
+    for signed in (True, False):
+        options = {"signed": signed, "spikes_per_step": spikes_per_step, "channelwise": True}
+        network = convert(model, x, IF(thresholds="steps", **options), n_steps=n_steps)
+        errors = list(layer_errors(network.layers, x, n_steps))
+        assert len(errors) == 5 and all(waits > 0 for _, waits in errors)
+        ratios[signed] = [spikes / waits for spikes, waits in errors]
+    assert max(ratios[True]) < 1.1
+    assert max(ratios[False]) > 1.1 or spikes_per_step > 1
