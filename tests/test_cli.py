@@ -121,6 +121,10 @@ def test_train_check_convert_run_report(small_model, network, tmp_path, capsys):
         page = (out / "report.html").read_text()
         assert "Accuracy over time" in page
         assert ("On the chip" in page) == (engine == "loihi")
+        for word in ("chip_joules_rough", "ann_joules_rough"):
+            assert (word in numbers) == (engine == "loihi")
+        assert ("Horowitz" in page) == ("Davies" in page) == (engine == "loihi")
+        assert f"takes {numbers['ann_multiplications']:,} multiplications" in page
     # all layers on the chip: the input is a layer of spikes of its own
     out = tmp_path / "chip"
     chip = ["--engine", "loihi", "--samples", 2, "--steps", 20, "--on-host", "none"]

@@ -13,30 +13,38 @@ from nengo_tactile.analysis.accuracy import (
 )
 from nengo_tactile.analysis.activity import Cost, LayerActivity, cost_until, layer_activity
 from nengo_tactile.analysis.energy import (
+    ANN_NOTE,
     DEVICES,
     ENERGY_NOTE,
     Device,
     EnergyEstimate,
+    energies_of_ann,
     energy_of_recording,
     energy_per_inference,
+    joules_text,
 )
+from nengo_tactile.analysis.measured import Measured
 
 __all__ = [
+    "ANN_NOTE",
     "DEVICES",
     "ENERGY_NOTE",
     "Cost",
     "Device",
     "EnergyEstimate",
     "LayerActivity",
+    "Measured",
     "SplitSummary",
     "accuracy_interval",
     "accuracy_text",
     "class_accuracy",
     "confusion_matrix",
     "cost_until",
+    "energies_of_ann",
     "energy_of_recording",
     "energy_per_inference",
     "first_step_within",
+    "joules_text",
     "largest_confusions",
     "latency_step",
     "layer_activity",

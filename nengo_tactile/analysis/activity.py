@@ -88,7 +88,7 @@ class Cost:
         return dataclasses.asdict(self)
 
 
-def _checked_step(recording, step):
+def checked_step(recording, step):
     """Number of steps to count, all of them by default."""
     if recording.n_samples == 0:
         raise DataError("the recording holds no samples: run the network on at least one")
@@ -158,7 +158,7 @@ def layer_activity(
         If there are no samples, the step or the percentile is out of range, a layer lacks
         its series over time or its rate, or the presentation is too short to tell saturation.
     """
-    step = _checked_step(recording, step)
+    step = checked_step(recording, step)
     if not 0 <= percentile <= 100:
         raise DataError(f"percentile is {percentile}, wanted a number from 0 to 100")
     activities = []
@@ -217,7 +217,7 @@ def cost_until(recording: "Recording", step: int | None = None) -> Cost:
     DataError
         If there are no samples or the step is out of range.
     """
-    step = _checked_step(recording, step)
+    step = checked_step(recording, step)
 
     def mean_sum(series):
         return float(sum(a[:, :step].sum(axis=1).mean() for a in series.values()))

@@ -10,12 +10,16 @@ References
    Processing Applications", IEEE Trans. VLSI Systems 24(1), 2016: energy per
    multiply-accumulate of a CPU (Intel i7-4960X), a GPU (Nvidia GTX Titan Black) and an
    ARM Cortex-A, as used by keras-spiking's ModelEnergy.
+.. [3] M. Horowitz, "Computing's Energy Problem (and what we can do about it)", ISSCC 2014,
+   pp. 10-14, Figure 1.1.9: at 45 nm and 0.9 V a 32-bit floating-point multiplication takes
+   3.7 pJ, an addition 0.9 pJ.
 """
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
-from nengo_tactile.analysis.activity import cost_until
+from nengo_tactile.analysis.activity import checked_step
 from nengo_tactile.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,15 +29,21 @@ if TYPE_CHECKING:
 LOIHI_SYNOP = 23.6e-12
 LOIHI_TILE_HOP = (3.0e-12 + 4.0e-12) / 2  # mean of east-west and north-south
 LOIHI_NEURON_UPDATE = 81e-12  # active; an inactive one takes 52e-12
+MULTIPLY_ADD = 3.7e-12 + 0.9e-12  # from [3]
+#: What runs the ANN beside a chip: see `energies_of_ann`.
+BESIDE = ("gpu", "arithmetic")
 
 ENERGY_NOTE = (
     "A rough estimate: published energies per operation times counted operations, not a "
-    "measurement. It leaves out static power, input and output, the host computer, "
-    "synchronisation between cores and off-chip traffic. On Loihi every synaptic operation "
+    "measurement. Of Loihi it counts neurons and synapses on the chip alone: layers on the host "
+    "and the read-out there are left out, as are static power, input and output, "
+    "synchronisation between cores and off-chip traffic. Every synaptic operation "
     "is charged one tile hop and every neuron update the active price, which is too much; "
-    "the minimum energy per synaptic operation is used, which is too little. Spikes that are worth "
-    "several, which Loihi has not, are charged as one each. The CPU, GPU "
-    "and ARM figures take every multiply-accumulate at its peak efficiency in large batches."
+    "the minimum energy per synaptic operation is used, which is too little."
+)
+ANN_NOTE = (
+    "Where nothing spikes every weight that is not zero is multiplied once a sample: on a GPU at "
+    "the peak efficiency of large batches, with its memory; as arithmetic alone without any."
 )
 
 
@@ -76,6 +86,14 @@ DEVICES = {
         Device("cpu", 8.6e-9, 8.6e-9, False, f"{_DEGNAN} (Intel i7-4960X)"),
         Device("gpu", 0.3e-9, 0.3e-9, False, f"{_DEGNAN} (Nvidia GTX Titan Black)"),
         Device("arm", 0.9e-9, 0.9e-9, False, f"{_DEGNAN} (ARM Cortex-A)"),
+        Device(
+            "arithmetic",
+            MULTIPLY_ADD,
+            MULTIPLY_ADD,
+            False,
+            "Horowitz 2014, ISSCC, Figure 1.1.9 (45 nm, 32-bit floating point: 3.7 pJ a "
+            "multiplication, 0.9 pJ an addition; no memory)",
+        ),
     )
 }
 
@@ -169,11 +187,12 @@ def energy_per_inference(
 def energy_of_recording(
     recording: "Recording", step: int | None = None, device: str | Device = "loihi"
 ) -> EnergyEstimate:
-    """Estimate the energy of a recorded presentation on a spiking device.
+    """Estimate the energy on the chip of a presentation that ran there.
 
     Parameters
     ----------
     recording : Recording
+        Of an engine with a chip, or its emulator: only that knows what lies on it.
     step : int, optional
         Count up to this step (from 1); by default the whole presentation.
     device : str or Device
@@ -187,13 +206,55 @@ def energy_of_recording(
     Raises
     ------
     DataError
-        If the step is out of range, or the device is unknown or does not spike.
+        If nothing of it ran on a chip, the step is out of range, or the device is unknown or does
+        not spike.
     """
-    cost = cost_until(recording, step)
-    estimate = energy_per_inference(cost.synops, cost.neuron_updates, device)
+    if not recording.chip_neurons:
+        raise DataError(
+            f"the recording is of the engine {recording.engine!r}, where nothing runs on a chip: "
+            "take one of engine='loihi'"
+        )
+    step = checked_step(recording, step)
+    synops = sum(
+        float(series[:, :step].sum(axis=1).mean())
+        for series in recording.chip_synops_over_time.values()
+    )
+    estimate = energy_per_inference(synops, recording.chip_neurons * step, device)
     if not estimate.device.spiking:
         raise DataError(
             f"the device {estimate.device.name!r} does not spike: give the "
-            "multiply-accumulates of one forward pass to energy_per_inference instead"
+            "multiplications of one forward pass to energy_per_inference instead"
         )
     return estimate
+
+
+def energies_of_ann(multiplications: float) -> list[EnergyEstimate]:
+    """The energy of a network of rates for one sample, where every weight is multiplied once.
+
+    Parameters
+    ----------
+    multiplications : float
+        Of one forward pass.
+
+    Returns
+    -------
+    list of EnergyEstimate
+        On each device of `BESIDE`.
+    """
+    return [energy_per_inference(multiplications, 0, device) for device in BESIDE]
+
+
+def joules_text(joules: float) -> str:
+    """An energy in the unit in which it has one to three digits before the point.
+
+    Examples
+    --------
+    >>> joules_text(1.1308e-5), joules_text(0)
+    ('11.3 \N{MICRO SIGN}J', '0 J')
+    """
+    units = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "\N{MICRO SIGN}J"), (1e-9, "nJ"), (1e-12, "pJ"))
+    for unit, name in units:
+        if joules >= 0.9995 * unit or (joules and name == "pJ"):  # what rounds to 1 of it, too
+            digits = max(0, 2 - math.floor(math.log10(joules / unit * 1.0005)))
+            return f"{joules / unit:.{digits}f} {name}"
+    return "0 J"

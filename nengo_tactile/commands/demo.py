@@ -82,8 +82,8 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
         "n_test": len(x_test),
         "cnn_accuracy": cnn,
         "cnn_accuracy_on_emulator_samples": same,
-        "nengo-dl": spiking.numbers(),
-        "loihi": emulated.numbers(),
+        "nengo-dl": spiking.numbers(network),
+        "loihi": emulated.numbers(network),
         "chip": chip.to_dict(),
         "versions": {row["name"]: row["version"] for row in versions()},
     }
@@ -143,8 +143,8 @@ def _report(task, dataset, test, network, numbers, spiking, emulated, chip):
         [
             pages.input_section(task, dataset, int(test[0])),
             pages.accuracy_section(curves, cnn, counts, network.dt, network.decision),
-            pages.activity_section(spiking),
+            pages.activity_section(spiking.recording, numbers["nengo-dl"]),
             pages.confusion_section(spiking, network.classes),
-            pages.chip_section(chip),
+            pages.chip_section(chip, numbers["loihi"]),
         ],
     )

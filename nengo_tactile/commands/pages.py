@@ -3,15 +3,14 @@
 import numpy as np
 
 from nengo_tactile.analysis import (
-    ENERGY_NOTE,
     accuracy_interval,
     confusion_matrix,
-    energy_of_recording,
     largest_confusions,
     plots,
 )
+from nengo_tactile.commands import costs
 from nengo_tactile.engines.placement import CORE_LIMITS
-from nengo_tactile.report import KeyNumber, Note, Picture, Section, Table
+from nengo_tactile.report import KeyNumber, Picture, Section, Table
 
 
 def input_section(task, dataset, index):
@@ -72,10 +71,8 @@ def accuracy_section(curves, ann_accuracy, n_samples, dt, decision, reference="C
     )
 
 
-def activity_section(measured, energy=False):
-    """Firing rates, spikes and synaptic operations of one run; ``energy`` of a run on the chip."""
-    recording = measured.recording
-    numbers = measured.numbers()
+def activity_section(recording, numbers):
+    """Firing rates, spikes and synaptic operations of one run: see `Measured.numbers`."""
     layers = [
         {
             "layer": row["layer"],
@@ -90,11 +87,7 @@ def activity_section(measured, energy=False):
         }
         for row in numbers["layers"]
     ]
-    notes = []
-    if energy:
-        joules = energy_of_recording(recording).joules
-        text = f"Rough energy estimate for Loihi: {joules * 1e6:.2f} microjoules a sample. "
-        notes.append(Note(text + ENERGY_NOTE))
+    beside = " ".join(filter(None, (costs.relayed(numbers), costs.ann_beside(numbers))))
     return Section(
         "Activity and cost",
         f"Until the latency step ({numbers['latency_step']}) a sample takes "
@@ -102,7 +95,7 @@ def activity_section(measured, energy=False):
         f"{numbers['unit_spikes_to_latency']:,.0f} unit spikes, and "
         f"{numbers['synops_to_latency']:,.0f} synaptic operations; over all "
         f"{numbers['n_steps']} steps {numbers['spikes']:,.0f}, {numbers['unit_spikes']:,.0f} and "
-        f"{numbers['synops']:,.0f}.",
+        f"{numbers['synops']:,.0f}. {beside}".strip(),
         [
             Table(list(layers[0]), layers, "Per spiking layer, over the whole presentation."),
             Picture(
@@ -115,7 +108,6 @@ def activity_section(measured, energy=False):
                 "Spikes and synaptic operations per sample.",
                 "Bars of spikes and synaptic operations for each layer",
             ),
-            *notes,
         ],
     )
 
@@ -223,8 +215,8 @@ def confusion_section(measured, classes):
     return Section("What it confuses", "", items)
 
 
-def chip_section(report):
-    """Where the network lies on Loihi's cores."""
+def chip_section(report, numbers):
+    """Where the network lies on Loihi's cores, and what a run there took: `Measured.numbers`."""
     rows = [
         {
             "layer": row["layer"],
@@ -249,5 +241,6 @@ def chip_section(report):
                 "axons, 1,048,576 synapse bits.",
                 "Map of neuron cores with their utilisation",
             ),
+            *costs.energy_items(numbers),
         ],
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import __version__, engines, files
-from nengo_tactile.analysis import accuracy_text
-from nengo_tactile.commands import pages, paths
+from nengo_tactile.analysis import Measured, accuracy_text
+from nengo_tactile.commands import costs, pages
 from nengo_tactile.commands.samples import files_of
 from nengo_tactile.commands.shown import Source, scaled
 from nengo_tactile.conversion.diagnosis import Diagnosis, diagnose
@@ -27,7 +27,10 @@ from nengo_tactile.saved import load
 #: Spike counts that a run keeps at most, one of 4 bytes for each neuron and sample.
 COUNTS_IN_MEMORY = 10**9
 #: Of a recording, by layer.
-_COUNTS = ("spike_counts", "spikes_over_time", "units_over_time", "synops_over_time")
+_COUNTS = (
+    *("spike_counts", "spikes_over_time", "units_over_time", "synops_over_time"),
+    "chip_synops_over_time",
+)
 
 
 def run_network(
@@ -77,7 +80,7 @@ def run_network(
     recording = engines.run(network, samples, n_steps, engine, progress, **options)
     for note in recording.notes:
         say(note)
-    measured = paths.Measured(recording, targets.y)
+    measured = Measured(recording, targets.y)
     repeated = _settings(engine, n_steps, n_samples, seed, scale, options)
     numbers = {
         "network": printable(str(name)),
@@ -89,14 +92,12 @@ def run_network(
         "read_out": recording.read_out.to_dict(),
         "decision": network.decision,
         "reference": network.reference._asdict(),
-        **measured.numbers(),
+        **measured.numbers(network),
         **network.compare(samples, targets.y, recording, progress),
     }
     if engine == "loihi":
         chip = runner(network, engine).chip_report(network, options.get("on_host"))
         numbers["chip"] = chip.to_dict()
-    if engine != "loihi":  # other engines count another network's spikes: see chip_settings
-        del numbers["loihi_joules_rough"]
     if with_diagnosis:
         labels = None if targets.are_values else targets.y
         diagnosis = diagnose(network, samples, labels, recording.n_steps, progress)
@@ -106,7 +107,7 @@ def run_network(
         arrays["decisions"] = recording.decisions
     for kind in _COUNTS:
         arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
-    arrays["dt"] = np.array(recording.dt)
+    arrays |= {"dt": np.array(recording.dt), "chip_neurons": np.array(recording.chip_neurons)}
     numbers = json.loads(json.dumps(numbers, default=files.plain))  # as they are read again
     numbers["sha256"] = digest(numbers, arrays)
     files.write_npz(out / "recording.npz", **arrays)
@@ -170,9 +171,13 @@ def _run_table(numbers):
     }
     if "largest_difference" in numbers:
         rows["largest difference of outputs"] = f"{numbers['largest_difference']:.1e}"
-    if "loihi_joules_rough" in numbers:
-        joules = numbers["loihi_joules_rough"]
-        rows["Loihi energy, rough"] = f"{joules * 1e6:.2f} microjoules"
+    if numbers["relays"]:
+        rows["of these spikes"] = costs.relayed(numbers)
+    if numbers["ann_multiplications"] is not None:
+        rows["multiplications of the ANN"] = f"{numbers['ann_multiplications']:,} a sample"
+    for row in costs.energy_rows(numbers):
+        about = f" ({row['source']})" if row["source"] else ", rough, without the host's layers"
+        rows[f"energy: {row['energy of a sample']}"] = f"{row['energy']}{about}"
     for name, value in rows.items():
         table.add_row(name, value)
     for row in numbers["layers"]:
@@ -224,13 +229,13 @@ def write_run_report(folder):
             reference.short,
             **({"spread": measured.targets.spread} if what == "error" else {}),
         ),
-        pages.activity_section(measured, energy="loihi_joules_rough" in numbers),
+        pages.activity_section(measured.recording, numbers),
         *pages.mistakes_sections(measured, numbers["classes"]),
     ]
     if "diagnosis" in numbers:
         sections.append(pages.diagnosis_section(Diagnosis.from_dict(numbers["diagnosis"])))
     if chip is not None:
-        sections.append(pages.chip_section(chip))
+        sections.append(pages.chip_section(chip, numbers))
     path = folder / "report.html"
     write_report(
         path,
@@ -288,9 +293,10 @@ def read_run(folder):
             stored["outputs"],
             **parts,
             dt=float(stored["dt"]),
+            chip_neurons=int(stored["chip_neurons"]),
             engine=numbers["engine"],
             decisions=stored.get("decisions"),
             read_out=ReadOut.from_dict(numbers["read_out"]),
         )
         chip = ChipReport(**numbers["chip"]) if "chip" in numbers else None
-        return numbers, paths.Measured(recording, stored["labels"]), chip
+        return numbers, Measured(recording, stored["labels"]), chip

@@ -300,6 +300,16 @@ class SpikingNetwork:
         return sum(math.prod(stage.shape) for stage in self.graph if stage.spikes)
 
     @property
+    def relays(self) -> tuple[str, ...]:
+        """Names of max poolings of spikes, which send changes of the largest sum."""
+        return tuple(stage.name for stage in self.graph if stage.spikes and not stage.fires)
+
+    @property
+    def ann_multiplications(self) -> int:
+        """See `nengo_tactile.networks.stages.Graph.multiplications`."""
+        return self.graph.multiplications
+
+    @property
     def spiking_layers(self) -> list[str]:
         """Names of the spiking layers in order."""
         return [stage.name for stage in self.graph if stage.spikes]

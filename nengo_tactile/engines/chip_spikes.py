@@ -80,7 +80,12 @@ def run(network, x, n_steps=None, progress=None):
                 settings = {"dt": dt, "engine": "loihi", "read_out": network.read_out}
                 recording = Recording.of_spikes(outputs, sent, fan_out, **settings)
                 parts.append(recording.with_input(signal, fan_out["input"]))
-    return Recording.concatenate(parts)
+    whole = Recording.concatenate(parts)
+    return dataclasses.replace(  # all layers are on the chip
+        whole,
+        chip_synops_over_time=whole.synops_over_time,
+        chip_neurons=sum(stage.n_neurons for stage in graph),
+    )
 
 
 def check_chip(graph):

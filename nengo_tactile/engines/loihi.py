@@ -48,7 +48,7 @@ from nengo_tactile.engines.chip_stages import (
 from nengo_tactile.engines.core_shapes import cut_stages
 from nengo_tactile.engines.emulator import each_sample, run_steps
 from nengo_tactile.engines.placement import core_table, place, rounding
-from nengo_tactile.engines.recording import Recording, read_out
+from nengo_tactile.engines.recording import Recording, operations, read_out
 from nengo_tactile.errors import EngineError, EngineWarning
 from nengo_tactile.networks.nengo_network import build
 
@@ -247,11 +247,13 @@ def run(
     notes = changes(network, shown_network, n_steps)
     network = shown_network
     prepared = _prepare(network, on_host, n_steps)
-    fan_out = network.fan_out()
-    if prepared.takes_spikes:
-        if len(x):
-            check_input(x, network.dt)
-        fan_out["input"] = _fan_out_of_input(network, prepared.host)
+    chip = [stage for stage in network.graph if stage.name in prepared.blocks]
+    chip_fan_out = network.graph.fan_out([stage.name for stage in chip])
+    # the host's synapses of the image itself carry no spikes
+    fan_out = network.fan_out() | {"input": chip_fan_out["input"]}
+    chip_neurons = sum(stage.n_neurons for stage in chip)
+    if prepared.takes_spikes and len(x):
+        check_input(x, network.dt)
     flat = x.reshape(len(x), -1)
     shown = _Input(flat.shape[1])
     parts = []
@@ -265,7 +267,7 @@ def run(
             for index, sim in samples:
                 shown.values = flat[index].astype(float)
                 run_steps(sim, n_steps, index, _REMEDY)
-                parts.append(_recording(network, built, sim, fan_out))
+                parts.append(_recording(network, built, sim, fan_out, chip_fan_out, chip_neurons))
                 if len(parts) == min(len(x), REFUSED_AFTER):
                     told = _disagreement(network, x, parts, least_agreement)
                     if told is not None:
@@ -275,14 +277,6 @@ def run(
         if told is not None:
             warnings.warn(told, EngineWarning, stacklevel=2)
     return dataclasses.replace(Recording.concatenate(parts), notes=notes)
-
-
-def _fan_out_of_input(network, host):
-    """Synapses on the chip that leave each pixel, (n_pixels,)."""
-    return sum(
-        link.map.fan_out(np.ones(stage.n_neurons, np.int64))
-        for stage, link in reads_spikes(network.graph, host)
-    )
 
 
 def _disagreement(network, x, parts, least_agreement):
@@ -301,13 +295,19 @@ def _disagreement(network, x, parts, least_agreement):
     )
 
 
-def _recording(network, built, sim, fan_out):
+def _recording(network, built, sim, fan_out, chip_fan_out, chip_neurons):
     potentials = np.asarray(sim.data[built.output_probe], np.float32)[None]
     outputs = read_out(potentials, network.discard)
     if network.chip_offset is not None:
         outputs = outputs + np.asarray(network.chip_offset, np.float32)
     fired = {name: np.asarray(sim.data[p])[None] > 0 for name, p in built.spike_probes.items()}
-    settings = {"dt": network.dt, "engine": "loihi", "read_out": network.read_out}
+    settings = {
+        "dt": network.dt,
+        "engine": "loihi",
+        "read_out": network.read_out,
+        "chip_synops_over_time": operations(fired, chip_fan_out),
+        "chip_neurons": chip_neurons,
+    }
     return Recording.of_spikes(outputs, fired, fan_out, **settings)
 
 

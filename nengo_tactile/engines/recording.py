@@ -59,6 +59,11 @@ class Recording:
         are.
     notes : tuple of str
         What the engine changed of the network, in words.
+    chip_synops_over_time : dict of str to (n_samples, n_steps) int array
+        Of the synaptic operations those at synapses that lie on a chip, by the layer that sends;
+        empty where nothing ran on one (or on its emulator).
+    chip_neurons : int
+        Neurons that lie on it.
     """
 
     outputs: np.ndarray
@@ -76,6 +81,10 @@ class Recording:
     # never None once it is made
     read_out: ReadOut = dataclasses.field(default=None, kw_only=True)  # type: ignore[assignment]
     notes: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
+    chip_synops_over_time: dict[str, np.ndarray] = dataclasses.field(
+        default_factory=dict, kw_only=True
+    )
+    chip_neurons: int = dataclasses.field(default=0, kw_only=True)
 
     def __post_init__(self):
         if self.read_out is None:
@@ -227,7 +236,7 @@ class Recording:
             outputs,
             {name: spikes.sum(axis=1, dtype=np.int32) for name, spikes in fired.items()},
             {name: spikes.sum(axis=2, dtype=np.int64) for name, spikes in fired.items()},
-            {name: np.einsum("nti,i->nt", spikes, fan_out[name]) for name, spikes in fired.items()},
+            operations(fired, fan_out),
             **settings,
         )
 
@@ -266,6 +275,8 @@ class Recording:
             spikes_over_time=join("spikes_over_time"),
             synops_over_time=join("synops_over_time"),
             units_over_time=join("units_over_time"),
+            chip_synops_over_time=join("chip_synops_over_time"),
+            chip_neurons=recordings[0].chip_neurons,
             dt=recordings[0].dt,
             engine=recordings[0].engine,
             notes=recordings[0].notes,
@@ -274,6 +285,17 @@ class Recording:
             else np.concatenate([recording.decisions for recording in recordings]),
             read_out=recordings[0].read_out,
         )
+
+
+def operations(fired, fan_out):
+    """Synaptic operations in each step, {layer: (n_samples, n_steps) int array}.
+
+    Parameters
+    ----------
+    fired : dict of str to (n_samples, n_steps, n_neurons) bool array
+    fan_out : dict of str to (n_neurons,) int array
+    """
+    return {name: np.einsum("nti,i->nt", spikes, fan_out[name]) for name, spikes in fired.items()}
 
 
 def read_out(potentials, discard=0.5):

@@ -7,7 +7,14 @@ import numpy as np
 from nengo_tactile import files
 from nengo_tactile.analysis import plots_sweep
 from nengo_tactile.analysis.accuracy import accuracy_interval
+from nengo_tactile.analysis.energy import joules_text
 from nengo_tactile.experiments.tables import Figure, Table, form, percent, rich_table, whole
+
+#: Of columns that are told in other words than JSON's.
+_TITLES = {
+    "ann_multiplications": "multiplications of the ANN",
+    "chip_joules_rough": "energy on the chip, rough",
+}
 
 
 def tables(results):
@@ -39,11 +46,13 @@ def table_of(results, names):
         "spikes": whole,
         "unit_spikes": whole,
         "synops": whole,
+        "ann_multiplications": whole,
+        "chip_joules_rough": _energy,
         "seconds": form(".2f"),
     }
     own = sorted(given - {"settings", what, "n_test", "steps", "engine", *others})
     for name in [*(name for name in others if name in given), *own]:
-        columns[name.replace("_", " ")] = (
+        columns[_TITLES.get(name, name.replace("_", " "))] = (
             (lambda row, name=name: row.get(name)),
             others.get(name, _written),
         )
@@ -56,6 +65,10 @@ def _written(value):
     if isinstance(value, float):
         return f"{value:.4g}"
     return "-" if value is None else str(value)
+
+
+def _energy(joules):
+    return "-" if joules is None else joules_text(joules)
 
 
 def _interval(row):

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from nengo_tactile import engines, files
-from nengo_tactile.analysis.accuracy import latency_step
-from nengo_tactile.analysis.activity import cost_until
+from nengo_tactile.analysis import Measured
 from nengo_tactile.ann.portable import keras_model, model_from_config
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import LIF
@@ -43,6 +42,11 @@ CHANGES = {
 }
 #: Settings of the run.
 RUN = ("engine", "n_steps")
+#: Numbers of a row, beside accuracy or error: see `Measured.numbers`.
+_MEASURED = (
+    *("n_test", "latency_step", "spikes", "unit_spikes", "synops", "engine"),
+    *("chip_joules_rough", "ann_multiplications"),
+)
 #: Numbers of a row that a function of one's own has to give.
 _GIVEN = ("accuracy",)
 
@@ -341,26 +345,19 @@ def _measured(network, x, y, settings):
     began = time.monotonic()
     recording = engines.run(network, x, progress=False, **chosen)
     seconds = time.monotonic() - began
-    targets = targets_of(network.read_out, y)
-    curve = targets.curve(recording)
-    step = latency_step(targets.score(curve), n_samples=targets.n_counted)
-    cost = cost_until(recording)
-    compared = network.compare(x, targets.y, recording, progress=False)
+    measured = Measured(recording, targets_of(network.read_out, y).y)
+    numbers, what = measured.numbers(network), measured.targets.what
+    compared = network.compare(x, measured.labels, recording, progress=False)
     beside = {
-        name: float(compared[f"{key}_{targets.what}"])
+        name: float(compared[f"{key}_{what}"])
         for name, key in (("reference", network.reference.key), ("bound", "bound"))
-        if f"{key}_{targets.what}" in compared
+        if f"{key}_{what}" in compared
     }
     return {
-        targets.what: float(curve[-1]),
+        what: numbers[what],
         **beside,
-        "n_test": len(x),
+        **{key: numbers[key] for key in _MEASURED if key in numbers},
         "steps": recording.n_steps,
-        "latency_step": step,
-        "spikes": float(cost.spikes),
-        "unit_spikes": float(cost.unit_spikes),
-        "synops": float(cost.synops),
-        "engine": recording.engine,
         "seconds": round(seconds, 3),
     }
 

@@ -72,7 +72,11 @@ class Network(Protocol):
     dt : float
         Length of a step in seconds.
     n_neurons : int
-        Neurons whose spikes a recording counts, without the input.
+        Whose spikes a recording counts, without the input.
+    relays : tuple of str
+        Of these layers those that have no neurons and send spikes of others on: max poolings.
+    ann_multiplications : int or None
+        Of one sample in the ANN that it stands for; None where it stands for none.
     card : dict
         Where it comes from.
     """
@@ -80,6 +84,12 @@ class Network(Protocol):
     runners: ClassVar[dict[str, str]]
     others: ClassVar[dict[str, str]]
     reference: ClassVar[Reference]
+
+    @property
+    def relays(self) -> tuple[str, ...]: ...
+
+    @property
+    def ann_multiplications(self) -> int | None: ...
 
     @property
     def classes(self) -> tuple[str, ...]: ...

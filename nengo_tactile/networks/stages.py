@@ -11,7 +11,7 @@ the weights that it meets, which have the unit of the potential that they change
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -233,32 +233,55 @@ class Graph:
                 sent[stage.name] = windows.max(axis=2)
         return result
 
-    def fan_out(self) -> dict[str, np.ndarray]:
+    def fan_out(self, into: Collection[str] | None = None) -> dict[str, np.ndarray]:
         """Synapses that leave each neuron, also behind stages that only add up.
 
         A synapse is an entry of a map with weights, or one into neurons. Passing a stage that only
         adds up costs nothing by itself.
+
+        Parameters
+        ----------
+        into : collection of str, optional
+            Only those into these stages; by default into all.
 
         Returns
         -------
         dict of str to (n_neurons,) int array
             By stage, and of the input.
         """
-        return dict(self._fan_out)
+        return dict(self._fan_out) if into is None else self._synapses(into)
 
     @cached_property
     def _fan_out(self):
+        return self._synapses([stage.name for stage in self.stages])
+
+    def _synapses(self, into):
         counts = {stage.name: np.zeros(stage.n_neurons, np.int64) for stage in self.stages}
         counts["input"] = np.zeros(math.prod(self.input_shape), np.int64)
         for stage in reversed(self.stages):
             relay = not stage.spikes and stage.neuron.window == 1 and stage is not self.stages[-1]
+            counted = int(stage.name in into)
             for link in stage.links:
-                reached = np.ones(stage.n_inputs, np.int64)
+                reached = np.full(stage.n_inputs, counted, np.int64)
                 if relay:
-                    reached = counts[stage.name] + int(link.map.weighted)
+                    reached = counts[stage.name] + counted * int(link.map.weighted)
                 reached = reached if link.target is None else reached[link.target]
                 counts[link.source] = counts[link.source] + link.map.fan_out(reached)
         return counts
+
+    @property
+    def multiplications(self) -> int:
+        """Weights that a sample meets where every stage is computed once and nothing spikes.
+
+        Those that are not zero, edges of padded convolutions counted exactly.
+        """
+        maps = [link.map for stage in self.stages for link in stage.links]
+        return sum(_n_weights(each) for each in maps if each.weighted)
+
+
+def _n_weights(found):
+    """Entries of a map that are not zero."""
+    return int(found.fan_out(np.ones(found.n_out, np.int64)).sum())
 
 
 def _problems(stage, sizes, before):

@@ -220,8 +220,8 @@ def run_split(ledger, dataset, protocol, split, n_emulator, seed, data_dir):
             "ANN-SNN (Loihi emulator)": emulated.accuracy,
             "CNN on the emulator's samples": training.accuracy(paper, *some),
         },
-        "nengo-dl": spiking.numbers(),
-        "loihi": emulated.numbers(),
+        "nengo-dl": spiking.numbers(network),
+        "loihi": emulated.numbers(network),
     }
     ledger.write(state)
     return state
@@ -417,9 +417,9 @@ def details(plan, results, folder, data_dir):
     return [
         pages.input_section(task, open_task(task, split, data_dir), 0),
         pages.accuracy_section(curves, cnn, counts, network.dt, network.decision),
-        pages.activity_section(measured),
+        pages.activity_section(measured.recording, measured.numbers(network)),
         pages.confusion_section(measured, network.classes),
-        pages.chip_section(paths.on_chip(network)),
+        pages.chip_section(paths.on_chip(network), last["loihi"]),
     ]
 
 

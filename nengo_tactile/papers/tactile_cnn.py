@@ -140,8 +140,9 @@ def _card(recipe, task, seed, x, y_test, cnn, same, spiking, emulated, network):
         "synops_to_latency",
         "spikes",
         "synops",
-        "loihi_joules_rough",
     )
+    energy = ("chip_synops", "chip_joules_rough", "ann_joules_rough")
+    there, here = emulated.numbers(network), spiking.numbers(network)
     chip = paths.on_chip(network)
     return {
         "summary": recipe.summary,
@@ -154,9 +155,10 @@ def _card(recipe, task, seed, x, y_test, cnn, same, spiking, emulated, network):
         "CNN accuracy": cnn,
         "CNN accuracy on the emulator's samples": same,
         "recipe": dataclasses.asdict(recipe.training),
-        "NengoDL": {key: spiking.numbers()[key] for key in keep},
+        "multiplications of the CNN": here["ann_multiplications"],
+        "NengoDL": {key: here[key] for key in keep},
         "Loihi emulator": {
-            **{key: emulated.numbers()[key] for key in keep},
+            **{key: there[key] for key in (*keep, *energy)},
             "cores": len(chip.cores),
             "layers on the host": ", ".join(chip.on_host),
             "8-bit weight error": {k: round(v["median"], 5) for k, v in chip.rounding.items()},

@@ -52,6 +52,8 @@ class SkimNetwork:
         "loihi": "filters a connection with one low-pass, as nengo-loihi does; SKIM has a synaptic "
         "kernel for each neuron",
     }
+    relays: ClassVar[tuple[str, ...]] = ()
+    ann_multiplications: ClassVar[None] = None
     reference: ClassVar = Reference(
         "batch",
         "batch code",

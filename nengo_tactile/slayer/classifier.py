@@ -159,6 +159,8 @@ class SlayerNetwork:
         "loihi": "nengo_tactile.engines.loihi",
     }
     others: ClassVar[dict[str, str]] = {}
+    relays: ClassVar[tuple[str, ...]] = ()
+    ann_multiplications: ClassVar[None] = None
     reference: ClassVar = Reference(
         "layers",
         "Keras layers",

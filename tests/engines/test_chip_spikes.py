@@ -146,6 +146,10 @@ def test_recording_beside_that_of_the_trained_network():
         assert abs(chip.spikes_over_time[name].sum() / spikes.sum() - 1) < 0.05
         assert chip.spike_counts[name].sum() == chip.spikes_over_time[name].sum()
     np.testing.assert_array_equal(chip.synops_over_time["input"], trained.synops_over_time["input"])
+    assert chip.chip_synops_over_time == chip.synops_over_time  # all layers are on the chip
+    assert (
+        chip.chip_neurons == sum(stage.n_neurons for stage in stages) and not trained.chip_neurons
+    )
     one = run(stages, x[2:], engine="loihi", n_steps=35)
     np.testing.assert_array_equal(one.outputs, chip.outputs[2:])  # nothing is left behind
 

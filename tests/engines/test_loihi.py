@@ -104,6 +104,29 @@ def test_deliveries_at_once_change_no_integer(on_host, monkeypatch, request):
     assert_same_recordings(ours, run(network, x[:3], N_STEPS, engine="loihi", on_host=on_host))
 
 
+@pytest.mark.parametrize("on_host", ["conv1", "conv1,conv2", ()])
+def test_operations_on_the_chip_are_those_into_its_layers(on_host):
+    """Counted neuron by neuron with the matrices of the links; the read-out is on the host."""
+    network, x = make_network("6x6x1-3c3-4c2s2-7-3o")
+    got = run(network, x[:2], N_STEPS, engine="loihi", on_host=on_host)
+    host = on_host.split(",") if on_host else []
+    chip = [stage for stage in network.graph if stage.spikes and stage.name not in host]
+    assert got.chip_neurons == sum(stage.n_neurons for stage in chip)
+    wanted = dict.fromkeys(got.spike_counts, 0)
+    for stage in chip:
+        for link in stage.links:
+            if link.source in wanted:
+                synapses = np.asarray((link.map.matrix() != 0).sum(axis=0))[0]
+                wanted[link.source] = wanted[link.source] + got.spike_counts[link.source] @ synapses
+    found = {name: series.sum(axis=1) for name, series in got.chip_synops_over_time.items()}
+    assert set(found) == set(wanted)
+    for name, counts in wanted.items():
+        np.testing.assert_array_equal(found[name], counts)
+    last, first = network.spiking_layers[-1], host[-1] if host else "input"
+    assert not found[last].any() and found[first].any()
+    assert (sum(got.synops.values()) > sum(found.values())).all()
+
+
 @pytest.mark.parametrize("on_host", ["conv1", ()])
 @pytest.mark.parametrize("synapse", [None, 0.005])
 def test_a_sample_leaves_nothing_for_the_next(on_host, synapse):

@@ -7,6 +7,7 @@ import nengo
 import numpy as np
 import pytest
 
+import nengo_tactile as nt
 from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError, EngineError
 from nengo_tactile.networks import nengo_network
@@ -119,6 +120,49 @@ def test_fan_out_by_following_each_neuron(name):
         np.testing.assert_array_equal(found[stage], counts)
     # read as it is by the pooling and by the sum's windows, which twelve inputs leave
     assert found["first"].min() > 0 and found["out"].tolist() == [0, 0, 0]
+    # each synapse leads into one stage
+    parts = [graph.fan_out([stage.name]) for stage in graph]
+    for name, counts in wanted.items():
+        np.testing.assert_array_equal(sum(part[name] for part in parts), counts)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_fan_out_into_some_stages_by_their_matrices(name):
+    """What only adds up passes on what leads into neurons, so take those that nothing precedes."""
+    graph = GRAPHS[name]
+    for stage in graph:
+        wanted = {other.name: 0 for other in graph} | {"input": 0}
+        sums = {other.name for other in graph if not other.spikes}
+        if not stage.spikes or any(link.source in sums for link in stage.links):
+            continue
+        for link in stage.links:
+            wanted[link.source] = wanted[link.source] + (link.map.matrix() != 0).sum(axis=0).A1
+        for source, counts in graph.fan_out([stage.name]).items():
+            np.testing.assert_array_equal(counts, wanted[source])
+
+
+def test_multiplications_of_a_model_by_its_shapes():
+    """A padded convolution by a loop over places, dense layers by their sizes."""
+    layers = stack.tensorflow().keras.layers
+    model = stack.tensorflow().keras.Sequential(
+        [
+            layers.Conv2D(3, 3, padding="same", activation="relu", input_shape=(5, 4, 2)),
+            layers.Flatten(),
+            layers.Dense(6, "relu"),
+            layers.Dense(2),
+        ]
+    )
+    network = nt.convert(model, np.random.default_rng(0).random((4, 5, 4, 2)), nt.IF())
+    inside = [
+        (row + down, column + right)
+        for row in range(5)
+        for column in range(4)
+        for down in (-1, 0, 1)
+        for right in (-1, 0, 1)
+        if 0 <= row + down < 5 and 0 <= column + right < 4
+    ]
+    wanted = len(inside) * 2 * 3 + 5 * 4 * 3 * 6 + 6 * 2
+    assert network.ann_multiplications == network.graph.multiplications == wanted
 
 
 def with_maxima():

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import engines
-from nengo_tactile.commands import paths
+from nengo_tactile.analysis import Measured
 from nengo_tactile.engines import chip_spikes
 from nengo_tactile.experiments.ledgers import Ledger
 from nengo_tactile.experiments.studies import Study
@@ -73,7 +73,7 @@ def _on_engines(network, test, n_engine, progress):
     And the Loihi emulator on all of them, if the neurons are its.
     """
     whole = engines.run(network, test, engine="event", progress=progress)
-    numbers = paths.Measured(whole, test.labels).numbers()
+    numbers = Measured(whole, test.labels).numbers(network)
     parts = {
         "event engine": {
             "accuracy": numbers["accuracy"],
@@ -100,12 +100,13 @@ def _on_engines(network, test, n_engine, progress):
 def _on_chip(network, test, progress):
     """What is left of the accuracy in the chip's integers, and the cores that it takes."""
     recording = engines.run(network, test, engine="loihi", progress=progress)
-    numbers = paths.Measured(recording, test.labels).numbers()
+    numbers = Measured(recording, test.labels).numbers(network)
     report = chip_spikes.chip_report(network)
     return {
         "test samples": len(test),
         "accuracy": numbers["accuracy"],
         "spikes per sample": numbers["spikes"],
+        "energy per sample, rough, joules": numbers["chip_joules_rough"],
         "cores": len(report.cores),
         "8-bit weight error": {k: round(v["median"], 4) for k, v in report.rounding.items()},
     }

@@ -77,10 +77,10 @@ def converted(name, order, setting="beta", n_steps=128):
 def _on_emulator(spiking, data, n_samples, rate, seed, progress):
     """Numbers of the run on the Loihi emulator, and what the chip needs."""
     emulated, chosen = paths.on_emulator(spiking, data.x, data.y, n_samples, seed, progress, rate)
-    numbers = emulated.numbers()
+    numbers = emulated.numbers(spiking)
     keep = (
         *("n_test", "n_steps", "accuracy", "latency_step", "spikes", "synops"),
-        "loihi_joules_rough",
+        *("chip_synops", "chip_joules_rough", "ann_multiplications", "ann_joules_rough"),
     )
     report = paths.on_chip(spiking, rate)
     return {

@@ -1,0 +1,96 @@
+"""What a run says of a network, as plain numbers: one set for cards, reports, tables, sweeps."""
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nengo_tactile.analysis.accuracy import latency_step
+from nengo_tactile.analysis.activity import cost_until, layer_activity
+from nengo_tactile.analysis.energy import energies_of_ann, energy_of_recording
+from nengo_tactile.networks.targets import Targets, targets_of
+
+if TYPE_CHECKING:
+    from nengo_tactile.engines.recording import Recording
+    from nengo_tactile.networks.protocol import Network
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """A network's run on labelled samples.
+
+    Attributes
+    ----------
+    recording : Recording
+    labels : (n_samples, ...) array
+        Or values, of a regression: see `nengo_tactile.networks.targets`.
+    """
+
+    recording: "Recording"
+    labels: np.ndarray
+
+    @property
+    def targets(self) -> Targets:
+        """What the network should answer."""
+        return targets_of(self.recording.read_out, self.labels)
+
+    @functools.cached_property
+    def curve(self) -> np.ndarray:
+        """Accuracy, or error of values, after each step, (n_steps,)."""
+        return self.targets.curve(self.recording)
+
+    @property
+    def accuracy(self) -> float:
+        """Accuracy after the last step."""
+        return float(self.recording.accuracy(self.labels)[-1])
+
+    @functools.cached_property
+    def latency_step(self) -> int:
+        """See `nengo_tactile.analysis.latency_step`."""
+        targets = self.targets
+        return latency_step(targets.score(self.curve), n_samples=targets.n_counted)
+
+    def numbers(self, network: "Network") -> dict[str, Any]:
+        """Plain numbers for JSON: of accuracy, or for values of the error.
+
+        Energies are there only where something ran on the chip: see
+        `nengo_tactile.analysis.energy_of_recording`.
+
+        Parameters
+        ----------
+        network : Network
+            That ran.
+        """
+        what, step = self.targets.what, self.latency_step
+        cost, whole = cost_until(self.recording, step), cost_until(self.recording)
+        return {
+            "engine": self.recording.engine,
+            "n_test": len(self.labels),
+            "n_steps": self.recording.n_steps,
+            what: float(self.curve[-1]),
+            f"{what}_over_time": [float(value) for value in self.curve],
+            "latency_step": step,
+            "spikes_to_latency": cost.spikes,
+            "unit_spikes_to_latency": cost.unit_spikes,
+            "synops_to_latency": cost.synops,
+            "spikes": whole.spikes,
+            "unit_spikes": whole.unit_spikes,
+            "synops": whole.synops,
+            "relays": list(network.relays),
+            "ann_multiplications": network.ann_multiplications,
+            **self._energy(network),
+            "layers": [activity.row() for activity in layer_activity(self.recording)],
+        }
+
+    def _energy(self, network):
+        if not self.recording.chip_neurons:
+            return {}
+        chip, multiplications = energy_of_recording(self.recording), network.ann_multiplications
+        ann = [] if multiplications is None else energies_of_ann(multiplications)
+        return {
+            "chip_synops": chip.synops,
+            "chip_neuron_updates": chip.neuron_updates,
+            "chip_joules_rough": chip.joules,
+            "ann_joules_rough": {each.device.name: each.joules for each in ann},
+        }
