@@ -301,6 +301,9 @@ def run(
             min=0, max=1, help="loihi: with the Keras model (default: 0.9; 0 takes what comes)."
         ),
     ] = None,
+    margin: Annotated[
+        float | None, typer.Option(min=0, help="event: stop a sample when its margin passes this.")
+    ] = None,
     diagnose: Annotated[
         bool, typer.Option("--diagnose", help="Also say which layers cost accuracy, and why.")
     ] = False,
@@ -329,6 +332,7 @@ def run(
             y=y,
             scale=scale,
             with_diagnosis=diagnose,
+            margin=margin,
         )
     )
 

@@ -12,6 +12,7 @@ from nengo_tactile.analysis.accuracy import (
     mean_and_sd,
 )
 from nengo_tactile.analysis.activity import Cost, LayerActivity, cost_until, layer_activity
+from nengo_tactile.analysis.early_exit import Exits, exit_margin, exits
 from nengo_tactile.analysis.energy import (
     ANN_NOTE,
     DEVICES,
@@ -32,6 +33,7 @@ __all__ = [
     "Cost",
     "Device",
     "EnergyEstimate",
+    "Exits",
     "LayerActivity",
     "Measured",
     "SplitSummary",
@@ -43,6 +45,8 @@ __all__ = [
     "energies_of_ann",
     "energy_of_recording",
     "energy_per_inference",
+    "exit_margin",
+    "exits",
     "first_step_within",
     "joules_text",
     "largest_confusions",

@@ -52,6 +52,7 @@ def run_network(
     y=None,
     scale=None,
     with_diagnosis=False,
+    margin=None,
 ):
     """Run a saved network on a task's recordings, or on files, and write what was measured.
 
@@ -59,7 +60,7 @@ def run_network(
     ``least_agreement`` are the Loihi engine's (see `nengo_tactile.engines.loihi.run`); ``x``,
     ``y`` and ``scale`` are as for `nengo_tactile.commands.converting.convert_model`, by default
     with the network's own scale. ``with_diagnosis`` adds which layers cost accuracy (see
-    `nengo_tactile.conversion.diagnosis.diagnose`).
+    `nengo_tactile.conversion.diagnosis.diagnose`). ``margin`` is the event engine's.
 
     Returns
     -------
@@ -67,6 +68,7 @@ def run_network(
     """
     source = Source(files_of(task_name, x, y), task_name, split, data_dir, n_samples, seed)
     options = {"on_host": on_host, "target": target, "least_agreement": least_agreement}
+    options["margin"] = margin
     options = {name: value for name, value in options.items() if value is not None}
     network = load(name)
     engine = network.fastest if engine is None else engine
@@ -98,6 +100,8 @@ def run_network(
     if engine == "loihi":
         chip = runner(network, engine).chip_report(network, options.get("on_host"))
         numbers["chip"] = chip.to_dict()
+    if recording.exit_steps is not None:
+        numbers["mean_steps"] = float(recording.exit_steps.mean())
     if with_diagnosis:
         labels = None if targets.are_values else targets.y
         diagnosis = diagnose(network, samples, labels, recording.n_steps, progress)
@@ -169,6 +173,8 @@ def _run_table(numbers):
         "synaptic operations per sample": f"{numbers['synops']:,.0f} "
         f"({numbers['synops_to_latency']:,.0f} to the latency)",
     }
+    if "mean_steps" in numbers:
+        rows["steps per sample"] = f"{numbers['mean_steps']:.2f}, stopped by their margin"
     if "largest_difference" in numbers:
         rows["largest difference of outputs"] = f"{numbers['largest_difference']:.1e}"
     if numbers["relays"]:

@@ -64,6 +64,9 @@ class Recording:
         empty where nothing ran on one (or on its emulator).
     chip_neurons : int
         Neurons that lie on it.
+    exit_steps : (n_samples,) int array or None
+        After which step each sample was stopped, of runs with a ``margin``: its outputs stay as
+        they were then, and nothing fires any more.
     """
 
     outputs: np.ndarray
@@ -85,6 +88,7 @@ class Recording:
         default_factory=dict, kw_only=True
     )
     chip_neurons: int = dataclasses.field(default=0, kw_only=True)
+    exit_steps: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
 
     def __post_init__(self):
         if self.read_out is None:
@@ -284,6 +288,9 @@ class Recording:
             if recordings[0].decisions is None
             else np.concatenate([recording.decisions for recording in recordings]),
             read_out=recordings[0].read_out,
+            exit_steps=None
+            if recordings[0].exit_steps is None
+            else np.concatenate([recording.exit_steps for recording in recordings]),
         )
 
 

@@ -150,14 +150,51 @@ class ReadOut:
         values = outputs.reshape(*outputs.shape[:-1], *self.output_shape)
         if not (each or self.is_single):
             return values.argmax(axis=-1)
+        self._check_two()
+        if not each and self.output_shape:
+            values = values[..., 0]
+        return (values > 0).astype(np.int64)
+
+    def _check_two(self):
+        """Refuse an output whose sign tells no class."""
         if self.activation not in _TELL_TWO:
             raise DataError(
                 f"the network has one output behind a {self.activation}, which tells no classes: "
                 "use recording.predict() and recording.error(values)"
             )
-        if not each and self.output_shape:
-            values = values[..., 0]
-        return (values > 0).astype(np.int64)
+
+    def margin(self, outputs):
+        """How far outputs are from another decision, in their own units.
+
+        Where the largest wins, how much larger it is than the second; of one output its distance
+        from 0, of several sigmoids the least of these. Of a map the least of all places.
+
+        Parameters
+        ----------
+        outputs : (..., n_outputs) array
+
+        Returns
+        -------
+        (...) array
+
+        Raises
+        ------
+        DataError
+            See `decide`.
+        """
+        outputs = self._checked(outputs)
+        if self.decides_by_sign:
+            self._check_two()
+            return np.abs(outputs).min(axis=-1)
+        n_places = self.n_outputs // self.n_classes
+        values = outputs.reshape(*outputs.shape[:-1], n_places, self.n_classes)
+        second, first = np.moveaxis(np.partition(values, -2, axis=-1)[..., -2:], -1, 0)
+        return (first - second).min(axis=-1)
+
+    @property
+    def decides_by_sign(self):
+        """Whether outputs decide by being above 0, each for itself, and not by being largest."""
+        return self.is_single or self.is_multi_label
 
     def accuracy(self, outputs, labels):
         """Share of right decisions; of several for one sample, each counts.

@@ -333,5 +333,7 @@ def test_which_layers_cost_accuracy(folder, tmp_path, capsys):
     assert "without --y" in capsys.readouterr().err
     numbers = ran(folder, with_diagnosis=True)
     assert numbers["diagnosis"]["spiking"] == pytest.approx(numbers["accuracy"], abs=0.02)
+    assert ran(folder, margin=0.0)["mean_steps"] == 1
+    ran(folder, with_diagnosis=True)
     page = write_run_report(folder / "run").read_text()
     assert "Which layers cost accuracy" in page and found.layers[0].name in page

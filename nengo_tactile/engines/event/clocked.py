@@ -7,15 +7,17 @@ read-out, spikes and synaptic operations that a recording holds of each step.
 
 import numpy as np
 
+from nengo_tactile import arguments
 from nengo_tactile.engines.batches import batch_size_for, checked_counts, side_by_side
-from nengo_tactile.engines.event.kernel import BLOCK, Measured, Scratch, simulate
+from nengo_tactile.engines.event.kernel import BLOCK, Exit, Measured, Scratch, simulate
 from nengo_tactile.engines.event.plan import aligned, n_driven, plan_of, pool_size
 from nengo_tactile.engines.event.vectors import LANES, WORD
 from nengo_tactile.engines.recording import Recording, read_out
+from nengo_tactile.errors import EngineError
 from nengo_tactile.progress import track
 
 
-def run(network, x, n_steps=None, batch_size=None, progress=None, threads=None):
+def run(network, x, n_steps=None, batch_size=None, progress=None, threads=None, margin=None):
     """Show each sample for ``n_steps`` as a constant input current.
 
     The recording is that of the NengoDL engine where sums are exact in float32; otherwise rounding
@@ -32,6 +34,9 @@ def run(network, x, n_steps=None, batch_size=None, progress=None, threads=None):
     progress : bool, optional
     threads : int, optional
         Samples side by side; by default as many as there are processors.
+    margin : float, optional
+        Stop a sample when the margin of its decision passes this level, from 0: see
+        `nengo_tactile.analysis.early_exit`.
 
     Returns
     -------
@@ -40,12 +45,14 @@ def run(network, x, n_steps=None, batch_size=None, progress=None, threads=None):
     Raises
     ------
     EngineError
-        For LIF neurons, for a synapse, and for numbers out of range.
+        For LIF neurons, for a synapse, for numbers out of range, and for a margin of outputs that
+        are a map.
     """
-    return Recording.concatenate(list(stream(network, x, n_steps, batch_size, progress, threads)))
+    options = batch_size, progress, threads, margin
+    return Recording.concatenate(list(stream(network, x, n_steps, *options)))
 
 
-def stream(network, x, n_steps=None, batch_size=None, progress=None, threads=None):
+def stream(network, x, n_steps=None, batch_size=None, progress=None, threads=None, margin=None):
     """Do what `run` does and yield the Recording of each minibatch, in order.
 
     Memory does not grow with the number of samples, if the caller keeps no recordings.
@@ -54,7 +61,8 @@ def stream(network, x, n_steps=None, batch_size=None, progress=None, threads=Non
     n_steps = network.steps_of(x, n_steps)
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
     batch_size, threads = checked_counts(batch_size, threads)
-    engine = Clocked(network, min(threads, len(x)))
+    level = checked_margin(network.read_out, margin)
+    engine = Clocked(network, min(threads, len(x)), level)
     if not simulate.signatures:
         for _ in track(range(1), "compiling the event engine, once", progress=progress):
             engine.record(x[:0], n_steps)
@@ -70,10 +78,12 @@ class Clocked:
     ----------
     network : SpikingNetwork
     threads : int
+    level : float or None
+        Of the margin at which samples are stopped.
     """
 
-    def __init__(self, network, threads):
-        self.network, self.threads = network, threads
+    def __init__(self, network, threads, level=None):
+        self.network, self.threads, self.level = network, threads, level
         self.plan, self.stages = plan_of(network)
         self.scratch = [scratch_of(self.plan) for _ in range(threads)]
 
@@ -92,12 +102,19 @@ class Clocked:
         plan, network = self.plan, self.network
         currents, constants = self._currents(x)
         measured = measured_of(plan, len(x), n_steps)
+        by_sign = network.read_out.decides_by_sign
+        stops = self.level is not None
+        level, discard = np.float32(self.level or 0), float(network.discard)
+        exit = Exit(stops, level, by_sign, constants, discard)
         side_by_side(
             len(x),
             self.scratch,
-            lambda *part: simulate(plan, currents, n_steps, *part, measured),
+            lambda *part: simulate(plan, currents, n_steps, exit, *part, measured),
         )
         outputs = read_out(measured.potentials, network.discard) + constants[:, None]
+        if stops:  # outputs stay as they were then
+            steps = np.minimum(np.arange(n_steps), measured.exit_steps[:, None] - 1)
+            outputs = np.take_along_axis(outputs, steps[:, :, None], axis=1)
         counts, spikes, units, synops = {}, {}, {}, {}
         for index, stage in enumerate(self.stages):
             if stage.spikes:
@@ -110,6 +127,7 @@ class Clocked:
             *(outputs, counts, spikes, synops, network.dt, "event"),
             units_over_time=units,
             read_out=network.read_out,
+            exit_steps=measured.exit_steps if stops else None,
         )
 
     def _currents(self, x):
@@ -119,7 +137,31 @@ class Clocked:
         for stage, begin in zip(self.stages, self.plan.stages.drive):
             if begin >= 0:
                 currents[:, begin : begin + stage.n_inputs] = silent[stage.name]
-        return currents, silent[self.stages[-1].name]
+        # of layers that no sample changes there is one row
+        outputs = np.broadcast_to(silent[self.stages[-1].name], (len(x), self.stages[-1].n_inputs))
+        return currents, np.ascontiguousarray(outputs)
+
+
+def checked_margin(read_out, margin):
+    """The level of a margin, or None.
+
+    Raises
+    ------
+    EngineError
+        For what is no number from 0, and for outputs that are values, or a map.
+    """
+    if margin is None:
+        return None
+    if not arguments.is_number(margin) or not margin >= 0:
+        raise EngineError(f"margin is {margin!r}: give a number from 0, or None")
+    if not (read_out.decides_by_sign or read_out.n_outputs == read_out.n_classes):
+        raise EngineError(
+            f"margin is {margin:g}, and the network's outputs are a map of shape "
+            f"{read_out.output_shape}: leave it out, or stop a recording afterwards "
+            "(analysis.exits)"
+        )
+    read_out.margin(np.zeros((0, read_out.n_outputs)))  # refuses values
+    return float(margin)
 
 
 def scratch_of(plan):
@@ -144,6 +186,7 @@ def measured_of(plan, n_samples, n_steps):
     return Measured(
         potentials=np.zeros((n_samples, n_steps, int(plan.stages.size[-1])), np.float32),
         counts=np.zeros((n_samples, len(plan.start)), np.int32),
+        exit_steps=np.full(n_samples, n_steps, np.int32),
         **{
             name: np.zeros((n_samples, n_spiking, n_steps), np.int64)
             for name in ("spikes", "units", "synops")

@@ -48,7 +48,13 @@ Scratch = namedtuple("Scratch", "state net fired current marks events values beg
 #: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
 #: neuron, (n_samples, n_state); spikes, what they are worth and synaptic operations of each stage
 #: and step, (n_samples, n_spiking, n_steps).
-Measured = namedtuple("Measured", "potentials counts spikes units synops")
+#: And the step after which each sample was stopped, (n_samples,).
+Measured = namedtuple("Measured", "potentials counts spikes units synops exit_steps")
+
+#: When samples are stopped: whether they are, by a margin of their outputs that passes a level;
+#: whether each output decides by its sign, or the largest wins; constant part of the outputs,
+#: (n_samples, n_outputs); share of the steps that the read-out leaves out.
+Exit = namedtuple("Exit", "stops level by_sign constants discard")
 
 
 @compiled
@@ -239,7 +245,25 @@ def pool(n, window, state, start, tops, marks, events, values, e):
 
 
 @compiled
-def simulate(plan, drives, n_steps, first, last, scratch, measured):
+def margin(potentials, constants, t, discard, by_sign):
+    """Of a sample's mean outputs after step ``t``: see `ReadOut.margin`, of one place."""
+    first = np.int64(np.floor((t + 1) * discard))
+    largest, second, least = 0.0, 0.0, 0.0
+    for j in range(len(constants)):
+        total = 0.0
+        for step in range(first, t + 1):
+            total += potentials[step, j]
+        value = np.float64(np.float32(total / (t + 1 - first)) + constants[j])
+        least = abs(value) if j == 0 else min(least, abs(value))
+        if j == 0 or value > largest:
+            largest, second = value, largest
+        elif j == 1 or value > second:
+            second = value
+    return np.float32(least if by_sign else largest - second)
+
+
+@compiled
+def simulate(plan, drives, n_steps, exit, first, last, scratch, measured):
     """Run the samples from ``first`` to ``last``; ``measured`` is filled in.
 
     Parameters
@@ -247,7 +271,9 @@ def simulate(plan, drives, n_steps, first, last, scratch, measured):
     plan : nengo_tactile.engines.event.plan.Plan
     drives : (n_samples, n_driven) float32 array
         Currents of what the input drives by itself.
-    n_steps, first, last : int
+    n_steps : int
+    exit : Exit
+    first, last : int
     scratch : Scratch
     measured : Measured
     """
@@ -255,12 +281,14 @@ def simulate(plan, drives, n_steps, first, last, scratch, measured):
     state, net, fired = scratch.state, scratch.net, scratch.fired
     current, marks, begins = scratch.current, scratch.marks, scratch.begins
     events, values = scratch.events, scratch.values
+    # whoever may stop after any step has to know the outputs after each
+    block = 1 if exit.stops else BLOCK
     for sample in range(first, last):
         counts = measured.counts[sample]
         for i in range(len(state)):
             state[i] = plan.start[i]
             net[i] = 0
-        for done in range(0, n_steps, BLOCK):
+        for done in range(0, n_steps, block):
             for k in range(len(stages.kind)):
                 kind, n, start = stages.kind[k], stages.size[k], stages.state[k]
                 row, tops = stages.row[k], stages.tops[k]
@@ -271,7 +299,7 @@ def simulate(plan, drives, n_steps, first, last, scratch, measured):
                     for i in range(stages.padded[k]):
                         current[i] = rest[begin + i]
                 e = stages.events[k]
-                for t in range(min(BLOCK, n_steps - done)):
+                for t in range(min(block, n_steps - done)):
                     begins[k, t] = e
                     if stages.biased[k]:
                         for i in range(tops - start):
@@ -333,3 +361,8 @@ def simulate(plan, drives, n_steps, first, last, scratch, measured):
                         measured.synops[sample, row, done + t] = synops
                     events[e] = LAST
                     e += 1
+            if exit.stops:
+                potentials, constants = measured.potentials[sample], exit.constants[sample]
+                if margin(potentials, constants, done, exit.discard, exit.by_sign) >= exit.level:
+                    measured.exit_steps[sample] = done + 1
+                    break
