@@ -20,14 +20,14 @@ def whole(name: str, value: Any, least: int = 1, error: type[TactileError] = Dat
     DataError
         Or another, for anything else, for less than ``least`` and more than `MOST`.
     """
-    if not is_number(value) or value != int(value) or not least <= value <= MOST:
+    if not _is_number(value) or value != int(value) or not least <= value <= MOST:
         raise error(f"{name} is {value!r}: give a whole number of at least {least}, up to {MOST:,}")
     return int(value)
 
 
 def positive(name: str, value: Any, what: str, error: type[TactileError] = DataError) -> float:
     """A finite number above zero as a float; ``what`` it is is told otherwise."""
-    if not is_number(value) or not value > 0:
+    if not _is_number(value) or not value > 0:
         raise error(f"{name} is {value!r}: give {what} above zero")
     return float(value)
 
@@ -51,7 +51,7 @@ def array(name: str, value: Any, error: type[TactileError] = DataError) -> np.nd
         raise error(f"{name}: is no array ({problem}): give samples of one shape") from problem
 
 
-def is_number(value):
+def _is_number(value):
     return (
         isinstance(value, numbers.Real)
         and not isinstance(value, bool | np.bool_)

@@ -7,7 +7,6 @@ read-out, spikes and synaptic operations that a recording holds of each step.
 
 import numpy as np
 
-from nengo_tactile import arguments
 from nengo_tactile.engines.batches import batch_size_for, checked_counts, side_by_side
 from nengo_tactile.engines.event.kernel import BLOCK, Exit, Measured, Scratch, simulate
 from nengo_tactile.engines.event.plan import aligned, n_driven, plan_of, pool_size
@@ -152,7 +151,7 @@ def checked_margin(read_out, margin):
     """
     if margin is None:
         return None
-    if not arguments.is_number(margin) or not margin >= 0:
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not margin >= 0:
         raise EngineError(f"margin is {margin!r}: give a number from 0, or None")
     if not (read_out.decides_by_sign or read_out.n_outputs == read_out.n_classes):
         raise EngineError(
