@@ -235,11 +235,11 @@ class _Bench:
         """The model with neurons for so many steps: see `IF.draft`."""
         key = neuron, n_steps
         if key not in self.drafts:
-            if neuron.correction is None:
+            if neuron.correction == CORRECTION:
+                self.drafts[key] = self._corrected(neuron, n_steps)
+            else:
                 fit = dataclasses.replace(self.fit, n_steps=n_steps)
                 self.drafts[key] = neuron.draft(fit)
-            else:
-                self.drafts[key] = self._corrected(neuron, n_steps)
         return self.drafts[key]
 
     def _corrected(self, neuron, n_steps):

@@ -93,7 +93,7 @@ def test_the_cheapest_network_within_a_loss(model, x, minimise, labelled):
 
 
 def test_given_neurons_keep_their_options(model, x):
-    neuron = IF(signed=True, thresholds="steps")
+    neuron = IF(signed=True, thresholds="steps", correction="bias")
     network = convert(model, x, neuron, max_loss=5)
     assert {one[0] for one in fields(network)} == {neuron}
     assert {len(one.tops) for one in network.activations.values()} == {1}
