@@ -44,8 +44,8 @@ def tactile_pictures(dataset):
 def network_pictures(train, test, epochs, n_emulator, seed):
     """Accuracy over time, firing rates, spikes and the chip's core map of one network."""
     image = nt.events.TactileImage(upright=True)
-    x, y = image.batch(train, total=len(train)), train.targets
-    x_test, y_test = image.batch(test, total=len(test)), test.targets
+    x, y = image.batch(train), train.targets
+    x_test, y_test = image.batch(test), test.targets
     model = nt.ann.build("10x10-6c4-24c3-10o", seed=seed)
     training.train(model, (x, y), training.Recipe(epochs=epochs), seed=seed)
     snn = nt.convert(model, x[:512], image=image)

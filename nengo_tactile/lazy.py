@@ -2,7 +2,8 @@
 
 import ast
 import functools
-import importlib
+import hashlib
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,10 +65,33 @@ class cached_property(functools.cached_property[T]):
 
 @functools.cache
 def compiled(function):
-    """Compile a function with numba, kept on disk where a cache can be written."""
+    """Compile a function with numba, kept on disk where a cache can be written.
+
+    What is kept is compiled anew when its module changed, or one that it imports: numba looks at
+    the first alone, but compiles functions and constants of the others into its own.
+    """
     import numba
 
     try:
-        return numba.njit(cache=True, nogil=True)(function)
+        fast = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # read-only install without a writable user cache: compile each time
         return numba.njit(nogil=True)(function)
+    kept = getattr(getattr(fast, "_cache", None), "_cache_file", None)
+    if kept is not None and function.__module__ in sys.modules:
+        kept._source_stamp = (kept._source_stamp, sources_digest(function.__module__))
+    return fast
+
+
+@functools.cache
+def sources_digest(module):
+    """Digest of a module's source and those of all modules of its package that it imports."""
+    package, found, left = module.partition(".")[0], {}, [module]
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        found[name] = Path(importlib.util.find_spec(name).origin).read_bytes()
+        for node in ast.walk(ast.parse(found[name])):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
+                left.append(node.module)
+    return hashlib.sha256(b"".join(found[name] for name in sorted(found))).hexdigest()

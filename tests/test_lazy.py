@@ -1,5 +1,6 @@
 """Names load on first use; loops compile on first use, also where nothing can be kept on disk."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -59,3 +60,40 @@ def test_compiles_once():
     fast = compiled(doubled)
     assert compiled(doubled) is fast
     np.testing.assert_array_equal(fast(np.arange(3.0)), [0, 2, 4])
+
+
+KERNEL = """
+from {package}.parts import SCALE, shifted
+
+def kernel(x):
+    return SCALE * shifted(x)
+"""
+PARTS = """
+from numba.extending import register_jitable
+
+SCALE = {scale}
+
+@register_jitable
+def shifted(x):
+    return x + {shift}
+"""
+
+
+def test_what_is_kept_is_compiled_anew_when_a_part_from_another_file_changed(tmp_path):
+    """In processes of their own, as when a package is updated between two runs."""
+    package = tmp_path / "parted"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "kernels.py").write_text(KERNEL.format(package="parted"))
+    told = []
+    for scale, shift in ((2, 1), (2, 1), (3, 1), (3, 5)):
+        (package / "parts.py").write_text(PARTS.format(scale=scale, shift=shift))
+        code = (
+            "from parted.kernels import kernel\n"
+            "from nengo_tactile.lazy import compiled\n"
+            "fast = compiled(kernel)\n"
+            "print(fast(10), sum(fast.stats.cache_hits.values()))"
+        )
+        told.append(subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, text=True))
+    # values by hand, and whether they came from the disk
+    assert [text.split() for text in told] == [["22", "0"], ["22", "1"], ["33", "0"], ["45", "0"]]

@@ -10,6 +10,7 @@ from nengo_tactile.datasets.images import images_of
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.images import TactileImage
+from nengo_tactile.events.labelled import Labelled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,9 +173,8 @@ def images(task, dataset, indices=None, progress=None):
         chosen = slice(None) if indices is None else np.asarray(indices)
         return images_of(dataset)[chosen], np.asarray(dataset.targets)[chosen].astype(np.int64)
     indices = np.arange(len(dataset)) if indices is None else np.asarray(indices)
-    recordings = (dataset.read_events(int(index)) for index in indices)
-    x = task.image.batch(recordings, progress=progress, total=len(indices))
-    return x, np.asarray(dataset.targets)[indices].astype(np.int64)
+    recordings = Labelled(dataset, indices, progress)
+    return task.image.batch(recordings), recordings.labels
 
 
 def epochs_of(task, x, y, seed):

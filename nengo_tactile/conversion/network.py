@@ -22,15 +22,15 @@ from nengo_tactile.conversion.reading import plain
 from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.step_scales import Activations, chosen_anew
 from nengo_tactile.conversion.trial_run import check_discard
-from nengo_tactile.datasets.images import holds_images, images_of
-from nengo_tactile.datasets.labelled import Labelled, is_recordings
+from nengo_tactile.datasets.images import images_of
 from nengo_tactile.errors import ConversionError, DataError, EngineError
 from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from nengo_tactile.events.images import TactileImage
+from nengo_tactile.events.labelled import holds_images, is_recordings
 from nengo_tactile.lazy import cached_property
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.nengo_network import build
-from nengo_tactile.networks.protocol import Reference, check_data, summary
+from nengo_tactile.networks.protocol import Reference, check_data, read, summary
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.networks.targets import targets_of
@@ -379,9 +379,7 @@ class SpikingNetwork:
                 "this network does not know how recordings become its input: give arrays of "
                 f"shape (n_samples, {', '.join(map(str, self.input_shape))}), or set `image`"
             )
-        check_data(self, data)
-        recordings = Labelled(data, indices, progress)
-        return self.image.batch(recordings, progress=False), recordings.labels
+        return read(self, self.image, data, indices, progress)
 
     def steps(self, n_steps: int | None = None) -> int | None:
         """Steps of a run that is asked for so many: see `networks.protocol.Network.steps`.

@@ -10,11 +10,6 @@ if TYPE_CHECKING:
     from nengo_tactile.datasets.base import EventDataset
 
 
-def holds_images(data) -> bool:
-    """Whether a data set is one of images; recordings may be made of some, but are events."""
-    return hasattr(data, "images") and np.dtype(getattr(data, "dtype", np.uint8)).names is None
-
-
 def images_of(dataset: "EventDataset") -> np.ndarray:
     """All images of a data set, with an axis for channels where there is but one.
 

@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Collection
 from typing import Any
 
-from nengo_tactile.datasets.labelled import is_recordings
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.events.labelled import is_recordings
 from nengo_tactile.memory import check_fits
 from nengo_tactile.networks.protocol import ENGINES, Network, check_network, runner
 

@@ -6,7 +6,6 @@ import numpy as np
 from nengo_tactile import stack
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.skim import network as skim_network
-from nengo_tactile.skim.activity import dense
 from nengo_tactile.skim.supervision import determine_over_time
 
 
@@ -17,7 +16,7 @@ def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progr
     Parameters
     ----------
     network : SkimNetwork
-    patterns : sequence of (n_steps, n_channels) float array, or of activity.Events
+    patterns : sequence of (n_steps, n_channels) float array, such as SpikeSamples
         See ``network.encode``.
     n_steps : int, optional
         A pattern's steps; there is no other choice.
@@ -57,7 +56,7 @@ def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progr
 
 def _recording(network, engine, patterns, outputs, spikes):
     layer, n_classes = network.layer, len(network.classes)
-    fired = {"input": np.stack([dense(pattern) != 0 for pattern in patterns])}
+    fired = {"input": np.stack([np.asarray(pattern) != 0 for pattern in patterns])}
     fan_out = {"input": layer.n_hidden, "hidden": n_classes}
     if spikes is not None:
         # kernels are one step late; spikes are ones

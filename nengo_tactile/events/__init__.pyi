@@ -13,6 +13,7 @@ from nengo_tactile.events.eskin import Hand as Hand
 from nengo_tactile.events.eskin_table1 import fitted_parameters as fitted_parameters
 from nengo_tactile.events.eskin_table1 import table1 as table1
 from nengo_tactile.events.images import TactileImage as TactileImage
+from nengo_tactile.events.layouts import Layout as Layout
 from nengo_tactile.events.patterns import PatternLayout as PatternLayout
 from nengo_tactile.events.patterns import event_pattern as event_pattern
 from nengo_tactile.events.patterns import pattern_entries as pattern_entries
@@ -23,6 +24,7 @@ from nengo_tactile.events.sparse import load_spike_samples as load_spike_samples
 from nengo_tactile.events.sparse import random_shifts as random_shifts
 from nengo_tactile.events.sparse_build import spike_samples as spike_samples
 from nengo_tactile.events.sparse_build import spike_samples_of as spike_samples_of
+from nengo_tactile.events.spikes import SpikeLayout as SpikeLayout
 from nengo_tactile.events.strokes import WriterStyle as WriterStyle
 from nengo_tactile.events.strokes import digit_trajectory as digit_trajectory
 from nengo_tactile.events.trajectories import Trajectory as Trajectory

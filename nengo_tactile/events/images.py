@@ -9,7 +9,7 @@ import numpy as np
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.clocks import late_event
-from nengo_tactile.progress import track
+from nengo_tactile.events.labelled import named, recordings_of
 
 _POLARITIES = ("merge", "split", "difference")
 _NORMALISATIONS = ("max", "sum", "log", "standard", "none")
@@ -146,28 +146,22 @@ class TactileImage:
         """Turn one recording into its normalised image, float32 of `shape`."""
         return self.normalised(self.counts(events, source))
 
-    def batch(
-        self, recordings: Iterable, progress: bool | None = None, total: int | None = None
-    ) -> np.ndarray:
-        """Turn many recordings into images.
+    def batch(self, recordings: Iterable, progress: bool | None = None) -> np.ndarray:
+        """Turn recordings into images.
 
         Parameters
         ----------
-        recordings : iterable
-            Event arrays, or (events, label) pairs as a tonic data set gives them.
+        recordings : data set, list, or iterable of event arrays
+            See `nengo_tactile.events.labelled.recordings_of`.
         progress : bool, optional
-            Show a bar; by default only on a terminal.
-        total : int, optional
-            Number of recordings, for iterables without a length.
+            Show a bar; by default on a terminal.
 
         Returns
         -------
         (n_samples, height, width, channels) float32 array
         """
-        images = []
-        for number, item in enumerate(track(recordings, "tactile images", total, progress)):
-            events = item[0] if isinstance(item, tuple) else item
-            images.append(self(events, f"recording {number}"))
+        recordings = recordings_of(recordings, progress)
+        images = [self(events, name) for name, events in named(recordings)]
         return np.stack(images) if images else np.zeros((0, *self.shape), np.float32)
 
     def to_dict(self) -> dict[str, Any]:

@@ -11,12 +11,16 @@ References
 
 import dataclasses
 import numbers
+from collections.abc import Iterable
 
 import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.clocks import late_event
+from nengo_tactile.events.labelled import named, recordings_of
+from nengo_tactile.events.sparse import SpikeSamples
+from nengo_tactile.events.sparse_build import collected
 
 STEP_US = 1000  # alpha of equation 3
 RECORDING_STEPS = 315  # "a pattern length of 315 ms is sufficient", section 2
@@ -92,6 +96,42 @@ class PatternLayout:
     def n_steps(self) -> int:
         """Length of a pattern in steps: 360 by default."""
         return self.recording_steps + self.tail_steps
+
+    def batch(self, recordings: Iterable, progress: bool | None = None) -> SpikeSamples:
+        """Turn recordings into patterns, sparse ones.
+
+        Parameters
+        ----------
+        recordings : data set, list, or iterable of event arrays
+            See `nengo_tactile.events.labelled.recordings_of`.
+        progress : bool, optional
+            Show a bar; by default on a terminal.
+
+        Returns
+        -------
+        SpikeSamples
+            Of shape (n_channels,), with signed counts; with labels, where the recordings have them.
+
+        Raises
+        ------
+        DataError
+            As `pattern_entries`.
+        """
+        recordings = recordings_of(recordings, progress)
+        entries = (self._entries(events, name) for name, events in named(recordings))
+        step = (self.n_channels,), self.step_us, self.n_steps
+        samples = collected(entries, *step, counts=np.int16)
+        return dataclasses.replace(samples, labels=getattr(recordings, "labels", None))
+
+    def _entries(self, events, name):
+        steps, channels, values = pattern_entries(events, self, name)
+        most = int(np.abs(values).max(initial=0))
+        if most > np.iinfo(np.int16).max:
+            raise DataError(
+                f"{name}: {most} events on a channel in one step, {np.iinfo(np.int16).max} are "
+                "kept: give a smaller step_us"
+            )
+        return steps, channels, values, self.n_steps
 
 
 def channels_of(x, y, layout):

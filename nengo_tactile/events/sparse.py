@@ -42,8 +42,9 @@ class SpikeSamples:
         Indices into the flattened ``shape``. No place comes twice in a sample.
     lengths : (n_samples,) int64 array
         Steps of each sample. What a dense array holds after them is padding.
-    counts : (n_spikes,) uint16 array or None
-        Events of each place; None where each counts as one spike.
+    counts : (n_spikes,) uint16 or signed int array or None
+        Events of each place, ON less OFF ones where both share it; None where each counts as one
+        spike.
     labels : (n_samples,) int64 array or None
     """
 
@@ -65,6 +66,9 @@ class SpikeSamples:
             f"SpikeSamples({len(self)} samples of {self.n_steps} steps of {self.bin_us:g} us, "
             f"shape {self.shape}, {len(self.steps)} spikes)"
         )
+
+    def __iter__(self):
+        return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index):
         """A sample as a dense array, (n_steps, *shape), or a slice of samples as one."""
@@ -255,11 +259,14 @@ class SpikeSamples:
 
     def _counts(self, entry, dtype):
         counts = self.counts[entry]
-        if dtype.kind in "iu" and counts.max(initial=0) > np.iinfo(dtype).max:
-            raise DataError(
-                f"a step holds {counts.max()} events of one address, {dtype} holds at most "
-                f"{np.iinfo(dtype).max}: use a wider dtype"
-            )
+        if dtype.kind in "iu":
+            least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+            for found, bound in ((counts.max(initial=0), most), (counts.min(initial=0), least)):
+                if not least <= found <= most:
+                    raise DataError(
+                        f"a step holds {found} events of one address, {dtype} holds at "
+                        f"{'most' if bound == most else 'least'} {bound}: use a wider dtype"
+                    )
         return counts
 
 
@@ -347,7 +354,8 @@ def _check(samples):
     for name, array in _arrays(samples).items():
         per_spike = name in ("steps", "addresses", "counts")
         wanted = n_spikes if per_spike else n_samples + (name == "offsets")
-        if array.dtype.kind != "u" if per_spike else array.dtype != np.int64:
+        kinds = "iu" if name == "counts" else "u"
+        if array.dtype.kind not in kinds if per_spike else array.dtype != np.int64:
             raise ValueError(f"array {name!r} has type {array.dtype}")
         if array.shape != (wanted,):
             raise ValueError(f"array {name!r} has shape {array.shape}, wanted ({wanted},)")

@@ -1,5 +1,6 @@
 """Sparse spike samples from recordings or from a data set."""
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -83,44 +84,70 @@ def spike_samples(
     width, height, n_polarities = sensor_size
     shape = _step_shape(shape, (height, width, n_polarities), phases)
     n_places = int(np.prod(shape))
-    address_type = np.dtype(np.uint16 if n_places <= 2**16 else np.uint32)
-    # byte arrays grow in place; lists of arrays would take twice the memory at the end
-    steps, addresses, counts = bytearray(), bytearray(), bytearray()
-    sizes, lengths = [], []
-    for index, events in enumerate(recordings):
-        name = f"{source} {index}"
-        events = _checked(events, sensor_size, name)
-        step = events["t"] // bin_us
-        duration = None if durations_us is None else _item(durations_us, index, "durations_us")
-        length = _length(events, step, bin_us, n_steps, duration, limit, name)
-        end = _first_late(events, step, length, bin_us, late, name)
-        step = step[:end].astype(np.int64)
-        keys, times = _occupied(events[:end], step, step * phases // limit, phases, sensor_size)
-        if not binary and times.max(initial=0) > np.iinfo(np.uint16).max:
-            raise DataError(
-                f"{name}: one address has {times.max()} events in one step: use narrower bins"
-            )
-        step, address = np.divmod(keys, n_places)
-        steps += step.astype(np.uint16).tobytes()
-        addresses += address.astype(address_type).tobytes()
-        counts += b"" if binary else times.astype(np.uint16).tobytes()
-        sizes.append(len(keys))
-        lengths.append(length)
+
+    def binned():
+        for index, events in enumerate(recordings):
+            name = f"{source} {index}"
+            events = _checked(events, sensor_size, name)
+            step = events["t"] // bin_us
+            duration = None if durations_us is None else _item(durations_us, index, "durations_us")
+            length = _length(events, step, bin_us, n_steps, duration, limit, name)
+            end = _first_late(events, step, length, bin_us, late, name)
+            step = step[:end].astype(np.int64)
+            keys, times = _occupied(events[:end], step, step * phases // limit, phases, sensor_size)
+            if not binary and times.max(initial=0) > np.iinfo(np.uint16).max:
+                raise DataError(
+                    f"{name}: one address has {times.max()} events in one step: use narrower bins"
+                )
+            yield *np.divmod(keys, n_places), times, length
+
+    samples = collected(binned(), shape, bin_us, n_steps, None if binary else np.uint16)
     if labels is not None:
         labels = np.array(labels, np.int64)
     for what, values in (("labels", labels), ("durations_us", durations_us)):
-        if values is not None and len(values) != len(lengths):
-            raise DataError(f"{what} holds {len(values)} values for {len(lengths)} recordings")
+        if values is not None and len(values) != len(samples):
+            raise DataError(f"{what} holds {len(values)} values for {len(samples)} recordings")
+    return dataclasses.replace(samples, labels=labels)
+
+
+def collected(entries, shape, bin_us, n_steps=None, counts=None):
+    """Sparse samples from what each holds, one after another.
+
+    Parameters
+    ----------
+    entries : iterable of (steps, addresses, counts, length)
+        Of a sample: int arrays of its occupied places, rising, what is there, and its steps.
+    shape : tuple of int
+        Of one step.
+    bin_us : float
+    n_steps : int, optional
+        By default those of the longest.
+    counts : type, optional
+        That counts are kept as; by default they are not.
+
+    Returns
+    -------
+    SpikeSamples
+    """
+    address_type = np.dtype(np.uint16 if np.prod(shape) <= 2**16 else np.uint32)
+    # byte arrays grow in place; lists of arrays would take twice the memory at the end
+    steps, addresses, kept = bytearray(), bytearray(), bytearray()
+    sizes, lengths = [], []
+    for step, address, times, length in entries:
+        steps += step.astype(np.uint16).tobytes()
+        addresses += address.astype(address_type).tobytes()
+        kept += b"" if counts is None else times.astype(counts).tobytes()
+        sizes.append(len(step))
+        lengths.append(length)
     return SpikeSamples(
-        shape=shape,
+        shape=tuple(shape),
         bin_us=float(bin_us),
         n_steps=max(lengths, default=1) if n_steps is None else int(n_steps),
         offsets=np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]),
         steps=np.frombuffer(steps, np.uint16),
         addresses=np.frombuffer(addresses, address_type),
         lengths=np.array(lengths, np.int64),
-        counts=None if binary else np.frombuffer(counts, np.uint16),
-        labels=labels,
+        counts=None if counts is None else np.frombuffer(kept, counts),
     )
 
 

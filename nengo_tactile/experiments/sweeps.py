@@ -22,9 +22,9 @@ from nengo_tactile.ann.portable import keras_model, model_from_config
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.conversion.reading import convertible
-from nengo_tactile.datasets.labelled import is_recordings
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.events.labelled import is_recordings
 from nengo_tactile.experiments.papers import Paper
 from nengo_tactile.experiments.sweep_tables import FIGURE, table_of, write_csv
 from nengo_tactile.experiments.workers import Cell, Crew

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.events.labelled import Labelled
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.read_out import ReadOut
 
@@ -217,3 +218,54 @@ def check_data(network: Network, data) -> None:
             f"the network has {n_classes} classes, {data!r} has {len(classes)}: choose "
             "another data set (--task)"
         )
+
+
+def read(network: Network, layout, data, indices=None, progress=None) -> tuple[Any, Any]:
+    """Recordings as a network's input, and their labels.
+
+    Parameters
+    ----------
+    network : Network
+    layout : nengo_tactile.events.layouts.Layout
+    data : data set of recordings, list of recordings, or one recording
+    indices : sequence of int, optional
+        Some of the samples, in an order of their own; by default all.
+    progress : bool, optional
+
+    Returns
+    -------
+    samples : SpikeSamples or array
+        Of the layout.
+    labels : (n_samples,) int array or None
+        None where the data have no labels.
+
+    Raises
+    ------
+    DataError
+        For another sensor or other classes, and recordings that do not fit the layout.
+    """
+    check_data(network, data)
+    recordings = Labelled(data, indices, progress)
+    return layout.batch(recordings), recordings.labels
+
+
+def chosen(samples, indices=None) -> tuple[Any, Any]:
+    """Some of the samples that are a network's input already, and their labels.
+
+    Parameters
+    ----------
+    samples : SpikeSamples or array
+    indices : sequence of int, optional
+        By default all.
+
+    Returns
+    -------
+    samples : SpikeSamples or array
+    labels : (n_samples,) int array or None
+        None for arrays.
+    """
+    if indices is not None:
+        numbers = np.asarray(indices)
+        sparse = hasattr(samples, "take") and hasattr(samples, "dense")
+        samples = samples.take(numbers) if sparse else np.asarray(samples)[numbers]
+    return samples, getattr(samples, "labels", None)

@@ -148,7 +148,7 @@ def read_spikes(dataset, data_dir=None, progress=None):
     layout = slayer_setting(TASKS[dataset]).layout
     splits = ("all",) if dataset == "stmnist" else ("train", "test")
     sets = [open_task(TASKS[dataset], split, data_dir) for split in splits]
-    return joined([layout.samples(each, None, progress) for each in sets])
+    return joined([layout.batch(each, progress) for each in sets])
 
 
 def slayer_setting(task):

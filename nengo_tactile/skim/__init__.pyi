@@ -1,5 +1,3 @@
-from nengo_tactile.skim.activity import Events as Events
-from nengo_tactile.skim.activity import dense as dense
 from nengo_tactile.skim.classifier import Samples as Samples
 from nengo_tactile.skim.classifier import SkimNetwork as SkimNetwork
 from nengo_tactile.skim.from_recordings import fit as fit

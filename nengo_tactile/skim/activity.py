@@ -7,7 +7,7 @@ sums over events, block of neurons by block of neurons, as many as fit into the 
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,29 +26,6 @@ class Block(NamedTuple):
     weights: np.ndarray
     steps: Recursion
     bias: np.ndarray
-
-
-class Events(NamedTuple):
-    """A pattern as a list of what is not zero in it, step by step.
-
-    Attributes
-    ----------
-    pointers : (n_steps + 1,) int array
-        Where each step's entries begin.
-    channels : (n_entries,) int array
-    values : (n_entries,) array
-    n_channels : int
-    """
-
-    pointers: np.ndarray
-    channels: np.ndarray
-    values: np.ndarray
-    n_channels: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n_steps, n_channels), as of the pattern."""
-        return len(self.pointers) - 1, self.n_channels
 
 
 class Prepared(NamedTuple):
@@ -79,18 +56,16 @@ def prepare(layer):
 
 
 def check_pattern(pattern, n_steps, n_channels, sample=""):
-    """Return an input pattern as float array; ``sample`` says in errors whose it is.
-
-    A list of `Events` stays one.
+    """Return an input pattern as an array of numbers; ``sample`` says in errors whose it is.
 
     Raises
     ------
     DataError
         If its shape is another, or a value is not finite.
     """
-    listed = isinstance(pattern, Events)
     try:
-        pattern = pattern if listed else np.asarray(pattern, float)
+        pattern = np.asarray(pattern)
+        pattern = pattern if pattern.dtype == np.float32 else pattern.astype(float)
     except (TypeError, ValueError) as error:
         raise DataError(f"{sample}input pattern is no array of numbers ({error})") from error
     if pattern.shape != (n_steps, n_channels):
@@ -98,25 +73,14 @@ def check_pattern(pattern, n_steps, n_channels, sample=""):
             f"{sample}input pattern has shape {pattern.shape}, but the network takes "
             f"{n_steps} steps of {n_channels} channels: make it of shape {(n_steps, n_channels)}"
         )
-    values = pattern.values if listed else pattern
     with np.errstate(invalid="ignore", over="ignore"):
-        suspect = not np.isfinite(values.sum())
-    if suspect and not np.isfinite(values).all():
+        suspect = not np.isfinite(pattern.sum())
+    if suspect and not np.isfinite(pattern).all():
         raise DataError(
-            f"{sample}input pattern has {np.count_nonzero(~np.isfinite(values))} values that are "
+            f"{sample}input pattern has {np.count_nonzero(~np.isfinite(pattern))} values that are "
             "not finite: leave such events out"
         )
     return pattern
-
-
-def dense(pattern: Any) -> np.ndarray:
-    """A pattern as (n_steps, n_channels) float array, also one given as `Events`."""
-    if not isinstance(pattern, Events):
-        return np.asarray(pattern, float)
-    out = np.zeros(pattern.shape)
-    steps = np.repeat(np.arange(len(out)), np.diff(pattern.pointers))
-    out[steps, pattern.channels] = pattern.values
-    return out
 
 
 def hidden_activity(prepared, pattern, first=0, out=None):
@@ -125,7 +89,7 @@ def hidden_activity(prepared, pattern, first=0, out=None):
     Parameters
     ----------
     prepared : Prepared
-    pattern : (n_steps, n_channels) float array, or Events
+    pattern : (n_steps, n_channels) float array
     first : int
         The first step to return.
     out : (n_steps - first, n_hidden) float array, optional
@@ -137,8 +101,7 @@ def hidden_activity(prepared, pattern, first=0, out=None):
     """
     layer = prepared.layer
     n_steps = pattern.shape[0]
-    listed = isinstance(pattern, Events)
-    events = pattern[:3] if listed else compiled(list_events)(pattern)
+    events = compiled(list_events)(np.asarray(pattern, float))
     if out is None:
         out = np.empty((n_steps - first, layer.n_hidden))
     spiking = layer.nonlinearity == "lif"
@@ -172,7 +135,7 @@ def hidden_activities(prepared, patterns, first=0, threads=None):
     Parameters
     ----------
     prepared : Prepared
-    patterns : sequence of (n_steps, n_channels) float array, or of Events
+    patterns : sequence of (n_steps, n_channels) float array
     first : int
     threads : int, optional
         By default one for each processor.

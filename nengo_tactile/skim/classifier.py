@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nengo_tactile.datasets.labelled import Labelled, is_recordings
 from nengo_tactile.errors import DataError, EngineError
-from nengo_tactile.events.patterns import PatternLayout, pattern_entries
-from nengo_tactile.networks.protocol import Reference, check_data, summary
+from nengo_tactile.events.labelled import is_recordings
+from nengo_tactile.events.patterns import PatternLayout, event_pattern
+from nengo_tactile.networks.protocol import Reference, chosen, read, summary
 from nengo_tactile.networks.read_out import ReadOut
-from nengo_tactile.skim.activity import Events, check_pattern
+from nengo_tactile.skim.activity import check_pattern
 from nengo_tactile.skim.layer import HiddenLayer, check_weights
 from nengo_tactile.skim.supervision import Supervision, check_method, determine
 
@@ -155,7 +155,7 @@ class SkimNetwork:
         ----------
         data : data set of recordings, list of recordings, or patterns
             A list may hold (events, label) pairs, a structured array is one recording. Patterns
-            are an array (n_samples, n_steps, n_channels), or a list of activity.Events.
+            are an array (n_samples, n_steps, n_channels), or SpikeSamples.
         indices : sequence of int, optional
             Some of the samples, in an order of their own; by default all.
         progress : bool, optional
@@ -163,9 +163,9 @@ class SkimNetwork:
 
         Returns
         -------
-        patterns : list of activity.Events, or array
-            Of recordings the entries that are not zero: 70 KB for one of N-MNIST, whose whole
-            pattern takes 3.3 MB. `nengo_tactile.skim.dense` makes an array of one.
+        patterns : SpikeSamples, or array
+            Of recordings the entries that are not zero: 20 KB for one of N-MNIST, whose whole
+            pattern takes 1.7 MB. One of them, or a slice, is a dense array.
         labels : (n_samples,) int array or None
             None where the data have no labels.
 
@@ -175,16 +175,11 @@ class SkimNetwork:
             If a recording does not fit the layout, or is empty; or a pattern does not fit.
         """
         if is_recordings(data):
-            check_data(self, data)
-            recordings = Labelled(data, indices, progress)
-            numbered = zip(recordings.indices, recordings)
-            patterns = [event_list(each, self.layout, f"sample {i}") for i, each in numbered]
-            return patterns, recordings.labels
-        if indices is not None:
-            data = [data[int(index)] for index in indices]
+            return read(self, self.layout, data, indices, progress)
+        data, labels = chosen(data, indices)
         for number, pattern in enumerate(data):
             check_pattern(pattern, *self.input_shape, f"sample {number}: ")
-        return data, None
+        return data, labels
 
     def steps(self, n_steps: int | None = None) -> int:
         """Steps of a run: a pattern's, there is no other choice.
@@ -250,7 +245,7 @@ class SkimNetwork:
 
         Parameters
         ----------
-        patterns : iterable of (n_steps, n_channels) float array, or of activity.Events
+        patterns : iterable of (n_steps, n_channels) float array
         threads, progress
             As for `nengo_tactile.skim.trainer.train`.
 
@@ -270,7 +265,7 @@ class SkimNetwork:
 
 
 class Samples:
-    """A data set's samples as event patterns, made when they are asked for: (Events, label).
+    """A data set's samples as event patterns, made when they are asked for: (pattern, label).
 
     So training and testing stream, in memory that does not grow with the number of samples.
 
@@ -294,28 +289,4 @@ class Samples:
     def __getitem__(self, number):
         index = int(self.indices[number])
         events, label = self.dataset[index]
-        return event_list(events, self.layout, f"sample {index}"), int(label)
-
-
-def event_list(events, layout, source="events"):
-    """Make the event pattern of a recording, as a list of its entries.
-
-    Parameters
-    ----------
-    events : (n_events,) structured array
-    layout : PatternLayout
-    source : str
-        What errors call the recording.
-
-    Returns
-    -------
-    activity.Events
-
-    Raises
-    ------
-    DataError
-        As `nengo_tactile.events.patterns.pattern_entries`.
-    """
-    steps, channels, values = pattern_entries(events, layout, source)
-    pointers = np.searchsorted(steps, np.arange(layout.n_steps + 1))
-    return Events(pointers, channels, values.astype(float), layout.n_channels)
+        return event_pattern(events, self.layout, f"sample {index}"), int(label)

@@ -1,19 +1,33 @@
 """From recordings to a trained SKIM network in one call."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nengo_tactile import __version__
-from nengo_tactile.datasets.labelled import Labelled, classes_of, longest_us
 from nengo_tactile.errors import DataError
+from nengo_tactile.events.labelled import Labelled, classes_of, longest_us
 from nengo_tactile.events.patterns import RECORDING_STEPS, PatternLayout
-from nengo_tactile.skim.classifier import SkimNetwork, event_list
+from nengo_tactile.skim.classifier import SkimNetwork
 from nengo_tactile.skim.layer import draw_layer
 from nengo_tactile.skim.supervision import Supervision, training_pattern
 from nengo_tactile.skim.trainer import train
 
 #: Steps of the flat training pattern (Cohen et al. 2016, section 3.4).
 _PATTERN_STEPS = 10
+
+
+class _Pairs(Sequence):
+    """Patterns with their labels, each made when it is asked for."""
+
+    def __init__(self, patterns):
+        self.patterns = patterns
+
+    def __len__(self):
+        return len(self.patterns)
+
+    def __getitem__(self, number):
+        return self.patterns[number], int(self.patterns.labels[number])
 
 
 def fit(
@@ -69,22 +83,25 @@ def fit(
         size = recordings.sensor_size
         step_us = -(-longest_us(recordings) // RECORDING_STEPS)
         layout = PatternLayout(size, step_us=step_us, separate_polarities=size[-1] == 2)
-    numbered = enumerate(recordings)
-    patterns = [event_list(events, layout, f"sample {number}") for number, events in numbered]
-    classes = classes_of(data, recordings.labels)
+    patterns = layout.batch(recordings)
+    classes = classes_of(data, patterns.labels)
     if supervision is None:
         pattern = training_pattern("flat", min(_PATTERN_STEPS, layout.tail_steps))
         supervision = Supervision(pattern, layout.n_steps, layout.tail_steps)
     layer = draw_layer(n_hidden, layout.n_channels, seed, **options)
-    samples = list(zip(patterns, recordings.labels.tolist()))
     weights, _ = train(
-        layer, samples, supervision, len(classes), state_path=state_path, progress=progress
+        layer,
+        _Pairs(patterns),
+        supervision,
+        len(classes),
+        state_path=state_path,
+        progress=progress,
     )
     card = {
         "summary": f"SKIM of {n_hidden} hidden neurons, {layer.kernels.kind} kernels.",
-        "data": repr(data) if hasattr(data, "classes") else f"{len(samples)} recordings",
+        "data": repr(data) if hasattr(data, "classes") else f"{len(patterns)} recordings",
         "seed": seed,
-        "training samples": len(samples),
+        "training samples": len(patterns),
         "nengo-tactile": __version__,
     }
     return SkimNetwork(layer, weights, supervision, method, layout, classes, card)

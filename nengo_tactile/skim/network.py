@@ -17,7 +17,7 @@ from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.nengo_runs import ENGINES, Rows, show
 from nengo_tactile.progress import track
 from nengo_tactile.skim import learning
-from nengo_tactile.skim.activity import check_pattern, dense
+from nengo_tactile.skim.activity import check_pattern
 from nengo_tactile.skim.layer import check_weights
 from nengo_tactile.skim.synapse import KernelSynapse
 
@@ -128,7 +128,7 @@ def outputs(
     ----------
     net : nengo.Network
         Of `build`.
-    patterns : sequence of (n_steps, n_channels) float array, or of activity.Events
+    patterns : sequence of (n_steps, n_channels) float array
     engine : {"nengo", "nengo-dl"}
         NengoDL runs ``batch_size`` samples side by side. Both compute in float64.
     batch_size : int
@@ -159,7 +159,7 @@ def stream(net, patterns, engine="nengo", batch_size=16, progress=None):
     Parameters
     ----------
     net, patterns, engine, batch_size, progress
-        As for `outputs`; patterns may also be `activity.Events`.
+        As for `outputs`.
 
     Yields
     ------
@@ -171,7 +171,7 @@ def stream(net, patterns, engine="nengo", batch_size=16, progress=None):
     if not len(patterns):
         raise DataError("there are no samples to run: give at least one")
     batch_size = arguments.whole("batch_size", batch_size, error=EngineError)
-    shape = len(dense(patterns[0])), net.layer.n_inputs
+    shape = len(patterns[0]), net.layer.n_inputs
     size = min(batch_size, len(patterns))
     total = -(-len(patterns) // size)
     description = f"running SKIM on {engine}"
@@ -184,7 +184,7 @@ def _batches(patterns, shape, size):
     for start in range(0, len(patterns), size):
         yield np.stack(
             [
-                dense(check_pattern(patterns[number], *shape, f"sample {number}: "))
+                check_pattern(patterns[number], *shape, f"sample {number}: ")
                 for number in range(start, min(start + size, len(patterns)))
             ]
         )
@@ -208,7 +208,7 @@ def learn(
     net : nengo.Network
         Of `build`, with a learning rule.
     samples : iterable of (pattern, label)
-        Patterns are (n_steps, n_channels) arrays, or activity.Events.
+        Patterns are (n_steps, n_channels) arrays.
     supervision : Supervision
     progress : bool, optional
         Show a bar; by default on a terminal.
@@ -238,7 +238,7 @@ def learn(
         window = rows[supervision.first + net.lag :]
         window[:, :-1] = supervision.targets(label, n_classes, who)
         window[:, -1] = 1
-        net.input.output.rows = dense(check_pattern(pattern, steps, net.layer.n_inputs, who))
+        net.input.output.rows = check_pattern(pattern, steps, net.layer.n_inputs, who)
         net.teacher.output.rows = rows
         learning.rest(sim, net.read_out)
         sim.run_steps(len(rows))

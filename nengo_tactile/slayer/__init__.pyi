@@ -1,5 +1,5 @@
+from nengo_tactile.events.spikes import SpikeLayout as SpikeLayout
 from nengo_tactile.slayer.classifier import SlayerNetwork as SlayerNetwork
-from nengo_tactile.slayer.classifier import SpikeLayout as SpikeLayout
 from nengo_tactile.slayer.from_recordings import fit as fit
 from nengo_tactile.slayer.layers import AggregatePooling2D as AggregatePooling2D
 from nengo_tactile.slayer.layers import SpikingConv2D as SpikingConv2D

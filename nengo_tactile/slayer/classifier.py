@@ -7,128 +7,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nengo_tactile.datasets.labelled import Labelled, is_recordings
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.coding import StepCoding
-from nengo_tactile.events.sparse import positive
-from nengo_tactile.events.sparse_build import LATE, check_phases, spike_samples
-from nengo_tactile.networks.protocol import Reference, check_data, summary
+from nengo_tactile.events.labelled import is_recordings
+from nengo_tactile.events.spikes import SpikeLayout
+from nengo_tactile.networks.protocol import Reference, chosen, read, summary
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.progress import track
 
 if TYPE_CHECKING:
-    from nengo_tactile.events.sparse import SpikeSamples
     from nengo_tactile.slayer.surrogates import Surrogate
 
 #: Samples that the Keras layers are shown at once.
 _BATCH = 32
-
-
-@dataclasses.dataclass(frozen=True)
-class SpikeLayout:
-    """How recordings become spikes at time steps.
-
-    Parameters
-    ----------
-    sensor_size : tuple of int
-        (width, height, polarities), as in tonic.
-    bin_us : float
-        Width of a step in microseconds.
-    n_steps : int
-        Steps of a sample.
-    shape : tuple of int, optional
-        Of one step, as `nengo_tactile.events.spike_samples` takes it; by default (height, width,
-        phases * polarities).
-    late : {"error", "drop"}
-        What happens to events after the last step.
-    phases : int
-        Into how many parts a sample's time is cut that have inputs of their own.
-
-    Raises
-    ------
-    DataError
-        If a value is out of its range.
-    """
-
-    sensor_size: tuple[int, ...]
-    bin_us: float
-    n_steps: int
-    # never None once it is made
-    shape: tuple[int, ...] = None  # type: ignore[assignment]
-    late: str = "error"
-    phases: int = 1
-
-    def __post_init__(self):
-        size = tuple(positive(n, "sensor_size") for n in self.sensor_size)
-        if len(size) != 3:
-            raise DataError(f"sensor_size is {size}: give (width, height, polarities)")
-        n_steps = positive(self.n_steps, "n_steps")
-        phases = check_phases(self.phases, n_steps)
-        shape = (size[1], size[0], phases * size[2])
-        if self.shape is not None:
-            shape = tuple(positive(n, "shape") for n in self.shape)
-        if np.prod(shape) != phases * np.prod(size):
-            raise DataError(
-                f"shape {shape} has {np.prod(shape)} places, the sensor {size} has "
-                f"{phases * np.prod(size)}{f' in {phases} phases' if phases > 1 else ''}: give as "
-                "many"
-            )
-        if not (np.isfinite(self.bin_us) and self.bin_us > 0):
-            raise DataError(f"bin_us is {self.bin_us}: give microseconds above 0")
-        if self.late not in LATE:
-            raise DataError(f"late is {self.late!r}: choose one of {', '.join(LATE)}")
-        for name, value in (
-            ("sensor_size", size),
-            ("shape", shape),
-            ("n_steps", n_steps),
-            ("phases", phases),
-        ):
-            object.__setattr__(self, name, value)
-
-    def samples(
-        self,
-        data: Any,
-        indices: Sequence[int] | np.ndarray | None = None,
-        progress: bool | None = None,
-    ) -> "SpikeSamples":
-        """Bin recordings.
-
-        Parameters
-        ----------
-        data : data set of recordings, list of recordings, or one recording
-            See `nengo_tactile.datasets.labelled.Labelled`.
-        indices : sequence of int, optional
-            Some of them, in an order of their own.
-        progress : bool, optional
-
-        Returns
-        -------
-        SpikeSamples
-            With labels, where the data have them.
-
-        Raises
-        ------
-        DataError
-            As `nengo_tactile.events.spike_samples`.
-        """
-        recordings = Labelled(data, indices, progress)
-        if recordings.sensor_size not in (None, self.sensor_size):
-            raise DataError(
-                f"{data!r} has the sensor size {recordings.sensor_size}, the network reads "
-                f"{self.sensor_size}: give recordings of that sensor"
-            )
-        samples = spike_samples(
-            recordings,
-            self.sensor_size,
-            self.bin_us,
-            self.n_steps,
-            shape=self.shape,
-            late=self.late,
-            phases=self.phases,
-            source=recordings.name,
-        )
-        return dataclasses.replace(samples, labels=recordings.labels)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -269,23 +161,16 @@ class SlayerNetwork:
             If recordings do not fit the layout, or an array not the network.
         """
         if is_recordings(data):
-            check_data(self, data)
-            samples = self.layout.samples(data, indices, progress)
-            return samples, samples.labels
-        dense = hasattr(data, "dense")
-        shape = data.shape if dense else np.shape(data)[2:]
+            return read(self, self.layout, data, indices, progress)
+        sparse = hasattr(data, "dense")
+        shape = data.shape if sparse else np.shape(data)[2:]
         if tuple(shape) != self.layout.shape:
-            shape = shape if dense else np.shape(data)
+            shape = shape if sparse else np.shape(data)
             raise DataError(
                 f"spikes have shape {shape}: give (n_samples, n_steps, "
                 f"{', '.join(map(str, self.layout.shape))})"
             )
-        labels = getattr(data, "labels", None)
-        if indices is None:
-            return data, labels
-        chosen = np.asarray(indices)
-        data = data.dense(chosen) if dense else np.asarray(data)[chosen]
-        return data, None if labels is None else labels[chosen]
+        return chosen(data, indices)
 
     def steps(self, n_steps: int | None = None) -> int | None:
         """Steps of a run that is asked for so many; None for all that samples have."""

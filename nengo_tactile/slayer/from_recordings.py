@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from nengo_tactile import __version__
 from nengo_tactile.ann.notation import parse
-from nengo_tactile.datasets.labelled import Labelled, classes_of, longest_us
 from nengo_tactile.errors import DataError
-from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
+from nengo_tactile.events.labelled import Labelled, classes_of, longest_us
+from nengo_tactile.events.spikes import SpikeLayout
+from nengo_tactile.slayer.classifier import SlayerNetwork
 from nengo_tactile.slayer.losses import SpikemaxSoftmax
 from nengo_tactile.slayer.models import build, stages_of
 from nengo_tactile.slayer.neurons import SpikeResponseModel
@@ -79,7 +80,7 @@ def fit(
             )
         bin_us = -(-longest_us(recordings) // N_STEPS)
         layout = SpikeLayout(recordings.sensor_size, bin_us, N_STEPS, late="drop")
-    samples = layout.samples(data, progress=progress)
+    samples = layout.batch(recordings)
     classes = classes_of(data, samples.labels)
     shape, layers = parse(notation)
     if tuple(shape) != layout.shape or layers[-1].units != len(classes):
@@ -98,7 +99,7 @@ def fit(
         loss,
         recipe,
         seed,
-        validation=None if validation is None else layout.samples(validation, progress=progress),
+        validation=None if validation is None else layout.batch(validation, progress),
         checkpoint=checkpoint,
         progress=progress,
         description=f"training {notation}",

@@ -6,8 +6,9 @@ import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.networks import folders
-from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
+from nengo_tactile.slayer.classifier import SlayerNetwork
 from nengo_tactile.slayer.neurons import from_config, to_config
 from nengo_tactile.slayer.stages import chain, conv, dense, layer_stage, loop_of, pool
 

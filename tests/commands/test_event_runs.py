@@ -9,6 +9,7 @@ import nengo_tactile as nt
 from nengo_tactile import cli
 from nengo_tactile.commands.running import run_network, write_run_report
 from nengo_tactile.errors import DataError
+from nengo_tactile.events.labelled import Labelled
 from nengo_tactile.slayer import SlayerNetwork, SpikeLayout
 from nengo_tactile.slayer.models import build, stages_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
@@ -39,7 +40,7 @@ def test_a_run_and_its_report(folders, tmp_path, name, engine):
     network = nt.load(folders[name])
     dataset = nt.datasets.ESkin(split="test")
     chosen = np.sort(np.random.default_rng(0).permutation(len(dataset))[:8])
-    samples = network.layout.samples(dataset, chosen, progress=False)
+    samples = network.layout.batch(Labelled(dataset, chosen, progress=False))
     outputs = network.keras_model()(samples[:]).numpy().sum(1)
     assert outputs.any()
     accuracy = (outputs.argmax(1) == samples.labels).mean()

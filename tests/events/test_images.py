@@ -73,8 +73,8 @@ def test_batch_stacks_single_images_and_takes_labelled_pairs(events):
     parts = [events, events[:50], events[:0]]
     batch = image.batch(parts)
     np.testing.assert_array_equal(batch, np.stack([image(part) for part in parts]))
-    pairs = image.batch(((part, 3) for part in parts), progress=False, total=3)
-    np.testing.assert_array_equal(batch, pairs)
+    np.testing.assert_array_equal(batch, image.batch([(part, 3) for part in parts], progress=False))
+    np.testing.assert_array_equal(batch, image.batch(iter(parts)))
     assert image.batch([]).shape == (0, 3, 4, 1)
 
 

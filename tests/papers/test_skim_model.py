@@ -103,11 +103,11 @@ def test_the_command_line_runs_it(folder, model, tmp_path, engine):
     chosen = np.sort(np.random.default_rng(0).permutation(30)[:6])
     network = nt.load(model)
     samples = Samples(SimulatedNMNIST(folder, "test"), network.layout, chosen)
-    classes = network.predict(events for events, _ in samples)
+    classes = network.predict(pattern for pattern, _ in samples)
     stored = read_npz(out / "recording.npz")
     assert (stored["decisions"][:, -1] == classes).all()
     assert numbers["accuracy"] == (classes == chosen % 10).mean()
-    synops = [40 * len(events.values) for events, _ in samples]
+    synops = [40 * np.count_nonzero(pattern) for pattern, _ in samples]
     assert numbers["synops"] == pytest.approx(np.mean(synops))
     page = write_run_report(out).read_text()
     for words in ("batch code", "output determination", f"on {engine}"):

@@ -10,13 +10,13 @@ import nengo_tactile as nt
 from nengo_tactile import cli
 from nengo_tactile.commands.running import run_network
 from nengo_tactile.datasets.eskin import ESkin
+from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.experiments.ledgers import content_of
 from nengo_tactile.papers import shipped
 from nengo_tactile.papers.shipped import Shipped
 from nengo_tactile.papers.spikemax import runs
 from nengo_tactile.papers.spikemax.model import TASKS
 from nengo_tactile.papers.spikemax.plan import LOSSES, SETTINGS
-from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 from nengo_tactile.slayer.training import Recipe
 
@@ -60,7 +60,7 @@ def test_a_model_and_its_card(small, tmp_path, monkeypatch):
     assert card["accuracy"] == state["accuracy"] == card["event engine"]["accuracy"]
     for title in ("Nengo", "NengoDL"):
         assert card[title]["samples with the event engine's spikes"] == 3
-    x = network.layout.samples(ESkin(split="test", n_samples=12), progress=False)
+    x = network.layout.batch(ESkin(split="test", n_samples=12), progress=False)
     outputs = network.keras_model()(x[:]).numpy().sum(1)
     assert card["accuracy"] == (outputs.argmax(1) == x.labels).mean()
     assert f"{card['accuracy']:.4f} of 12" in lines[0]
@@ -85,7 +85,7 @@ def test_the_card_of_loihis_neurons_says_what_its_integers_cost(small, tmp_path,
     options = {"progress": False, "say": str}
     made = shipped.make("ev-objects-loihi", tmp_path / "m", tmp_path / "work", **options)
     found = made.card["Loihi emulator"]
-    x = made.layout.samples(ESkin(split="test", n_samples=12), progress=False)
+    x = made.layout.batch(ESkin(split="test", n_samples=12), progress=False)
     recording = nt.run(made, x, engine="loihi", progress=False)
     assert found["accuracy"] == recording.accuracy(x.labels)[-1]
     assert (found["test samples"], found["cores"]) == (12, 2)

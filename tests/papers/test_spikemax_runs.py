@@ -11,11 +11,11 @@ from nengo_tactile import cli
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.arrays import make_events
+from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.experiments.ledgers import Ledger, content_of
 from nengo_tactile.experiments.studies import Study
 from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs
 from nengo_tactile.papers.spikemax.plan import LOSSES, SETTINGS, make_loss, recipe_of
-from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.neurons import SpikeResponseModel
 from nengo_tactile.slayer.training import Recipe
 from tests.support.recordings import Recordings

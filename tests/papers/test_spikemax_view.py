@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from nengo_tactile.events.arrays import make_events
+from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.experiments import tables
 from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs, view
 from nengo_tactile.papers.spikemax.plan import SETTINGS
 from nengo_tactile.report.report import render_report
-from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.training import Recipe
 from tests.support.recordings import Recordings
 from tests.support.spikemax_states import HITS, state, states

@@ -132,7 +132,7 @@ def test_slayer_on_the_same_splits(folder, tmp_path, monkeypatch):
 
     setting = spikemax_plan.SETTINGS["eskin"]
     data = open_task(TASKS["stmnist"], "all", folder)
-    samples = setting.layout.samples(data, progress=False)
+    samples = setting.layout.batch(data, progress=False)
     targets = np.asarray(data.targets)
     train, test = st_mnist.indices("stmnist", "random", targets, None, 1, 0)
     model = build(setting.network, setting.neuron, setting.surrogate, gains=GAINS, seed=1)

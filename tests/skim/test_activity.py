@@ -6,7 +6,6 @@ import pytest
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.skim.activity import (
-    Events,
     check_pattern,
     hidden_activities,
     hidden_activity,
@@ -70,23 +69,6 @@ def test_spikes_are_those_of_nengo(kind, rng):
     prepared = prepare(layer)
     np.testing.assert_allclose(hidden_activity(prepared, pattern), expected, atol=1e-8)
     np.testing.assert_allclose(hidden_activity(prepared, pattern, 70), expected[70:], atol=1e-8)
-
-
-def test_listed_events_are_the_pattern(rng):
-    prepared = prepare(draw_layer(30, N_CHANNELS, seed=2))
-    (pattern,) = events(rng, 1)
-    steps, channels = np.nonzero(pattern)
-    pointers = np.searchsorted(steps, np.arange(len(pattern) + 1))
-    listed = Events(pointers, channels, pattern[steps, channels], N_CHANNELS)
-    assert listed.shape == pattern.shape
-    assert check_pattern(listed, *pattern.shape) is listed
-    found = hidden_activity(prepared, listed, 70)
-    np.testing.assert_array_equal(found, hidden_activity(prepared, pattern, 70))
-    np.testing.assert_array_equal(hidden_activities(prepared, [listed], 70)[0], found)
-    with pytest.raises(DataError, match="has shape"):
-        check_pattern(listed, len(pattern) + 1, N_CHANNELS)
-    with pytest.raises(DataError, match="1 values that are not finite"):
-        check_pattern(listed._replace(values=np.array([1.0, np.nan])), *pattern.shape)
 
 
 def test_samples_side_by_side_are_those_one_by_one(rng):

@@ -16,7 +16,6 @@ from nengo_tactile.skim import (
     Opium,
     SkimNetwork,
     Supervision,
-    dense,
     draw_layer,
     learn,
     train,
@@ -33,13 +32,11 @@ def test_encode_gives_the_recordings_patterns():
     patterns, labels = network.encode(data, progress=False)
     assert labels.tolist() == [0, 1, 0, 1, 0]
     for number, pattern in enumerate(patterns):
-        np.testing.assert_array_equal(
-            dense(pattern), event_pattern(data.read_events(number), LAYOUT)
-        )
+        np.testing.assert_array_equal(pattern, event_pattern(data.read_events(number), LAYOUT))
     alone, none = network.encode(data.read_events(3))
     assert none is None and len(alone) == 1
-    np.testing.assert_array_equal(dense(alone[0]), dense(patterns[3]))
-    arrays = np.stack([dense(pattern) for pattern in patterns])
+    np.testing.assert_array_equal(alone[0], patterns[3])
+    arrays = patterns[:]
     assert network.encode(arrays)[0] is arrays
     np.testing.assert_array_equal(network.predict(arrays), network.predict(patterns))
     with pytest.raises(DataError, match=r"sample 0: .*\(50, 11\).*12 channels"):
@@ -56,7 +53,7 @@ def test_samples_are_read_when_they_are_asked_for():
     assert len(samples) == 2 and data.asked == []
     pattern, label = samples[1]
     assert (label, data.asked) == (1, [1])
-    np.testing.assert_array_equal(dense(pattern), event_pattern(data.read_events(1), LAYOUT))
+    np.testing.assert_array_equal(pattern, event_pattern(data.read_events(1), LAYOUT))
     with pytest.raises(IndexError):
         samples[2]
 
@@ -87,7 +84,7 @@ def test_spikes_and_operations_are_counted():
     decay = math.exp(-1 / network.layer.trace)
     prepared = prepare(network.layer)
     for number, pattern in enumerate(patterns):
-        arrived = dense(pattern) != 0
+        arrived = pattern != 0
         np.testing.assert_array_equal(recording.spike_counts["input"][number], arrived.sum(0))
         np.testing.assert_array_equal(recording.spikes_over_time["input"][number], arrived.sum(1))
         # a trace is a sum of spikes that decays: taking the decay out leaves the spikes

@@ -23,7 +23,7 @@ def test_it_is_what_training_by_hand_makes(data):
     network = slayer.fit("10x10x2-8-10o", data, recipe=RECIPE, max_delay=3, seed=1, progress=False)
     assert network.layout == slayer.SpikeLayout((10, 10, 2), bin_us, 100, late="drop")
     assert network.classes == tuple(data.classes) and network.card["seed"] == 1
-    samples = network.layout.samples(data, progress=False)
+    samples = network.layout.batch(data, progress=False)
     model = slayer.build(
         "10x10x2-8-10o", slayer.SpikeResponseModel(5, 5), n_steps=100, max_delay=3, seed=1
     )

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nengo_tactile import engines
+from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.slayer import start
-from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
+from nengo_tactile.slayer.classifier import SlayerNetwork
 from nengo_tactile.slayer.losses import SpikemaxSoftmax, SpikeRate
 from nengo_tactile.slayer.models import build, model_of, stages_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel

@@ -5,8 +5,9 @@ import math
 
 import numpy as np
 
+from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.slayer import stages as layers
-from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
+from nengo_tactile.slayer.classifier import SlayerNetwork
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 
 SRM = SpikeResponseModel(tau_s=3.3, tau_r=2.1)

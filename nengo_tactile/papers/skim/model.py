@@ -63,9 +63,7 @@ def make(name, order, n_hidden=2000, n_engine=10, kernels="resonance"):
     network = skim.SkimNetwork(layer, weights, taught, METHOD, layout, NMNIST.classes)
     sets = {"simulated": digits.test, "recorded": digits.recorded_test}
     found = {
-        kind: float(
-            (network.predict(each.events(), progress=order.progress) == each.targets).mean()
-        )
+        kind: float((network.predict(each.alone(), progress=order.progress) == each.targets).mean())
         for kind, each in sets.items()
     }
     order.say(

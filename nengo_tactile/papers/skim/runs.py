@@ -288,7 +288,7 @@ def _outputs(layer, weights, chosen, taught, progress):
     starts = range(0, len(chosen), _MINIBATCH)
     for start in track(starts, "testing SKIM", progress=progress):
         part = Chosen(chosen.patterns, chosen.indices[start : start + _MINIBATCH])
-        outputs = skim.read_out(layer, together, part.events(), taught, progress=False)
+        outputs = skim.read_out(layer, together, part.alone(), taught, progress=False)
         outputs = outputs.reshape(*outputs.shape[:2], len(weights), -1)
         yield np.moveaxis(outputs, 2, 0), part.targets
 

@@ -128,9 +128,9 @@ def feel(ledger, name, few, seed, data_dir):
     if state is not None:
         return state
     train, test = (Chosen(p, np.flatnonzero(np.isin(p.targets, labels))) for p in patterns)
-    samples = [(events, int(np.searchsorted(labels, label))) for events, label in train]
+    samples = ((pattern, int(np.searchsorted(labels, label))) for pattern, label in train)
     weights, _ = skim.train(layer, samples, taught, len(labels), progress=ledger.progress)
-    outputs = skim.read_out(layer, weights, test.events(), taught, progress=ledger.progress)
+    outputs = skim.read_out(layer, weights, test.alone(), taught, progress=ledger.progress)
     found = labels[skim.determine(outputs, METHOD, taught)]
     state = {
         "part": "tactile",

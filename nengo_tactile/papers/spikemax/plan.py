@@ -4,10 +4,10 @@ import dataclasses
 
 from nengo_tactile.datasets.evtouch import ASSUMED_BIN_US as EVTOUCH_BIN_US
 from nengo_tactile.datasets.stemnist import BIN_US as STEMNIST_BIN_US
+from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.experiments.plans import Plan
 from nengo_tactile.options import option
 from nengo_tactile.papers.spikemax.published import LOSSES, N_TRIALS
-from nengo_tactile.slayer.classifier import SpikeLayout
 from nengo_tactile.slayer.layers import MAX_DELAY
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 from nengo_tactile.slayer.surrogates import Surrogate

@@ -15,11 +15,12 @@ from nengo_tactile import files
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST, recorded_digits
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError
+from nengo_tactile.events.labelled import Labelled
 from nengo_tactile.events.sparse import load_spike_samples, random_shifts
 from nengo_tactile.events.sparse_build import spike_samples_of
 from nengo_tactile.experiments.workers import Cell
 from nengo_tactile.papers.spikemax.plan import SETTINGS, make_loss, recipe_of
-from nengo_tactile.slayer.classifier import SlayerNetwork, SpikeLayout
+from nengo_tactile.slayer.classifier import SlayerNetwork
 from nengo_tactile.slayer.neurons import to_config
 from nengo_tactile.slayer.storage import n_parameters
 
@@ -76,9 +77,13 @@ def _read(setting, name, n_samples, n_test, seed, data_dir, folder, progress):
     for dataset, n in zip(sets, (n_samples, n_test)):
         chosen = None if n is None else np.sort(rng.permutation(len(dataset))[:n])
         whole = setting.stretch is not None and dataset is sets[0]
-        read = _whole_recordings if whole else SpikeLayout.samples
+        read = _whole_recordings if whole else _samples
         parts.append(read(setting.layout, dataset, chosen, progress))
     return Data(*parts, tuple(sets[0].classes))
+
+
+def _samples(layout, dataset, chosen, progress):
+    return layout.batch(Labelled(dataset, chosen, progress))
 
 
 def _whole_recordings(layout, dataset, chosen, progress):
@@ -106,11 +111,11 @@ def _simulated(setting, n_samples, n_test, rng, seed, folder, data_dir, progress
     if place.exists():
         train = load_spike_samples(place)
     else:
-        train = setting.layout.samples(digits, chosen, progress)
+        train = _samples(setting.layout, digits, chosen, progress)
         train.save(place)
     if n_test is not None:
         order = np.sort(rng.permutation(order)[:n_test])
-    return Data(train, setting.layout.samples(recordings, order, progress), recordings.classes)
+    return Data(train, _samples(setting.layout, recordings, order, progress), recordings.classes)
 
 
 def cells(plan, data_dir):

@@ -1,10 +1,16 @@
 """Recordings in whatever they come in: a data set, a list, one array; with their labels."""
 
+import itertools
+
 import numpy as np
 
-from nengo_tactile.datasets.images import holds_images
 from nengo_tactile.errors import DataError
 from nengo_tactile.progress import track
+
+
+def holds_images(data) -> bool:
+    """Whether a data set is one of images; recordings may be made of some, but are events."""
+    return hasattr(data, "images") and np.dtype(getattr(data, "dtype", np.uint8)).names is None
 
 
 def is_recordings(data) -> bool:
@@ -62,6 +68,9 @@ class Labelled:
     def __len__(self):
         return len(self.indices)
 
+    def __repr__(self):
+        return repr(self.data)
+
     @property
     def sensor_size(self):
         """(width, height, polarities) where the data say so, else None."""
@@ -97,6 +106,30 @@ class Labelled:
             recordings = self.data.recordings(list(self.indices), progress=False)
             return zip(recordings, (targets[index] for index in self.indices))
         return (self.data[index] for index in self.indices)
+
+
+def recordings_of(data, progress=None):
+    """Recordings to iterate over, with their labels where they have them.
+
+    Parameters
+    ----------
+    data : data set, list or array as for `Labelled`, or any iterable of event arrays
+    progress : bool, optional
+        Show a bar; by default on a terminal.
+
+    Returns
+    -------
+    Labelled, or ``data`` itself
+    """
+    own = hasattr(data, "__getitem__") or isinstance(data, np.ndarray)
+    return Labelled(data, progress=progress) if own and len(data) else data
+
+
+def named(recordings):
+    """Yield each recording with what errors call it: (name, events)."""
+    name = getattr(recordings, "name", "recording")
+    for index, events in zip(getattr(recordings, "indices", itertools.count()), recordings):
+        yield f"{name} {index}", events
 
 
 def longest_us(recordings) -> int:
