@@ -67,10 +67,9 @@ def calibration_samples(x, seed=0):
 
 
 def to_spikes(model, task, x, seed=0, progress=None, **options):
-    """Convert with rates and synapse tuned on training samples."""
-    return convert(
-        model, calibration_samples(x, seed), image=task.image, progress=progress, **options
-    )
+    """Convert to LIF neurons, which all engines take, tuned on training samples."""
+    x = calibration_samples(x, seed)
+    return convert(model, x, LIF(), image=task.image, progress=progress, **options)
 
 
 def on_nengo_dl(network, x, y, progress=None, n_steps=None):

@@ -17,9 +17,9 @@ import numpy as np
 
 from nengo_tactile.conversion.layerwise import Network, State
 from nengo_tactile.conversion.step_scales import limits
-from nengo_tactile.datasets.labelled import is_recordings
 from nengo_tactile.engines.recording import read_out
 from nengo_tactile.errors import ConversionError, DataError
+from nengo_tactile.events.labelled import is_recordings
 from nengo_tactile.progress import table_text, track
 
 if TYPE_CHECKING:
@@ -190,7 +190,9 @@ def diagnose(
     if labels is not None:
         network.read_out.check_labels(np.asarray(labels), len(x))
     model = _Layerwise(layers, limits(layers, network.activations), n_steps)
-    squares, outputs, wanted = {}, {}, []
+    squares: dict[str, np.ndarray] = {}
+    outputs: dict[str, list[np.ndarray]] = {}
+    wanted = []
     starts = range(0, len(x), model.batch_size)
     for start in track(starts, "diagnosing the network", progress=progress):
         batch = model.run(x[start : start + model.batch_size])
@@ -208,9 +210,9 @@ def diagnose(
 
     found = []
     for name, (size, *errors) in squares.items():
-        errors = np.sqrt(np.array(errors) / (size or math.inf))
-        exact = measured(np.concatenate(outputs[name]))
-        found.append(LayerDiagnosis(name, *map(float, errors), exact))
+        values = np.sqrt(np.array(errors) / (size or math.inf)).tolist()
+        values.append(measured(np.concatenate(outputs[name])))
+        found.append(LayerDiagnosis(name, *values))
     return Diagnosis(
         tuple(found),
         "agreement" if labels is None else "accuracy",

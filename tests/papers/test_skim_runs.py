@@ -169,7 +169,7 @@ def test_trials(folder, tmp_path, monkeypatch):
     for kind in PATTERNS:
         taught = plan.supervision(kind)
         weights, _ = skim.train(layer, list(train), taught, 10)
-        outputs = skim.read_out(layer, weights, digits.test.events(), taught)
+        outputs = skim.read_out(layer, weights, digits.test.alone(), taught)
         for method in METHODS:
             hits = (skim.determine(outputs, method, taught) == digits.test.targets).sum()
             assert state["accuracy"][kind][method][1] == hits / 20
@@ -223,7 +223,7 @@ def test_every_sample_counts(folder, small, tmp_path, monkeypatch):
     runs._digits.cache_clear()
     (cell,) = runs.cells(SkimPlan("growth", "10"), str(folder))
     PAPER.state(cell, tmp_path, False)
-    place = next((tmp_path / "patterns" / "test").glob("*/values.npy"))
+    place = next((tmp_path / "patterns" / "test").glob("*/counts.npy"))
     values = np.load(place)
     values[-1] += 1
     np.save(place, values)
