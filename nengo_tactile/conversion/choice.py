@@ -120,6 +120,7 @@ def for_steps(blueprint: Any) -> Any:
     else:
         most = SPIKES[-1]
     last = few_spikes(most)
+    bench.keep((last, n_steps))
     tried = [bench.trial(last, n_steps)]
     if most == 1:
         tried.append(bench.trial(PLAIN, n_steps))
@@ -178,6 +179,7 @@ def for_loss(
             dear = best is not None and getattr(trial, minimise) >= getattr(best, minimise)
             if trial.loss <= max_loss and not dear:
                 best = trial
+            bench.keep(*((one.neuron, one.n_steps) for one in (trial, best) if one is not None))
             if dear or trial.loss <= max_loss:  # more steps of the same cost more
                 break
         if minimise == "steps" and best is not None:
@@ -241,6 +243,10 @@ class _Bench:
                 fit = dataclasses.replace(self.fit, n_steps=n_steps)
                 self.drafts[key] = neuron.draft(fit)
         return self.drafts[key]
+
+    def keep(self, *keys):
+        """Forget all other drafts: each has the model's weights."""
+        self.drafts = {key: draft for key, draft in self.drafts.items() if key in keys}
 
     def _corrected(self, neuron, n_steps):
         draft = self.draft(dataclasses.replace(neuron, correction=None), n_steps)

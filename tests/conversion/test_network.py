@@ -198,7 +198,7 @@ def test_encode(lif_model, x):
 def test_convert_and_run_are_silent(model, x, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        snn = nengo_tactile.convert(model, x, n_steps=12)
+        snn = nengo_tactile.convert(model, x, LIF(), n_steps=12)
         recording = nengo_tactile.run(snn, x[:3])
         print(check(model).ok)
     assert recording.outputs.shape == (3, 12, 3)
@@ -261,7 +261,7 @@ def test_convert_takes_files_and_keras_3(model, x, tmp_path):
         ({"neuron": IF}, ConversionError, r"give an object, such as neuron=nt.IF\(\)"),
         ({"neuron": nengo.LIF()}, ConversionError, r"nt.LIF\(tau_rc=0.02, tau_ref=0.002, offset=0"),
         ({"neuron": 7}, ConversionError, r"nt.LIF\(\), nt.IF\(\) or nt.SigmaDelta\(\)"),
-        ({"x": None}, ConversionError, r"neuron is LIF\(\), which needs calibration samples"),
+        ({"x": None}, ConversionError, r"neuron is IF\(\), which needs calibration samples"),
         ({"labels": np.zeros(3, int)}, DataError, r"labels have shape \(3,\)"),
     ],
 )
