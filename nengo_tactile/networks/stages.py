@@ -98,7 +98,7 @@ class Stage:
             values = getattr(self, name)
             values = np.zeros(self.n_inputs) if values is None else values
             object.__setattr__(self, name, np.asarray(values, np.float32))
-        early = np.zeros((0, self.shape[-1])) if self.step_bias is None else self.step_bias
+        early = np.zeros((0, 1)) if self.step_bias is None else self.step_bias
         object.__setattr__(self, "step_bias", np.asarray(early, np.float32))
 
     @property
