@@ -302,7 +302,7 @@ def run(
         ),
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(min=0, help="event: stop a sample when its margin passes this.")
+        str | None, typer.Option(help="event: stop a sample when its margin passes a level.")
     ] = None,
     diagnose: Annotated[
         bool, typer.Option("--diagnose", help="Also say which layers cost accuracy, and why.")

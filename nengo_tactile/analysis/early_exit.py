@@ -2,9 +2,10 @@
 
 The margin of a decision is how far the outputs so far are from another one (see
 `nengo_tactile.networks.read_out.ReadOut.margin`). Whoever stops at the first step after which it
-passes a level saves steps on most samples. The level is chosen on recordings of calibration samples
-(`exit_margin`); then recordings tell what it saves (`exits`), and the event engine stops by itself,
-with ``nt.run(network, x, engine="event", margin=level)``.
+passes a level saves steps on most samples. Early margins say less than late ones, so each step has
+a level of its own, chosen on recordings of calibration samples (`exit_margin`); then recordings
+tell what that saves (`exits`), and the event engine stops by itself, with
+``nt.run(network, x, engine="event", margin=levels)``.
 """
 
 import dataclasses
@@ -13,12 +14,12 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nengo_tactile.engines.recording import Recording
+from nengo_tactile.engines.recording import Recording, exit_levels
 from nengo_tactile.errors import DataError
 from nengo_tactile.networks.read_out import ReadOut
 
-#: Levels that are tried.
-_LEVELS = 1000
+#: Prices of a point that are tried, by halving, and rounds through all steps for each.
+_PRICES, _ROUNDS = 40, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Exits:
 
     Attributes
     ----------
-    margin : float
-        The level that a margin has to pass.
+    levels : (n_steps,) float array
+        That a margin has to pass after each step.
     steps : (n_samples,) int array
         After which each sample is stopped.
     outputs : (n_samples, n_outputs) float32 array
@@ -38,7 +39,7 @@ class Exits:
         Of a sample until then, on average: see `nengo_tactile.engines.recording.Recording`.
     """
 
-    margin: float
+    levels: np.ndarray
     steps: np.ndarray
     outputs: np.ndarray
     read_out: ReadOut
@@ -56,14 +57,15 @@ class Exits:
         return self.read_out.accuracy(self.outputs, labels)
 
 
-def exits(recording: Recording, margin: float) -> Exits:
+def exits(recording: Recording, margin: ArrayLike) -> Exits:
     """Stop the samples of a recording where the margin of their decision passes a level.
 
     Parameters
     ----------
     recording : Recording
-    margin : float
-        From 0; in the units of the outputs. What never passes it is shown to the end.
+    margin : float or (n_steps,) array
+        From 0, for all steps or for each; in the units of the outputs. What never passes is shown
+        to the end.
 
     Returns
     -------
@@ -72,49 +74,40 @@ def exits(recording: Recording, margin: float) -> Exits:
     Raises
     ------
     DataError
-        For a level below zero, and recordings that tell no classes or choose them otherwise.
+        For other levels, and recordings that tell no classes or choose them otherwise.
     """
-    if not (isinstance(margin, int | float) and margin >= 0):
-        raise DataError(f"margin is {margin!r}: give a number from 0")
-    passed = _margins(recording) >= margin
-    passed[:, -1] = True
-    steps = passed.argmax(axis=1) + 1
+    levels = exit_levels(margin, recording.n_steps)
+    steps = _stops(_margins(recording), levels) + 1
     shown = np.arange(1, recording.n_steps + 1) <= steps[:, None]
 
     def mean(series):
         return float(sum((each * shown).sum() for each in series.values()) / len(steps))
 
-    return Exits(
-        float(margin),
-        steps,
-        recording.outputs[np.arange(len(steps)), steps - 1],
-        recording.read_out,
-        *map(
-            mean,
-            (recording.spikes_over_time, recording.units_over_time, recording.synops_over_time),
-        ),
-    )
+    series = recording.spikes_over_time, recording.units_over_time, recording.synops_over_time
+    outputs = recording.outputs[np.arange(len(steps)), steps - 1]
+    return Exits(levels, steps, outputs, recording.read_out, *map(mean, series))
 
 
 def exit_margin(
     recording: Recording, labels: ArrayLike | None = None, max_loss: float = 0.2
-) -> float:
-    """Choose the level at which a sample can be stopped.
+) -> np.ndarray:
+    """Choose the levels at which a sample can be stopped.
 
-    The lowest with which, and with all above it, at most so many points are lost.
+    Those of the fewest steps among levels that lose at most so many points: each step's in turn is
+    the best for the others, at a price of a point in steps that rises until no more are lost.
 
     Parameters
     ----------
     recording : Recording
         Of calibration samples. A point of 500 is five of them: give thousands for small losses.
     labels : (n_samples, ...) int array, optional
-        By default the decisions after the last step are what is right.
+        By default the decisions after the last step are what is right, which is more careful.
     max_loss : float
         Points of accuracy, from 0.
 
     Returns
     -------
-    float
+    (n_steps,) float array
 
     Raises
     ------
@@ -125,17 +118,47 @@ def exit_margin(
         raise DataError(f"max_loss is {max_loss!r}: give points of accuracy, from 0")
     margins, outputs, told = _margins(recording), recording.outputs, recording.read_out
     labels = told.decide(outputs[:, -1]) if labels is None else np.asarray(labels)
-    right = np.stack([told.right(outputs[:, t], labels) for t in range(recording.n_steps)], axis=1)
+    n_steps = recording.n_steps
+    right = np.stack([told.right(outputs[:, t], labels) for t in range(n_steps)], axis=1)
     wanted = right[:, -1].mean() - max_loss / 100 - 1e-9
-    levels = np.unique(np.quantile(margins, np.linspace(0, 1, _LEVELS)))
-    chosen, samples = math.inf, np.arange(len(margins))
-    for level in levels[::-1]:
-        passed = margins >= level
-        passed[:, -1] = True
-        if right[samples, passed.argmax(axis=1)].mean() < wanted:
-            break
-        chosen = float(level)
+    low, high, chosen = 0.0, 1e6, np.full(n_steps, math.inf)
+    for _ in range(_PRICES):
+        price = math.sqrt(low * high) if low else high / 10
+        levels = _best_levels(margins, right, price)
+        stops = _stops(margins, levels)
+        if np.take_along_axis(right, stops[:, None], 1).mean() < wanted:
+            low = price
+        else:
+            high, chosen = price, levels
     return chosen
+
+
+def _best_levels(margins, right, price):
+    """Levels of the least steps, with ``price`` steps for each decision that is no longer right."""
+    n_samples, n_steps = margins.shape
+    levels, cost = np.full(n_steps, math.inf), np.arange(n_steps) - price * right
+    for _ in range(_ROUNDS):
+        before = levels.copy()
+        for step in reversed(range(n_steps - 1)):
+            levels[step] = math.inf
+            stops = _stops(margins, levels)
+            there = stops > step
+            saved = cost[np.arange(n_samples), stops] - cost[:, step]
+            order = np.flatnonzero(there)[np.argsort(-margins[there, step], kind="stable")]
+            sums = np.concatenate([[0.0], np.cumsum(saved[order])])
+            best = int(sums.argmax())
+            if best:
+                levels[step] = margins[order[best - 1], step]
+        if np.array_equal(levels, before):
+            break
+    return levels
+
+
+def _stops(margins, levels):
+    """Index of the step after which each sample is stopped."""
+    passed = margins >= levels.astype(np.float32)
+    passed[:, -1] = True
+    return passed.argmax(axis=1)
 
 
 def _margins(recording):

@@ -68,7 +68,7 @@ def run_network(
     """
     source = Source(files_of(task_name, x, y), task_name, split, data_dir, n_samples, seed)
     options = {"on_host": on_host, "target": target, "least_agreement": least_agreement}
-    options["margin"] = margin
+    options["margin"] = margin if margin is None else _levels(margin)
     options = {name: value for name, value in options.items() if value is not None}
     network = load(name)
     engine = network.fastest if engine is None else engine
@@ -120,6 +120,15 @@ def run_network(
     return _run_table(numbers)
 
 
+def _levels(text):
+    """One level, or those of all steps, of a text of numbers joined by commas."""
+    try:
+        levels = [float(word) for word in str(text).split(",")]
+    except ValueError:
+        raise DataError(f"--margin {text}: give a number, or one for each step: 9,7,5") from None
+    return levels[0] if len(levels) == 1 else levels
+
+
 def _check_memory(network, n_samples):
     """Refuse a run whose spike counts, kept for every neuron and sample, would fill the memory."""
     neurons = network.n_neurons
@@ -145,7 +154,7 @@ def _word(given):
     """An option as the command line takes it."""
     if isinstance(given, (str, float, int)):
         return str(given)
-    return ",".join(given) or "none"
+    return ",".join(map(str, given)) or "none"
 
 
 def _run_table(numbers):

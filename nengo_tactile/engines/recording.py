@@ -329,3 +329,31 @@ def read_out(potentials, discard=0.5):
     start = np.floor(stop * discard).astype(int)
     means = (sums[:, stop] - sums[:, start]) / (stop - start)[None, :, None]
     return means.astype(np.float32)
+
+
+def exit_levels(margin, n_steps):
+    """Levels that the margin of a decision has to pass after each step.
+
+    Parameters
+    ----------
+    margin : float or (n_steps,) array
+    n_steps : int
+
+    Returns
+    -------
+    (n_steps,) float array
+
+    Raises
+    ------
+    DataError
+        For what is no number from 0, or one for each step.
+    """
+    try:
+        levels = np.asarray(margin, float)
+    except (TypeError, ValueError):
+        levels = np.array(np.nan)
+    if isinstance(margin, bool) or levels.shape not in ((), (n_steps,)) or not (levels >= 0).all():
+        raise DataError(
+            f"margin is {margin!r}: give a number from 0, or one for each of {n_steps} steps"
+        )
+    return np.broadcast_to(levels, n_steps).copy()

@@ -55,25 +55,31 @@ def test_the_level_loses_no_more_than_it_may():
     shown = recording(outputs)
     last = np.mean(outputs[:, -1].argmax(1) == labels)
 
-    def loss(level):
-        hits = 0
+    def told(levels):
+        """Points lost, and mean steps."""
+        hits = steps = 0
         for sample, label in zip(shown.outputs, labels):
-            for step in sample:
-                first, second = np.sort(step)[:-3:-1]
-                if first - second >= level:
+            for outputs, level in zip(sample, levels):
+                steps += 1
+                first, second = np.sort(outputs)[:-3:-1]
+                if first - second >= np.float32(level):
                     break
-            hits += step.argmax() == label
-        return 100 * (last - hits / len(labels))
+            hits += outputs.argmax() == label
+        return 100 * (last - hits / len(labels)), steps / len(labels)
 
     for max_loss in (0.5, 3.0):
-        level = exit_margin(shown, labels, max_loss)
-        assert loss(level) <= max_loss + 1e-6
-        assert loss(0.7 * level) > max_loss
-        assert loss(level) == pytest.approx(100 * (last - exits(shown, level).accuracy(labels)))
-    assert exits(shown, exit_margin(shown, labels, 3.0)).mean_steps < 5.5
+        levels = exit_margin(shown, labels, max_loss)
+        lost, steps = told(levels)
+        found = exits(shown, levels)
+        assert lost <= max_loss + 1e-6
+        assert lost == pytest.approx(100 * (last - found.accuracy(labels)))
+        assert steps == pytest.approx(found.mean_steps)
+        # one level for all steps that loses no more takes more of them
+        same = [told([level] * 6) for level in np.linspace(0, 6, 60)]
+        assert steps < min(steps for lost, steps in same if lost <= max_loss)
     # without labels, decisions count
-    level = exit_margin(shown, max_loss=1.0)
-    same = exits(shown, level).outputs.argmax(1) == outputs[:, -1].argmax(1)
+    levels = exit_margin(shown, max_loss=1.0)
+    same = exits(shown, levels).outputs.argmax(1) == outputs[:, -1].argmax(1)
     assert 0.99 <= same.mean() < 1
 
 
@@ -113,6 +119,9 @@ def test_the_engine_stops_where_the_recording_says(network, discard):
     counted = sum(each.sum() for each in found.spike_counts.values()) / len(x)
     assert counted == pytest.approx(wanted.spikes)
     assert whole.exit_steps is None
+    levels = np.linspace(2, 0, 12) * level
+    found = nt.run(snn, x, engine="event", progress=False, margin=levels)
+    np.testing.assert_array_equal(found.exit_steps, exits(whole, levels).steps)
 
 
 def test_one_output_is_stopped_by_its_distance_from_zero():
@@ -127,8 +136,8 @@ def test_one_output_is_stopped_by_its_distance_from_zero():
 
 def test_what_is_refused(network):
     snn, x = network
-    for margin in (-1.0, "much", True):
-        with pytest.raises(EngineError, match="margin is"):
+    for margin in (-1.0, "much", True, [1.0, 2.0], float("nan")):
+        with pytest.raises(DataError, match="margin is"):
             nt.run(snn, x, engine="event", margin=margin)
     with pytest.raises(EngineError, match="takes no margin"):
         nt.run(snn, x, engine="nengo-dl", margin=1.0)

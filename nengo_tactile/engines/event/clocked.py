@@ -11,7 +11,7 @@ from nengo_tactile.engines.batches import batch_size_for, checked_counts, side_b
 from nengo_tactile.engines.event.kernel import BLOCK, Exit, Measured, Scratch, simulate
 from nengo_tactile.engines.event.plan import aligned, n_driven, plan_of, pool_size
 from nengo_tactile.engines.event.vectors import LANES, WORD
-from nengo_tactile.engines.recording import Recording, read_out
+from nengo_tactile.engines.recording import Recording, exit_levels, read_out
 from nengo_tactile.errors import EngineError
 from nengo_tactile.progress import track
 
@@ -33,8 +33,8 @@ def run(network, x, n_steps=None, batch_size=None, progress=None, threads=None, 
     progress : bool, optional
     threads : int, optional
         Samples side by side; by default as many as there are processors.
-    margin : float, optional
-        Stop a sample when the margin of its decision passes this level, from 0: see
+    margin : float or (n_steps,) array, optional
+        Stop a sample when the margin of its decision passes this level, or that of a step: see
         `nengo_tactile.analysis.early_exit`.
 
     Returns
@@ -60,8 +60,11 @@ def stream(network, x, n_steps=None, batch_size=None, progress=None, threads=Non
     n_steps = network.steps_of(x, n_steps)
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
     batch_size, threads = checked_counts(batch_size, threads)
-    level = checked_margin(network.read_out, margin)
-    engine = Clocked(network, min(threads, len(x)), level)
+    levels = None
+    if margin is not None:
+        check_margin(network.read_out, margin)
+        levels = exit_levels(margin, n_steps)
+    engine = Clocked(network, min(threads, len(x)), levels)
     if not simulate.signatures:
         for _ in track(range(1), "compiling the event engine, once", progress=progress):
             engine.record(x[:0], n_steps)
@@ -77,12 +80,12 @@ class Clocked:
     ----------
     network : SpikingNetwork
     threads : int
-    level : float or None
+    levels : (n_steps,) float array or None
         Of the margin at which samples are stopped.
     """
 
-    def __init__(self, network, threads, level=None):
-        self.network, self.threads, self.level = network, threads, level
+    def __init__(self, network, threads, levels=None):
+        self.network, self.threads, self.levels = network, threads, levels
         self.plan, self.stages = plan_of(network)
         self.scratch = [scratch_of(self.plan) for _ in range(threads)]
 
@@ -102,9 +105,9 @@ class Clocked:
         currents, constants = self._currents(x)
         measured = measured_of(plan, len(x), n_steps)
         by_sign = network.read_out.decides_by_sign
-        stops = self.level is not None
-        level, discard = np.float32(self.level or 0), float(network.discard)
-        exit = Exit(stops, level, by_sign, constants, discard)
+        stops = self.levels is not None
+        levels = np.zeros(n_steps, np.float32) if not stops else self.levels.astype(np.float32)
+        exit = Exit(stops, levels, by_sign, constants, float(network.discard))
         side_by_side(
             len(x),
             self.scratch,
@@ -141,26 +144,21 @@ class Clocked:
         return currents, np.ascontiguousarray(outputs)
 
 
-def checked_margin(read_out, margin):
-    """The level of a margin, or None.
+def check_margin(read_out, margin):
+    """Refuse a margin of outputs that are values, or a map.
 
     Raises
     ------
     EngineError
-        For what is no number from 0, and for outputs that are values, or a map.
+    DataError
     """
-    if margin is None:
-        return None
-    if isinstance(margin, bool) or not isinstance(margin, int | float) or not margin >= 0:
-        raise EngineError(f"margin is {margin!r}: give a number from 0, or None")
     if not (read_out.decides_by_sign or read_out.n_outputs == read_out.n_classes):
         raise EngineError(
-            f"margin is {margin:g}, and the network's outputs are a map of shape "
+            f"margin is {margin!r}, and the network's outputs are a map of shape "
             f"{read_out.output_shape}: leave it out, or stop a recording afterwards "
             "(analysis.exits)"
         )
     read_out.margin(np.zeros((0, read_out.n_outputs)))  # refuses values
-    return float(margin)
 
 
 def scratch_of(plan):

@@ -51,10 +51,10 @@ Scratch = namedtuple("Scratch", "state net fired current marks events values beg
 #: And the step after which each sample was stopped, (n_samples,).
 Measured = namedtuple("Measured", "potentials counts spikes units synops exit_steps")
 
-#: When samples are stopped: whether they are, by a margin of their outputs that passes a level;
-#: whether each output decides by its sign, or the largest wins; constant part of the outputs,
-#: (n_samples, n_outputs); share of the steps that the read-out leaves out.
-Exit = namedtuple("Exit", "stops level by_sign constants discard")
+#: When samples are stopped: whether they are, by a margin of their outputs that passes the level of
+#: a step, (n_steps,); whether each output decides by its sign, or the largest wins; constant part
+#: of the outputs, (n_samples, n_outputs); share of the steps that the read-out leaves out.
+Exit = namedtuple("Exit", "stops levels by_sign constants discard")
 
 
 @compiled
@@ -363,6 +363,9 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, measured):
                     e += 1
             if exit.stops:
                 potentials, constants = measured.potentials[sample], exit.constants[sample]
-                if margin(potentials, constants, done, exit.discard, exit.by_sign) >= exit.level:
+                if (
+                    margin(potentials, constants, done, exit.discard, exit.by_sign)
+                    >= exit.levels[done]
+                ):
                     measured.exit_steps[sample] = done + 1
                     break
