@@ -145,3 +145,48 @@ def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
     axes.set_xlim(left=ticks[0])
     axes.set_ylim(least, min(1.0, ann_accuracy + 0.01) + 1e-3)
     return finished(axes, "time steps", "accuracy", title)
+
+
+@styled
+def accuracy_over_packets(lines, ann_accuracy, dashed=(), least=None, title=None):
+    """Draw accuracy over the packets of a sample, on a logarithmic axis.
+
+    Parameters
+    ----------
+    lines : dict of str to list of (float, float, int)
+        Packets, accuracy and time steps of each point.
+    ann_accuracy : float
+        Drawn as a dashed line.
+    dashed : collection of str
+        Lines that are drawn dashed.
+    least : float, optional
+        Lower end of the axis; by default 0.15 below the ANN.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        Without lines, and for a line without points.
+    """
+    if not lines or not all(lines.values()):
+        raise DataError("no points were given: give {line: [(packets, accuracy, steps)]}")
+    axes = new_axes(3.6 + 0.2 * len(lines), grid="y")
+    accuracy_axis(axes, ann_accuracy, digits=2)
+    least = max(0.0, ann_accuracy - 0.15) if least is None else least
+    for index, (name, found) in enumerate(lines.items()):
+        packets, accuracies, steps = zip(*sorted(found))
+        style = {**line_style(index), "linestyle": "--" if name in dashed else "-"}
+        axes.plot(packets, accuracies, **style, marker="o", markersize=4, label=name)
+        for place, accuracy, n_steps in zip(packets, accuracies, steps):
+            if accuracy >= least:
+                axes.annotate(
+                    str(n_steps), (place, accuracy), (3, -10), textcoords="offset points",
+                    fontsize=8, color=style["color"],
+                )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_ylim(least, min(1.0, ann_accuracy + 0.01) + 1e-3)
+    return finished(axes, "packets of a sample", "accuracy", title, key_columns=2)

@@ -6,6 +6,7 @@ import importlib
 PAPERS = {
     "st-mnist": "st_mnist",
     "spiking-resnet": "spiking_resnet",
+    "few-steps": "few_steps",
     "sigma-delta": "sigma_delta",
     "skim": "skim",
     "spikemax": "spikemax",

@@ -1,0 +1,87 @@
+"""Tables and pictures of the study of few steps."""
+
+import functools
+
+from nengo_tactile.analysis import plots_resnet
+from nengo_tactile.experiments.tables import Figure, Table, form, percent, points, whole
+from nengo_tactile.papers.few_steps.plan import NETWORKS, SETTINGS
+
+#: Tables of a network: binary spikes, and graded ones, which are another kind of hardware.
+KINDS = {"binary": "spikes of one", "graded": "spikes worth several"}
+CAPTION = (
+    "Accuracy in per cent; lost: points that the spiking network has less than its ANN on the same "
+    "samples; waiting: the same of the network in which each layer waits for the one before, which "
+    "rounding and clipping alone would leave. Packets (spikes, whatever they are worth), unit "
+    "spikes and synaptic operations are of one sample."
+)
+NOTE = (
+    "Thresholds, corrections and read-outs are chosen on training samples alone. QCFS rows are of "
+    "weights that were fine-tuned with quantised activations; all others are of weights as they "
+    "were trained. Their losses are counted from the same ANN."
+)
+COLUMNS = {
+    "neurons": (lambda row: SETTINGS[row["setting"]].title, str),
+    "steps": ("n_steps", str),
+    "accuracy": ("accuracy", percent),
+    "ANN": ("ann", percent),
+    "lost": ("lost_points", points),
+    "waiting": ("bound_points", points),
+    "packets": ("spikes", whole),
+    "unit spikes": ("units", whole),
+    "synops": ("synops", whole),
+    "samples": ("n_test", form(",")),
+}
+
+
+def _rows(name, binary, results):
+    return [row for row in results["rows"] if (row["network"], row["binary"]) == (name, binary)]
+
+
+def _networks(results):
+    return list(dict.fromkeys(row["network"] for row in results["rows"]))
+
+
+def tables(results):
+    """Two for each network."""
+    return {
+        f"{name}-{kind}": Table(
+            f"{NETWORKS[name]}, {words}",
+            functools.partial(_rows, name, kind == "binary"),
+            COLUMNS,
+            CAPTION,
+        )
+        for name in _networks(results)
+        for kind, words in KINDS.items()
+    }
+
+
+def _over_packets(name, results):
+    """Accuracy over packets, a line for each kind of spikes; graded ones are dashed."""
+    rows = [row for row in results["rows"] if row["network"] == name]
+    lines = {}
+    for row in rows:
+        title = SETTINGS[row["setting"]].title
+        lines.setdefault(title, []).append((row["spikes"], row["accuracy"], row["n_steps"]))
+    dashed = {SETTINGS[row["setting"]].title for row in rows if not row["binary"]}
+    return plots_resnet.accuracy_over_packets(lines, rows[0]["ann"], dashed)
+
+
+def figures(results):
+    """Accuracy over packets for each network."""
+    return {
+        f"packets-{name}": Figure(
+            functools.partial(_over_packets, name),
+            "Accuracy over packets of a sample; the numbers are time steps, dashed lines are of "
+            "spikes that are worth several.",
+            "Lines of accuracy rising with the packets that a sample takes, towards the ANN's",
+        )
+        for name in _networks(results)
+    }
+
+
+def sections(results):
+    """One for each network."""
+    return [
+        (NETWORKS[name], "", (f"packets-{name}", *(f"{name}-{kind}" for kind in KINDS)))
+        for name in _networks(results)
+    ]

@@ -1,0 +1,116 @@
+"""The study of few steps, cut down: rows against runs of their own, resuming, what is drawn."""
+
+import json
+
+import numpy as np
+import pytest
+
+import nengo_tactile as nt
+from nengo_tactile import cli
+from nengo_tactile.analysis import plots_resnet
+from nengo_tactile.commands import networks
+from nengo_tactile.engines import event
+from nengo_tactile.errors import DataError
+from nengo_tactile.papers import few_steps, images
+from nengo_tactile.papers.few_steps import numbers, plan, runs, subjects
+from tests.support.image_sets import small_network, write_mnist
+
+NAME = "mnist-resnet6"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = write_mnist(tmp_path_factory.mktemp("images"))
+    networks.write_weights(small_network("resnet6", place, (2, 3)), place / f"{NAME}.npz")
+    return place
+
+
+@pytest.fixture
+def small(folder, monkeypatch):
+    """A tiny network of made images, in minibatches of ten."""
+    monkeypatch.setitem(plan.NETWORKS, NAME, "ResNet-6, made images")
+    monkeypatch.setattr(runs, "MINIBATCH", 10)
+    for cached in (images.read, images.trained, subjects.subject):
+        cached.cache_clear()
+    return {"networks": (NAME,), "n_calibration": 32, "n_samples": 25, "weights": str(folder)}
+
+
+def test_a_row_is_what_its_network_does(folder, small, tmp_path):
+    chosen = few_steps.FewStepsPlan(settings=("graded-2",), steps=("4",), **small)
+    (cell,) = runs.cells(chosen, str(folder))
+    state = few_steps.PAPER.state(cell, tmp_path)
+    row = numbers.row(state)
+    source = subjects.subject(NAME, False, str(folder), 0, str(folder))
+    network = nt.load(tmp_path / "networks" / f"{NAME}.graded-2.4")
+    x, y = source.x[:25], source.y[:25]
+    recording = nt.run(network, x, engine="nengo-dl", progress=False)
+    assert row["accuracy"] == pytest.approx(recording.accuracy(y)[-1])
+    assert row["ann"] == pytest.approx(np.mean(source.model.predict(x, verbose=0).argmax(1) == y))
+    units = sum(each.sum() for each in recording.units_over_time.values()) / 25
+    assert row["units"] == pytest.approx(units)
+    assert row["spikes"] < units and not row["binary"] and row["n_test"] == 25
+    # the longer it is shown, the nearer is what rounding leaves
+    assert network.n_steps == 4 and abs(row["bound_points"]) <= 100
+
+
+def test_it_goes_on_where_it_was_interrupted(folder, small, tmp_path, monkeypatch):
+    chosen = few_steps.FewStepsPlan(settings=("signed",), steps=("2",), **small)
+    (cell,) = runs.cells(chosen, str(folder))
+    whole = few_steps.PAPER.state(cell, tmp_path / "whole")
+    stream, shown = event.stream, []
+
+    def counted(*arguments, **options):
+        for recording in stream(*arguments, **options):
+            if len(shown) == 1:
+                raise KeyboardInterrupt
+            shown.append(recording)
+            yield recording
+
+    monkeypatch.setattr(event, "stream", counted)
+    with pytest.raises(KeyboardInterrupt):
+        few_steps.PAPER.state(cell, tmp_path / "parts")
+    monkeypatch.setattr(event, "stream", stream)
+    monkeypatch.setattr(runs, "convert", None)  # the network is not converted again
+    resumed = few_steps.PAPER.state(cell, tmp_path / "parts")
+    for key in set(whole) - {"seconds", "conversion_seconds"}:
+        assert resumed[key] == whole[key], key
+
+
+def test_on_the_command_line(folder, small, tmp_path, capsys):
+    words = ["--networks", NAME, "--settings", "plain,qcfs,graded-2", "--steps", "1,4"]
+    words += ["--calibration", "32", "--samples", "12", "--weights", str(folder)]
+    words += ["--data-dir", str(folder), "--out", str(tmp_path)]
+    assert cli.main(["reproduce", "few-steps", *words]) == 0
+    shown = capsys.readouterr().out
+    assert "spikes of one" in shown and "spikes worth several" in shown
+    results = json.loads((tmp_path / "results.json").read_text())
+    # of weights that are not fine-tuned there are no such rows
+    rows = [(row["setting"], row["n_steps"]) for row in results["rows"]]
+    assert rows == [("plain", 1), ("plain", 4), ("graded-2", 1), ("graded-2", 4)]
+    assert (tmp_path / f"packets-{NAME}.png").stat().st_size > 5000
+    assert "ResNet-6, made images" in (tmp_path / "report.html").read_text()
+    assert cli.main(["reproduce", "few-steps", "--steps", "3"]) == 2
+
+
+def test_a_tactile_networks_model_is_its_relus(monkeypatch):
+    """Of slow LIF neurons, whose rates are nearly those; shown recordings that need no files."""
+
+    def few(name, split, data_dir):
+        return nt.datasets.ESkin(split=split, n_samples=40)
+
+    monkeypatch.setattr(subjects, "open_dataset", few)
+    source = subjects.subject("eskin-cnn", False, None, 0, None)
+    assert not any("RateLIF" in type(layer).__name__ for layer in source.model.layers)
+    rates = nt.load("eskin-cnn").ann.predict(source.x, verbose=0)
+    relus = source.model.predict(source.x, verbose=0)
+    assert np.corrcoef(rates.ravel(), relus.ravel())[0, 1] > 0.98
+    assert (relus.argmax(1) == source.y).mean() > 0.8
+
+
+def test_the_picture_needs_points():
+    with pytest.raises(DataError, match="no points"):
+        plots_resnet.accuracy_over_packets({"a": []}, 0.9)
+    lines = {"a": [(100, 0.9, 2), (50, 0.85, 1)], "b": [(70, 0.6, 1)]}
+    figure = plots_resnet.accuracy_over_packets(lines, 0.91, {"b"})
+    line = figure.axes[0].lines[1]
+    assert line.get_xdata() == (50, 100)
