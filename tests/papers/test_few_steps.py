@@ -113,4 +113,4 @@ def test_the_picture_needs_points():
     lines = {"a": [(100, 0.9, 2), (50, 0.85, 1)], "b": [(70, 0.6, 1)]}
     figure = plots_resnet.accuracy_over_packets(lines, 0.91, {"b"})
     line = figure.axes[0].lines[1]
-    assert line.get_xdata() == (50, 100)
+    assert list(line.get_xdata()) == [50, 100]
