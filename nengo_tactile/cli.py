@@ -1,6 +1,7 @@
 """The command line: thin, every command calls the Python face.
 
-Bad input, a full disk and Ctrl-C end with one clear message and exit code 2.
+Bad input and a full disk end with one clear message and exit code 2, Ctrl-C and SIGTERM with a
+word and the exit codes 130 and 143.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from nengo_tactile import __version__, cli_reproduce
+from nengo_tactile import __version__, cli_reproduce, stack
 from nengo_tactile.cli_options import (
     DataDir,
     Jobs,
@@ -399,16 +400,17 @@ def _options(
 
 
 def main(arguments=None):
-    """Entry point: maps errors to one message and exit code 2."""
+    """Entry point: maps errors to one message and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names need not be text that a terminal can show
             stream.reconfigure(errors="backslashreplace")
+    stopped: list[int] = []  # signals that came
     try:
-        with _sigterm_as_ctrl_c():
+        with _signals_as_ctrl_c(stopped), stack.quiet():
             code = app(args=arguments, standalone_mode=False) or 0
-        return _fail(_INTERRUPTED) if code == _CTRL_C else code
+        return _end(stopped) if stopped or code == _CTRL_C else code
     except (typer.Abort, KeyboardInterrupt):
-        return _fail(_INTERRUPTED)
+        return _end(stopped)
     except TactileError as error:
         return _fail(str(error))
     except OSError as error:
@@ -426,12 +428,17 @@ def main(arguments=None):
 
 
 @contextlib.contextmanager
-def _sigterm_as_ctrl_c():
-    """Let SIGTERM end a command as Ctrl-C does: cleaned up, and with a word."""
+def _signals_as_ctrl_c(stopped):
+    """Let SIGTERM end a command as Ctrl-C does, cleaned up; the signal is added to a list."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def stop(number, frame):
+        stopped.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:
@@ -440,7 +447,13 @@ def _sigterm_as_ctrl_c():
 
 #: What typer returns for Ctrl-C (128 + SIGINT).
 _CTRL_C = 130
-_INTERRUPTED = "interrupted; nothing half-written was left, finished parts are kept"
+
+
+def _end(stopped):
+    """Say what ended the command; returns the exit code that shells give it."""
+    what, code = ("ended by SIGTERM", 128 + signal.SIGTERM) if stopped else ("interrupted", _CTRL_C)
+    _fail(f"{what}; nothing half-written was left, finished parts are kept")
+    return code
 
 
 def _fail(text):

@@ -185,7 +185,7 @@ def _temporary(path, make):
         for left in [*_left(path), *(_left(path, _OLD) if path.exists() else [])]:
             _remove_if_left(left)
         handle, temporary = make(dir=path.parent, prefix=f".{path.name}.")
-        _lock(handle)
+        lock(handle)
     return handle, temporary
 
 
@@ -208,7 +208,7 @@ def _remove_if_left(path):
         lock = path / _LOCK if path.is_dir() else path
         if lock.exists():
             handle = os.open(lock, os.O_RDWR)
-            if not _lock(handle, wait=False):
+            if not lock(handle, wait=False):
                 return
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError:  # of another user, or gone meanwhile
@@ -226,13 +226,13 @@ def _locked(folder):
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        _lock(handle)
+        lock(handle)
         yield
     finally:
         os.close(handle)
 
 
-def _lock(handle, wait=True):
+def lock(handle, wait=True):
     """Lock an open file or folder; returns whether it is locked (not all file systems can)."""
     if fcntl is None:
         return False

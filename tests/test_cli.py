@@ -2,6 +2,7 @@
 
 import errno
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -56,20 +57,26 @@ def test_bad_input_gets_one_message_and_exit_code_2(
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "code", "words"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), ["No space left", "free space"]),
-        (KeyboardInterrupt(), ["interrupted"]),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, ["No space left", "free space"]),
+        (KeyboardInterrupt(), 130, ["interrupted"]),
+        (signal.SIGTERM, 143, ["ended by SIGTERM"]),
     ],
 )
-def test_full_disk_and_interrupt_leave_nothing_behind(error, words, capsys, tmp_path, monkeypatch):
+def test_what_stops_a_command_leaves_nothing_behind(
+    error, code, words, capsys, tmp_path, monkeypatch
+):
     out = tmp_path / "table.json"
 
     def fail(*_):
+        if isinstance(error, signal.Signals):
+            signal.raise_signal(error)
         raise error
 
     monkeypatch.setattr(files.os, "fsync", fail)
-    assert run("data", "eskin", "--split", "test", "--out", out) == 2
+    assert run("data", "eskin", "--split", "test", "--out", out) == code
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     message = capsys.readouterr().err
     for word in words:
         assert word in message

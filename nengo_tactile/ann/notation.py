@@ -13,7 +13,10 @@ import re
 from typing import Any
 
 from nengo_tactile.errors import NotationError
+from nengo_tactile.memory import check_fits
 
+#: Characters of a network at most.
+_LONGEST = 2000
 _INPUT = re.compile(r"\d+(?:x\d+){0,2}")
 _LAYERS = (
     ("conv", re.compile(r"(?P<units>\d+)[cC](?P<size>\d+)(?:s(?P<step>\d+))?")),
@@ -67,6 +70,10 @@ def parse(notation: str) -> tuple[tuple[int, ...], list[LayerSpec]]:
         Naming the part that cannot be read.
     """
     text = re.sub(r"\s", "", str(notation)).replace("\u00d7", "x")
+    if len(text) > _LONGEST:
+        raise NotationError(
+            f"network {notation!r:.60}... has {len(text):,} characters, at most {_LONGEST:,} are read"
+        )
     head, *tokens = text.split("-")
     if not _INPUT.fullmatch(head):
         raise NotationError(
@@ -91,6 +98,47 @@ def parse(notation: str) -> tuple[tuple[int, ...], list[LayerSpec]]:
     if min([*input_shape, *sizes, *units, *(layer.step for layer in layers)]) < 1:
         raise NotationError(f"network {notation!r}: every number must be 1 or more")
     return input_shape, layers
+
+
+def check_memory(
+    notation: str,
+    input_shape: tuple[int, ...],
+    layers: list[LayerSpec],
+    padding: str,
+    n_copies: int = 2,
+) -> None:
+    """Refuse a network that does not fit into memory, before anything of it is built.
+
+    Parameters
+    ----------
+    notation : str
+    input_shape, layers
+        Of `parse`.
+    padding : str
+        Of convolutions.
+    n_copies : int
+        Of the weights, in 4 bytes: as they are drawn, and as variables.
+
+    Raises
+    ------
+    NotationError
+        With what the network needs.
+    """
+    shape, n_numbers = input_shape, math.prod(input_shape)
+    for layer in layers:
+        if layer.kind in ("dense", "output"):
+            n_weights, shape = (math.prod(shape) + 1) * layer.units, (layer.units,)
+        elif len(shape) == 3:
+            same = padding == "same" and layer.kind == "conv"
+            reach = layer.step - 1 if same else -layer.size
+            sides = [max(0, (side + reach) // layer.step + (not same)) for side in shape[:2]]
+            n_weights = (layer.size**2 * shape[2] + 1) * layer.units
+            shape = *sides, layer.units or shape[2]
+        else:  # a vector, which `build` refuses
+            return
+        n_numbers += n_copies * n_weights + math.prod(shape)
+    what = f"network {notation!r}: a sample and {n_copies} copies of the weights"
+    check_fits(what, 4 * min(n_numbers, 1 << 100), "give smaller layers", NotationError)
 
 
 def _parse_layer(token, notation):
@@ -125,12 +173,18 @@ def build(notation: str, seed: int = 0, activation: str = "relu", padding: str =
     -------
     tf.keras.Model
         Ends in logits: the softmax is left to the loss.
+
+    Raises
+    ------
+    NotationError
+        For what cannot be read, does not fit together, or does not fit into memory.
     """
     from nengo_tactile import stack
 
     tf = stack.tensorflow()
     keras_layers = tf.keras.layers
     input_shape, layers = parse(notation)
+    check_memory(notation, input_shape, layers, padding)
     counts: dict[str, int] = {}
 
     def name(kind):

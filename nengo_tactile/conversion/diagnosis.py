@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nengo_tactile import stack
 from nengo_tactile.conversion.layerwise import Network, State
 from nengo_tactile.conversion.step_scales import limits
 from nengo_tactile.engines.recording import read_out
@@ -140,6 +141,7 @@ class Diagnosis:
         return table_text(self.table(), 110)
 
 
+@stack.guest()
 def diagnose(
     network: "SpikingNetwork",
     x: Any,

@@ -43,6 +43,7 @@ class _CIFAR(ImageDataset):
     filename: str
     url: str
     md5: str
+    largest_download: int
     binary: str
     batches: ClassVar[dict[str, _Files]]
     label_bytes: int
@@ -102,7 +103,8 @@ class _CIFAR(ImageDataset):
         archive = root / type(self).__name__ / self.filename
         target = archive.with_name(self.binary)
         if not all((target / name).is_file() for name in _names(self.batches)):
-            self.unpack(fetch(self.url, archive, f"md5:{self.md5}"), target)
+            archive = fetch(self.url, archive, f"md5:{self.md5}", self.largest_download)
+            self.unpack(archive, target)
         return target
 
     def _find(self, save_to):
@@ -227,6 +229,7 @@ class CIFAR10(_CIFAR):
     # address and checksum as on the authors' page, https://www.cs.toronto.edu/~kriz/cifar.html
     filename = "cifar-10-binary.tar.gz"
     url = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+    largest_download = 200_000_000
     md5 = "c32a1d4ab5d03f1284b67883e8d87530"
     binary = "cifar-10-batches-bin"
     batches: ClassVar = {
@@ -285,6 +288,7 @@ class CIFAR100(_CIFAR):
     # address and checksum as on the authors' page, https://www.cs.toronto.edu/~kriz/cifar.html
     filename = "cifar-100-binary.tar.gz"
     url = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
+    largest_download = 200_000_000
     md5 = "03b5dce01913d631647c71ecec9e9cb8"
     binary = "cifar-100-binary"
     batches: ClassVar = {

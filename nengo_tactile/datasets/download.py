@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 
 from nengo_tactile.errors import DataError
+from nengo_tactile.files import lock
+from nengo_tactile.memory import told
 
 _CHUNK_BYTES = 2**16
 _TIMEOUT_S = 30  # pooch's own default
@@ -25,6 +27,8 @@ class ResumingDownloader:
     ----------
     part : str or Path
         The partial file.
+    most : int
+        Bytes that are taken at most.
     progress : bool, optional
         Show a bar; by default only when the error stream is a terminal.
     attempts : int
@@ -33,8 +37,8 @@ class ResumingDownloader:
         Seconds to wait for the server.
     """
 
-    def __init__(self, part, progress=None, attempts=_ATTEMPTS, timeout=_TIMEOUT_S):
-        self.part = Path(part)
+    def __init__(self, part, most, progress=None, attempts=_ATTEMPTS, timeout=_TIMEOUT_S):
+        self.part, self.most = Path(part), most
         self.progress, self.attempts, self.timeout = progress, attempts, timeout
 
     def __call__(self, url, output_file, pooch, check_only=False):
@@ -43,8 +47,8 @@ class ResumingDownloader:
         Raises
         ------
         DataError
-            When the server refuses, or the connection breaks ``attempts`` times; the partial
-            file stays.
+            When the server refuses, sends more than it should or than there is room for, or the
+            connection breaks ``attempts`` times; the partial file stays.
         """
         import requests
 
@@ -78,17 +82,17 @@ class ResumingDownloader:
         if have:
             headers["Range"] = f"bytes={have}-"
         with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as response:
-            if response.status_code == 416:  # nothing after what is there
-                if _total(response) == have:
-                    return
-                self.part.unlink()
-                raise requests.ConnectionError(f"the partial file of {have} bytes does not fit")
-            response.raise_for_status()
-            start = _start(response)
-            if start not in (0, have):
-                self.part.unlink()
-                raise requests.ConnectionError(f"the server continued at byte {start}, not {have}")
-            self._store(response, start)
+            if response.status_code == 416 and have and _total(response) == have:
+                return  # nothing comes after what is there
+            if response.status_code != 416 or not have:
+                response.raise_for_status()
+                start = _start(response)
+                if start in (0, have):
+                    return self._store(response, start)
+                if not have:
+                    raise requests.ConnectionError(f"the server began at byte {start}")
+        os.truncate(self.part, 0)  # what is there is of another file, so it is asked for anew
+        return self._continue(url)
 
     def _store(self, response, start):
         """Write the body behind the first ``start`` bytes of the partial file."""
@@ -96,16 +100,33 @@ class ResumingDownloader:
 
         from nengo_tactile.progress import track
 
-        length = response.headers.get("Content-Length")
-        n_chunks = -(-int(length) // _CHUNK_BYTES) if length else None
+        length = response.headers.get("Content-Length", "")
+        length = int(length) if length.isdecimal() else None
+        self._check_size(response.url, start + (length or 0), length or 0)
+        n_chunks = None if length is None else -(-length // _CHUNK_BYTES)
         received = 0
         with open(self.part, "ab" if start else "wb") as file:
             chunks = response.iter_content(_CHUNK_BYTES)
             for chunk in track(chunks, "downloading (64 KiB)", n_chunks, self.progress):
-                file.write(chunk)
                 received += len(chunk)
-        if length and received != int(length):
+                self._check_size(response.url, start + received)
+                file.write(chunk)
+        if length is not None and received != length:
             raise requests.ConnectionError(f"{received} of {length} bytes came")
+
+    def _check_size(self, url, size, coming=0):
+        """Refuse files that are larger than they should be, and those that no disk has room for."""
+        if size > self.most:
+            raise DataError(
+                f"{url}: the server sends {told(size)} or more, the file has at most "
+                f"{told(self.most)}: check the address"
+            )
+        free = shutil.disk_usage(self.part.parent).free if coming else 0
+        if coming > free:
+            raise DataError(
+                f"{url}: {told(coming)} are to come, {told(free)} are free in {self.part.parent}: "
+                "free space or pick a folder"
+            )
 
 
 def _start(response):
@@ -131,8 +152,31 @@ def _quiet(logger):
         logger.setLevel(level)
 
 
-def fetch(url: str, path: str | Path, known_hash: str, progress: bool | None = None) -> Path:
+@contextlib.contextmanager
+def _turn(part):
+    """Wait until nobody else, in this process or another, downloads into a partial file."""
+    while True:
+        handle = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+        lock(handle)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(part), os.fstat(handle)):
+                break
+        os.close(handle)  # the other one is ready, and has moved it away
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            if not part.stat().st_size:
+                part.unlink()
+        os.close(handle)
+
+
+def fetch(
+    url: str, path: str | Path, known_hash: str, most: int, progress: bool | None = None
+) -> Path:
     """Download a file once, check it, and continue where an earlier try stopped.
+
+    Who asks for a file that another one downloads just now waits for it.
 
     Parameters
     ----------
@@ -141,6 +185,8 @@ def fetch(url: str, path: str | Path, known_hash: str, progress: bool | None = N
         The file to make. A file that is there and has the checksum is kept.
     known_hash : str
         ``"sha256:..."`` or ``"md5:..."``.
+    most : int
+        Bytes that the file has at most.
     progress : bool, optional
         Show a bar; by default only when the error stream is a terminal.
 
@@ -152,22 +198,27 @@ def fetch(url: str, path: str | Path, known_hash: str, progress: bool | None = N
     Raises
     ------
     DataError
-        When the server cannot be reached, the file has another checksum (then it is removed),
-        or the disk refuses it.
+        When the server cannot be reached, the file is larger, or has another checksum (then it is
+        removed), or the disk has no room or refuses it.
     """
     import pooch
 
-    path = Path(path)
+    path = Path(path).expanduser()
     part = path.with_name(path.name + ".part")
+    for place in (path, part):
+        if place.is_dir():
+            raise DataError(f"{place} is a folder, where the download goes: move it away")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _quiet(pooch.get_logger()):
+        if path.exists() and pooch.hashes.hash_matches(path, known_hash):
+            return path
+        with _turn(part), _quiet(pooch.get_logger()):
             pooch.retrieve(
                 url,
                 known_hash=known_hash,
                 fname=path.name,
                 path=os.fspath(path.parent),
-                downloader=ResumingDownloader(part, progress),
+                downloader=ResumingDownloader(part, most, progress),
             )
     except DataError:
         raise

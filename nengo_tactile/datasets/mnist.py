@@ -39,9 +39,11 @@ class MNIST(ImageDataset):
     # as in tf_keras 2.21, tf_keras.datasets.mnist.load_data
     url = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
     sha256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+    largest_download = 12_000_000
 
     def _download(self, root):
-        return fetch(self.url, root / "MNIST" / self.filename, f"sha256:{self.sha256}")
+        path = root / "MNIST" / self.filename
+        return fetch(self.url, path, f"sha256:{self.sha256}", self.largest_download)
 
     def _find(self, save_to):
         candidates = [f"{folder}{self.filename}" for folder in ("", "MNIST/", "mnist/")]

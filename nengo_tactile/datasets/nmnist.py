@@ -49,6 +49,7 @@ class NMNIST(EventDataset):
     train_md5 = tonic.datasets.NMNIST.train_md5
     test_url = tonic.datasets.NMNIST.test_url
     test_md5 = tonic.datasets.NMNIST.test_md5
+    largest_download = 2_000_000_000
 
     def __init__(
         self,
@@ -64,7 +65,8 @@ class NMNIST(EventDataset):
         if download:
             root = data_root(save_to)
             url, md5 = getattr(self, f"{split}_url"), getattr(self, f"{split}_md5")
-            path = fetch(url, root / "NMNIST" / f"{split}.zip", f"md5:{md5}")
+            path = root / "NMNIST" / f"{split}.zip"
+            path = fetch(url, path, f"md5:{md5}", self.largest_download)
         else:
             path = _locate(save_to, split)
         super().__init__(path, transform, target_transform, transforms)

@@ -65,6 +65,7 @@ class NTIDIGITS(EventDataset):
     filename = tonic.datasets.NTIDIGITS18.filename
     url = tonic.datasets.NTIDIGITS18.base_url
     md5 = tonic.datasets.NTIDIGITS18.file_md5
+    largest_download = 2_000_000_000
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class NTIDIGITS(EventDataset):
         require_split(split)
         if download:
             path = data_root(save_to) / "NTIDIGITS18" / self.filename
-            path = fetch(self.url, path, f"md5:{self.md5}")
+            path = fetch(self.url, path, f"md5:{self.md5}", self.largest_download)
         else:
             path = locate(
                 save_to,

@@ -70,6 +70,9 @@ def _processors():
 def side_by_side(n_samples, memories, simulate, together=1):
     """Simulate samples in as many threads as there are memories.
 
+    What interrupts it, such as Ctrl-C, sets each memory's ``stop``, and is raised when all have
+    stopped.
+
     Parameters
     ----------
     n_samples : int
@@ -98,7 +101,16 @@ def side_by_side(n_samples, memories, simulate, together=1):
     size = together * max(1, -(-n_samples // (together * PARTS * len(memories))))
     firsts = range(0, n_samples, size) if n_samples else [0]
     with ThreadPoolExecutor(len(memories)) as pool:
-        return list(pool.map(part, firsts, (min(first + size, n_samples) for first in firsts)))
+        parts = [pool.submit(part, first, min(first + size, n_samples)) for first in firsts]
+        try:
+            return [each.result() for each in parts]
+        except BaseException:
+            for memory in memories:
+                memory.stop[0] = 1
+            pool.shutdown(cancel_futures=True)
+            for memory in memories:
+                memory.stop[0] = 0
+            raise
 
 
 __all__ = [

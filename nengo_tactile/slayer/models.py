@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.ann.notation import parse
+from nengo_tactile.ann.notation import check_memory, parse
 from nengo_tactile.errors import ConversionError, NotationError
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.slayer.dropout import HeldDropout
@@ -81,6 +81,7 @@ def build(
         pooling in other steps.
     """
     shape, specs = parse(notation)
+    check_memory(notation, shape, specs, padding)
     x = inputs = tf.keras.Input((n_steps, *shape), name="events")
     counts: dict[str, int] = {}
     gains = gains or {}

@@ -1,10 +1,14 @@
 """The papers' notation, token by token, and the shapes it makes."""
 
+import math
+import time
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
+import nengo_tactile.ann.notation as notation_module
 from nengo_tactile.ann.notation import LayerSpec, build, notation_for, parse
 from nengo_tactile.errors import NotationError
 
@@ -84,6 +88,40 @@ def test_errors_name_the_part(notation, message):
 def test_networks_that_do_not_fit(notation, message):
     with pytest.raises(NotationError, match=message):
         build(notation)
+
+
+@pytest.mark.parametrize(
+    ("notation", "needs"),
+    [
+        # a sample of 9e9 numbers, twice 3 (9e9 + 1) weights
+        ("999999999x9-3o", 4 * (999999999 * 9 + 2 * 3 * (999999999 * 9 + 1) + 3)),
+        ("1000-900000000-3o", 4 * (1000 + 2 * 9e8 * 1001 + 9e8 + 2 * 3 * (9e8 + 1) + 3)),
+        ("40000x40000-90000c40000-3o", 4 * (1.6e9 * (1 + 2 * 9e4) + 2 * 9e4 + 9e4 + 6 * 90001 + 3)),
+        (f"{'9' * 400}-3o", 4e30),
+    ],
+)
+def test_networks_larger_than_memory_are_refused_before_they_are_built(notation, needs):
+    start = time.monotonic()
+    with pytest.raises(NotationError, match="give smaller layers") as caught:
+        build(notation)
+    assert time.monotonic() - start < 5
+    assert f"{needs / 1e12:,.1f} TB" in str(caught.value) or needs == 4e30
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("notation", ["9x8x2-6c4s2-2a-7-3o", "12x11-5c3-3MP2-4c2-3o", "5-3o"])
+def test_the_memory_of_a_network_is_that_of_what_is_built(notation, padding, monkeypatch):
+    needed = []
+    monkeypatch.setattr(notation_module, "check_fits", lambda what, n, *rest: needed.append(n))
+    model = build(notation, padding=padding)
+    outputs = [layer.output for layer in model.layers if "flatten" not in layer.name]
+    numbers = sum(math.prod(output.shape[1:]) for output in outputs)
+    assert needed == [4 * (numbers + 2 * model.count_params())]
+
+
+def test_long_text_is_refused():
+    with pytest.raises(NotationError, match="has 50,002 characters, at most 2,000"):
+        parse("9" * 50_000 + "-3")
 
 
 @given(st.one_of(st.text(), st.text("0123456789xcCaMPosFC-\u00d7")))

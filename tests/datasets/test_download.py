@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import re
+import shutil
 import threading
 
 import numpy as np
@@ -15,8 +16,13 @@ CONTENT = np.random.default_rng(0).bytes(300_000)
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 
 
+MOST = len(CONTENT)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """Serves CONTENT; ``server.plan`` says where it breaks off and what it understands."""
+
+    says_length = satisfies = True
 
     def do_GET(self):
         server = self.server
@@ -26,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         start = int(asked[1]) if asked and server.ranges else 0
-        if start >= len(CONTENT):
+        if start >= len(CONTENT) or not self.satisfies:
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(CONTENT)}")
             self.send_header("Content-Length", "0")
@@ -37,7 +43,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             shift = server.shift
             last = len(CONTENT) - 1
             self.send_header("Content-Range", f"bytes {start + shift}-{last}/{len(CONTENT)}")
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+        if self.says_length:
+            self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
         end = server.breaks.pop(0) if server.breaks else len(CONTENT)
         self.wfile.write(CONTENT[start:end])
@@ -65,9 +72,9 @@ def files_in(folder):
 
 
 def test_a_file_is_fetched_once(server, tmp_path, capfd):
-    path = fetch(server.url, tmp_path / "new" / "a.bin", SHA256)
+    path = fetch(server.url, tmp_path / "new" / "a.bin", SHA256, MOST)
     assert path.read_bytes() == CONTENT
-    assert fetch(server.url, path, SHA256) == path
+    assert fetch(server.url, path, SHA256, MOST) == path
     assert server.asked == [None]
     assert files_in(path.parent) == ["a.bin"]
     assert capfd.readouterr() == ("", "")  # no bar and no library noise without a terminal
@@ -75,13 +82,14 @@ def test_a_file_is_fetched_once(server, tmp_path, capfd):
 
 def test_the_bar_is_shown_on_request(server, tmp_path, capfd, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
-    assert fetch(server.url, tmp_path / "a.bin", SHA256, progress=True).read_bytes() == CONTENT
+    path = fetch(server.url, tmp_path / "a.bin", SHA256, MOST, progress=True)
+    assert path.read_bytes() == CONTENT
     assert "downloading" in capfd.readouterr().err
 
 
 def test_a_broken_connection_is_continued_at_once(server, tmp_path):
     server.breaks = [100_000, 200_000]
-    assert fetch(server.url, tmp_path / "a.bin", SHA256).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "a.bin", SHA256, MOST).read_bytes() == CONTENT
     assert server.asked[0] is None
     assert 0 < server.asked[1] <= 100_000 < server.asked[2] <= 200_000
     assert files_in(tmp_path) == ["a.bin"]
@@ -90,11 +98,11 @@ def test_a_broken_connection_is_continued_at_once(server, tmp_path):
 def test_a_later_run_continues(server, tmp_path):
     server.breaks = [150_000, 150_000, 150_000]  # the server gives no more than the first half
     with pytest.raises(DataError, match=r"broke 3 times.*bytes are kept.*run it again"):
-        fetch(server.url, tmp_path / "a.bin", SHA256)
+        fetch(server.url, tmp_path / "a.bin", SHA256, MOST)
     assert files_in(tmp_path) == ["a.bin.part"]
     kept = (tmp_path / "a.bin.part").stat().st_size
     server.asked.clear()
-    assert fetch(server.url, tmp_path / "a.bin", SHA256).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "a.bin", SHA256, MOST).read_bytes() == CONTENT
     assert server.asked == [kept]
     assert files_in(tmp_path) == ["a.bin"]
 
@@ -102,42 +110,91 @@ def test_a_later_run_continues(server, tmp_path):
 def test_a_server_without_ranges_starts_over(server, tmp_path):
     server.ranges = False
     (tmp_path / "a.bin.part").write_bytes(b"other" * 100)
-    assert fetch(server.url, tmp_path / "a.bin", SHA256).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "a.bin", SHA256, MOST).read_bytes() == CONTENT
     assert server.asked == [500]
 
 
 def test_a_server_that_continues_elsewhere_is_asked_from_the_start(server, tmp_path):
     server.shift = 5
     (tmp_path / "a.bin.part").write_bytes(CONTENT[:1000])
-    assert fetch(server.url, tmp_path / "a.bin", SHA256).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "a.bin", SHA256, MOST).read_bytes() == CONTENT
     assert server.asked == [1000, None]
 
 
 def test_a_complete_partial_file_is_taken(server, tmp_path):
     (tmp_path / "a.bin.part").write_bytes(CONTENT)
-    assert fetch(server.url, tmp_path / "a.bin", SHA256).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "a.bin", SHA256, MOST).read_bytes() == CONTENT
     assert server.asked == [len(CONTENT)]
 
 
 def test_a_partial_file_that_is_too_long_is_dropped(server, tmp_path):
     (tmp_path / "a.bin.part").write_bytes(CONTENT + b"more")
-    assert fetch(server.url, tmp_path / "a.bin", SHA256).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "a.bin", SHA256, MOST).read_bytes() == CONTENT
     assert server.asked == [len(CONTENT) + 4, None]
 
 
 def test_a_wrong_checksum_leaves_nothing(server, tmp_path):
     wrong = "sha256:" + "0" * 64
     with pytest.raises(DataError, match=r"checksum sha256:000.*was removed.*by hand"):
-        fetch(server.url, tmp_path / "a.bin", wrong)
+        fetch(server.url, tmp_path / "a.bin", wrong, MOST)
     assert files_in(tmp_path) == []
 
 
 def test_a_partial_file_of_other_content_is_found_by_the_checksum(server, tmp_path):
     (tmp_path / "a.bin.part").write_bytes(b"x" * 1000)
     with pytest.raises(DataError, match="checksum"):
-        fetch(server.url, tmp_path / "a.bin", SHA256)
+        fetch(server.url, tmp_path / "a.bin", SHA256, MOST)
     assert files_in(tmp_path) == []
-    assert fetch(server.url, tmp_path / "a.bin", SHA256).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "a.bin", SHA256, MOST).read_bytes() == CONTENT
+
+
+def test_more_than_there_should_be_is_refused(server, tmp_path, monkeypatch):
+    with pytest.raises(DataError, match=r"sends 300.0 kB or more, the file has at most 300.0 kB"):
+        fetch(server.url, tmp_path / "a.bin", SHA256, MOST - 1)
+    monkeypatch.setattr(Handler, "says_length", False)
+    with pytest.raises(DataError, match=r"or more, the file has at most 200.0 kB: check the addr"):
+        fetch(server.url, tmp_path / "a.bin", SHA256, 200_000)
+    assert (tmp_path / "a.bin.part").stat().st_size <= 200_000
+    assert fetch(server.url, tmp_path / "a.bin", SHA256, MOST).read_bytes() == CONTENT
+
+
+def test_a_disk_without_room_is_named_before(server, tmp_path, monkeypatch):
+    free = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
+    with pytest.raises(DataError, match=r"300.0 kB are to come, 1.0 kB are free in .*pick"):
+        fetch(server.url, tmp_path / "a.bin", SHA256, MOST)
+    assert files_in(tmp_path) == []
+
+
+def test_several_that_want_a_file_get_it_once(server, tmp_path):
+    threads, found = [], []
+    for _ in range(4):
+        threads.append(
+            threading.Thread(
+                target=lambda: found.append(fetch(server.url, tmp_path / "a", SHA256, MOST))
+            )
+        )
+        threads[-1].start()
+    for thread in threads:
+        thread.join(20)
+    assert len(found) == 4 and server.asked == [None]
+    assert files_in(tmp_path) == ["a"] and found[0].read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.bin.part"])
+def test_a_folder_in_the_way_is_named(name, server, tmp_path):
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match=f"{name} is a folder, where the download goes: move it"):
+        fetch(server.url, tmp_path / "a.bin", SHA256, MOST)
+
+
+def test_a_range_that_cannot_be_satisfied(server, tmp_path, monkeypatch):
+    """Also by a server that says so whatever it is asked for."""
+    monkeypatch.setattr(Handler, "satisfies", False)
+    (tmp_path / "a.bin.part").write_bytes(CONTENT[:1000])
+    with pytest.raises(DataError, match="the server answers 416"):
+        fetch(server.url, tmp_path / "a.bin", SHA256, MOST)
+    assert server.asked == [1000, None] and files_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("stop", [OSError(28, "No space left on device"), KeyboardInterrupt()])
@@ -150,15 +207,15 @@ def test_a_full_disk_or_ctrl_c_leaves_only_the_partial_file(stop, server, tmp_pa
         patch.setattr(ResumingDownloader, "_store", stopped)
         wanted = DataError if isinstance(stop, OSError) else KeyboardInterrupt
         with pytest.raises(wanted, match="No space left" if wanted is DataError else None):
-            fetch(server.url, tmp_path / "a.bin", SHA256)
+            fetch(server.url, tmp_path / "a.bin", SHA256, MOST)
     assert files_in(tmp_path) == ["a.bin.part"]
-    assert fetch(server.url, tmp_path / "a.bin", SHA256).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "a.bin", SHA256, MOST).read_bytes() == CONTENT
     assert server.asked == [None, 70_000]
 
 
 def test_a_refusal_is_not_repeated(server, tmp_path):
     with pytest.raises(DataError, match="404"):
-        fetch(server.url + "/other", tmp_path / "a.bin", SHA256)
+        fetch(server.url + "/other", tmp_path / "a.bin", SHA256, MOST)
     assert len(server.asked) == 1
     assert files_in(tmp_path) == []
 
@@ -168,12 +225,12 @@ def test_a_server_that_is_away(server, tmp_path):
     server.shutdown()
     server.server_close()
     with pytest.raises(DataError, match="broke 3 times, 0 bytes"):
-        fetch(address, tmp_path / "a.bin", SHA256)
+        fetch(address, tmp_path / "a.bin", SHA256, MOST)
 
 
 def test_pooch_can_ask_whether_a_file_is_there(server, tmp_path):
     Handler.do_HEAD = lambda self: (self.send_response(200), self.end_headers())
-    downloader = ResumingDownloader(tmp_path / "part")
+    downloader = ResumingDownloader(tmp_path / "part", MOST)
     assert downloader(server.url, tmp_path / "a", None, check_only=True)
 
 
@@ -182,7 +239,7 @@ def test_data_sets_fetch_into_their_folder(monkeypatch, tmp_path):
 
     asked = []
 
-    def no_network(url, path, known_hash):
+    def no_network(url, path, known_hash, most):
         asked.append((url, path, known_hash))
         raise DataError("no network in tests")
 

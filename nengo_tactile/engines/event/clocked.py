@@ -174,6 +174,7 @@ def scratch_of(plan):
         events=np.empty(room, np.int32),
         values=np.empty(room, np.float32),
         begins=np.zeros((len(stages.kind), BLOCK), np.int64),
+        stop=np.zeros(1, np.uint8),
     )
 
 

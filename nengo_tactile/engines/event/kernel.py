@@ -42,8 +42,8 @@ SHIFT = 40
 #: What a thread needs for itself: potentials and sums of all stages; positive less negative spikes
 #: of neurons whose spikes are not all alike, and what a word of these sends; what arrives at a
 #: step; marks of touched windows; events and their values; where those of each stage and step
-#: begin.
-Scratch = namedtuple("Scratch", "state net fired current marks events values begins")
+#: begin; a number that is not zero once all shall stop.
+Scratch = namedtuple("Scratch", "state net fired current marks events values begins stop")
 
 #: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
 #: neuron, (n_samples, n_state); spikes, what they are worth and synaptic operations of each stage
@@ -289,6 +289,8 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, measured):
             state[i] = plan.start[i]
             net[i] = 0
         for done in range(0, n_steps, block):
+            if scratch.stop[0]:
+                return
             for k in range(len(stages.kind)):
                 kind, n, start = stages.kind[k], stages.size[k], stages.state[k]
                 row, tops = stages.row[k], stages.tops[k]

@@ -42,10 +42,10 @@ WAITING = np.dtype([("stage", np.int32), ("unit", np.int32), ("value", np.float6
 #: What a thread needs for itself: potentials, and the bounds at which they fire; what neurons have
 #: sent, in thresholds; what the current of a step brings; marks of who may have crossed, and the
 #: first and last word of marks in each stage; what waits; see `HEAD`; neurons that send, and what;
-#: spikes and operations of each row so far.
+#: spikes and operations of each row so far; a number that is not zero once all shall stop.
 Memory = namedtuple(
     "Memory",
-    "potentials above below sent drive marks low high queue cursor senders values spent",
+    "potentials above below sent drive marks low high queue cursor senders values spent stop",
 )
 #: Places in the cursor: the next to be handled, where the next goes, rows of the trace, and the
 #: sample.
@@ -424,6 +424,8 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
             measured.spikes[sample, source.row, 0] = memory.spent[0, source.row]
             measured.synops[sample, source.row, 0] = memory.spent[1, source.row]
         for step in range(n_steps):
+            if memory.stop[0]:
+                return DONE, 0, trace, trace_values
             time = float(step)
             settling = 0 if settle and step == settled else len(stages)
             begun = False

@@ -141,6 +141,7 @@ def memory_of(plan):
         senders=np.zeros(int(stages["size"].max()), np.int64),
         values=np.zeros(int(stages["size"].max())),
         spent=np.zeros((2, n_rows), np.int64),
+        stop=np.zeros(1, np.uint8),
     )
 
 

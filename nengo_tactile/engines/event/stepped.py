@@ -216,6 +216,7 @@ def scratch_of(plan):
         sent=np.zeros(room, np.int32),
         worth=np.zeros(room, dtype),
         slots=np.zeros(int(stages.depth.sum()), np.int64),
+        stop=np.zeros(1, np.uint8),
     )
 
 

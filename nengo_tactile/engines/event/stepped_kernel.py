@@ -36,8 +36,9 @@ Constants = namedtuple("Constants", "kept kept_second factor factor_second taken
 #: whether chunks are awake at the start.
 Plan = namedtuple("Plan", "stages constants links late delays fan_out bias start awake")
 #: What a thread needs for itself: four states of all neurons, potentials of a chunk, whether a
-#: chunk is awake; events on axons with what they are worth, how many in each slot.
-Scratch = namedtuple("Scratch", "rise level trace depth potential awake sent worth slots")
+#: chunk is awake; events on axons with what they are worth, how many in each slot; a number that is
+#: not zero once all shall stop.
+Scratch = namedtuple("Scratch", "rise level trace depth potential awake sent worth slots stop")
 #: What is measured: what the last stage sends, (n_samples, n_steps, n_outputs); spikes of each
 #: neuron, (n_samples, n_neurons); spikes and synaptic operations of each stage and step,
 #: (n_samples, n_stages, n_steps).
@@ -222,6 +223,8 @@ def simulate(plan, x, first, last, scratch, measured):
         scratch.awake[:] = plan.awake
         scratch.slots[:] = 0
         for t in range(n_steps):
+            if scratch.stop[0]:
+                return
             for i in range(n_inputs):
                 if x[sample, t, i] != 0:
                     send(stages, n_stages, t, 0, scratch, i, x[sample, t, i])
