@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -302,7 +303,11 @@ def write_json(path, data):
         file.write(text + "\n")
 
 
-def write_npz(path, **arrays):
-    """Write arrays as a compressed .npz, atomically, without pickles."""
-    with atomic_write(path, "wb") as file:
-        np.savez_compressed(file, **arrays)
+def write_npz(path, arrays, compress=True):
+    """Write arrays, {name: array}, as an .npz, atomically, without pickles."""
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    # numpy.savez leaves its archive open on a full disk, which Python tells on the error stream
+    with atomic_write(path, "wb") as file, zipfile.ZipFile(file, "w", method) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)

@@ -3,6 +3,7 @@
 import os
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
@@ -201,6 +202,23 @@ def test_what_does_not_fit_says_how_much_it_would_need(monkeypatch, tmp_path):
     np.save(tmp_path / "a.npy", np.zeros(1000))
     with pytest.raises(DataError, match=r"a\.npy: reading it needs 8\.1 kB.*3\.0 kB are free"):
         read_npy(tmp_path / "a.npy", DATA)
+
+
+@pytest.mark.parametrize("fletcher32", [False, True])
+def test_chunks_that_unpack_to_more_than_a_chunk(fletcher32, monkeypatch, tmp_path, rng):
+    monkeypatch.setattr(hdf5, "_LOOKED_AT", 1 << 16)
+    path, numbers = tmp_path / "file.h5", rng.random((40, 50))
+    with h5py.File(path, "w") as file:
+        for name in ("sound", "bomb"):
+            file.create_dataset(
+                name, data=numbers, chunks=(20, 50), compression="gzip", shuffle=True,
+                fletcher32=fletcher32,
+            )  # fmt: skip
+        file["bomb"].id.write_direct_chunk((20, 0), zlib.compress(bytes(10**7)))
+    with hdf5.opened(path, DATA) as file:
+        np.testing.assert_array_equal(file.numbers("sound"), numbers)
+        with pytest.raises(DataError, match=r"bomb.*a chunk unpacks to more than 8.0 kB"):
+            file.numbers("bomb")
 
 
 def test_damage_that_would_keep_hdf5_reading_for_ever(tmp_path):

@@ -227,7 +227,7 @@ def test_json_takes_numpy_and_refuses_nan(tmp_path):
 
 def test_npz_is_read_back_without_pickles(tmp_path, rng):
     values = rng.random((3, 4))
-    files.write_npz(tmp_path / "a.npz", values=values, name=np.array("x"))
+    files.write_npz(tmp_path / "a.npz", {"values": values, "name": np.array("x")})
     with np.load(tmp_path / "a.npz", allow_pickle=False) as stored:
         assert (stored["values"] == values).all() and str(stored["name"]) == "x"
 

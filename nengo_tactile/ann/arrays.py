@@ -59,8 +59,7 @@ def save_arrays(model, path):
     model : tf.keras.Model
     path : path
     """
-    # savez takes names as keywords, where a slash does no harm
-    files.write_npz(path, **{name: v.numpy() for name, v in named_weights(model).items()})
+    files.write_npz(path, {name: v.numpy() for name, v in named_weights(model).items()})
 
 
 def load_arrays(model, source):

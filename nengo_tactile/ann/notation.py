@@ -72,7 +72,7 @@ def parse(notation: str) -> tuple[tuple[int, ...], list[LayerSpec]]:
     text = re.sub(r"\s", "", str(notation)).replace("\u00d7", "x")
     if len(text) > _LONGEST:
         raise NotationError(
-            f"network {notation!r:.60}... has {len(text):,} characters, at most {_LONGEST:,} are read"
+            f"network {notation!r:.60}... has {len(text):,} characters: give at most {_LONGEST:,}"
         )
     head, *tokens = text.split("-")
     if not _INPUT.fullmatch(head):

@@ -379,7 +379,7 @@ def save_checkpoint(path, model, optimizer, history, mark, epoch):
     arrays |= {f"optimizer_{i}": v.numpy() for i, v in enumerate(_optimizer_variables(optimizer))}
     state = {"fingerprint": mark, "epoch": epoch, "history": dataclasses.asdict(history)}
     state["sha256"] = _digest(state, arrays)
-    files.write_npz(path, state=np.array(json.dumps(state)), **arrays)
+    files.write_npz(path, {"state": np.array(json.dumps(state)), **arrays})
 
 
 def _digest(state, arrays):

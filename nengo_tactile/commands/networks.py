@@ -117,7 +117,7 @@ def write_weights(model, path):
             f"'{model.name}' ({error}): write it as .keras or .h5"
         ) from error
     del rebuilt
-    files.write_npz(path, **arrays)
+    files.write_npz(path, arrays)
 
 
 def read_weights(path):

@@ -114,7 +114,7 @@ def run_network(
     arrays |= {"dt": np.array(recording.dt), "chip_neurons": np.array(recording.chip_neurons)}
     numbers = json.loads(json.dumps(numbers, default=files.plain))  # as they are read again
     numbers["sha256"] = digest(numbers, arrays)
-    files.write_npz(out / "recording.npz", **arrays)
+    files.write_npz(out / "recording.npz", arrays)
     files.write_json(out / "results.json", numbers)
     say(f"wrote {out / 'results.json'} and recording.npz")
     return _run_table(numbers)

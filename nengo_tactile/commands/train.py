@@ -1,6 +1,7 @@
 """What ``nengo-tactile train`` does."""
 
 import dataclasses
+import tempfile
 from pathlib import Path
 
 from nengo_tactile import files, stack
@@ -20,6 +21,7 @@ from nengo_tactile.commands.networks import (
 )
 from nengo_tactile.commands.tasks import epochs_of, images, open_task, task_named
 from nengo_tactile.conversion.quantise import fine_tune
+from nengo_tactile.doors import hdf5
 from nengo_tactile.errors import DataError, ModelFileError, NotationError
 from nengo_tactile.events.encoders import SILENT_UP_TO
 
@@ -208,11 +210,13 @@ def _start(tune_from, network):
 
 
 def _save_keras(model, out):
-    """Write a Keras model beside its place, then move it there."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.stem}.partial{out.suffix}")
-    try:
-        model.save(temporary)
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a Keras model, whole or not at all."""
+    if out.suffix == ".h5":
+        content = hdf5.content_of(lambda file: model.save(file, save_format="h5"))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder) / out.name
+            model.save(place)
+            content = place.read_bytes()
+    with files.atomic_write(out, "wb") as file:
+        file.write(content)

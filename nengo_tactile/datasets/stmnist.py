@@ -213,7 +213,7 @@ def _cached_events(source, names, layout, cache):
         offsets = np.cumsum([0, *map(len, parsed)])
         stored = np.concatenate(parsed), offsets
         marks = {"key": np.array(key), "digest": np.array(digest(key, *stored))}
-        write_npz(cache, events=stored[0], offsets=offsets, **marks)
+        write_npz(cache, {"events": stored[0], "offsets": offsets, **marks})
     events, offsets = stored
     return np.split(events, offsets[1:-1])
 

@@ -11,7 +11,8 @@ import math
 import mmap
 import os
 import struct
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from nengo_tactile.memory import check_fits, told
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_LZF}
 _PACKING = {h5z.FILTER_DEFLATE, h5z.FILTER_LZF}
 _LAYOUTS = (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED)
+#: Bytes that packed chunks may unpack to before they are looked at one by one.
+_LOOKED_AT = 1 << 28
 #: Texts that are read at a time.
 _TEXTS = 64
 
@@ -53,6 +56,14 @@ def opened(source: str | Path | bytes, door: Door, name: Any = None) -> Iterator
             file = source = os.path.expanduser(source)
         opened_file = stack.enter_context(h5py.File(file, "r"))
         yield Group(opened_file, door, name, size, functools.cache(lambda: _check_heaps(source)))
+
+
+def content_of(write: Callable[[h5py.File], None]) -> bytes:
+    """The HDF5 file that a function writes, in memory: on a full disk HDF5 ends the process."""
+    with h5py.File("memory", "w", driver="core", backing_store=False) as file:
+        write(file)
+        file.flush()
+        return file.id.get_file_image()
 
 
 class Group:
@@ -164,6 +175,8 @@ class Group:
         largest = math.prod(dataset.shape or ())
         if plan.get_layout() == h5d.CHUNKED:
             largest = max(largest, math.prod(plan.get_chunk())) if largest else 0
+        if len(_PACKING & set(filters)) > 1:
+            raise self._door.refusal(source, "is packed twice, read is gzip")
         needed = largest * dataset.id.get_type().get_size() * (dataset.shape is not None)
         held = min(dataset.id.get_storage_size(), self._size)
         if needed > held * (DEFLATE_RATIO if _PACKING & set(filters) else 1):
@@ -171,6 +184,27 @@ class Group:
                 source, f"declares {told(needed)} (shape {dataset.shape}), but holds {told(held)}"
             )
         check_fits(f"{source}: reading it", needed, self._door.remedy, self._door.error)
+        if h5z.FILTER_DEFLATE in filters and held * DEFLATE_RATIO > _LOOKED_AT:
+            self._check_chunks(dataset, filters.index(h5z.FILTER_DEFLATE), source)
+
+    def _check_chunks(self, dataset, place, source):
+        """Refuse gzip chunks that unpack to more than a chunk: HDF5 makes room for all of it."""
+        chunk = math.prod(dataset.chunks) * dataset.id.get_type().get_size()
+        suspect: list = []
+        # what is unpacked may have a checksum of four bytes besides
+        dataset.id.chunk_iter(
+            lambda info: suspect.append(info) if info.size * DEFLATE_RATIO > _LOOKED_AT else None
+        )
+        for info in suspect:
+            if info.size > self._size:
+                raise self._door.refusal(source, f"a chunk says it holds {told(info.size)}")
+            if info.filter_mask & 1 << place:
+                continue  # is stored as it is
+            _, packed = dataset.id.read_direct_chunk(info.chunk_offset)
+            unpacker = zlib.decompressobj()
+            unpacker.decompress(packed, chunk + 4)
+            if unpacker.unconsumed_tail and unpacker.decompress(unpacker.unconsumed_tail, 1):
+                raise self._door.refusal(source, f"a chunk unpacks to more than {told(chunk)}")
 
 
 def _check_heaps(source):

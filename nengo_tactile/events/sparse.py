@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
-from nengo_tactile.files import atomic_write, fingerprint
+from nengo_tactile.files import fingerprint, write_npz
 from nengo_tactile.lazy import cached_property
 
 #: Steps are stored as uint16.
@@ -196,14 +196,8 @@ class SpikeSamples:
 
     def save(self, path: str | Path) -> None:
         """Write all arrays as one .npz file, atomically; `load_spike_samples` reads it."""
-        with atomic_write(path, "wb") as file:
-            np.savez(
-                file,
-                **_arrays(self),
-                shape=np.array(self.shape),
-                bin_us=np.array(self.bin_us),
-                n_steps=np.array(self.n_steps),
-            )
+        about = {"shape": self.shape, "bin_us": self.bin_us, "n_steps": self.n_steps}
+        write_npz(path, _arrays(self) | about, compress=False)
 
     def _windows(self, indices, starts) -> tuple[np.ndarray, np.ndarray]:
         """Return indices and starts as checked int64 arrays of one length."""

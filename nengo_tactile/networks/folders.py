@@ -70,7 +70,7 @@ def write(folder, description, arrays, card, page):
     description["sha256"] = digest(description, arrays)
     with files.atomic_folder(folder) as temporary:
         files.write_json(temporary / "network.json", description)
-        files.write_npz(temporary / "weights.npz", **arrays)
+        files.write_npz(temporary / "weights.npz", arrays)
         files.write_json(temporary / "card.json", card)
         with files.atomic_write(temporary / "card.md") as file:
             file.write(page)

@@ -16,7 +16,7 @@ import numpy as np
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.files import atomic_write
+from nengo_tactile.files import write_npz
 from nengo_tactile.skim.memory import check_fits
 
 
@@ -173,8 +173,7 @@ def opium_dynamic(weights, inverse, x, y, alpha):
 def save_state(path: str | Path, state: OpiumState) -> None:
     """Write what was learnt into a .npz file, whole or not at all."""
     arrays = {} if state.inverse is None else {"inverse": state.inverse}
-    with atomic_write(path, "wb") as file:
-        np.savez(file, weights=state.weights, **arrays)
+    write_npz(path, {"weights": state.weights, **arrays}, compress=False)
 
 
 def load_state(path: str | Path) -> OpiumState:

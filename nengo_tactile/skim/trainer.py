@@ -19,7 +19,7 @@ from scipy.linalg import blas, lapack
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.files import atomic_write
+from nengo_tactile.files import write_npz
 from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import check_pattern, hidden_activities, prepare
 from nengo_tactile.skim.memory import check_fits
@@ -357,14 +357,13 @@ def fingerprint(layer, supervision, n_classes):
 
 def save_equations(path, equations, mark):
     """Write sums into a .npz file, whole or not at all; ``mark`` says what they are of."""
-    with atomic_write(path, "wb") as file:
-        np.savez(
-            file,
-            gram=equations.gram,
-            cross=equations.cross,
-            n_samples=equations.n_samples,
-            mark=mark,
-        )
+    arrays = {
+        "gram": equations.gram,
+        "cross": equations.cross,
+        "n_samples": equations.n_samples,
+        "mark": mark,
+    }
+    write_npz(path, arrays, compress=False)
 
 
 def load_equations(path, mark):

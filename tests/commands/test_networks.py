@@ -79,7 +79,7 @@ def test_files_that_hold_no_network(tmp_path, rng):
         ({name: None for name in arrays if "block" in name}, "no residual"),
     ):
         changed = {k: v for k, v in {**arrays, **change}.items() if v is not None}
-        files.write_npz(path, **changed)
+        files.write_npz(path, changed)
         with pytest.raises(ModelFileError, match=words):
             networks.read_weights(path)
 
@@ -104,7 +104,7 @@ def test_a_standardisation_that_is_none(tmp_path, name, value, words):
     path = tmp_path / "w.npz"
     networks.write_weights(resnet(8, (8, 8, 3), rescale=RESCALE, widths=(2, 2, 2)), path)
     arrays = {**read_npz(path), f"input/{name}": np.array(value)}
-    files.write_npz(path, **arrays)
+    files.write_npz(path, arrays)
     with pytest.raises(ModelFileError, match=rf"w\.npz: array 'input/{name}' {words}") as error:
         networks.read_weights(path)
     assert "nengo-tactile train" in str(error.value)

@@ -121,7 +121,7 @@ def test_the_sigma_delta_papers_network(folder, tmp_path, monkeypatch):
     np.testing.assert_array_equal(found(x), model(x))
     again = train.train_model("deltacnn", tmp_path / "again.npz", "mnist", **arguments)
     np.testing.assert_allclose(again(x), model(x), atol=1e-4)  # seeded, its noise too
-    files.write_npz(out, **{"conv1/kernel": np.zeros((5, 5, 1, 16))})
+    files.write_npz(out, {"conv1/kernel": np.zeros((5, 5, 1, 16))})
     with pytest.raises(ModelFileError, match="no array 'conv1/bias'"):
         networks.read_weights(out)
 

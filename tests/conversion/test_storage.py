@@ -158,7 +158,7 @@ def test_weights_that_are_not_numbers(saved):
     arrays = read_npz(folder / "weights.npz")
     first = sorted(arrays)[0]
     for bad in (arrays[first] * np.nan, arrays[first].astype(np.float64), np.array("x")):
-        files.write_npz(folder / "weights.npz", **{**arrays, first: bad})
+        files.write_npz(folder / "weights.npz", {**arrays, first: bad})
         with pytest.raises(ModelFileError, match=r"weights\.npz: array 000 holds"):
             load(folder)
 

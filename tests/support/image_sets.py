@@ -23,7 +23,7 @@ def write_mnist(folder, n_train=640, n_test=40):
         for image, label in zip(x, y):
             image[:, 3 + 2 * label : 5 + 2 * label] += 180
         arrays |= {f"x_{split}": x.astype(np.uint8), f"y_{split}": y.astype(np.uint8)}
-    files.write_npz(folder / "mnist.npz", **arrays)
+    files.write_npz(folder / "mnist.npz", arrays)
     return folder
 
 
@@ -38,7 +38,7 @@ def write_bars(folder, n_train=60, n_test=30):
             image[3 + 12 * row : 12 + 12 * row, 1 + 5 * column : 5 + 5 * column] = 255
             image[rng.integers(0, 28, 5), rng.integers(0, 28, 5)] = 200
         arrays |= {f"x_{split}": x, f"y_{split}": y.astype(np.uint8)}
-    files.write_npz(folder / "mnist.npz", **arrays)
+    files.write_npz(folder / "mnist.npz", arrays)
     return folder
 
 

@@ -251,7 +251,7 @@ def learn(ledger, layer, taught, digits, times, state):
         state["seconds"]["training"] += time.monotonic() - began
         state["peak_bytes"] = max(state["peak_bytes"], peak_bytes())
         ledger.write(state)
-        files.write_npz(place, **{str(n): weights for n, weights in learnt.items()})
+        files.write_npz(place, {str(n): weights for n, weights in learnt.items()})
     return learnt
 
 
