@@ -126,25 +126,33 @@ def train(
     ] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Compute with so many: other numbers round otherwise, and end in others."
+        ),
+    ] = None,
 ):
     """Train a network on a task."""
     from nengo_tactile.commands.train import train_model
+    from nengo_tactile.experiments.threads import fixed
 
-    train_model(
-        network,
-        out,
-        task,
-        recipe,
-        epochs,
-        checkpoint,
-        data_dir,
-        seed,
-        mixed_precision,
-        fine_tune,
-        levels,
-        deepen,
-        say=say,
-    )
+    with fixed(threads) if threads else contextlib.nullcontext():
+        train_model(
+            network,
+            out,
+            task,
+            recipe,
+            epochs,
+            checkpoint,
+            data_dir,
+            seed,
+            mixed_precision,
+            fine_tune,
+            levels,
+            deepen,
+            say=say,
+        )
 
 
 @app.command()

@@ -28,6 +28,11 @@ _OLD = ".old"
 _LOCK = ".lock"
 
 
+def path_of(path: str | os.PathLike) -> Path:
+    """A path that a user gave: ``~`` is home."""
+    return Path(os.path.expanduser(path))
+
+
 @contextlib.contextmanager
 def atomic_write(path, mode="w"):
     """Open a temporary file beside ``path`` that replaces it only on success.
@@ -65,9 +70,9 @@ def atomic_write(path, mode="w"):
 
 
 def _target(path):
-    """Where a path leads: home for ``~``, and where a link points, which stays."""
-    path = os.path.expanduser(path)
-    return Path(os.path.realpath(path) if os.path.islink(path) else path)
+    """Where a path leads: where a link points, which stays."""
+    path = path_of(path)
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def check_writable(folder):
@@ -84,7 +89,7 @@ def check_writable(folder):
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        error.filename, error.filename2 = str(folder), None
+        error.filename = str(folder)
         raise
 
 
@@ -206,9 +211,9 @@ def _remove_if_left(path):
     """Remove a temporary that no living process holds."""
     handle = None
     try:
-        lock = path / _LOCK if path.is_dir() else path
-        if lock.exists():
-            handle = os.open(lock, os.O_RDWR)
+        held = path / _LOCK if path.is_dir() else path
+        if held.exists():
+            handle = os.open(held, os.O_RDWR)
             if not lock(handle, wait=False):
                 return
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -255,7 +260,8 @@ def _name_file(error, path, temporary):
     if not isinstance(error, OSError) or error.errno is None:
         return
     if error.filename is None or str(error.filename).startswith(str(temporary)):
-        error.filename, error.filename2 = str(path), None
+        error.filename = str(path)
+        del error.filename2  # which None would be told as one
 
 
 def plain(value):

@@ -1,12 +1,15 @@
 """What waits for its first use: names of a package, properties, compiled loops."""
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.util
 import sys
 from pathlib import Path
 from typing import Any, TypeVar
+
+from nengo_tactile.errors import StackError
 
 T = TypeVar("T")
 
@@ -69,16 +72,25 @@ def compiled(function):
 
     What is kept is compiled anew when its module changed, or one that it imports: numba looks at
     the first alone, but compiles functions and constants of the others into its own.
+
+    Raises
+    ------
+    StackError
+        Where numba is told not to compile: loops over spikes would take hours.
     """
     import numba
 
-    try:
-        fast = numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # read-only install without a writable user cache: compile each time
-        return numba.njit(nogil=True)(function)
-    kept = getattr(getattr(fast, "_cache", None), "_cache_file", None)
-    if kept is not None and function.__module__ in sys.modules:
-        kept._source_stamp = (kept._source_stamp, sources_digest(function.__module__))
+    if numba.config.DISABLE_JIT:
+        raise StackError(
+            "numba is told not to compile (NUMBA_DISABLE_JIT), without which these loops would "
+            "take hours: unset that variable and start Python anew"
+        )
+    fast = numba.njit(nogil=True)(function)
+    with contextlib.suppress(RuntimeError):  # no place can be written: compiled each time
+        fast._cache = _cache()(function)
+        kept = getattr(fast._cache, "_cache_file", None)
+        if kept is not None and function.__module__ in sys.modules:
+            kept._source_stamp = (kept._source_stamp, sources_digest(function.__module__))
     return fast
 
 
@@ -95,3 +107,23 @@ def sources_digest(module):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
                 left.append(node.module)
     return hashlib.sha256(b"".join(found[name] for name in sorted(found))).hexdigest()
+
+
+@functools.cache
+def _cache():
+    """Numba's cache of a function, which a damaged file or a full disk does not stop."""
+    from numba.core.caching import FunctionCache
+
+    class Cache(FunctionCache):
+        def load_overload(self, sig, target_context):
+            try:
+                return super().load_overload(sig, target_context)
+            except Exception:  # unpickling raises anything
+                with contextlib.suppress(OSError):
+                    self.flush()  # the index alone: what is compiled is written anew
+
+        def save_overload(self, sig, data):
+            with contextlib.suppress(OSError):
+                super().save_overload(sig, data)
+
+    return Cache

@@ -1,8 +1,11 @@
 """One progress bar for everything that takes over two seconds."""
 
 import contextlib
+import html
+import importlib.util
 import io
 import sys
+from typing import Any, ClassVar
 
 from rich.progress import (
     BarColumn,
@@ -56,7 +59,13 @@ def console(**options):
     """A `rich.console.Console` that prints names as they are: brackets are no markup."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, **options)
+    made = Console(markup=False, emoji=False, **options)
+    if made.is_jupyter and importlib.util.find_spec("ipywidgets") is None:
+        # as on a terminal; rich would ask for ipywidgets, with a warning for each bar
+        return Console(
+            markup=False, emoji=False, force_jupyter=False, force_terminal=True, **options
+        )
+    return made
 
 
 def table_text(table, width):
@@ -64,6 +73,26 @@ def table_text(table, width):
     file = io.StringIO()
     console(width=width, file=file).print(table)
     return file.getvalue().rstrip()
+
+
+class Tabular:
+    """What has a ``table()``, and shows as one: printed, at a prompt, and in a notebook."""
+
+    #: Characters of a line.
+    width: ClassVar[int] = 110
+
+    def table(self) -> Any:
+        """As a rich table."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return table_text(self.table(), self.width)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 #: The bars that are open; those inside of another are lines of it.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nengo_tactile.errors import ModelFileError
-from nengo_tactile.files import restore_folder
+from nengo_tactile.files import path_of, restore_folder
 from nengo_tactile.networks.folders import DOOR, FORMAT, digest, read_arrays, read_json
 from nengo_tactile.networks.protocol import Network
 
@@ -88,7 +88,7 @@ def find(source: str | Path) -> Path:
         raise ModelFileError(
             f"{source!r} is a {type(source).__name__}: give a folder or a shipped model's name"
         )
-    folder = Path(source).expanduser()
+    folder = path_of(source)
     restore_folder(folder)
     if folder.is_dir():
         return folder
@@ -109,7 +109,7 @@ def kind_of(folder: str | Path) -> str:
     ModelFileError
         If it is another.
     """
-    path = Path(folder) / "network.json"
+    path = path_of(folder) / "network.json"
     kind = read_json(path).get("kind", "converted")
     if not isinstance(kind, str) or kind not in KINDS:
         raise ModelFileError(

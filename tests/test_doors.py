@@ -204,6 +204,18 @@ def test_what_does_not_fit_says_how_much_it_would_need(monkeypatch, tmp_path):
         read_npy(tmp_path / "a.npy", DATA)
 
 
+@pytest.mark.parametrize("field", [28, 30, 32])  # lengths of the name, what is extra, a comment
+def test_members_that_the_directory_passes_over(field, tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, a=np.zeros(2), b=np.ones(2), c=np.ones(2))
+    content = bytearray(path.read_bytes())
+    place = content.index(b"PK\x01\x02")
+    struct.pack_into("<H", content, place + field, 0x8000)
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"a\.npz: (lists 1 members and counts 3|is no readable)"):
+        read_npz(path)
+
+
 @pytest.mark.parametrize("fletcher32", [False, True])
 def test_chunks_that_unpack_to_more_than_a_chunk(fletcher32, monkeypatch, tmp_path, rng):
     monkeypatch.setattr(hdf5, "_LOOKED_AT", 1 << 16)

@@ -1,12 +1,14 @@
 """Names load on first use; loops compile on first use, also where nothing can be kept on disk."""
 
+import importlib
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from nengo_tactile.events.eskin_kernel import taxel_messages
+from nengo_tactile.errors import StackError
 from nengo_tactile.lazy import compiled
 
 
@@ -37,20 +39,47 @@ def test_a_module_loads_with_the_first_of_its_names(tmp_path, monkeypatch):
 
 
 def test_compiles_where_no_cache_can_be_written(monkeypatch):
+    from numba.core import caching
+
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+
+    def doubled(x):
+        return 2 * x
+
+    assert compiled(doubled)(3) == 6
+
+
+def _overwrite(path):
+    path.write_bytes(b"no cache")
+
+
+def _cut(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize("damage", [_overwrite, _cut], ids=["other", "cut"])
+def test_a_damaged_cache_is_made_anew(ending, damage, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"doubling_{ending}{damage.__name__}"
+    (tmp_path / f"{name}.py").write_text("def doubled(x):\n    return 2 * x\n")
+    module = importlib.import_module(name)
+    for _ in range(2):
+        compiled.cache_clear()
+        assert compiled(module.doubled)(4) == 8
+        (path,) = (tmp_path / "__pycache__").glob(f"*.{ending}")
+        size = path.stat().st_size
+        damage(path)
+    compiled.cache_clear()
+    assert compiled(module.doubled)(5) == 10 and path.stat().st_size == size
+
+
+def test_without_compiling_it_is_refused_by_name(monkeypatch):
     import numba
 
-    compiled.cache_clear()
-
-    def without_cache(**options):
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: function  # compiling is slow and not in question here
-
-    monkeypatch.setattr(numba, "njit", without_cache)
-    try:
-        assert compiled(taxel_messages) is taxel_messages
-    finally:
-        compiled.cache_clear()
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    with pytest.raises(StackError, match=r"NUMBA_DISABLE_JIT.*unset that variable"):
+        compiled(lambda x: x)
 
 
 def test_compiles_once():

@@ -25,14 +25,13 @@ channel by channel, Keras pixel by pixel: a Dense layer after Flatten needs its 
 other order (after global pooling there is no difference).
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from nengo_tactile import files
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import ModelFileError
+from nengo_tactile.files import path_of
 
 
 def named_weights(model):
@@ -81,7 +80,7 @@ def load_arrays(model, source):
     if isinstance(source, dict):
         where, arrays = "arrays", source
     else:
-        where, arrays = str(source), _read(Path(source))
+        where, arrays = str(source), _read(path_of(source))
     named = named_weights(model)
     problems, values = [], {}
     for name, variable in named.items():

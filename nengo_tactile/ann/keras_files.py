@@ -1,7 +1,5 @@
 """Reading saved Keras models, of Keras 2 and Keras 3, without running what is inside them."""
 
-from pathlib import Path
-
 import numpy as np
 
 from nengo_tactile.ann.configs import (
@@ -15,6 +13,7 @@ from nengo_tactile.ann.configs import (
 from nengo_tactile.doors.archives import is_zip, member_content, opened_zip
 from nengo_tactile.doors.plain import LARGEST_JSON, Door
 from nengo_tactile.errors import ConversionError, ModelFileError
+from nengo_tactile.files import path_of
 
 _DOOR = Door(ModelFileError, "give a .keras or .h5 file that holds architecture and weights")
 
@@ -35,7 +34,7 @@ def describe_file(path):
     ModelFileError
         If the file is missing or damaged, or is no Keras model.
     """
-    path = Path(path).expanduser()
+    path = path_of(path)
     if path.is_dir() and (path / "saved_model.pb").is_file():
         raise ModelFileError(
             f"{path}: is a SavedModel folder, whose layers are TensorFlow code: load it where it "

@@ -5,7 +5,6 @@ import functools
 import hashlib
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from nengo_tactile import files, stack
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.files import path_of
 from nengo_tactile.progress import track
 
 
@@ -422,7 +422,7 @@ def resume(path, model, optimizer, history, mark):
     ModelFileError
         If the checkpoint is damaged or ``mark`` is another.
     """
-    path = Path(path)
+    path = path_of(path)
     if not path.exists():
         return 0
     state, arrays = read_checkpoint(path)

@@ -20,6 +20,7 @@ from nengo_tactile.conversion.ends import read_out_of
 from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.conversion.reading import describe, plain
 from nengo_tactile.errors import DataError
+from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.targets import targets_of
@@ -232,7 +233,7 @@ def check_model(model, x=None, scale=None):
     """
     if scale is not None and x is None:
         raise DataError(f"--scale {scale} without --x: give the file of samples too")
-    path = Path(model)
+    path = path_of(model)
     # a file's table names layers that cannot be read, too
     source = path if path.is_file() and path.suffix != ".npz" else find_model(model)
     if x is None:
@@ -250,7 +251,7 @@ def is_network(source):
     ----------
     source : path or str
     """
-    folder = shipped_models().get(str(source), Path(source).expanduser())
+    folder = shipped_models().get(str(source), path_of(source))
     return (folder / "network.json").is_file() and kind_of(folder) == "converted"
 
 

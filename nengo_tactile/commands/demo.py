@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.commands import pages, paths
 from nengo_tactile.commands.tasks import data_option, images, open_task, task_named
+from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.report import KeyNumber, Note, Report, write_report
 from nengo_tactile.stack.distributions import versions
@@ -41,7 +41,7 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
     dict
         The numbers of results.json.
     """
-    out = Path(out)
+    out = path_of(out)
     task = task_named(task_name, tactile=True)
     files.check_writable(out)
     check_folder(out / "model")

@@ -24,6 +24,7 @@ from nengo_tactile.conversion.simplify import simplify
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import ConversionError, ModelFileError, NotationError
+from nengo_tactile.files import path_of
 
 _NAME = re.compile(r"(resnet|plain)(\d+)")
 #: Epochs that weights of the package were trained for, where they are not the recipe's.
@@ -136,7 +137,7 @@ def read_weights(path):
     ModelFileError
         If the file is missing or damaged, or describes no residual or plain network.
     """
-    path = Path(path)
+    path = path_of(path)
     if not path.is_file():
         raise ModelFileError(f"{path}: no such file: give an .npz of nengo-tactile train")
     arrays = read_npz(path, Door(ModelFileError, "restore it, or train again"))
@@ -222,7 +223,7 @@ def weights_file(name, folder=None):
     folder : path, optional
         Where to look instead of the folder that comes with the package.
     """
-    folders = _shipped() if folder is None else [Path(folder)]
+    folders = _shipped() if folder is None else [path_of(folder)]
     return next((f / f"{name}.npz" for f in folders if (f / f"{name}.npz").is_file()), None)
 
 
@@ -273,7 +274,7 @@ def find_model(source):
     ConversionError
         If it is a network that was saved, which is Nengo's already.
     """
-    path = Path(source).expanduser()
+    path = path_of(source)
     if path.suffix == ".npz":
         return read_weights(path)
     if not path.exists() and weights_file(str(source)):

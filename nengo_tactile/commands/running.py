@@ -2,7 +2,6 @@
 
 import datetime
 import json
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from nengo_tactile.doors.plain import Door, printable
 from nengo_tactile.engines.chip_report import ChipReport
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import digest
 from nengo_tactile.networks.protocol import Reference, runner
 from nengo_tactile.networks.read_out import ReadOut
@@ -74,7 +74,7 @@ def run_network(
     engine = network.fastest if engine is None else engine
     engines.check_run(network, n_steps, engine, options)
     network = scaled(network, scale)
-    out = Path(out).expanduser()
+    out = path_of(out)
     files.check_writable(out)
     shown = source.read(network, progress, _check_memory)
     samples = shown.x
@@ -227,7 +227,7 @@ def write_run_report(folder):
     -------
     Path
     """
-    folder = Path(folder).expanduser()
+    folder = path_of(folder)
     numbers, measured, chip = read_run(folder)
     reference, what = Reference(**numbers["reference"]), _what(numbers)
     compared, n = numbers[_compared(numbers)], numbers["n_test"]

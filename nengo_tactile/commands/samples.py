@@ -7,6 +7,7 @@ from pathlib import Path
 from nengo_tactile.doors.archives import read_npy, read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
+from nengo_tactile.files import path_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +138,8 @@ def read_array(source, name):
 def _split(source):
     """Path and array's name of "FILE.npz:ARRAY"; a path may have colons of its own."""
     source = os.path.expanduser(source)
-    path = Path(source)
+    path = path_of(source)
     if path.exists() or ".npz:" not in source:
         return path, None
     head, _, name = source.rpartition(":")
-    return Path(head), name
+    return path_of(head), name

@@ -10,6 +10,7 @@ from nengo_tactile.commands.tasks import any_task_named
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.experiments import sweep_tables, sweeps
+from nengo_tactile.files import path_of
 from nengo_tactile.saved import load
 
 
@@ -91,7 +92,7 @@ def _network(subject):
     try:
         return load(subject)
     except ModelFileError:
-        if Path(subject).is_file():
+        if path_of(subject).is_file():
             return None
         raise
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+import warnings
 from pathlib import Path
 
 from nengo_tactile import files, stack
@@ -24,6 +25,7 @@ from nengo_tactile.conversion.quantise import fine_tune
 from nengo_tactile.doors import hdf5
 from nengo_tactile.errors import DataError, ModelFileError, NotationError
 from nengo_tactile.events.encoders import SILENT_UP_TO
+from nengo_tactile.files import path_of
 
 #: Recipes by their names on the command line.
 RECIPES = {**training.RECIPES, "fine-tune": training.FINE_TUNE}
@@ -80,7 +82,7 @@ def train_model(
     -------
     tf.keras.Model
     """
-    out = Path(out)
+    out = path_of(out)
     task = task_named(task_name)
     _check(network, out, task, task_name, tune_from, levels, deepen_from)
     name, chosen = _recipe(network, task, recipe, epochs, mixed_precision, tune_from, deepen_from)
@@ -198,7 +200,7 @@ def _recipe(network, task, name, epochs, mixed_precision, tune_from, deepen_from
 
 
 def _weights(source):
-    path = Path(source)
+    path = path_of(source)
     return read_weights(path) if path.suffix == ".npz" else trained(str(source))
 
 
@@ -209,14 +211,20 @@ def _start(tune_from, network):
     return model
 
 
+@stack.quiet()
 def _save_keras(model, out):
     """Write a Keras model, whole or not at all."""
-    if out.suffix == ".h5":
-        content = hdf5.content_of(lambda file: model.save(file, save_format="h5"))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder) / out.name
-            model.save(place)
-            content = place.read_bytes()
     with files.atomic_write(out, "wb") as file:
-        file.write(content)
+        file.write(_keras_file(model, out.suffix))
+
+
+def _keras_file(model, ending):
+    """A .keras or .h5 file of a model, in bytes."""
+    if ending == ".h5":
+        with warnings.catch_warnings():  # who writes .h5 has chosen it
+            warnings.filterwarnings("ignore", message="You are saving your model as an HDF5")
+            return hdf5.content_of(lambda file: model.save(file, save_format="h5"))
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / f"model{ending}"
+        model.save(place)
+        return place.read_bytes()

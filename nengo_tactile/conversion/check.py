@@ -22,7 +22,7 @@ from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.tensorflow_errors import tensorflow_errors_named
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks.protocol import ENGINES
-from nengo_tactile.progress import table_text
+from nengo_tactile.progress import Tabular
 
 #: Kinds of neurons, and the engine that has not got them.
 _APART = (("lif", "event"), ("sigma-delta", "loihi"))
@@ -60,8 +60,8 @@ class LayerCheck:
     notes: dict = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True)
-class Check:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Check(Tabular):
     """The result of `check`; printing it shows a table.
 
     Attributes
@@ -105,9 +105,6 @@ class Check:
 
     def _in_all(self, attribute, names):
         return tuple(n for n in names if all(n in getattr(la, attribute) for la in self.layers))
-
-    def __str__(self):
-        return table_text(self.table(), 110)
 
     def table(self):
         """As a rich table."""

@@ -21,7 +21,7 @@ from nengo_tactile.conversion.step_scales import limits
 from nengo_tactile.engines.recording import read_out
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.labelled import is_recordings
-from nengo_tactile.progress import table_text, track
+from nengo_tactile.progress import Tabular, track
 
 if TYPE_CHECKING:
     from nengo_tactile.conversion.network import SpikingNetwork
@@ -67,8 +67,8 @@ class LayerDiagnosis:
     exact: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Diagnosis:
+@dataclasses.dataclass(frozen=True, repr=False)
+class Diagnosis(Tabular):
     """The result of `diagnose`; printing it shows a table.
 
     Attributes
@@ -136,9 +136,6 @@ class Diagnosis:
         for row in rows:
             table.add_row(*row.values())
         return table
-
-    def __str__(self):
-        return table_text(self.table(), 110)
 
 
 @stack.guest()

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from nengo_tactile.errors import DataError
-from nengo_tactile.files import lock
+from nengo_tactile.files import lock, path_of
 from nengo_tactile.memory import told
 
 _CHUNK_BYTES = 2**16
@@ -203,7 +203,7 @@ def fetch(
     """
     import pooch
 
-    path = Path(path).expanduser()
+    path = path_of(path)
     part = path.with_name(path.name + ".part")
     for place in (path, part):
         if place.is_dir():

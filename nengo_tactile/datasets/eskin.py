@@ -23,7 +23,7 @@ from nengo_tactile.events.eskin import SENSOR_SIZE
 from nengo_tactile.events.eskin_table1 import fitted_parameters, table1
 from nengo_tactile.events.handwriting import handwriting, write_on_skin
 from nengo_tactile.events.images import TactileImage
-from nengo_tactile.files import atomic_write, write_json
+from nengo_tactile.files import atomic_write, path_of, write_json
 
 if TYPE_CHECKING:
     from nengo_tactile.events.eskin import ESkinParameters
@@ -72,7 +72,7 @@ class ESkin(EventDataset):
         target_transform: Callable | None = None,
         transforms: Callable | None = None,
     ) -> None:
-        super().__init__(Path(source), transform, target_transform, transforms)
+        super().__init__(path_of(source), transform, target_transform, transforms)
         self.writing = handwriting(source, split, n_samples, seed)
         self.parameters = parameters or fitted_parameters(self.writing.name)
         self.split, self.seed = split, seed

@@ -137,9 +137,9 @@ def _list_recordings(source, side):
     """Return the names and labels of one side's recordings, sorted by label and name."""
     found = []
     for name in source.names:
-        if not name.lower().endswith(".bin"):
+        if not name.lower().endswith(".bin") and not re.search("(?:^|/)(Train|Test)/", name):
             continue
-        match = re.search("(?:^|/)(Train|Test)/([0-9])/[^/]+$", name)
+        match = re.search("(?:^|/)(Train|Test)/([0-9])/[^/]+[.](?:bin|BIN)$", name)
         if match is None:
             raise DataError(
                 f"{source.describe(name)}: wanted Train/<digit>/<name>.bin or "

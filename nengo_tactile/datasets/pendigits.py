@@ -7,6 +7,7 @@ import numpy as np
 
 from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.events.recorded import FILE_NAME, RecordedDigits, read_pendigits
+from nengo_tactile.files import path_of
 
 __all__ = ["FILE_NAME", "PenDigits", "RecordedDigits", "read_pendigits"]
 
@@ -46,7 +47,7 @@ class PenDigits(EventDataset):
         target_transform: Callable | None = None,
         transforms: Callable | None = None,
     ) -> None:
-        super().__init__(Path(save_to), transform, target_transform, transforms)
+        super().__init__(path_of(save_to), transform, target_transform, transforms)
         self.split = split
         self.digits = read_pendigits(save_to, split)
         self.targets = self.digits.labels.astype(np.int64)

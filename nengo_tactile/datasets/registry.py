@@ -10,6 +10,7 @@ from nengo_tactile.doors.archives import is_zip, npz_names
 from nengo_tactile.doors.plain import DATA
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.recorded import FILE_NAME as _TRAJECTORIES
+from nengo_tactile.files import path_of
 
 if TYPE_CHECKING:
     from nengo_tactile.datasets.base import EventDataset
@@ -78,7 +79,7 @@ def open_dataset(
     if key in _SETS:
         place = _place(key, data_dir)
     else:
-        place = Path(name_or_path).expanduser()
+        place = path_of(name_or_path)
         if not place.exists():
             raise DataError(
                 f"{name_or_path!s} is neither a data set ({', '.join(_SETS)}) nor a path"

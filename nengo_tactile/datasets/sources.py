@@ -9,6 +9,7 @@ from nengo_tactile.datasets.matfile import MAX_BYTES
 from nengo_tactile.doors import archives
 from nengo_tactile.doors.plain import DATA
 from nengo_tactile.errors import DataError
+from nengo_tactile.files import path_of
 
 DATA_VARIABLE = "NENGO_TACTILE_DATA"
 
@@ -38,7 +39,7 @@ def data_root(save_to=None):
                 "no place for recordings given: pass their folder (--data-dir) or set "
                 f"{DATA_VARIABLE}"
             )
-    path = Path(save_to).expanduser()
+    path = path_of(save_to)
     if not path.exists():
         raise DataError(f"{path} does not exist ({origin}): give the folder of the recordings")
     return path
@@ -103,7 +104,7 @@ class FolderSource:
     """
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path = path_of(path)
         self._stamps = {}
         visited = set()
         try:
@@ -159,7 +160,7 @@ class ZipSource:
     """
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path = path_of(path)
         self._archive, self._process = None, None
         self._members = {}
         for info in self._open().infolist():
@@ -180,6 +181,7 @@ class ZipSource:
         if self._archive is None or self._process != os.getpid():
             with DATA.opened(self.path), DATA.guarded(self.path, "is no readable zip archive"):
                 self._archive = zipfile.ZipFile(self.path)
+                archives.check_count(self._archive, self.path, DATA)
             self._process = os.getpid()
         return self._archive
 
@@ -236,7 +238,7 @@ def open_source(path):
     DataError
         When it is neither a folder nor a zip archive.
     """
-    path = Path(path)
+    path = path_of(path)
     if path.is_dir():
         return FolderSource(path)
     if not path.exists():
@@ -263,7 +265,7 @@ def read_npz(path, wanted):
         When the file is no npz, lacks an array, or holds it pickled, damaged, of another type
         or with another number of dimensions.
     """
-    path = Path(path)
+    path = path_of(path)
     present = archives.npz_names(path, DATA)
     for key in wanted:
         if key not in present:

@@ -8,6 +8,7 @@ import numpy as np
 from nengo_tactile.datasets.matfile import read_mat
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import make_events
+from nengo_tactile.files import path_of
 
 N_TAXELS = 100  # ST-MNIST paper, 2.1
 GRID = 10  # taxels per side: addresses X and Y run over 10 values each (paper, Figure 1)
@@ -25,7 +26,7 @@ def _content(file, source):
     if isinstance(file, bytes):
         return file
     try:
-        return Path(file).read_bytes() if isinstance(file, (str, Path)) else file.read()
+        return path_of(file).read_bytes() if isinstance(file, (str, Path)) else file.read()
     except OSError as error:
         raise DataError(f"{source} cannot be read ({error}): check the path") from error
 

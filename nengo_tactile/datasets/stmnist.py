@@ -14,7 +14,7 @@ from nengo_tactile.datasets.splits import split_indices
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
-from nengo_tactile.files import digest, write_npz
+from nengo_tactile.files import digest, path_of, write_npz
 from nengo_tactile.progress import track
 
 _CACHE_FORMAT = "nengo-tactile events 1"
@@ -95,7 +95,7 @@ class STMNIST(EventDataset):
         self.targets = labels[chosen]
         self._parsed = {}
         if cache is not None:
-            events = _cached_events(self._source, files, self.layout, Path(cache))
+            events = _cached_events(self._source, files, self.layout, path_of(cache))
             self._parsed = {place: events[index] for place, index in enumerate(chosen)}
 
     def read_events(self, index: int) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import os
+import struct
 import sys
 import zipfile
 from collections.abc import Collection, Iterator
@@ -18,6 +20,8 @@ DEFLATE_RATIO = 1032
 #: Others unpack to anything.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BLOCK = 1 << 20
+#: The end of an archive: its signature, and how many members there are (APPNOTE.TXT, 4.3.16).
+_END = struct.Struct("<4s6xH10x")
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -29,7 +33,22 @@ def opened_zip(path: str | Path, door: Door) -> Iterator[zipfile.ZipFile]:
     """Open a zip archive."""
     guarded = door.guarded(path, "is no readable zip archive")
     with door.opened(path) as (file, _), guarded, zipfile.ZipFile(file) as archive:
+        check_count(archive, path, door)
         yield archive
+
+
+def check_count(archive: zipfile.ZipFile, path: Any, door: Door) -> None:
+    """Refuse an archive whose directory lists more or fewer members than it counts.
+
+    Where a length in it is damaged, Python passes over what follows.
+    """
+    file: Any = archive.fp
+    file.seek(-(_END.size + len(archive.comment)), os.SEEK_END)
+    signature, count = _END.unpack(file.read(_END.size))
+    n_members = len(archive.infolist())
+    # archives of more than it can say have a number of all ones, or the number's last 16 bits
+    if signature == b"PK\5\6" and count not in (0xFFFF, n_members & 0xFFFF):
+        raise door.refusal(path, f"lists {n_members} members and counts {count}")
 
 
 def is_zip(path: str | Path, door: Door) -> bool:

@@ -1,17 +1,18 @@
 """How well a network holds on Loihi's emulator, layer by layer, and which layer loses it."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
 from nengo_tactile.engines import loihi, nengo_dl
 from nengo_tactile.engines.chip_settings import for_chip, rates_of
 from nengo_tactile.errors import EngineError
-from nengo_tactile.progress import table_text
+from nengo_tactile.progress import Tabular
 
 
-@dataclasses.dataclass(frozen=True)
-class ChipAgreement:
+@dataclasses.dataclass(frozen=True, repr=False)
+class ChipAgreement(Tabular):
     """The emulator beside NengoDL on the same samples, with the same rates and steps.
 
     Attributes
@@ -34,6 +35,8 @@ class ChipAgreement:
         of layers on the chip ``median``, ``worst``, ``bias`` and ``lost_bits``: see
         `placement.rounding`.
     """
+
+    width: ClassVar = 130
 
     n_samples: int
     n_steps: int
@@ -89,9 +92,6 @@ class ChipAgreement:
                 cells += [str(row["lost_bits"])]
             table.add_row(*cells)
         return table
-
-    def __str__(self):
-        return table_text(self.table(), 130)
 
 
 def chip_agreement(network, x, on_host=None, rate=None, n_samples=32, progress=None):

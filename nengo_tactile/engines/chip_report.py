@@ -1,17 +1,18 @@
 """How a network lies on the chip: cores, and what integers do to its layers."""
 
 import dataclasses
+from typing import ClassVar
 
 from nengo_tactile.engines.placement import CORE_LIMITS, CORES_PER_CHIP
-from nengo_tactile.progress import table_text
+from nengo_tactile.progress import Tabular
 
 #: Relative error of the worst neuron's weights from which on a layer is named. 8 bits and a sign
 #: leave about 0.5 %.
 WORST_ROUNDING = 0.1
 
 
-@dataclasses.dataclass(frozen=True)
-class ChipReport:
+@dataclasses.dataclass(frozen=True, repr=False)
+class ChipReport(Tabular):
     """How a network lies on the chip.
 
     Attributes
@@ -24,6 +25,8 @@ class ChipReport:
         Per chip layer what the integers do to it, "median", "worst", "bias" and "lost_bits": see
         `nengo_tactile.engines.placement.rounding`.
     """
+
+    width: ClassVar = 130
 
     cores: list
     on_host: tuple
@@ -90,6 +93,3 @@ class ChipReport:
             errors = [f"{row[name]:.2%}" for name in ("weight_error", "worst_weight_error")]
             table.add_row(row["layer"], str(row["cores"]), str(row["neurons"]), *shares, *errors)
         return table
-
-    def __str__(self):
-        return table_text(self.table(), 130)

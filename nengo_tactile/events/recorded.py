@@ -1,13 +1,13 @@
 """The recorded pen trajectories of pendigits: the reader of ``pendigits_traj.npz``."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 
 from nengo_tactile.doors.archives import npz_names, read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
+from nengo_tactile.files import path_of
 
 FILE_NAME = "pendigits_traj.npz"
 SPLITS = ("train", "test")
@@ -64,7 +64,7 @@ def read_pendigits(path, split="train"):
     """
     if split not in SPLITS:
         raise DataError(f"split is {split!r}; choose one of {SPLITS}")
-    path = Path(path)
+    path = path_of(path)
     if path.is_dir():
         path = path / FILE_NAME
     if not path.is_file():

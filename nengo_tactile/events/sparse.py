@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
-from nengo_tactile.files import fingerprint, write_npz
+from nengo_tactile.files import fingerprint, path_of, write_npz
 from nengo_tactile.lazy import cached_property
 
 #: Steps are stored as uint16.
@@ -330,7 +330,7 @@ def load_spike_samples(path: str | Path) -> SpikeSamples:
     DataError
         For a file that is missing or damaged, or whose arrays do not fit each other.
     """
-    path = Path(path)
+    path = path_of(path)
     door = Door(DataError, "make them afresh from the recordings")
     with door.guarded(path, "holds no spike samples"):
         stored = read_npz(path, door)

@@ -3,13 +3,13 @@
 import dataclasses
 import datetime
 from collections.abc import Callable
-from pathlib import Path
 
 from nengo_tactile import __version__, files
 from nengo_tactile.analysis import plots
 from nengo_tactile.experiments.studies import Study
 from nengo_tactile.experiments.tables import pictures, rich_table
 from nengo_tactile.experiments.workers import Crew, Failure
+from nengo_tactile.files import path_of
 from nengo_tactile.progress import open_bar
 from nengo_tactile.report import Note, Report, Section, write_report
 
@@ -119,7 +119,7 @@ class Paper:
         TactileError
             What the first cell raised, if all failed.
         """
-        data_dir = None if data_dir is None else str(Path(data_dir).absolute())
+        data_dir = None if data_dir is None else str(path_of(data_dir).absolute())
         plan = self.settle(plan, data_dir, say)
         cells, states, failures = self.cells(plan, data_dir), {}, {}
         study = Study(out or f"nengo-tactile-out/{self.name}", self.command)

@@ -16,6 +16,7 @@ import nengo_tactile
 from nengo_tactile import files
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.files import path_of
 
 FORMAT = 1
 
@@ -36,7 +37,7 @@ class Study:
     """
 
     def __init__(self, folder, name):
-        self.folder, self.name = Path(folder).expanduser(), name
+        self.folder, self.name = path_of(folder), name
         files.check_writable(self.folder)
         found = self._read()
         if found["study"] != name:

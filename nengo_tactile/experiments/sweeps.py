@@ -28,6 +28,7 @@ from nengo_tactile.events.labelled import is_recordings
 from nengo_tactile.experiments.papers import Paper
 from nengo_tactile.experiments.sweep_tables import FIGURE, table_of, write_csv
 from nengo_tactile.experiments.workers import Cell, Crew
+from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import read_json
 from nengo_tactile.networks.targets import targets_of
 from nengo_tactile.saved import find, load
@@ -122,7 +123,7 @@ def sweep(
     results = paper.run(
         _Plan(about), out, crew=Crew(jobs, scheduler, threads), progress=progress, say=say
     )
-    write_csv(Path(out) / "results.csv", results["rows"])
+    write_csv(path_of(out) / "results.csv", results["rows"])
     return results
 
 
@@ -237,7 +238,7 @@ def _study(subject, x, y, calibration):
         try:
             place = str(find(subject))
         except ModelFileError:
-            if not Path(subject).exists():
+            if not path_of(subject).exists():
                 raise
         else:
             return _of_network(place, str(subject), x, y)
@@ -291,7 +292,7 @@ def _loaded(source):
 def _model_to_send(subject):
     """A model as another process takes it, and its digest."""
     if isinstance(subject, str | Path):
-        path = Path(subject).absolute()
+        path = path_of(subject).absolute()
         return str(path), files.fingerprint(path.name, np.frombuffer(path.read_bytes(), np.uint8))
     model = keras_model(convertible(subject))
     weights = model.get_weights()

@@ -13,6 +13,7 @@ import signal
 import threading
 import traceback
 
+from nengo_tactile import stack
 from nengo_tactile.errors import ClusterError, ModelFileError, StackError, TactileError
 from nengo_tactile.experiments import threads
 from nengo_tactile.experiments.ledgers import Ledger, content_of
@@ -249,7 +250,7 @@ class _Worker:
 def _serve(pipe):
     """Work for a `_Worker` until it is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
-    with contextlib.suppress(EOFError, BrokenPipeError):
+    with contextlib.suppress(EOFError, BrokenPipeError), stack.quiet():
         while True:
             try:
                 found = execute(*pipe.recv())

@@ -5,7 +5,6 @@ comes from. A digest in network.json covers all that decides what the network co
 """
 
 import json
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from nengo_tactile import files
 from nengo_tactile.doors.archives import npz_names, read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import ModelFileError
+from nengo_tactile.files import path_of
 
 FORMAT = 1
 DOOR = Door(ModelFileError, "restore the model's folder")
@@ -30,7 +30,7 @@ def check_folder(folder):
     ------
     ModelFileError
     """
-    folder = Path(folder).expanduser()
+    folder = path_of(folder)
     others = set()
     if folder.is_dir():
         names = {path.name for path in folder.iterdir()}

@@ -8,10 +8,10 @@ interrupted command goes on.
 import dataclasses
 import importlib
 from collections.abc import Callable
-from pathlib import Path
 
 from nengo_tactile import files
 from nengo_tactile.errors import DataError
+from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.stack.distributions import made_with
 
@@ -115,11 +115,11 @@ def make(name, out=None, work=None, data_dir=None, **options):
     """
     if name not in MODELS:
         raise DataError(f"model {name!r} is unknown: choose one of {', '.join(MODELS)}")
-    model, out = MODELS[name], Path(out or f"models/{name}")
-    work = Path(work or f"nengo-tactile-out/{model.work}")
+    model, out = MODELS[name], path_of(out or f"models/{name}")
+    work = path_of(work or f"nengo-tactile-out/{model.work}")
     check_folder(out)
     files.check_writable(work)
-    data_dir = None if data_dir is None else str(Path(data_dir).absolute())
+    data_dir = None if data_dir is None else str(path_of(data_dir).absolute())
     order = Order(work, data_dir=data_dir, **options)
     maker = importlib.import_module(f"nengo_tactile.papers.{model.maker}")
     network, card = maker.make(name, order, **model.settings)

@@ -19,7 +19,7 @@ from scipy.linalg import blas, lapack
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
-from nengo_tactile.files import write_npz
+from nengo_tactile.files import path_of, write_npz
 from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import check_pattern, hidden_activities, prepare
 from nengo_tactile.skim.memory import check_fits
@@ -238,7 +238,7 @@ def train(
             "these samples alone, so give one of them"
         )
     passed = 0
-    if state_path is not None and Path(state_path).exists():
+    if state_path is not None and path_of(state_path).exists():
         equations = load_equations(state_path, mark)
         passed = equations.n_samples
     equations = empty(layer.n_hidden, n_classes) if equations is None else equations

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import sys
 import warnings
 from typing import NamedTuple
 
@@ -141,6 +142,11 @@ def untried():
     return found
 
 
+def then():
+    """What to do after an installation: a notebook's kernel keeps what it has loaded."""
+    return ", and restart the kernel" if "ipykernel" in sys.modules else ""
+
+
 def check():
     """Warn once, where versions were not tried, and refuse those that cannot work together.
 
@@ -154,7 +160,7 @@ def check():
         minor = ".".join(map(str, numbers_in(tensorflow)))
         raise StackError(
             f"tensorflow {tensorflow} and tf_keras {keras} do not belong together: "
-            f"pip install 'tf_keras=={minor}.*'"
+            f"pip install 'tf_keras=={minor}.*'{then()}"
         )
     found = untried()
     if found:

@@ -256,12 +256,12 @@ def _remedy_named(name):
     except StackError:
         raise
     except ImportError as error:
-        from nengo_tactile.stack.distributions import INSTALL, untried
+        from nengo_tactile.stack.distributions import INSTALL, then, untried
 
         wrong = "".join(f"; not tried: {told}" for told in untried())
         raise StackError(
             f"{name} cannot be imported ({error}){wrong}. Install the set that works together, in "
-            f"a virtual environment of its own, in the project's folder: {INSTALL}; "
+            f"a virtual environment of its own, in the project's folder: {INSTALL}{then()}; "
             "`nengo-tactile doctor --quick` shows what is there",
             name=name,
         ) from error

@@ -33,14 +33,15 @@ def trained(folder, out, network="resnet8", **options):
     )
 
 
-def test_train_writes_plain_arrays_and_resumes(folder, small, tmp_path):
+def test_train_writes_plain_arrays_and_resumes(folder, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
     lines = []
     out = tmp_path / "mnist-resnet8.npz"
     model = train.train_model(
         "resnet8",
-        out,
+        "~/mnist-resnet8.npz",
         "mnist",
-        checkpoint=tmp_path / "c.npz",
+        checkpoint="~/c.npz",
         data_dir=folder,
         progress=False,
         say=lines.append,

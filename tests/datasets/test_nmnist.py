@@ -124,3 +124,19 @@ def test_nmnist_of_the_project(data_dir):
 def test_polarity_survives_packing():
     events = make_events([1, 33], [2, 33], [5, 2**23 - 1], [1, 0])
     assert read_nmnist(nmnist_bytes(events)).tolist() == events.tolist()
+
+
+@pytest.mark.parametrize("name", ["Train/3/00001.bio", "Train/3/00001.bi", "Train/3", "Test/x"])
+def test_members_that_have_lost_their_name_are_named(name, rng, tmp_path):
+    members, _ = nmnist_members(rng)
+    members[name] = members.pop("Train/3/00001.bin")
+    write_zip(tmp_path / "train.zip", members)
+    with pytest.raises(DataError, match=f"{name}: wanted Train/<digit>/<name>.bin"):
+        NMNIST(tmp_path / "train.zip")
+
+
+def test_what_is_beside_the_recordings_does_no_harm(rng, tmp_path):
+    members, _ = nmnist_members(rng)
+    members |= {"README": b"text", "Train/.DS_Store": b"x", "__MACOSX/Train/1/._a.bin": b"x"}
+    write_zip(tmp_path / "train.zip", members)
+    assert len(NMNIST(tmp_path / "train.zip")) == 20

@@ -1,6 +1,7 @@
 """Versions that were tried, and what is said of others."""
 
 import re
+import sys
 import warnings
 from pathlib import Path
 
@@ -108,3 +109,10 @@ def test_the_constraints_are_what_was_tried():
         assert name in pinned, name
         if tried is not None:
             assert distributions._outside(pinned[name], tried) is None
+
+
+def test_in_a_notebook_the_kernel_has_to_start_anew(monkeypatch):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    assert distributions.then() == ""
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    assert distributions.then() == ", and restart the kernel"

@@ -1,7 +1,6 @@
 """Test images shown to the sigma-delta paper's network; a cell is a setting."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from nengo_tactile.conversion.passes import layers_to_spike
 from nengo_tactile.conversion.reading import plain
 from nengo_tactile.experiments.ledgers import add
 from nengo_tactile.experiments.workers import Cell
+from nengo_tactile.files import path_of
 from nengo_tactile.papers import images
 from nengo_tactile.papers.sigma_delta.plan import CODING, N_STEPS, NEURONS, SETTINGS, SHOWN, WEIGHTS
 from nengo_tactile.progress import track
@@ -26,7 +26,7 @@ FACTORS, TURNS = (0.5, 0.7, 1.4, 2.0), 3
 def cells(plan, data_dir):
     """A cell for each setting."""
     shared = {"n_samples": plan.n_samples, "seed": plan.seed, "data_dir": data_dir}
-    shared["weights"] = plan.weights and str(Path(plan.weights).absolute())
+    shared["weights"] = plan.weights and str(path_of(plan.weights).absolute())
     return [Cell(key, show, {"key": key, **shared}) for key in plan.settings]
 
 

@@ -19,6 +19,7 @@ from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.experiments.workers import Cell
+from nengo_tactile.files import path_of
 from nengo_tactile.lazy import cached_property
 from nengo_tactile.papers.skim import transfer
 from nengo_tactile.papers.skim.patterns import Chosen, pattern_set
@@ -80,7 +81,7 @@ class Digits:
 def cells(plan, data_dir):
     """A cell for each hidden size, each trial, crossing over, and each tactile set."""
     digits = {"n_samples": plan.n_samples, "n_test": plan.n_test, "data_dir": data_dir}
-    digits["recordings"] = plan.recordings and str(Path(plan.recordings).absolute())
+    digits["recordings"] = plan.recordings and str(path_of(plan.recordings).absolute())
     digits |= {"kernels": plan.kernels, "seed": plan.seed}
     trial = {"n_hidden": plan.trial_hidden, "trial_samples": plan.trial_samples, **digits}
     stem = f"trial-{plan.kernels}-{plan.trial_hidden}-{plan.trial_samples}"

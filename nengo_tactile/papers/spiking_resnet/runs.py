@@ -4,8 +4,6 @@ A cell is a network in a setting. The event engine runs them: it fires the spike
 is faster.
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from nengo_tactile.ann.training import predict
@@ -13,6 +11,7 @@ from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.layerwise import simulate
 from nengo_tactile.experiments.ledgers import add
 from nengo_tactile.experiments.workers import Cell
+from nengo_tactile.files import path_of
 from nengo_tactile.papers import images
 from nengo_tactile.papers.spiking_resnet.plan import NETWORKS, SETTINGS
 from nengo_tactile.progress import track
@@ -45,7 +44,7 @@ def cell(plan, name, key, data_dir):
 
 
 def _shared(plan, n_samples, data_dir):
-    weights = plan.weights and str(Path(plan.weights).absolute())
+    weights = plan.weights and str(path_of(plan.weights).absolute())
     shared = {"n_steps": plan.n_steps, "weights": weights, "seed": plan.seed}
     return {"n_samples": n_samples, **shared, "data_dir": data_dir}
 

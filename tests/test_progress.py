@@ -1,0 +1,38 @@
+"""What shows as a table, and bars where there is no terminal."""
+
+import io
+import sys
+
+import pytest
+import rich.console
+import rich.table
+
+from nengo_tactile import progress
+
+
+class Two(progress.Tabular):
+    def table(self):
+        table = rich.table.Table()
+        table.add_column("a & b")
+        table.add_row("<one>")
+        table.add_row("[/two]")
+        return table
+
+
+def test_a_table_shows_once_everywhere():
+    text = str(Two())
+    assert repr(Two()) == text and "<one>" in text and "[/two]" in text
+    page = Two()._repr_html_()
+    assert page.startswith("<pre>") and "a &amp; b" in page and page.count("&lt;one&gt;") == 1
+
+
+@pytest.mark.parametrize("widgets", [None, sys])
+def test_bars_in_notebooks_without_widgets(widgets, monkeypatch):
+    monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
+    find = progress.importlib.util.find_spec
+    monkeypatch.setattr(
+        progress.importlib.util, "find_spec", lambda n: widgets if n == "ipywidgets" else find(n)
+    )
+    console = progress.console(file=io.StringIO())
+    assert console.is_jupyter == (widgets is not None)
+    assert console.is_terminal or widgets
