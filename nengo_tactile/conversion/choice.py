@@ -27,8 +27,9 @@ SPIKES, STEPS = (1, 2, 4, 8), (1, 2, 4, 8, 16, 32, 64)
 NEAR, NEARER = 0.1, 1.1
 #: Points that spikes, which come in some order, are thought to win at most over layers that wait.
 LUCK = 1.0
-#: Samples times steps that a simulation has at most where the steps are given; the least samples.
-SAMPLE_STEPS, LEAST = 768, 32
+#: Samples times steps that a simulation has where the steps are given; the least samples, while
+#: these are not more sample-steps than the third.
+SAMPLE_STEPS, LEAST, MOST_STEPS = 768, 32, 3072
 #: Samples that a correction is made on at most: it is a mean over positions and these.
 CORRECTED = 128
 #: The one that is tried: of "bias" and "potential" the nearer on ResNet-20, at 4 and 8 steps.
@@ -111,7 +112,8 @@ def for_steps(blueprint: Any) -> Any:
         Its ``card`` says what was tried.
     """
     n_steps = blueprint.n_steps
-    bench = _Bench(blueprint, max(LEAST, SAMPLE_STEPS // n_steps))
+    n_samples = max(SAMPLE_STEPS // n_steps, min(LEAST, MOST_STEPS // n_steps), 2)
+    bench = _Bench(blueprint, n_samples, min(n_samples, CORRECTED))
     errors: dict[int, float] = {}
     for most in (SPIKES[-1], *SPIKES[:-1]):
         errors[most] = bench.error(bench.waiting(few_spikes(most), n_steps))
@@ -127,7 +129,7 @@ def for_steps(blueprint: Any) -> Any:
         if _as_good(tried[1].error, tried[0].error):
             last = PLAIN
     best = next(trial for trial in tried if trial.neuron == last)
-    if best.error > NEAR / 2:
+    if best.error > NEAR / 2 and n_samples >= LEAST:
         better = dataclasses.replace(last, correction=CORRECTION)
         tried.append(bench.trial(better, n_steps))
         best = min(best, tried[-1], key=lambda trial: trial.error)
@@ -219,7 +221,7 @@ class _Bench:
         Points that layers that wait lose, of what was not tried for that.
     """
 
-    def __init__(self, blueprint, n_samples=None):
+    def __init__(self, blueprint, n_samples=None, n_corrected=CORRECTED):
         x = IF().samples(blueprint)
         if len(x) < FEWEST:
             raise ConversionError(
@@ -231,6 +233,7 @@ class _Bench:
         self.wanted = blueprint.layers.outputs(self.x).reshape(len(self.x), -1)
         labels = None if blueprint.labels is None else blueprint.labels[1::2][:n_samples]
         self.score, self.reached = scored(self.wanted, labels, self.read_out)
+        self.n_corrected = n_corrected
         self.drafts, self.waited, self.passed_over = {}, {}, []
 
     def draft(self, neuron, n_steps):
@@ -250,7 +253,7 @@ class _Bench:
 
     def _corrected(self, neuron, n_steps):
         draft = self.draft(dataclasses.replace(neuron, correction=None), n_steps)
-        x, kind = self.fit.x[:CORRECTED], neuron.correction
+        x, kind = self.fit.x[: self.n_corrected], neuron.correction
         reference = {"reference": self.fit.layers, "units": draft.scales}
         reference["progress"] = self.blueprint.progress
         layers = correct(draft.layers, x, n_steps, kind, **reference)
