@@ -59,13 +59,7 @@ def console(**options):
     """A `rich.console.Console` that prints names as they are: brackets are no markup."""
     from rich.console import Console
 
-    made = Console(markup=False, emoji=False, **options)
-    if made.is_jupyter and importlib.util.find_spec("ipywidgets") is None:
-        # as on a terminal; rich would ask for ipywidgets, with a warning for each bar
-        return Console(
-            markup=False, emoji=False, force_jupyter=False, force_terminal=True, **options
-        )
-    return made
+    return Console(markup=False, emoji=False, **{"force_jupyter": False, **options})
 
 
 def table_text(table, width):
@@ -99,6 +93,16 @@ class Tabular:
 _OPEN: list[Progress] = []
 
 
+def _place():
+    """Where bars are drawn, and how often a second."""
+    made = console(stderr=True, force_jupyter=None)
+    if not made.is_jupyter or importlib.util.find_spec("ipywidgets") is not None:
+        return {"console": made}
+    # as on a terminal, seldom, because notebooks keep each drawing; rich would warn that it wants
+    # ipywidgets
+    return {"console": console(stderr=True, force_terminal=True), "refresh_per_second": 2}
+
+
 @contextlib.contextmanager
 def open_bar(progress=None):
     """A `rich.progress.Progress` on the error stream, for bars whose words change.
@@ -119,7 +123,7 @@ def open_bar(progress=None):
         TimeRemainingColumn(),
     )
     options = {"transient": True, "disable": not shown(progress), "redirect_stdout": False}
-    with Progress(*columns, console=console(stderr=True), **options) as bar:
+    with Progress(*columns, **_place(), **options) as bar:
         _OPEN.append(bar)
         try:
             yield bar

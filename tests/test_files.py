@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from nengo_tactile import files
 from nengo_tactile.doors.plain import DATA
+from tests.support.damage import full_disk
 
 
 @pytest.fixture(params=["full disk", "Ctrl-C"])
@@ -244,6 +246,16 @@ def test_a_fingerprint_changes_with_values_types_shapes_and_order(rng):
         *((about, x.reshape(6, 4), x[0]), ({**about, "a": 2}, x, x[0])),
     ]
     assert len({mark, *(files.fingerprint(*given) for given in changed)}) == 6
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_arrays_on_a_full_disk_leave_nothing_but_one_error(compress, rng, tmp_path, capfd):
+    with full_disk(50_000), pytest.raises(OSError, match="too large") as caught:
+        files.write_npz(tmp_path / "a.npz", {"a": rng.random(10**5)}, compress)
+    assert str(caught.value).endswith("a.npz'")
+    caught = None
+    gc.collect()
+    assert os.listdir(tmp_path) == [] and capfd.readouterr() == ("", "")
 
 
 def test_links_stay_and_what_they_point_to_is_written(tmp_path):

@@ -1,6 +1,5 @@
 """What shows as a table, and bars where there is no terminal."""
 
-import io
 import sys
 
 import pytest
@@ -27,12 +26,17 @@ def test_a_table_shows_once_everywhere():
 
 
 @pytest.mark.parametrize("widgets", [None, sys])
-def test_bars_in_notebooks_without_widgets(widgets, monkeypatch):
+def test_bars_in_notebooks_without_widgets(widgets, monkeypatch, capfd):
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
     find = progress.importlib.util.find_spec
     monkeypatch.setattr(
         progress.importlib.util, "find_spec", lambda n: widgets if n == "ipywidgets" else find(n)
     )
-    console = progress.console(file=io.StringIO())
+    console = progress._place()["console"]
     assert console.is_jupyter == (widgets is not None)
-    assert console.is_terminal or widgets
+    assert "\x1b" not in str(Two())  # is text there too
+    if widgets is None:
+        with progress.open_bar(True) as bar:
+            bar.add_task("doing something")
+        shown = capfd.readouterr().err
+        assert "ipywidgets" not in shown and "doing something" in shown

@@ -130,7 +130,7 @@ def train_model(
             checkpoint=checkpoint,
             progress=progress,
         )
-    write_weights(model, out) if out.suffix == ".npz" else _save_keras(model, out)
+    write_weights(model, out) if out.suffix == ".npz" else save_keras(model, out)
     say(
         f"{network}, {name} recipe, {chosen.epochs} epochs, seed {seed}: "
         f"{training.accuracy(model, *test):.4f} of {len(test[1])} test samples; wrote {out}"
@@ -212,8 +212,8 @@ def _start(tune_from, network):
 
 
 @stack.quiet()
-def _save_keras(model, out):
-    """Write a Keras model, whole or not at all."""
+def save_keras(model, out):
+    """Write a Keras model as .keras or .h5, whole or not at all."""
     with files.atomic_write(out, "wb") as file:
         file.write(_keras_file(model, out.suffix))
 

@@ -6,9 +6,12 @@ import pytest
 from nengo_tactile import files
 from nengo_tactile.ann import residual, training
 from nengo_tactile.ann.augment import cropped_epochs
+from nengo_tactile.ann.notation import build
 from nengo_tactile.commands import networks, train
+from nengo_tactile.conversion.reading import convertible
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import DataError, ModelFileError, NotationError
+from tests.support.damage import full_disk
 from tests.support.image_sets import write_mnist
 
 QUICK = training.Recipe("sgd", 2, 16, 0.05, "cosine", 0.0, 1e-4)
@@ -150,3 +153,17 @@ def test_bad_input(options, error, words, folder, tmp_path, monkeypatch):
     with pytest.raises(error, match=words):
         train.train_model(**options, task_name="mnist", data_dir=folder, progress=False, say=str)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_model_on_a_full_disk_leaves_nothing(ending, tmp_path, capfd):
+    """HDF5 itself would end the process."""
+    model, out = build("10x10-200-200-10o"), tmp_path / f"model{ending}"
+    with full_disk(50_000), pytest.raises(OSError, match="too large") as caught:
+        train.save_keras(model, out)
+    assert caught.value.filename == str(out)
+    assert list(tmp_path.iterdir()) == []
+    capfd.readouterr()  # what Keras says of formats is not in question
+    train.save_keras(model, out)
+    (*_, last) = convertible(out).layers
+    np.testing.assert_array_equal(last.weights[0], model.layers[-1].get_weights()[0])

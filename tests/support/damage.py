@@ -1,6 +1,20 @@
-"""Damage to the content of files, as Hypothesis draws it."""
+"""Damage to the content of files, as Hypothesis draws it; disks that are full."""
+
+import contextlib
+import resource
 
 from hypothesis import strategies as st
+
+
+@contextlib.contextmanager
+def full_disk(n_bytes):
+    """Files end at so many bytes inside, with an error, as if the disk had no more."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def damaged(data, content, most=4, cut=True):
