@@ -16,12 +16,13 @@ from nengo_tactile.analysis.style import (
     new_axes,
     new_figure,
     styled,
+    told_apart,
 )
 
 
 def layer_axis(axes, names):
     """Write layer names from top to bottom on the vertical axis."""
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), told_apart(names, 18, 2))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -82,6 +83,7 @@ def firing_rates(recording, max_rate_hz=None, percentile=99.9, title=None):
         marker="D",
         markersize=7,
         color=VERMILION,
+        clip_on=False,
         label=f"{percentile:g}th percentile",
     )
     if max_rate_hz is None or np.isscalar(max_rate_hz):
@@ -96,8 +98,10 @@ def firing_rates(recording, max_rate_hz=None, percentile=99.9, title=None):
                 linewidth=1.2,
                 label=f"saturation, {limit:g} Hz",
             )
-    axes.set_xlim(0, None)
+    # room for the largest diamond; without any spike one hertz
+    axes.set_xlim(0, 1.03 * axes.get_xlim()[1] if boxes else 1.0)
     layer_axis(axes, names)
+    axes.tick_params(axis="y", pad=9)  # diamonds reach beyond the axis
     side = axes.secondary_yaxis("right")
     side.set_yticks(range(len(names)), [f"{a.silent_share:.0%} silent" for a in activities])
     side.tick_params(length=0)
@@ -122,11 +126,11 @@ def spikes_and_synops(recording, step=None, title=None):
     """
     activities = layer_activity(recording, step=step)
     names = [a.layer for a in activities]
-    figure = new_figure(1.15 + 0.5 * len(names) + (0.3 if title else 0))
+    figure = new_figure(1.35 + 0.5 * len(names) + (0.3 if title else 0))
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, heading, values, colour in (
-        (left, "spikes per sample", [a.spikes for a in activities], BLUE),
-        (right, "synaptic operations", [a.synops for a in activities], GREEN),
+        (left, "spikes\nper sample", [a.spikes for a in activities], BLUE),
+        (right, "synaptic\noperations", [a.synops for a in activities], GREEN),
     ):
         axes.barh(range(len(names)), values, height=0.6, color=colour)
         for place, value in enumerate(values):

@@ -12,8 +12,10 @@ from nengo_tactile.analysis.style import (
     PURPLE,
     SKY,
     VERMILION,
+    key_below,
     new_axes,
     styled,
+    wrapped,
 )
 from nengo_tactile.errors import DataError
 
@@ -68,13 +70,12 @@ def core_map(cores, title=None):
             if not core[key] >= 0:
                 raise DataError(f"core {index}: {key} is {core[key]}, wanted zero or more")
     layers = list(dict.fromkeys(core["layer"] for core in cores))
-    colours = {
-        layer: _LAYER_COLOURS[index % len(_LAYER_COLOURS)] for index, layer in enumerate(layers)
-    }
+    colours = {layer: _layer_colour(index) for index, layer in enumerate(layers)}
     n_columns = min(4 if len(cores) <= 16 else 6 if len(cores) <= 48 else 8, len(cores))
     n_rows = math.ceil(len(cores) / n_columns)
     tile_height = {4: 1.05, 6: 0.85, 8: 0.7}.get(n_columns, 1.05)
-    key_rows = math.ceil(len(layers) / 2)
+    longest = max(len(_key(layer, cores)) for layer in layers)
+    key_rows = math.ceil(len(layers) / (2 if longest <= 24 else 1))
     axes = new_axes(n_rows * tile_height + 0.75 + 0.26 * key_rows + (0.35 if title else 0))
     for index, core in enumerate(cores):
         _tile(axes, index % n_columns, index // n_columns, core, colours, n_columns)
@@ -83,12 +84,22 @@ def core_map(cores, title=None):
     axes.set_axis_off()
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=colours[layer], label=_key(layer, cores)) for layer in layers]
-    axes.figure.legend(handles=handles, loc="outside lower left", ncols=2)
-    lines = [title] if title else []
+    handles = [Patch(color=colours[layer]) for layer in layers]
+    labels = [_key(layer, cores) for layer in layers]
+    key_below(axes.figure, handles, labels, 2)
+    lines = [wrapped(title, 50)] if title else []
     lines.append("bars from top: " + ", ".join(_SHORT.values()))
     axes.set_title("\n".join(lines), fontsize=11)
     return axes.figure
+
+
+def _layer_colour(index):
+    """Those of the palette, then each lighter, then each darker: as many as thrice differ."""
+    from matplotlib.colors import to_rgb
+
+    share, other = ((0.0, 1.0), (0.5, 1.0), (0.45, 0.0))[index // len(_LAYER_COLOURS) % 3]
+    own = to_rgb(_LAYER_COLOURS[index % len(_LAYER_COLOURS)])
+    return tuple((1 - share) * part + share * other for part in own)
 
 
 def _key(layer, cores):

@@ -63,7 +63,8 @@ def potentials_over_time(times, outputs, label, span, title=None):
             zorder=3 if true else 2,
             label=f"output {label}, the true class" if true else None,
         )
-    axes.plot([], [], color=PAPER_BAR, linewidth=1, label="other outputs")
+    if outputs.shape[1] > 1:
+        axes.plot([], [], color=PAPER_BAR, linewidth=1, label="other outputs")
     axes.set_xlim(0, span)
     return finished(axes, "time (time units)", "membrane potential", title)
 
@@ -115,7 +116,7 @@ def accuracy_by(curves, xlabel, ann_accuracy, marks=None, least=0.9, title=None)
     marks : dict of str to float, optional
         Vertical lines: what the ANN costs.
     least : float
-        Lower end of the accuracy axis.
+        Lower end of the accuracy axis; lower where a curve ends below.
     title : str, optional
 
     Returns
@@ -147,5 +148,6 @@ def accuracy_by(curves, xlabel, ann_accuracy, marks=None, least=0.9, title=None)
     axes.set_xlim(left=0)
     if max(np.max(x) for x, _ in curves.values()) >= 1e4:
         axes.xaxis.set_major_formatter(lambda value, _: compact(value))
-    axes.set_ylim(least, 1)
+    lowest = min(accuracy[-1] for _, accuracy in curves.values())
+    axes.set_ylim(min(least, 0.95 * lowest), 1)
     return finished(axes, xlabel, "accuracy", title)

@@ -64,6 +64,8 @@ def event_raster(events, sensor_size=(10, 10), duration_s=2.0, title=None):
         (on, RED, 0.2, "ON"),
         (~on, INK, -0.2, "OFF"),
     ):
+        if not mask.any() and len(events):  # the key names what is drawn
+            continue
         axes.plot(
             seconds[mask],
             address[mask] + offset,

@@ -110,7 +110,7 @@ def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
     ann_accuracy : float
         Drawn as a dashed line.
     least : float, optional
-        Lower end of the axis; by default 0.15 below the ANN.
+        Lower end of the axis; by default 0.15 below the ANN, lower where a curve ends below.
     title : str, optional
 
     Returns
@@ -127,6 +127,7 @@ def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
     axes = new_axes(3.2 + 0.25 * len(curves), grid="y")
     accuracy_axis(axes, ann_accuracy, digits=2)
     least = max(0.0, ann_accuracy - 0.15) if least is None else least
+    least = min(least, 0.95 * min(values[-1] for values in curves.values()))
     longest = max(len(values) for values in curves.values())
     first = longest
     for index, (name, values) in enumerate(curves.items()):
@@ -136,14 +137,17 @@ def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
             values,
             **line_style(index),
             label=f"{name}: {values[-1]:.2%}",
+            marker="." if len(values) == 1 else None,
         )
         visible = np.flatnonzero(values > least)
         first = min(first, visible[0] + 1) if len(visible) else first
     ticks = [2**k for k in range(int(np.log2(first)), int(np.log2(longest)) + 1)]
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.set_xlim(left=ticks[0])
-    axes.set_ylim(least, min(1.0, ann_accuracy + 0.01) + 1e-3)
+    axes.set_xlim(0.95 * ticks[0], 1.05 * longest)
+    axes.minorticks_off()
+    highest = max(ann_accuracy, *(max(values) for values in curves.values()))
+    axes.set_ylim(least, min(1.0, highest + 0.01) + 1e-3)
     return finished(axes, "time steps", "accuracy", title)
 
 

@@ -1,5 +1,6 @@
 """Pictures of how well it works: accuracy over time, confusion, ours beside the paper's."""
 
+import math
 import textwrap
 
 import numpy as np
@@ -15,7 +16,10 @@ from nengo_tactile.analysis.style import (
     finished,
     line_style,
     new_axes,
+    new_figure,
     styled,
+    told_apart,
+    wrapped,
 )
 from nengo_tactile.errors import DataError
 
@@ -78,7 +82,7 @@ def accuracy_over_time(
         look = line_style(index)
         after, among = np.arange(1, len(accuracy) + 1), f" of {n:,}" if n else ""
         label = f"{name} {accuracy[-1]:.1%}{among}, settled at step {settled}"
-        axes.plot(after, accuracy, **look, label=label)
+        axes.plot(after, accuracy, **look, label=label, marker="." if len(after) == 1 else None)
         if n:
             band = np.transpose([accuracy_interval(value, n) for value in accuracy])
             axes.fill_between(after, *band, color=look["color"], alpha=0.15, linewidth=0)
@@ -99,6 +103,7 @@ def accuracy_over_time(
         + (", or its 95 % interval" if n_samples else ""),
     )
     axes.set_xlim(0, longest * 1.02)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylim(0, 1.03)
     steps = "time steps" if dt is None else f"time steps of {dt * 1e3:g} ms"
     return finished(axes, steps, "accuracy", title)
@@ -187,11 +192,9 @@ def confusion(matrix, names=None, title=None):
         )
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     few = n_classes <= 12
-    axes = new_axes(5.2 if few else 4.9)
+    axes = _square(names, few, bool(title))
     picture = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
-    axes.set_xticks(range(n_classes), names)
-    axes.set_yticks(range(n_classes), names)
-    axes.tick_params(length=0, labelsize=11 if few else 8)
+    _name_classes(axes, names, few)
     axes.set(xlabel="read as", ylabel="true class")
     axes.spines[:].set_visible(False)
     axes.set_xticks(np.arange(-0.5, n_classes), minor=True)
@@ -207,7 +210,7 @@ def confusion(matrix, names=None, title=None):
                     f"{count}",
                     ha="center",
                     va="center",
-                    fontsize=10 if matrix.max() < 1000 else 8.5,
+                    fontsize=_size_of_counts(matrix),
                     color="white" if shares[row, column] > 0.3 else INK,
                 )
     else:
@@ -219,8 +222,52 @@ def confusion(matrix, names=None, title=None):
         bar.ax.minorticks_off()
         bar.set_label("share of the true class", color=QUIET)
     if title:
-        axes.set_title(title)
+        axes.set_title(wrapped(title, 40))
     return axes.figure
+
+
+#: Of a confusion matrix, few classes and many: inches of a line of names, their size in points,
+#: and the least and largest side of the matrix.
+_CELLS = {True: (0.17, 11, 4.2, 4.2), False: (0.125, 8, 3.9, 7.0)}
+#: Inches of a character, of the size in points.
+_CHARACTER = 0.0088
+
+
+def _square(names, few, titled):
+    """Axes of a matrix of classes, the figure as large as it and the names at its sides take."""
+    line, points, least, most = _CELLS[few]
+    side = min(max(line * len(names), least), most)
+    texts, turned = _class_texts(names, few)
+    length = points * _CHARACTER * max(len(part) for text in texts for part in text.split("\n"))
+    below = length if turned else line * max(text.count("\n") + 1 for text in texts)
+    axes = new_figure(side + below + 0.65 + 0.3 * titled, side + length + (0.7 if few else 2.1))
+    return axes.add_subplot()
+
+
+def _class_texts(names, few):
+    """Names of classes as they stand at the sides, and whether they are turned below."""
+    line, points, least, most = _CELLS[few]
+    cell = min(max(line * len(names), least), most) / len(names)
+    texts = told_apart(names, 18, max(1, min(3, int(cell / line))))
+    widest = points * _CHARACTER * max(len(part) for text in texts for part in text.split("\n"))
+    return texts, widest > 0.9 * cell
+
+
+def _name_classes(axes, names, few):
+    """Write the classes at both sides; every second, third... where there is no room for all."""
+    line, points, _, most = _CELLS[few]
+    texts, turned = _class_texts(names, few)
+    every = max(1, math.ceil(line * len(names) / most - 1e-9))
+    places = range(0, len(names), every)
+    axes.set_xticks(places, texts[::every], rotation=90 if turned else 0)
+    axes.set_yticks(places, texts[::every])
+    axes.tick_params(length=0, labelsize=points)
+
+
+def _size_of_counts(matrix):
+    """Points in which the longest count fits its cell."""
+    cell = _CELLS[True][3] / len(matrix)
+    return min(10.0, 0.85 * cell / (_CHARACTER * len(str(matrix.max()))))
 
 
 def _span(value, sd):
@@ -295,7 +342,8 @@ def beside_paper(rows, title=None, measure="accuracy"):
     axes.set_xlabel(measure)
     swatches = [
         axes.barh([0], [0], color=colour, label=label)
-        for colour, label in ((PAPER_BAR, "paper"), (BLUE, "ours"))
+        for colour, label, key in ((PAPER_BAR, "paper", "paper"), (BLUE, "ours", "ours_mean"))
+        if any(row[key] is not None for row in rows)
     ]
     axes.figure.legend(handles=swatches, loc="outside upper right", ncols=2)
     if title:

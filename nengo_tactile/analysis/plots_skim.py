@@ -11,12 +11,14 @@ from nengo_tactile.analysis.style import (
     PAPER_BAR,
     QUIET,
     VERMILION,
+    WIDTH,
     accuracy_axis,
     figure_title,
     finished,
     new_axes,
     new_figure,
     styled,
+    wrapped,
 )
 from nengo_tactile.errors import DataError
 
@@ -192,7 +194,7 @@ def distributions(accuracies, p_values, title=None):
 
     if not accuracies:
         raise DataError("no accuracies were given: give {training pattern: accuracies}")
-    figure = new_figure(5.6)
+    figure = new_figure(5.8, max(WIDTH, 2.2 * len(accuracies) + 0.6))
     panels = figure.subplots(2, len(accuracies), sharex=True, sharey="row", squeeze=False)
     found = {
         name: np.sort(standardised(values, f"accuracies of the {name} pattern"))
@@ -212,7 +214,8 @@ def distributions(accuracies, p_values, title=None):
             f"{test}: p " + (f"= {p:.3f}" if p >= 0.001 else "< 0.001")
             for test, p in p_values.get(name, {}).items()
         ]
-        above.set_title("\n".join([f"{name.capitalize()}, {len(z)} trials", *texts]), fontsize=11)
+        lines = [f"{name.capitalize()}, {len(z)} trials", *texts]
+        above.set_title("\n".join(wrapped(line, 26) for line in lines), fontsize=10)
         below.set_xlabel("standardised accuracy")
     panels[0, 0].set_ylabel("density")
     panels[1, 0].set_ylabel("cumulative share")

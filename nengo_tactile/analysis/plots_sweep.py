@@ -5,10 +5,11 @@ import numpy as np
 from nengo_tactile.analysis.style import (
     INK,
     PAPER_BAR,
-    QUIET,
     WIDTH,
+    accuracy_axis,
     compact,
     figure_title,
+    key_below,
     new_figure,
     styled,
 )
@@ -64,25 +65,25 @@ def accuracy_over_costs(costs, accuracies, reference=None, title=None):
             f"costs of {[len(cost) for cost in costs.values()]} combinations, accuracies of "
             f"{len(accuracies)}: give each combination's"
         )
-    figure = new_figure(3.4, 1.25 * WIDTH)
+    figure = new_figure(3.7, 1.25 * WIDTH)
     panels = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
     for axes, (name, cost) in zip(panels, costs.items()):
         cost = np.asarray(cost, float)
         best = pareto(cost, accuracies)
-        if reference is not None:
-            axes.axhline(reference, color=QUIET, linestyle="--", linewidth=1.5)
+        accuracy_axis(axes, reference, reference="reference")
         axes.plot(cost, accuracies, "o", color=PAPER_BAR, markersize=6, linestyle="none")
         axes.plot(cost[best], accuracies[best], "o-", color=INK, markersize=6, linewidth=1.5)
         if cost.min() > 0 and cost.max() > 20 * cost.min():
             axes.set_xscale("log")
         else:
-            axes.set_xlim(left=0)
+            axes.set_xlim(0, 1.08 * (cost.max() or 1))
             axes.locator_params(axis="x", nbins=4)
             axes.xaxis.set_major_formatter(lambda value, position: compact(value))
         axes.grid(axis="y")
         axes.set_xlabel(name)
     panels[0].set_ylabel("accuracy")
-    panels[0].yaxis.set_major_formatter(lambda value, position: f"{value:.3g}")
+    if reference is not None:
+        key_below(figure, *panels[0].get_legend_handles_labels())
     if title:
         figure_title(figure, title)
     return figure

@@ -7,6 +7,7 @@ left behind in matplotlib. They are about 5.6 inches wide with 12 point text, so
 
 import functools
 import io
+import textwrap
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), ordered by contrast on white
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#AA4499"
@@ -15,6 +16,9 @@ PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 INK, QUIET, GRID, PAPER_BAR = "#1F2933", "#52606D", "#E4E7EB", "#9AA5B1"
 
 WIDTH = 5.6  # inches
+#: Characters of a title's and a key's line in a figure of that width, those that a swatch takes,
+#: and inches between lines.
+_TITLE, _KEY, _SWATCH, _LINE = 54, 67, 10, 0.19
 
 _RC = {
     "figure.facecolor": "white",
@@ -91,12 +95,57 @@ def new_axes(height, grid=None):
 def finished(axes, xlabel, ylabel="", title=None, key_columns=1):
     """Name the axes, put the key of all that has a label below them, and return the figure."""
     axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside lower left", ncols=key_columns
-    )
+    key_below(axes.figure, *axes.get_legend_handles_labels(), key_columns)
     if title:
-        axes.set_title(title)
+        axes.set_title(wrapped(title, _TITLE))
     return axes.figure
+
+
+def key_below(figure, handles, labels, columns=1):
+    """Put a key below all axes: in one column where a label is too long for several, wrapped.
+
+    The figure grows by the lines that are wrapped, so that axes keep their height.
+    """
+    if not labels:
+        return
+    columns = columns if max(map(len, labels)) <= _KEY // columns - _SWATCH else 1
+    texts = [wrapped(label, _KEY) for label in labels]
+    more = sum(text.count("\n") for text in texts)
+    figure.set_figheight(figure.get_figheight() + _LINE * more)
+    figure.legend(handles, texts, loc="outside lower left", ncols=columns)
+
+
+def wrapped(text, width):
+    """A text in lines of so many characters."""
+    return "\n".join(textwrap.wrap(str(text), width, break_on_hyphens=False)) or str(text)
+
+
+def fitted(name, width, lines=1):
+    """A name in so many lines of so many characters; one that is longer loses its middle.
+
+    Parameters
+    ----------
+    name : str
+    width, lines : int
+
+    Returns
+    -------
+    str
+    """
+    parts = textwrap.wrap(name, width, break_on_hyphens=False) or [name]
+    if len(parts) <= lines:
+        return "\n".join(parts)
+    most = width * lines - 1
+    name = f"{name[: (most + 1) // 2]}\N{HORIZONTAL ELLIPSIS}{name[len(name) - most // 2 :]}"
+    return "\n".join(name[k : k + width] for k in range(0, len(name), width))
+
+
+def told_apart(names, width, lines=1):
+    """Names as `fitted` writes them; with their numbers where that makes two of them the same."""
+    texts = [fitted(name, width, lines) for name in names]
+    if len(set(texts)) < len(set(names)):
+        texts = [fitted(f"{index} {name}", width, lines) for index, name in enumerate(names)]
+    return texts
 
 
 def figure_title(figure, title):
@@ -115,7 +164,7 @@ def line_style(index):
 
 def accuracy_axis(axes, ann_accuracy=None, digits=1, reference="ANN"):
     """Write accuracies in percent, and draw the one of the reference as a dashed line."""
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     if ann_accuracy is not None:
         label = f"{reference} {ann_accuracy:.{digits}%}"
         axes.axhline(ann_accuracy, color=QUIET, linestyle="--", linewidth=1.5, label=label)
@@ -147,8 +196,8 @@ def compact(value):
     """Write a count in at most four digits: 950, 12.3k, 4.56M."""
     if abs(value) < 10 and value != int(value):
         return f"{value:.2g}"
-    for limit, unit in ((1e3, ""), (1e6, "k"), (1e9, "M")):
+    for limit, unit in ((1e3, ""), (1e6, "k"), (1e9, "M"), (1e12, "G")):
         if abs(value) < 0.9995 * limit:
             scaled = value / (limit / 1e3)
             return f"{scaled:.3g}{unit}"
-    return f"{value / 1e9:.3g}G"
+    return f"{value / 1e12:.3g}T"

@@ -40,6 +40,9 @@ def test_accuracy_over_steps():
     np.testing.assert_array_equal(drawn["beta: 90.00%"][1], curve)
     assert set(drawn["ANN 92.00%"][1]) == {0.92}
     (axes,) = figure.axes
+    assert axes.get_ylim()[0] < 0.5  # where the short one ends
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "2", "4", "8", "16"]
+    (axes,) = plots_resnet.accuracy_over_steps({"beta": curve}, 0.92).axes
     assert axes.get_ylim()[0] == pytest.approx(0.77)
     assert [t.get_text() for t in axes.get_xticklabels()] == ["16"]  # 0.77 is passed at step 17
     assert png(figure).startswith(b"\x89PNG")
