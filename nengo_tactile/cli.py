@@ -169,12 +169,18 @@ def model(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
     ] = None,
+    measure_only: Annotated[
+        bool, typer.Option("--measure-only", help="Measure what is in --out, and write its card.")
+    ] = False,
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
     """Make a shipped model anew: train or convert it, measure it, write it with its card."""
-    from nengo_tactile.papers.shipped import make
+    from nengo_tactile.papers.shipped import make, measure
 
+    if measure_only:
+        measure(name, out, data_dir, n_samples=samples, seed=seed, say=say)
+        return
     make(name, out, work, data_dir, n_samples=samples, weights=weights, seed=seed, say=say)
 
 

@@ -77,6 +77,11 @@ def on_nengo_dl(network, x, y, progress=None, n_steps=None):
     return Measured(engines.run(network, x, n_steps, progress=progress), np.asarray(y))
 
 
+def emulator_samples(n, seed=0, n_samples=EMULATOR_SAMPLES):
+    """Indices of the random samples, out of n, that the emulator is shown."""
+    return np.random.default_rng(seed).permutation(n)[:n_samples]
+
+
 def on_emulator(network, x, y, n_samples=EMULATOR_SAMPLES, seed=0, progress=None, rate=CHIP_RATE):
     """Run random test samples on the Loihi emulator, at the rates that suit the chip.
 
@@ -89,7 +94,7 @@ def on_emulator(network, x, y, n_samples=EMULATOR_SAMPLES, seed=0, progress=None
     chosen : (n_samples,) int array
         Indices of the samples that were run.
     """
-    chosen = np.random.default_rng(seed).permutation(len(x))[:n_samples]
+    chosen = emulator_samples(len(x), seed, n_samples)
     shown = chip_settings(network, rate)
     recording = engines.run(shown, x[chosen], engine="loihi", progress=progress, least_agreement=0)
     return Measured(recording, np.asarray(y)[chosen]), chosen

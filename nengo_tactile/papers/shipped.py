@@ -1,6 +1,8 @@
 """The models that come with the package: ``nengo-tactile model NAME``.
 
-Each is made by a function ``make(name, order, **settings) -> network, card``. Its runs are those of
+Each is made by a function ``make(name, order, **settings) -> network, card``; where the card tells
+of runs that take little beside the training, ``measure(name, network, order, **settings)`` gives
+these parts of it. Its runs are those of
 its paper's command: with that command's ``--out`` as ``--work`` nothing runs twice, and an
 interrupted command goes on.
 """
@@ -13,6 +15,7 @@ from nengo_tactile import files
 from nengo_tactile.errors import DataError
 from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import check_folder
+from nengo_tactile.saved import load
 from nengo_tactile.stack.distributions import made_with
 
 
@@ -113,9 +116,7 @@ def make(name, out=None, work=None, data_dir=None, **options):
     ModelFileError
         If the folder holds something else than a saved network.
     """
-    if name not in MODELS:
-        raise DataError(f"model {name!r} is unknown: choose one of {', '.join(MODELS)}")
-    model, out = MODELS[name], path_of(out or f"models/{name}")
+    model, out = _named(name), path_of(out or f"models/{name}")
     work = path_of(work or f"nengo-tactile-out/{model.work}")
     check_folder(out)
     files.check_writable(work)
@@ -127,12 +128,63 @@ def make(name, out=None, work=None, data_dir=None, **options):
         "summary": card.pop("summary"),
         "command": command(name, order),
         **card,
-        "made with": made_with("tensorflow", "nengo", "nengo-dl", "nengo-loihi", "numpy"),
+        "made with": _versions(),
     }
     network = dataclasses.replace(network, card=card)
     network.save(out)
     order.say(f"wrote {out}")
     return network
+
+
+def measure(name, out=None, data_dir=None, **options):
+    """Measure a shipped model anew, and write its numbers into its card; nothing is trained.
+
+    Parameters
+    ----------
+    name : str
+        Of `MODELS`.
+    out : path, optional
+        The model's folder; by default models/NAME.
+    data_dir : path, optional
+    **options
+        See `Order`.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    DataError
+        For other names, for models whose numbers are those of the run that makes them, and if
+        recordings are missing.
+    """
+    model, out = _named(name), path_of(out or f"models/{name}")
+    network = load(out)
+    maker = importlib.import_module(f"nengo_tactile.papers.{model.maker}")
+    order = Order(None, data_dir=data_dir, **options)
+    measures = getattr(maker, "measure", lambda *about, **settings: {})
+    found = measures(name, network, order, **model.settings)
+    if not found:
+        raise DataError(
+            f"the numbers of {name}'s card are those of the run that makes it: leave "
+            "--measure-only out"
+        )
+    card = {**network.card, **found, "measured with": _versions()}
+    network = dataclasses.replace(network, card=card)
+    network.save(out)
+    order.say(f"wrote {out}")
+    return network
+
+
+def _named(name):
+    if name not in MODELS:
+        raise DataError(f"model {name!r} is unknown: choose one of {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def _versions():
+    return made_with("tensorflow", "nengo", "nengo-dl", "nengo-loihi", "numpy")
 
 
 def command(name, order):

@@ -122,29 +122,7 @@ def make(name, order):
     network = paths.to_spikes(
         model, task, x[0], seed, progress, n_steps=recipe.n_steps, classes=test_set.classes
     )
-    spiking = paths.on_nengo_dl(network, x_test, y_test, progress)
-    order.say(f"{name}: NengoDL {spiking.accuracy:.4f}")
-    emulated, chosen = paths.on_emulator(network, x_test, y_test, seed=seed, progress=progress)
-    same = training.accuracy(model, x_test[chosen], y_test[chosen])
-    order.say(f"{name}: emulator {emulated.accuracy:.4f}, CNN on the same samples {same:.4f}")
-    return network, _card(recipe, task, seed, x, y_test, cnn, same, spiking, emulated, network)
-
-
-def _card(recipe, task, seed, x, y_test, cnn, same, spiking, emulated, network):
-    keep = (
-        "n_test",
-        "n_steps",
-        "accuracy",
-        "latency_step",
-        "spikes_to_latency",
-        "synops_to_latency",
-        "spikes",
-        "synops",
-    )
-    energy = ("chip_synops", "chip_joules_rough", "ann_joules_rough")
-    there, here = emulated.numbers(network), spiking.numbers(network)
-    chip = paths.on_chip(network)
-    return {
+    card = {
         "summary": recipe.summary,
         "task": recipe.task,
         "data": task.about,
@@ -153,8 +131,37 @@ def _card(recipe, task, seed, x, y_test, cnn, same, spiking, emulated, network):
         "training samples": int(sum(len(part) for part in x)),
         "test samples": len(y_test),
         "CNN accuracy": cnn,
-        "CNN accuracy on the emulator's samples": same,
+        "CNN accuracy on the emulator's samples": None,
         "recipe": dataclasses.asdict(recipe.training),
+        **_measured(name, network, x_test, y_test, order),
+        "limits": _limits(recipe),
+    }
+    chosen = paths.emulator_samples(len(y_test), seed)
+    same = training.accuracy(model, x_test[chosen], y_test[chosen])
+    order.say(f"{name}: CNN on the emulator's samples {same:.4f}")
+    return network, card | {"CNN accuracy on the emulator's samples": same}
+
+
+def measure(name, network, order):
+    """The parts of the card that tell what a network does: see `nengo_tactile.papers.shipped`."""
+    task = task_of(MODELS[name])
+    x, y = images(task, open_task(task, "test", order.data_dir), progress=order.progress)
+    return _measured(name, network, x[: order.n_samples], y[: order.n_samples], order)
+
+
+def _measured(name, network, x, y, order):
+    """Numbers of the runs in NengoDL and on the emulator, and what the chip needs."""
+    spiking = paths.on_nengo_dl(network, x, y, order.progress)
+    order.say(f"{name}: NengoDL {spiking.accuracy:.4f}")
+    emulated, _ = paths.on_emulator(network, x, y, seed=order.seed, progress=order.progress)
+    order.say(f"{name}: emulator {emulated.accuracy:.4f}")
+    here, there, chip = spiking.numbers(network), emulated.numbers(network), paths.on_chip(network)
+    keep = (
+        *("n_test", "n_steps", "accuracy", "latency_step", "spikes_to_latency"),
+        *("synops_to_latency", "spikes", "synops"),
+    )
+    energy = ("chip_synops", "chip_joules_rough", "ann_joules_rough")
+    return {
         "multiplications of the CNN": here["ann_multiplications"],
         "NengoDL": {key: here[key] for key in keep},
         "Loihi emulator": {
@@ -163,7 +170,6 @@ def _card(recipe, task, seed, x, y_test, cnn, same, spiking, emulated, network):
             "layers on the host": ", ".join(chip.on_host),
             "8-bit weight error": {k: round(v["median"], 5) for k, v in chip.rounding.items()},
         },
-        "limits": _limits(recipe),
     }
 
 

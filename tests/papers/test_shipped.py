@@ -3,8 +3,11 @@
 import dataclasses
 import json
 
+import pytest
+
 import nengo_tactile as nt
 from nengo_tactile.ann import training
+from nengo_tactile.errors import DataError
 from nengo_tactile.papers import shipped, tactile_cnn
 from nengo_tactile.saved import shipped_models
 
@@ -40,3 +43,14 @@ def test_a_tactile_network_and_its_card(tmp_path, monkeypatch):
     recording = nt.run(network, x, engine="nengo-dl", progress=False)
     assert card["NengoDL"]["accuracy"] == recording.accuracy(y)[-1]
     assert lines[-1] == f"wrote {tmp_path / 'm'}"
+    # measured anew they are the same
+    stale = {"NengoDL": {"latency_step": 0}, "Loihi emulator": {}}
+    dataclasses.replace(network, card=card | stale).save(tmp_path / "m")
+    again = shipped.measure("eskin-cnn", tmp_path / "m", **options, say=lines.append)
+    assert nt.load(tmp_path / "m").card == card | {"measured with": again.card["measured with"]}
+
+
+def test_cards_that_are_of_the_run_itself_are_not_measured_anew(tmp_path):
+    """Whose numbers come from thousands of images, counted on the way."""
+    with pytest.raises(DataError, match="leave --measure-only out"):
+        shipped.measure("mnist-sigma-delta", shipped_models()["mnist-sigma-delta"])

@@ -67,6 +67,12 @@ def make(name, order, data, loss, epochs=None, n_engine=20):
     return network, card
 
 
+def measure(name, network, order, data, loss, n_engine=20):
+    """The parts of the card that tell what a network does: see `nengo_tactile.papers.shipped`."""
+    test = runs.read_test(data, order.n_samples, order.seed, order.data_dir, order.progress)
+    return _on_engines(network, test, n_engine, order.progress)
+
+
 def _on_engines(network, test, n_engine, progress):
     """The event engine on all test samples, Nengo and NengoDL beside it on some.
 

@@ -67,6 +67,32 @@ def read(ledger, name, n_samples, n_test, seed, data_dir):
         return _read(*about, str(ledger.folder), ledger.progress)
 
 
+def read_test(name, n_test, seed, data_dir, progress=None):
+    """Test samples alone, as `read` gives them where no training samples are chosen.
+
+    Parameters
+    ----------
+    name : str
+        Of `SETTINGS`.
+    n_test : int or None
+    seed : int
+    data_dir, progress
+
+    Returns
+    -------
+    SpikeSamples
+    """
+    setting, rng = SETTINGS[name], np.random.default_rng(seed)
+    if name == "nmnist-simulated":
+        recordings, order, _ = recorded_digits(data_dir, "train")
+    else:
+        recordings = open_dataset(setting.dataset, "test", data_dir)
+        order = np.arange(len(recordings))
+    if n_test is not None:
+        order = np.sort(rng.permutation(order)[:n_test])
+    return setting.layout.samples(recordings, order, progress)
+
+
 @functools.lru_cache(maxsize=1)
 def _read(setting, name, n_samples, n_test, seed, data_dir, folder, progress):
     rng = np.random.default_rng(seed)
