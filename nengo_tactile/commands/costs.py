@@ -60,6 +60,13 @@ def energy_rows(numbers):
     ]
 
 
+def energy_line(numbers):
+    """The same in a line, for cards."""
+    ann = [f"{joules_text(value)} ({name})" for name, value in numbers["ann_joules_rough"].items()]
+    chip = f"{joules_text(numbers['chip_joules_rough'])} on Loihi without the host's layers"
+    return f"{chip}; the ANN: {', '.join(ann)}" if ann else chip
+
+
 def energy_items(numbers):
     """The same as items of a report's section."""
     rows = energy_rows(numbers)

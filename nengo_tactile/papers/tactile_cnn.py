@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
-from nengo_tactile.commands import paths
+from nengo_tactile.commands import costs, paths
 from nengo_tactile.commands.tasks import images, open_task, task_named
 
 
@@ -160,12 +160,12 @@ def _measured(name, network, x, y, order):
         *("n_test", "n_steps", "accuracy", "latency_step", "spikes_to_latency"),
         *("synops_to_latency", "spikes", "synops"),
     )
-    energy = ("chip_synops", "chip_joules_rough", "ann_joules_rough")
     return {
         "multiplications of the CNN": here["ann_multiplications"],
         "NengoDL": {key: here[key] for key in keep},
         "Loihi emulator": {
-            **{key: there[key] for key in (*keep, *energy)},
+            **{key: there[key] for key in (*keep, "chip_synops")},
+            "energy of a sample, rough": costs.energy_line(there),
             "cores": len(chip.cores),
             "layers on the host": ", ".join(chip.on_host),
             "8-bit weight error": {k: round(v["median"], 5) for k, v in chip.rounding.items()},

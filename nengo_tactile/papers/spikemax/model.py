@@ -6,6 +6,7 @@ import numpy as np
 
 from nengo_tactile import engines
 from nengo_tactile.analysis import Measured
+from nengo_tactile.commands import costs
 from nengo_tactile.engines import chip_spikes
 from nengo_tactile.experiments.ledgers import Ledger
 from nengo_tactile.experiments.studies import Study
@@ -112,7 +113,7 @@ def _on_chip(network, test, progress):
         "test samples": len(test),
         "accuracy": numbers["accuracy"],
         "spikes per sample": numbers["spikes"],
-        "energy per sample, rough, joules": numbers["chip_joules_rough"],
+        "energy per sample, rough": costs.energy_line(numbers),
         "cores": len(report.cores),
         "8-bit weight error": {k: round(v["median"], 4) for k, v in report.rounding.items()},
     }

@@ -90,7 +90,7 @@ def read_test(name, n_test, seed, data_dir, progress=None):
         order = np.arange(len(recordings))
     if n_test is not None:
         order = np.sort(rng.permutation(order)[:n_test])
-    return setting.layout.samples(recordings, order, progress)
+    return _samples(setting.layout, recordings, order, progress)
 
 
 @functools.lru_cache(maxsize=1)

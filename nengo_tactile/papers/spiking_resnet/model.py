@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from nengo_tactile.ann import training
-from nengo_tactile.commands import paths
+from nengo_tactile.commands import costs, paths
 from nengo_tactile.commands.networks import train_command
 from nengo_tactile.commands.tasks import TASKS
 from nengo_tactile.engines.loihi import CHIP_RATE
@@ -89,11 +89,12 @@ def _on_emulator(spiking, data, n_samples, rate, seed, progress):
     numbers = emulated.numbers(spiking)
     keep = (
         *("n_test", "n_steps", "accuracy", "latency_step", "spikes", "synops"),
-        *("chip_synops", "chip_joules_rough", "ann_multiplications", "ann_joules_rough"),
+        *("chip_synops", "ann_multiplications"),
     )
     report = paths.on_chip(spiking, rate)
     return {
         **{key: numbers[key] for key in keep},
+        "energy of an image, rough": costs.energy_line(numbers),
         "accuracy of its ANN on the same images": training.accuracy(
             spiking.ann, data.x[chosen], data.y[chosen]
         ),
