@@ -164,7 +164,10 @@ def trial(subject, folder, out, whole, **how):
     code = killed(subject, folder, out, **how)
     if code == 1:
         return "the work fails"
-    finished(subject, folder, out)
+    try:
+        finished(subject, folder, out)
+    except AssertionError as error:
+        return str(error)
     again = found(out)
     if again.keys() != whole.keys():
         left, lost = again.keys() - whole.keys(), whole.keys() - again.keys()
