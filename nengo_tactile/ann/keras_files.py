@@ -54,7 +54,10 @@ def _read_h5(path):
     from nengo_tactile.doors import hdf5
 
     with hdf5.opened(path, _DOOR) as file:
-        architecture = _DOOR.parsed(file.attribute("model_config"), path)
+        config = file.attribute("model_config")
+        if config is None:
+            raise _DOOR.refusal(path, "holds no architecture, perhaps weights alone")
+        architecture = _DOOR.parsed(config, path)
         weights = {}
         for entry in layer_configs(architecture):
             name = layer_name(entry)

@@ -4,6 +4,7 @@ import json
 import warnings
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -182,6 +183,9 @@ def test_missing_and_foreign_files(tmp_path, good):
         path.write_bytes(content)
         with pytest.raises(ModelFileError, match=r"bad\.h5: (is no readable HDF5|has no member)"):
             functional(path)
+    h5py.File(tmp_path / "weights.h5", "w").close()
+    with pytest.raises(ModelFileError, match="holds no architecture, perhaps weights alone"):
+        functional(tmp_path / "weights.h5")
 
 
 @pytest.mark.parametrize("ending", ["keras", "h5"])
