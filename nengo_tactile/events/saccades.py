@@ -41,7 +41,7 @@ _OVERSAMPLING = 4  # samples of the blurred picture per pixel
 class SaccadeParameters:
     """All parameters of screen, motion and camera.
 
-    "Fitted" means by `nengo_tactile.events.saccades_fit`, to the 500 recordings of even index
+    "Fitted" means by tools/saccades_fit.py, to the 500 recordings of even index
     among the first 1,000 of N-MNIST; "measured" means read off the same recordings.
 
     Parameters

@@ -8,6 +8,9 @@ from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.eskin_table1 import fitted_parameters
+from tests.support import scripts
+
+comparison = scripts.load("tools/eskin_comparison.py")
 
 
 @pytest.fixture(scope="module")
@@ -93,48 +96,40 @@ def test_digits_differ_as_on_real_skin():
 
 
 def test_comparison_with_the_paper(digits):
-    from nengo_tactile.datasets import eskin
-
-    result = eskin.compare_with_paper(digits, digits[0][0], progress=False)
-    rows = eskin.statistics_of(digits, progress=False)
+    result = comparison.compare_with_paper(digits, digits[0][0], progress=False)
+    rows = comparison.statistics_of(digits, progress=False)
     zeros = rows[digits.targets == 0, 0]
     assert result["table1"]["on_events"]["mean"][0] == pytest.approx(zeros.mean())
     assert result["paper"]["on_events"]["mean"][0] == 1738.13
     counts = rows[:, :2].sum(axis=1)
-    for index in eskin.samples_like(digits[0][0], rows, 5):
+    for index in comparison.samples_like(digits[0][0], rows, 5):
         assert 3 / 4 < counts[index] / len(digits[0][0]) < 4 / 3
     with pytest.raises(DataError, match="no simulated sample has about"):
-        eskin.samples_like(digits[0][0][:1], rows, 5)
+        comparison.samples_like(digits[0][0][:1], rows, 5)
 
 
 def test_nearest_neighbours_equal_a_loop(rng):
     """Distances of few values, so that many are equal: then the earlier one counts."""
     from collections import Counter
 
-    from nengo_tactile.datasets.eskin import _nearest
-
     known, labels = rng.integers(0, 4, (60, 2)), rng.integers(0, 5, 60)
     asked = rng.integers(0, 4, (40, 2))
-    for point, label in zip(asked, _nearest(known, labels, asked)):
+    for point, label in zip(asked, comparison._nearest(known, labels, asked)):
         order = sorted(range(60), key=lambda i: (((known[i] - point) ** 2).sum(), i))
         votes = Counter(labels[order[:5]].tolist())
         assert label == min(votes, key=lambda each: (-votes[each], each))
 
 
 def test_counts_tell_the_digit_only_with_its_pace():
-    from nengo_tactile.datasets.eskin import pace_check
-
-    scores = pace_check(n_train=300, n_test=200, progress=False)
+    scores = comparison.pace_check(n_train=300, n_test=200, progress=False)
     assert scores["counts_with_pace"] < scores["images_with_pace"]
     assert scores["images_without_pace"] > 0.7
     assert scores["images_trained_with_tested_without"] > 0.7
 
 
 def test_comparison_command(tmp_path, capsys, data_dir):
-    from nengo_tactile.datasets import eskin
-
     recording = data_dir / "stmnist_sample" / "sample_stmnist.mat"
-    eskin.main(["--samples", "200", "--recording", str(recording), "--out", str(tmp_path)])
+    comparison.main(["--samples", "200", "--recording", str(recording), "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "1738 (1366)" in printed
     assert "interval_ms" in printed

@@ -10,7 +10,10 @@ from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.saccades import SaccadeParameters, fitted_saccades, simulate
+from tests.support import scripts
 from tests.support.fake_formats import nmnist_bytes, write_zip
+
+comparison = scripts.load("tools/nmnist_comparison.py")
 
 
 @pytest.fixture(scope="module")
@@ -88,16 +91,16 @@ def test_errors_are_named(folder, tmp_path):
 
 def test_pairs_show_the_same_digits(folder):
     data, found = SimulatedNMNIST(folder), module.recorded_digits(folder)
-    recorded, indices = module.pairs(*found, data, odd=True)
+    recorded, indices = comparison.pairs(*found, data, odd=True)
     np.testing.assert_array_equal(indices, [1, 3, 5])
     wanted = simulate(data.images[3], fitted_saccades(), np.random.default_rng([77, 3]))
     np.testing.assert_array_equal(recorded[1], wanted)
     few = SimulatedNMNIST(folder, n_samples=3)
     with pytest.raises(DataError, match=r"shows image 5, .* ends at 2"):
-        module.pairs(*found, few, odd=True)
+        comparison.pairs(*found, few, odd=True)
     data.targets = data.targets[::-1]
     with pytest.raises(DataError, match="another label than image 0"):
-        module.pairs(*found, data, odd=False)
+        comparison.pairs(*found, data, odd=False)
 
 
 def test_recordings_need_numbers_as_names(tmp_path):
@@ -107,7 +110,7 @@ def test_recordings_need_numbers_as_names(tmp_path):
 
 
 def test_the_command_compares(folder, tmp_path, capsys):
-    module.main(["--data-dir", str(folder), "--out", str(tmp_path)])
+    comparison.main(["--data-dir", str(folder), "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "3 digits of odd index" in printed
     assert "interval_ms" in printed
@@ -118,8 +121,8 @@ def test_the_command_compares(folder, tmp_path, capsys):
 
 def test_the_fit_comes_near(folder):
     data = SimulatedNMNIST(folder, parameters=SaccadeParameters())
-    recorded, indices = module.pairs(*module.recorded_digits(folder), data, odd=False)
-    found = module.fit_to_recordings(
+    recorded, indices = comparison.pairs(*module.recorded_digits(folder), data, odd=False)
+    found = comparison.fit_to_recordings(
         data, recorded, indices, n_samples=3, rounds=1, evaluations=12, progress=False
     )
     ours = np.mean(
@@ -131,10 +134,10 @@ def test_the_fit_comes_near(folder):
 def test_real_recordings_are_matched(data_dir):
     """The fitted simulator beside recordings it was not fitted to."""
     data = SimulatedNMNIST(data_dir)
-    recorded, indices = module.pairs(
+    recorded, indices = comparison.pairs(
         *module.recorded_digits(data_dir), data, odd=True, n_samples=60
     )
-    result, _ = module.compare_with_recordings(data, recorded, indices, progress=False)
+    result, _ = comparison.compare_with_recordings(data, recorded, indices, progress=False)
     table = result["distributions"]
     assert table["events"]["mean"] == pytest.approx(table["events"]["mean_real"], rel=0.1)
     assert table["on_percent"]["mean"] == pytest.approx(table["on_percent"]["mean_real"], abs=1)

@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nengo_tactile.events import saccades_fit as module
 from nengo_tactile.events import saccades_path
 from nengo_tactile.events.saccades import SaccadeParameters, path, simulate
+from tests.support import scripts
+
+module = scripts.load("tools/saccades_fit.py")
 
 TRUE = SaccadeParameters(
     path_ms=(0, 30, 80, 130, 180, 230, 290),

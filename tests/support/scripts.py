@@ -1,6 +1,7 @@
 """Scripts beside the package (benchmarks, examples, tools) as modules."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ def load(path):
     path = ROOT / path
     if not path.is_file():
         pytest.skip(f"{path} is not beside the tests", allow_module_level=True)
+    if str(path.parent) not in sys.path:  # as Python has it when it runs a script
+        sys.path.append(str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

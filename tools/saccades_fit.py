@@ -1,6 +1,6 @@
 """Fit of the saccade simulator to recordings of N-MNIST.
 
-Run as ``python -m nengo_tactile.datasets.nmnist_simulated --fit``: this module has the functions.
+Run as ``python tools/nmnist_comparison.py --fit``: this module has the functions.
 """
 
 import dataclasses
