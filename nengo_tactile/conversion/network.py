@@ -16,8 +16,8 @@ from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.ann.training import predict
 from nengo_tactile.conversion.activations import accumulates
 from nengo_tactile.conversion.bound import waiting_outputs
+from nengo_tactile.conversion.changes import faster, rounded
 from nengo_tactile.conversion.input_range import check_against, check_samples
-from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.reading import plain
 from nengo_tactile.conversion.stages import graph_of
 from nengo_tactile.conversion.step_scales import Activations, chosen_anew
@@ -28,33 +28,13 @@ from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.events.labelled import holds_images, is_recordings
 from nengo_tactile.lazy import cached_property
+from nengo_tactile.networks import folders
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.nengo_network import build
 from nengo_tactile.networks.protocol import Reference, check_data, read, summary
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.networks.targets import targets_of
-
-#: Of products of factors that make 1.
-_ROUNDING = 1e-9
-
-
-def _check_rates(layer, factor, rates):
-    """Refuse rates at which a layer of integrate-and-fire neurons computes something else."""
-    if rates > 1:
-        raise ConversionError(
-            f"{layer.label}: factor on the firing rates is {factor:g}, which makes "
-            f"them {rates:g} times those of the conversion, at which the largest activations have "
-            f"one spike a step already; all above {1 / rates:.3g} of these would be clipped: give "
-            "more n_steps for more spikes, or convert with a lower percentile"
-        )
-    if rates < 1 and layer.config["clips"]:
-        raise ConversionError(
-            f"{layer.label}: factor on the firing rates is {factor:g}, and the "
-            "model clips this layer where neurons have one spike a step, which slower ones would "
-            "not: keep the rates (for the chip chip_settings(network, rate=1)), or train with "
-            "plain ReLUs"
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +100,7 @@ class SpikingNetwork:
         "loihi": "nengo_tactile.engines.loihi",
     }
     others: ClassVar[dict[str, str]] = {}
+    storage: ClassVar = "nengo_tactile.conversion.storage"
     reference: ClassVar = Reference(
         "ann", "rates (Keras)", "spikes", "rates", "the Keras model", "of the spikes"
     )
@@ -451,20 +432,7 @@ class SpikingNetwork:
             they were converted with, at which the largest activations have one spike a step;
             below them, where the model itself clips at one spike a step; sigma-delta neurons.
         """
-        if self.accumulates:
-            raise ConversionError(
-                "sigma-delta neurons have no firing rates: convert the model with other thresholds"
-            )
-        if not 0 < factor < math.inf:
-            raise ConversionError(f"factor on the firing rates is {factor}: choose one above zero")
-        rates = self.rate_factor * factor
-        if abs(rates - 1) < _ROUNDING:  # back where it was
-            rates = 1.0
-        layers = plain(self.ann)
-        for layer in layers.of_kinds("RateIF"):
-            _check_rates(layer, factor, rates)
-        layers = map_neurons(layers, lambda neuron: neuron.faster(factor), shift_factor=factor)
-        return dataclasses.replace(self, ann=keras_model(layers), rate_factor=rates)
+        return dataclasses.replace(self, **faster(self, factor))
 
     def with_steps(self, n_steps: int) -> "SpikingNetwork":
         """The network for another presentation time.
@@ -506,18 +474,7 @@ class SpikingNetwork:
         ------
         ConversionError
         """
-        if int(bits) != bits or bits < 2:
-            raise ConversionError(f"weights of {bits} bits: give a whole number from 2")
-        largest = 2 ** (int(bits) - 1) - 1
-
-        def rounded(array):
-            scale = np.abs(array).max(initial=0) / largest
-            return np.rint(array / scale) * scale if array.ndim > 1 and scale else array
-
-        def replace(layer, inputs):
-            return layer.changed(inputs, [rounded(array) for array in layer.weights])
-
-        return dataclasses.replace(self, ann=keras_model(plain(self.ann).rebuilt(replace)))
+        return dataclasses.replace(self, ann=keras_model(rounded(plain(self.ann), bits)))
 
     def __reduce__(self):
         """What pickle, copy, joblib and Dask take along: what is saved, for Keras models fail."""
@@ -527,6 +484,4 @@ class SpikingNetwork:
 
     def save(self, folder: str | Path) -> None:
         """Write the network to a folder, whole or not at all."""
-        from nengo_tactile.conversion.storage import save
-
-        save(self, folder)
+        folders.save(self, folder)

@@ -15,7 +15,6 @@ from nengo_tactile.conversion.step_scales import Activations
 from nengo_tactile.errors import ConversionError, ModelFileError
 from nengo_tactile.events.coding import coding_from_dict, coding_to_dict
 from nengo_tactile.events.images import TactileImage
-from nengo_tactile.networks import folders
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.read_out import ReadOut
 
@@ -33,28 +32,6 @@ _SETTINGS = (
     "input_range",
     "rate_factor",
 )
-
-
-def save(network, folder):
-    """Write a network to a folder, whole or not at all.
-
-    Parameters
-    ----------
-    network : SpikingNetwork
-    folder : path
-        Gets network.json, weights.npz, card.json and card.md; an existing folder is replaced
-        only if it holds a saved network (or nothing).
-
-    Raises
-    ------
-    ModelFileError
-        If the folder holds something else.
-    """
-    from nengo_tactile.conversion.cards import card_text
-
-    folder = folders.check_folder(folder)
-    description, arrays = described(network)
-    folders.write(folder, description, arrays, network.card, card_text(folder.name, network))
 
 
 def described(network):
@@ -78,6 +55,13 @@ def described(network):
     for name, found in network.activations.items():
         arrays |= {f"activations/{key}/{name}": array for key, array in vars(found).items()}
     return description, arrays
+
+
+def page(name, network):
+    """Its card to read."""
+    from nengo_tactile.conversion.cards import card_text
+
+    return card_text(name, network)
 
 
 def unpickled(description, arrays, card):

@@ -4,6 +4,7 @@ network.json says what the network is, weights.npz holds its arrays, card.json a
 comes from. A digest in network.json covers all that decides what the network computes.
 """
 
+import importlib
 import json
 
 import numpy as np
@@ -41,6 +42,29 @@ def check_folder(folder):
             f"{folder}:{held} and is no folder of a saved network: choose another folder"
         )
     return folder
+
+
+def save(network, folder):
+    """Write a network to a folder, whole or not at all.
+
+    Parameters
+    ----------
+    network : Network
+        Whose module `storage` says what it is: ``described(network)`` gives the description (as
+        JSON) and the arrays, ``page(name, network)`` its card to read, and
+        ``restore(folder, description, arrays, card)`` makes the network again.
+    folder : path
+        Gets network.json, weights.npz, card.json and card.md; an existing folder is replaced
+        only if it holds a saved network (or nothing).
+
+    Raises
+    ------
+    ModelFileError
+        If the folder holds something else.
+    """
+    folder, storage = check_folder(folder), importlib.import_module(network.storage)
+    page = storage.page(folder.name, network)
+    write(folder, *storage.described(network), network.card, page)
 
 
 def write(folder, description, arrays, card, page):

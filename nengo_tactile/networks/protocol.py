@@ -54,6 +54,8 @@ class Network(Protocol):
     others : dict of str to str
         Why it does not run on other engines, as the end of "..., which ".
     reference : Reference
+    storage : str
+        The module that says what a saved one holds, and makes it again: see `folders.save`.
     fastest : str
         The engine that runs it fastest.
     classes : tuple of str
@@ -85,6 +87,7 @@ class Network(Protocol):
     runners: ClassVar[dict[str, str]]
     others: ClassVar[dict[str, str]]
     reference: ClassVar[Reference]
+    storage: ClassVar[str]
 
     @property
     def relays(self) -> tuple[str, ...]: ...

@@ -10,6 +10,7 @@ import numpy as np
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.labelled import is_recordings
 from nengo_tactile.events.patterns import PatternLayout, event_pattern
+from nengo_tactile.networks import folders
 from nengo_tactile.networks.protocol import Reference, chosen, read, summary
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.skim.activity import check_pattern
@@ -54,6 +55,7 @@ class SkimNetwork:
     }
     relays: ClassVar[tuple[str, ...]] = ()
     ann_multiplications: ClassVar[None] = None
+    storage: ClassVar = "nengo_tactile.skim.storage"
     reference: ClassVar = Reference(
         "batch",
         "batch code",
@@ -259,9 +261,7 @@ class SkimNetwork:
 
     def save(self, folder: str | Path) -> None:
         """Write the network to a folder, whole or not at all."""
-        from nengo_tactile.skim.storage import save
-
-        save(self, folder)
+        folders.save(self, folder)
 
 
 class Samples:

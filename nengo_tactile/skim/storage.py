@@ -21,23 +21,12 @@ _TIMES = ("tau_rc", "tau_ref", "trace")
 _KERNELS = ("tau", "delay", "period")
 
 
-def save(network, folder):
-    """Write a network to a folder, whole or not at all.
+def described(network):
+    """What a network is, all but its card: see `nengo_tactile.networks.folders.save`.
 
-    Parameters
-    ----------
-    network : SkimNetwork
-    folder : path
-        Gets network.json, weights.npz, card.json and card.md; an existing folder is replaced
-        only if it holds a saved network (or nothing). Of a hidden layer of `draw_layer` its
-        arguments and its fingerprint are kept, of others their arrays.
-
-    Raises
-    ------
-    ModelFileError
-        If the folder holds something else.
+    Of a hidden layer of `draw_layer` its arguments and its fingerprint are kept, of others their
+    arrays.
     """
-    folder = folders.check_folder(folder)
     layer, supervision = network.layer, network.supervision
     arrays = {"output_weights": network.weights, "training_pattern": supervision.pattern}
     if _drawn_again(layer):
@@ -61,8 +50,12 @@ def save(network, folder):
         "layout": dataclasses.asdict(network.layout),
         "classes": network.classes,
     }
-    page = folders.card_page(folder.name, _rows(network), network.card)
-    folders.write(folder, description, arrays, network.card, page)
+    return description, arrays
+
+
+def page(name, network):
+    """Its card to read."""
+    return folders.card_page(name, _rows(network), network.card)
 
 
 def _drawn_again(layer):

@@ -11,6 +11,7 @@ from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.coding import StepCoding
 from nengo_tactile.events.labelled import is_recordings
 from nengo_tactile.events.spikes import SpikeLayout
+from nengo_tactile.networks import folders
 from nengo_tactile.networks.protocol import Reference, chosen, read, summary
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph
@@ -53,6 +54,7 @@ class SlayerNetwork:
     others: ClassVar[dict[str, str]] = {}
     relays: ClassVar[tuple[str, ...]] = ()
     ann_multiplications: ClassVar[None] = None
+    storage: ClassVar = "nengo_tactile.slayer.storage"
     reference: ClassVar = Reference(
         "layers",
         "Keras layers",
@@ -246,6 +248,4 @@ class SlayerNetwork:
 
     def save(self, folder: str | Path) -> None:
         """Write the network to a folder, whole or not at all."""
-        from nengo_tactile.slayer.storage import save
-
-        save(self, folder)
+        folders.save(self, folder)

@@ -10,27 +10,20 @@ from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.networks import folders
 from nengo_tactile.slayer.classifier import SlayerNetwork
 from nengo_tactile.slayer.neurons import from_config, to_config
-from nengo_tactile.slayer.stages import chain, conv, dense, layer_stage, loop_of, pool
+from nengo_tactile.slayer.stages import chain, check, conv, dense, layer_stage, loop_of, pool
 
 _ARRAYS = ("weights", "delays", "recurrent")
 
 
-def save(network, folder):
-    """Write a network to a folder, whole or not at all.
-
-    Parameters
-    ----------
-    network : SlayerNetwork
-    folder : path
-        Gets network.json, weights.npz, card.json and card.md; an existing folder is replaced
-        only if it holds a saved network (or nothing).
+def described(network):
+    """What a network is, all but its card: see `nengo_tactile.networks.folders.save`.
 
     Raises
     ------
-    ModelFileError
-        If the folder holds something else.
+    ConversionError
+        If its graph is no chain of SLAYER's layers.
     """
-    folder = folders.check_folder(folder)
+    check(network.graph)
     arrays = {
         f"{stage.name}/{name}": np.asarray(values, np.float32)
         for stage in network.graph
@@ -43,8 +36,12 @@ def save(network, folder):
         "layout": dataclasses.asdict(network.layout),
         "classes": network.classes,
     }
-    page = folders.card_page(folder.name, _rows(network), network.card)
-    folders.write(folder, description, arrays, network.card, page)
+    return description, arrays
+
+
+def page(name, network):
+    """Its card to read."""
+    return folders.card_page(name, _rows(network), network.card)
 
 
 def _arrays(stage):

@@ -15,6 +15,7 @@ from nengo_tactile.slayer import SlayerNetwork, SpikeLayout, storage
 from nengo_tactile.slayer.models import build, model_of, stages_of
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 from nengo_tactile.slayer.storage import n_parameters
+from tests.support import slayer_networks
 from tests.support import slayer_reference as reference
 from tests.support.recordings import Recordings
 
@@ -223,3 +224,12 @@ def test_what_does_not_fit():
     data.sensor_size = (7, 5, 2)
     with pytest.raises(DataError, match=r"reads 6 x 5 pixels.*has 7 x 5"):
         network.encode(data)
+
+
+def test_a_graph_that_is_no_chain_is_not_saved(tmp_path, rng):
+    graph = slayer_networks.networks(rng)["srm-dense"]
+    driven = dataclasses.replace(graph.stages[0], bias=np.ones(graph.stages[0].n_neurons))
+    graph = dataclasses.replace(graph, stages=(driven, *graph.stages[1:]))
+    with pytest.raises(ConversionError, match="'hidden' is no layer of a SLAYER network"):
+        slayer_networks.network_of(graph).save(tmp_path / "network")
+    assert not (tmp_path / "network").exists()
