@@ -10,6 +10,7 @@ from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.events.eskin import SENSOR_SIZE
 from nengo_tactile.events.eskin_table1 import fitted_parameters
 from nengo_tactile.events.handwriting import handwriting, write_on_skin
+from nengo_tactile.files import path_of
 
 if TYPE_CHECKING:
     from nengo_tactile.events.eskin import ESkinParameters
