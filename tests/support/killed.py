@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -24,6 +25,10 @@ import numpy as np
 
 #: Renames happen in these.
 _RENAMES = ("replace", "rename")
+
+
+#: Keys of what differs from run to run: times, memory, dates, digests of these.
+_PASSING = re.compile("second|sha256|digest|peak_bytes|^date$|^training$|^testing$")
 
 
 class Subject(NamedTuple):
@@ -147,8 +152,7 @@ def _content(path):
 def _lasting(data):
     """Without what differs from run to run: times, and the digests of what has them."""
     if isinstance(data, dict):
-        passing = ("seconds", "sha256", "digest", "date", "time", "hours", "speed")
-        kept = {k: v for k, v in data.items() if not any(word in k for word in passing)}
+        kept = {k: v for k, v in data.items() if not _PASSING.search(k)}
         return {k: _lasting(v) for k, v in kept.items()}
     return [_lasting(each) for each in data] if isinstance(data, list) else data
 
