@@ -11,8 +11,8 @@ from nengo_tactile.analysis import plots_resnet
 from nengo_tactile.commands import networks
 from nengo_tactile.engines import event
 from nengo_tactile.errors import DataError
-from nengo_tactile.papers import few_steps, images
-from nengo_tactile.papers.few_steps import numbers, plan, runs, subjects
+from nengo_tactile.papers import few_steps, images, shipped
+from nengo_tactile.papers.few_steps import model, numbers, plan, runs, subjects
 from tests.support.image_sets import small_network, write_mnist
 
 NAME = "mnist-resnet6"
@@ -114,3 +114,17 @@ def test_the_picture_needs_points():
     figure = plots_resnet.accuracy_over_packets(lines, 0.91, {"b"})
     line = figure.axes[0].lines[1]
     assert list(line.get_xdata()) == [50, 100]
+
+
+def test_a_shipped_network_and_its_card(folder, small, tmp_path):
+    order = shipped.Order(
+        tmp_path, n_samples=12, weights=str(folder), data_dir=str(folder), progress=False, say=str
+    )
+    network, card = model.make("small", order, NAME, "graded-2", 2)
+    assert network.n_steps == 2 and card["test images"] == 12
+    x, y = (part[:12] for part in subjects.subject(NAME, False, str(folder), 0, str(folder))[2:4])
+    recording = nt.run(network, x, engine="event", progress=False)
+    assert card["spiking accuracy"] == pytest.approx(recording.accuracy(y)[-1])
+    spikes = sum(each.sum() for each in recording.spikes_over_time.values()) / 12
+    assert card["cost of an image"]["spikes"] == pytest.approx(spikes)
+    assert "up to 2 as one" in card["summary"]

@@ -58,6 +58,7 @@ def show(ledger, name, key, n_steps, n_calibration, n_samples, weights, seed, da
             source.train[:n_calibration],
             setting.neuron,
             n_steps=n_steps,
+            classes=source.classes,
             seed=seed,
             progress=ledger.progress,
         )

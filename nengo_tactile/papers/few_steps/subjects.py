@@ -26,6 +26,7 @@ class Subject(NamedTuple):
         Training samples in random order, to choose on.
     x, y : arrays
         Test samples in random order, and labels.
+    classes : tuple of str
     about : str
         What the data are.
     inputs : dict
@@ -36,6 +37,7 @@ class Subject(NamedTuple):
     train: np.ndarray
     x: np.ndarray
     y: np.ndarray
+    classes: tuple
     about: str
     inputs: dict
 
@@ -69,7 +71,7 @@ def subject(name, tuned, weights, seed, data_dir):
     model, digest = images.trained(source, weights)
     train = np.concatenate([data.calibration, data.train])
     inputs = {f"data {task}": data.digest, f"weights {source}": digest}
-    return Subject(model, train, data.x, data.y, TASKS[task].about, inputs)
+    return Subject(model, train, data.x, data.y, data.classes, TASKS[task].about, inputs)
 
 
 def _tactile(name, seed, data_dir):
@@ -86,4 +88,4 @@ def _tactile(name, seed, data_dir):
         f"data {task.dataset}": files.fingerprint("recordings", train, x, y),
         f"weights {name}": files.fingerprint(model.to_json(), *model.get_weights()),
     }
-    return Subject(model, train, x, y, task.about, inputs)
+    return Subject(model, train, x, y, network.classes, task.about, inputs)

@@ -29,6 +29,7 @@ COLUMNS = {
     "packets": ("spikes", whole),
     "unit spikes": ("units", whole),
     "synops": ("synops", whole),
+    "converted in s": ("conversion_seconds", whole),
     "samples": ("n_test", form(",")),
 }
 
