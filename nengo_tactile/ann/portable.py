@@ -216,13 +216,13 @@ def _layer(call, arguments, keywords, most):
                 own.build((None, *inputs[0].shape))
                 _check_weights(call, own, weights, most)
         found = layer(call.kind, call.name, inputs, weights, **call.part.config)
+        if weights is not None:
+            found.keras  # noqa: B018 (refuses weights that do not fit)
+        return found
     except Exception as error:  # Keras raises whatever its parts raise on odd settings
         if isinstance(error, TactileError) and str(error).startswith(call.label):
             raise
         raise _damaged_layer(call, error) from error
-    if weights is not None:
-        found.keras  # noqa: B018 (refuses weights that do not fit)
-    return found
 
 
 def _may_be_large(call, inputs):

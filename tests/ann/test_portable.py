@@ -221,6 +221,12 @@ def test_weights_that_do_not_fit_are_named(arrays):
         portable.model_from_config(architecture, lambda path: arrays)
 
 
+def test_a_layer_for_inputs_of_no_dimensions_is_named():
+    architecture = description("Conv2D", (), filters=2, kernel_size=3)
+    with pytest.raises(ConversionError, match=r"layer 'bad' \(Conv2D\)"):
+        portable.model_from_config(architecture, lambda path: [np.zeros((3, 3, 1, 2)), np.zeros(2)])
+
+
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 def test_a_file_with_weights_of_another_model(tmp_path, keras3, ending, version):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -80,8 +81,13 @@ def test_patterns_are_those_of_the_events(folder, tmp_path, monkeypatch):
     np.testing.assert_array_equal(again[9][0], stored[9][0])
     with pytest.raises(ModelFileError, match="another data set or layout"):
         pattern_set(digits, PatternLayout(), tmp_path / "p", progress=False)
-    (tmp_path / "p" / "000008" / "counts.npy").write_bytes(b"damaged")
+    place = tmp_path / "p" / "000008" / "counts.npy"
+    place.write_bytes(b"damaged")
     with pytest.raises(ModelFileError, match="cannot be read"):
+        pattern_set(digits, layout, tmp_path / "p", progress=False)
+    place.unlink()
+    os.mkfifo(place)
+    with pytest.raises(ModelFileError, match="is no file, but a folder, a pipe or a device"):
         pattern_set(digits, layout, tmp_path / "p", progress=False)
 
 

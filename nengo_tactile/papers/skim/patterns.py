@@ -144,7 +144,10 @@ def _read(place, layout, n_samples, mark):
     door = Door(ModelFileError, "delete it to make them again")
     with door.guarded(place, "cannot be read as event patterns"):
         found = door.content(place / "mark", 1000).decode()
-        arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+        arrays = {}
+        for name in _ARRAYS:
+            with door.opened(place / f"{name}.npy"):  # no pipe, which would wait for a writer
+                arrays[name] = np.load(place / f"{name}.npy", mmap_mode="r")
         part = SpikeSamples(
             (layout.n_channels,),
             layout.step_us,
