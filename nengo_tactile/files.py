@@ -5,6 +5,7 @@ import ctypes
 import errno
 import glob
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -76,7 +77,9 @@ def _target(path):
 
 
 def check_writable(folder):
-    """Make a folder and try to write into it, before long work whose result goes there.
+    """Try to write into a folder, before long work whose result goes there.
+
+    It may be missing, and then is so afterwards: work that fails leaves no empty folder behind.
 
     Raises
     ------
@@ -84,6 +87,8 @@ def check_writable(folder):
         Naming the folder.
     """
     folder = _target(folder)
+    places = (folder, *folder.parents)
+    missing = list(itertools.takewhile(lambda place: not place.exists(), places))
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -91,6 +96,10 @@ def check_writable(folder):
     except OSError as error:
         error.filename = str(folder)
         raise
+    finally:
+        with contextlib.suppress(OSError):  # another process may have written there
+            for place in missing:
+                place.rmdir()
 
 
 @contextlib.contextmanager

@@ -271,9 +271,21 @@ def test_links_stay_and_what_they_point_to_is_written(tmp_path):
     assert (tmp_path / "there" / "file").read_text() == r"\udcff"
 
 
+def test_a_folder_that_is_tried_is_left_as_it_was(tmp_path):
+    """Missing, so that a command which fails leaves no empty one, or with what is in it."""
+    files.check_writable(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "there").mkdir()
+    files.check_writable(tmp_path / "there")
+    files.check_writable(tmp_path / "there" / "b")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "there"]
+
+
 def test_tilde_is_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     files.write_json("~/a/b.json", {"a": 1})
-    files.check_writable("~/c")
-    assert (tmp_path / "a" / "b.json").is_file() and (tmp_path / "c").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="c"):
+        files.check_writable("~/file/c")
+    assert (tmp_path / "a" / "b.json").is_file()
     assert DATA.json("~/a/b.json") == {"a": 1}

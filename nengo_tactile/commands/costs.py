@@ -41,9 +41,9 @@ def energy_rows(numbers):
     count, synops = numbers["ann_multiplications"], numbers["chip_synops"]
     updates = numbers["chip_neuron_updates"]
     rows = [
-        ("Loihi, synaptic operations", synops, synops * loihi.joules_per_synop, loihi.source),
-        ("Loihi, neuron updates", updates, updates * loihi.joules_per_neuron_update, loihi.source),
-        ("Loihi, both", None, numbers["chip_joules_rough"], ""),
+        ("Loihi, synaptic operations", synops, synops * loihi.joules_per_synop, ""),
+        ("Loihi, neuron updates", updates, updates * loihi.joules_per_neuron_update, ""),
+        ("Loihi, both", None, numbers["chip_joules_rough"], f"rough: {loihi.source}"),
         *(
             (f"the ANN, {name}", count, joules, DEVICES[name].source)
             for name, joules in numbers["ann_joules_rough"].items()

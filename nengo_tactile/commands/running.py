@@ -191,7 +191,7 @@ def _run_table(numbers):
     if numbers["ann_multiplications"] is not None:
         rows["multiplications of the ANN"] = f"{numbers['ann_multiplications']:,} a sample"
     for row in costs.energy_rows(numbers):
-        about = f" ({row['source']})" if row["source"] else ", rough, without the host's layers"
+        about = f", {row['source']}" if row["source"] else ""
         rows[f"energy: {row['energy of a sample']}"] = f"{row['energy']}{about}"
     for name, value in rows.items():
         table.add_row(name, value)

@@ -277,8 +277,8 @@ class SpikingNetwork:
 
     @property
     def n_neurons(self) -> int:
-        """Spiking neurons."""
-        return sum(math.prod(stage.shape) for stage in self.graph if stage.spikes)
+        """Spiking neurons; max poolings, `relays`, have none."""
+        return sum(math.prod(stage.shape) for stage in self.graph if stage.fires)
 
     @property
     def relays(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ class Study:
 
     def __init__(self, folder, name):
         self.folder, self.name = path_of(folder), name
+        self.folder.mkdir(parents=True, exist_ok=True)
         files.check_writable(self.folder)
         found = self._read()
         if found["study"] != name:

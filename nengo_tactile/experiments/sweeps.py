@@ -30,6 +30,7 @@ from nengo_tactile.experiments.sweep_tables import FIGURE, table_of, write_csv
 from nengo_tactile.experiments.workers import Cell, Crew
 from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import read_json
+from nengo_tactile.networks.protocol import ENGINES
 from nengo_tactile.networks.targets import targets_of
 from nengo_tactile.saved import find, load
 
@@ -161,6 +162,8 @@ class _OfNetwork:
     def check(self, settings):
         changes = [name for name, (own, _) in CHANGES.items() if hasattr(self.network, own)]
         _known(settings, (*RUN, *changes), self.name)
+        engine = settings.get("engine", self.network.fastest)
+        engines.check_run(self.network, settings.get("n_steps"), engine)
 
     def run(self, settings):
         return _measured(self.network, self.x, self.y, settings)
@@ -189,6 +192,9 @@ class _OfModel:
 
     def check(self, settings):
         self._arguments(settings)
+        engine = settings.get("engine", ENGINES[0])
+        if engine not in ENGINES:
+            raise DataError(f"engine {engine!r} is unknown: choose from {', '.join(ENGINES)}")
 
     def run(self, settings):
         neuron, own, rest = self._arguments(settings)

@@ -75,9 +75,10 @@ class Network(Protocol):
     dt : float
         Length of a step in seconds.
     n_neurons : int
-        Whose spikes a recording counts, without the input.
+        Spiking ones, without the input.
     relays : tuple of str
-        Of these layers those that have no neurons and send spikes of others on: max poolings.
+        Layers that have no neurons and send spikes of others on, which recordings count too: max
+        poolings.
     ann_multiplications : int or None
         Of one sample in the ANN that it stands for; None where it stands for none.
     card : dict
@@ -153,9 +154,10 @@ def summary(network: Network) -> str:
     chosen = network.card.get("chosen")
     shapes = network.input_shape, network.read_out.output_shape
     here, there = (" x ".join(map(str, shape)) for shape in shapes)
+    neurons = f"{network.n_neurons:,}" if network.n_neurons else "no spiking"
     return (
         f"{type(network).__name__}({here} -> {there}, "
-        f"{network.n_neurons:,} neurons, {network.n_steps} steps of {network.dt * 1000:g} ms, "
+        f"{neurons} neurons, {network.n_steps} steps of {network.dt * 1000:g} ms, "
         f"runs on {', '.join(network.runners)})" + (f"\nchosen: {chosen}" if chosen else "")
     )
 

@@ -206,6 +206,23 @@ def test_crossing_over(folder, tmp_path, monkeypatch):
     assert PAPER.state(cell, tmp_path, False) == state
 
 
+def test_only_what_is_needed_is_simulated(folder, tmp_path, monkeypatch):
+    """Of few digits their patterns alone, which are those among the patterns of all."""
+    layout, digits = PatternLayout(), SimulatedNMNIST(folder, "train", seed=0)
+    read, read_events = [], digits.read_events
+    monkeypatch.setattr(
+        digits, "read_events", lambda index: (read.append(int(index)), read_events(index))[1]
+    )
+    wanted = np.array([5, 2, 2]), np.array([7])
+    parts = runs._of_split(digits, layout, tmp_path / "train", False, *wanted)
+    assert sorted(set(read)) == [2, 5, 7]
+    whole = pattern_set(digits, layout, progress=False)
+    for part, indices in zip(parts, wanted):
+        np.testing.assert_array_equal(part.targets, digits.targets[indices])
+        for number, index in enumerate(indices):
+            np.testing.assert_array_equal(part[number][0], whole[int(index)][0])
+
+
 def test_patterns_of_the_simulated_skin():
     skin, layout = ESkin(n_samples=3), plan.TACTILE["eskin-pendigits"]
     for index, (pattern, label) in enumerate(pattern_set(skin, layout, progress=False)):

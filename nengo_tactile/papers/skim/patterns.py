@@ -84,7 +84,7 @@ class Chosen:
         return (self[number][0] for number in range(len(self)))
 
 
-def pattern_set(dataset, layout, folder=None, description="patterns", progress=None):
+def pattern_set(dataset, layout, folder=None, description="patterns", progress=None, chosen=None):
     """Make the event patterns of a data set, in minibatches that are kept in a folder.
 
     Parameters
@@ -97,6 +97,8 @@ def pattern_set(dataset, layout, folder=None, description="patterns", progress=N
     description : str
         For the progress bar.
     progress : bool, optional
+    chosen : (n_samples,) int array, optional
+        Only these samples, which are those of the set then; no others are read or simulated.
 
     Returns
     -------
@@ -109,11 +111,11 @@ def pattern_set(dataset, layout, folder=None, description="patterns", progress=N
     ModelFileError
         If the folder holds patterns of something else.
     """
-    parts = []
-    starts = range(0, len(dataset), _PER_FILE)
+    parts, numbers = [], np.arange(len(dataset)) if chosen is None else np.asarray(chosen)
     mark = _mark(dataset, layout)
-    for start in track(starts, description, progress=progress):
-        indices = range(start, min(start + _PER_FILE, len(dataset)))
+    mark = mark if chosen is None else files.fingerprint(mark, numbers)
+    for start in track(range(0, len(numbers), _PER_FILE), description, progress=progress):
+        indices = numbers[start : start + _PER_FILE]
         place = None if folder is None else Path(folder) / f"{start:06d}"
         if place is None or not place.is_dir():
             part = layout.batch(Labelled(dataset, indices, progress=False))
@@ -122,7 +124,7 @@ def pattern_set(dataset, layout, folder=None, description="patterns", progress=N
                 continue
             _write(place, part, mark)
         parts.append(_read(place, layout, len(indices), mark))
-    return PatternSet(parts, dataset.targets, layout.n_channels)
+    return PatternSet(parts, np.asarray(dataset.targets)[numbers], layout.n_channels)
 
 
 def _mark(dataset, layout):

@@ -136,20 +136,27 @@ def _digits(n_samples, n_test, recorded, seed, data_dir, folder, progress):
     else:
         sets = [NMNIST(recorded, split) for split in ("train", "test")]
         about = f"N-MNIST, {len(sets[0]):,} recordings"
-    patterns = []
-    for dataset, split in zip(sets, ("train", "test")):
-        place = Path(folder) / "patterns" / split
-        patterns.append(pattern_set(dataset, layout, place, f"{split} digits", progress))
     if recorded is None:
         recordings, recorded_test, numbers = _recorded(layout, data_dir, progress)
-        same = None if recordings is None else Chosen(patterns[0], numbers)
-    others = np.setdiff1d(np.arange(len(patterns[0])), numbers)
-    order = np.concatenate([rng.permutation(others), rng.permutation(numbers)])
-    if n_samples is not None:
-        order = order[:n_samples]
-    tested = rng.permutation(len(patterns[1]))[:n_test]
-    train, test = Chosen(patterns[0], order), Chosen(patterns[1], tested)
+    others = np.setdiff1d(np.arange(len(sets[0])), numbers)
+    order = np.concatenate([rng.permutation(others), rng.permutation(numbers)])[:n_samples]
+    tested = rng.permutation(len(sets[1]))[:n_test]
+    places = [Path(folder) / "patterns" / split for split in ("train", "test")]
+    train, shown = _of_split(sets[0], layout, places[0], progress, order, numbers)
+    (test,) = _of_split(sets[1], layout, places[1], progress, tested)
+    same = None if recordings is None else shown
     return Digits(train, test, recordings, recorded_test, same, about)
+
+
+def _of_split(dataset, layout, place, progress, *wanted):
+    """Some samples of a split, several times: of many the patterns of all are made and kept."""
+    needed, about = np.unique(np.concatenate(wanted)), f"{place.name} digits"
+    if 2 * len(needed) > len(dataset):
+        patterns = pattern_set(dataset, layout, place, about, progress)
+        return [Chosen(patterns, indices) for indices in wanted]
+    place = place.with_name(f"{place.name}-{files.fingerprint(needed)[:8]}")
+    patterns = pattern_set(dataset, layout, place, about, progress, needed)
+    return [Chosen(patterns, np.searchsorted(needed, indices)) for indices in wanted]
 
 
 def _recorded(layout, data_dir, progress):
