@@ -1,7 +1,7 @@
 """Samples and steps per second on the Loihi emulator.
 
-For each network: the engine as it is, and with nengo-loihi's own delivery of spikes; both give
-the same integers. Building is measured apart::
+For each network: the engine as it is, with compiled steps, and nengo-loihi's emulator as it comes;
+both give the same integers. Building is measured apart::
 
     python benchmarks/emulator_speed.py --out emulator_speed.json
 """
@@ -26,17 +26,17 @@ from nengo_tactile.files import write_json
 class Emulation:
     """One simulator, ready to show samples."""
 
-    def __init__(self, network, at_once):
-        kept = emulator.deliver_at_once
-        if not at_once:
-            emulator.deliver_at_once = lambda emulator: None
+    def __init__(self, network, compiles):
+        kept = emulator.compile_steps
+        if not compiles:
+            emulator.compile_steps = lambda emulator: None
         start = time.perf_counter()
         try:
             self.shown = loihi._Input(loihi._n_inputs(network))
             built, _, self.cores = loihi._placed(loihi._prepare(network), self.shown)
             self.sim = emulator.simulator(built.net, network.dt)
         finally:
-            emulator.deliver_at_once = kept
+            emulator.compile_steps = kept
         self.built = built
         self.build_seconds = time.perf_counter() - start
 
@@ -60,13 +60,13 @@ def measure(notation, n_samples, n_steps):
         convert(model, x, LIF(max_rate=500.0, synapse=0.005), n_steps=n_steps // 2)
     )
     with stack.quiet_build():
-        both = [Emulation(network, at_once) for at_once in (True, False)]
+        both = [Emulation(network, compiles) for compiles in (True, False)]
         seconds = np.zeros((n_samples, 2))
         for index, sample in enumerate(x.reshape(n_samples, -1).astype(float)):
             results = [emulation.show(sample, n_steps) for emulation in both]
             seconds[index] = [result[0] for result in results]
             if not np.array_equal(results[0][1], results[1][1]):
-                raise AssertionError(f"{notation}: the two deliveries differ in sample {index}")
+                raise AssertionError(f"{notation}: the two emulators differ in sample {index}")
         for emulation in both:
             emulation.sim.close()
     each = np.median(seconds, axis=0)

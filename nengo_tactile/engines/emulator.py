@@ -1,108 +1,125 @@
 """The emulator inside a nengo-loihi simulator: set back to time zero, strict, and faster.
 
-``nengo_loihi`` 1.1 delivers spikes one by one in Python. On the chip's integers the order of
-additions does not matter, so all spikes of a step are delivered at once here; a test compares
-every integer with nengo-loihi's own way.
+``nengo_loihi`` 1.1 delivers spikes one by one in Python, and advances compartments array by array.
+Here both are compiled (`engines.chip_kernel`); a test compares every integer with nengo-loihi's
+own.
 """
+
+import functools
 
 import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.engines.chip_kernel import REGISTERS, deliver, update
 from nengo_tactile.errors import EngineError
+from nengo_tactile.lazy import compiled
 from nengo_tactile.progress import track
 
 
 class Deliveries:
-    """What arrives where when a neuron spikes, all synapses of one sender population.
+    """What arrives where when a neuron spikes, by all synapses of an emulator.
 
     Parameters
     ----------
     axons : list of (nengo_loihi Axon, int, int)
-        With the number of the sender's first neuron in the population, and how many they are.
+        With the number of the first of its neurons among all senders, and how many they are.
     slices : dict of nengo_loihi Synapse to slice
         Compartments of the synapse's block.
     n_senders : int
-        Neurons of the population.
     """
 
     def __init__(self, axons, slices, n_senders):
-        senders, targets, weights = [], [], []
+        numbers, targets, weights, found = {}, [], [], []
         for axon, first, n_neurons in axons:
             synapse = axon.target
             for neuron, spike in enumerate(axon.map_spikes(np.arange(n_neurons))):
                 base = None if spike is None else synapse.axon_compartment_base(spike.axon_idx)
                 if base is None:  # this neuron does not reach this block
                     continue
-                w, indices = synapse.axon_weights_indices(spike.axon_idx, atom=spike.atom)
-                senders.append(np.full(len(w), first + neuron))
-                targets.append(slices[synapse].start + base + np.asarray(indices, np.int64))
-                weights.append(np.asarray(w))
-        empty = [np.zeros(0, np.int64)]
-        order = np.argsort(np.concatenate(senders or empty), kind="stable")
-        self.targets = np.concatenate(targets or empty)[order]
-        self.weights = np.concatenate(weights or empty)[order].astype(np.float64)
-        counts = np.bincount(np.concatenate(senders or empty), minlength=n_senders)
-        self.starts = np.concatenate([[0], np.cumsum(counts)])
+                # neurons share rows: of a convolution all with the same channel and neighbours
+                key = synapse, synapse.axon_weight_idx(spike.axon_idx), spike.atom
+                if key not in numbers:
+                    numbers[key] = len(targets)
+                    row, indices = synapse.axon_weights_indices(spike.axon_idx, atom=spike.atom)
+                    targets.append(np.asarray(indices, np.int32))
+                    weights.append(np.asarray(row, np.int32))
+                found.append((first + neuron, numbers[key], slices[synapse].start + base))
+        order = np.array(sorted(found), np.int64).reshape(-1, 3).T
+        none = [np.zeros(0, np.int32)]
+        self.arrays = (
+            np.searchsorted(order[0], np.arange(n_senders + 1)),
+            *order[1:].astype(np.int32),
+            np.cumsum([0, *map(len, targets)]),
+            np.concatenate(targets or none),
+            np.concatenate(weights or none),
+        )
 
-    def __call__(self, spiking, n_compartments):
-        """Add up what the neurons numbered ``spiking`` send, (n_compartments,) float64.
-
-        float64 holds sums of the chip's integers exactly.
-        """
-        starts, stops = self.starts[spiking], self.starts[spiking + 1]
-        lengths = stops - starts
-        ends = np.cumsum(lengths)
-        # positions of all entries of the chosen neurons, one run after the other
-        chosen = np.repeat(stops - ends, lengths) + np.arange(ends[-1] if len(ends) else 0)
-        return np.bincount(self.targets[chosen], self.weights[chosen], n_compartments)
+    def add(self, senders, arriving):
+        """Add what the neurons numbered ``senders`` send to (n_compartments,) int32 sums."""
+        compiled(deliver)(senders, *self.arrays, arriving)
 
 
-def deliver_at_once(emulator):
-    """Make an emulator deliver each step's spikes at once; its results stay the same integers.
+def compile_steps(emulator):
+    """Let an emulator's steps be compiled; its results stay the same integers.
 
     Parameters
     ----------
     emulator : nengo_loihi.emulator.EmulatorInterface
-        Discretised, without learning.
+        Discretised, without learning and noise.
+
+    Raises
+    ------
+    EngineError
+        For another one.
     """
-    state, n_compartments = emulator.synapses, emulator.compartment.n_compartments
-    if state.dtype != np.int32 or state.traces:
+    synapses, state = emulator.synapses, emulator.compartment
+    noise = np.count_nonzero(state.noise.enabled)
+    if synapses.dtype != np.int32 or synapses.traces or noise:
         raise EngineError(
-            f"the emulator has {np.dtype(state.dtype).name} weights and {len(state.traces)} "
-            "learning synapses: spikes can be delivered at once only as integers without learning"
+            f"the emulator has {np.dtype(synapses.dtype).name} weights, {len(synapses.traces)} "
+            f"learning synapses and {noise} neurons with noise: steps are compiled for integers "
+            "without learning and noise"
         )
-    on_chip = Deliveries(
-        [(axon, s.start, s.stop - s.start) for axon, s in emulator.axons.items()],
-        state.slices,
-        n_compartments,
-    )
-    from_host = {
-        source: Deliveries(
-            [(axon, 0, source.n_neurons) for axon in source.axons],
-            state.slices,
-            source.n_neurons,
-        )
-        for source in emulator.inputs
-    }
-    arriving = np.zeros(n_compartments, np.int32)
+    axons = [(axon, part.start, part.stop - part.start) for axon, part in emulator.axons.items()]
+    n_senders, places = state.n_compartments, {}
+    for source in emulator.inputs:
+        places[source] = n_senders
+        axons += [(axon, n_senders, source.n_neurons) for axon in source.axons]
+        n_senders += source.n_neurons
+    deliveries = Deliveries(axons, synapses.slices, n_senders)
+    arriving = np.zeros(state.n_compartments, np.int32)
+
+    @functools.cache
+    def neurons():
+        keep = 4095 - state.decay_u, 4096 - state.decay_v
+        rest = state.bias, state.vth, state.vmin, state.vmax, state.ref
+        return np.array([*keep, *rest], np.int32)
 
     def inject_current(t, inputs, axons, spiked):
-        total = on_chip(spiked.nonzero()[0], n_compartments)
+        arriving[:] = 0
+        deliveries.add(spiked.nonzero()[0], arriving)
         if t >= 2:  # the host's spikes take one step to arrive
             for source in inputs:
-                spiking = np.asarray(source.spike_idxs(t - 1), int)
-                total = total + from_host[source](spiking, n_compartments)
-        arriving[:] = total
+                senders = np.asarray(source.spike_idxs(t - 1), np.int64)
+                deliveries.add(places[source] + senders, arriving)
 
-    def update_input(current):
-        current[0] += arriving
+    def advance(rng):
+        moved = state.current, state.voltage, state.spiked, state.ref_count, state.spike_count
+        over = compiled(update)(arriving, *moved, neurons())
+        for name, where in zip(REGISTERS, over.tolist()):
+            if where >= 0:
+                state.error(f"Overflow in {name}, {_place(emulator, where)}")
 
-    state.inject_current, state.update_input = inject_current, update_input
-    noise = emulator.compartment.noise
-    if not noise.enabled.any():
-        # drawing random numbers to multiply them with zero takes a fifth of the time
-        silence = np.zeros(n_compartments, np.int32)
-        noise.sample = lambda rng: silence
+    synapses.inject_current, state.update = inject_current, advance
+    synapses.update_input = lambda current: None
+
+
+def _place(emulator, compartment):
+    """Block and compartment of one by its number among all."""
+    for block, part in emulator.block_info.slices.items():
+        if part.start <= compartment < part.stop:
+            return f"block {block.label!r}, compartment {compartment - part.start}"
+    raise EngineError(f"compartment {compartment} is in no block of the emulator")
 
 
 def be_strict(emulator):
@@ -180,7 +197,7 @@ def simulator(net, dt, target="sim"):
     if target != "loihi":
         be_strict(sim.sims["emulator"])
     if target == "sim":
-        deliver_at_once(sim.sims["emulator"])
+        compile_steps(sim.sims["emulator"])
     return sim
 
 

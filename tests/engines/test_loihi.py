@@ -25,7 +25,7 @@ pytestmark = pytest.mark.stack
 @pytest.fixture
 def own_deliveries(monkeypatch):
     """Let nengo-loihi deliver spikes itself, one by one."""
-    monkeypatch.setattr(emulator, "deliver_at_once", lambda emulator: None)
+    monkeypatch.setattr(emulator, "compile_steps", lambda emulator: None)
 
 
 def plain_python_lif(block, arriving):
