@@ -74,13 +74,19 @@ def _slayer(data, loss):
     return Shipped("spikemax.model", "spikemax", {"data": data, "loss": loss})
 
 
-_FEW_STEPS = {"setting": "potential-32", "n_steps": 32, "late": True}
+def _few_steps(network, setting, n_steps):
+    settings = {"network": network, "setting": setting, "n_steps": n_steps}
+    return Shipped("few_steps.model", "few-steps", settings)
+
+
+_CORRECTED = {"setting": "potential-32", "n_steps": 32, "late": True}
 MODELS = {
     "eskin-cnn": Shipped("tactile_cnn", "models"),
     "stemnist-cnn": Shipped("tactile_cnn", "models"),
     "mnist-resnet8": _residual(setting="potential", n_steps=64, n_emulator=20),
-    "cifar10-resnet20": _residual(**_FEW_STEPS),
-    "cifar10-plain20": _residual(**_FEW_STEPS),
+    "cifar10-resnet20": _residual(**_CORRECTED),
+    "cifar10-plain20": _residual(**_CORRECTED),
+    "cifar10-resnet20-8-steps": _few_steps("cifar10-resnet20", "learned", 8),
     "mnist-sigma-delta": Shipped("sigma_delta.model", "sigma-delta"),
     "nmnist-skim-2000": Shipped("skim.model", "skim"),
     "eskin-slayer": _slayer("eskin", "spike-count"),
