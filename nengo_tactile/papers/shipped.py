@@ -86,6 +86,7 @@ MODELS = {
     "mnist-resnet8": _residual(setting="potential", n_steps=64, n_emulator=20),
     "cifar10-resnet20": _residual(**_CORRECTED),
     "cifar10-plain20": _residual(**_CORRECTED),
+    "cifar10-resnet20-4-steps": _few_steps("cifar10-resnet20", "graded-4", 4),
     "cifar10-resnet20-8-steps": _few_steps("cifar10-resnet20", "learned", 8),
     "mnist-sigma-delta": Shipped("sigma_delta.model", "sigma-delta"),
     "nmnist-skim-2000": Shipped("skim.model", "skim"),
