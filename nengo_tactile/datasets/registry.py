@@ -107,7 +107,7 @@ def _place(key, data_dir):
             "the pen trajectories of pendigits",
             f"put {_TRAJECTORIES} there, or use 'eskin', which needs no data",
         )
-    return data_root(data_dir)
+    return None if data_dir is None else data_root(data_dir)  # each set names what it looks for
 
 
 def _require_options(cls, options, key):

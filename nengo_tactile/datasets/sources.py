@@ -18,25 +18,27 @@ _LITTER_FOLDERS = {"__MACOSX"}
 _LITTER_PREFIX = "."
 
 
-def data_root(save_to=None):
+def data_root(save_to=None, what=""):
     """Return the folder (or file) where recordings are looked for.
 
     Parameters
     ----------
     save_to : str or Path, optional
         A folder or file; without it the environment variable NENGO_TACTILE_DATA counts.
+    what : str
+        What is looked for, for the error.
 
     Raises
     ------
     DataError
         When neither is given or the place does not exist.
     """
-    origin = "the place given for recordings"
+    origin, prefix = "the place given for recordings", f"{what}: " if what else ""
     if save_to is None:
         save_to, origin = os.environ.get(DATA_VARIABLE), f"environment variable {DATA_VARIABLE}"
         if not save_to:
             raise DataError(
-                "no place for recordings given: pass their folder (--data-dir) or set "
+                f"{prefix}no place for recordings given: pass their folder (--data-dir) or set "
                 f"{DATA_VARIABLE}"
             )
     path = path_of(save_to)
@@ -70,7 +72,8 @@ def locate(save_to, candidates, what, remedy, accept=Path.exists):
     DataError
         When no candidate is there; the message lists each.
     """
-    root = data_root(save_to)
+    first = next((Path(candidate).name for candidate in candidates if candidate), "")
+    root = data_root(save_to, f"{what} ({first})" if first else what)
     if root.is_file():
         return root
     paths = [root / candidate if candidate else root for candidate in candidates]

@@ -199,7 +199,7 @@ def test_the_download_goes_where_it_is_found(ntidigits, tmp_path, monkeypatch):
     folder, _ = ntidigits
     calls = []
 
-    def fetch(url, path, known_hash):
+    def fetch(url, path, known_hash, largest):
         calls.append((url, known_hash))
         path.parent.mkdir()
         return (folder / FILE).rename(path)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nengo_tactile.datasets import sources
+from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.datasets.sources import locate, open_source, read_npz
 from nengo_tactile.errors import DataError
 from tests.support.damage import damaged
@@ -137,3 +138,11 @@ def test_errors_list_every_place_that_was_tried(tmp_path):
         locate(tmp_path, ["one.npz", "two/one.npz"], "the set", "Get it.")
     for part in ("the set", f"{tmp_path}/one.npz", f"{tmp_path}/two/one.npz", "Get it."):
         assert part in str(caught.value)
+
+
+def test_without_a_place_the_message_names_what_is_looked_for(monkeypatch):
+    """The set and its file, whichever command asked."""
+    monkeypatch.delenv("NENGO_TACTILE_DATA", raising=False)
+    for name, words in (("mnist", r"MNIST \(mnist.npz\)"), ("stemnist", r"\(stemnist_spikes_aer")):
+        with pytest.raises(DataError, match=words + ".*no place for recordings given"):
+            open_dataset(name)
