@@ -43,7 +43,7 @@ ENERGY_NOTE = (
 )
 ANN_NOTE = (
     "Where nothing spikes every weight that is not zero is multiplied once a sample: on a GPU at "
-    "the peak efficiency of large batches, with its memory; as arithmetic alone without any."
+    "its peak efficiency in large batches; as arithmetic alone, without any memory."
 )
 
 
