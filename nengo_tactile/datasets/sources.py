@@ -169,6 +169,9 @@ class ZipSource:
         for info in self._open().infolist():
             name = _safe_member_name(info, self.path)
             if info.is_dir() or _is_litter(name):
+                # passed over only if that is its name: the member itself has it too
+                with DATA.guarded(f"{self.path}:{name}", "is damaged"):
+                    self._open().open(info).close()
                 continue
             if name in self._members:
                 raise DataError(f"{self.path}: member {name!r} is there twice: get the zip afresh")
