@@ -224,7 +224,9 @@ class ZipSource:
 
 
 def _safe_member_name(info, archive):
-    """Return the member's posix name, or say that it would leave its folder."""
+    """Return the member's posix name, or say that it would leave its folder or is damaged."""
+    if "\0" in info.orig_filename:  # where Python ends the name
+        raise DataError(f"{archive}: member {info.orig_filename!r} is damaged: get the zip afresh")
     name = info.filename.replace("\\", "/")
     parts = PurePosixPath(name).parts
     is_link = stat.S_ISLNK(info.external_attr >> 16)

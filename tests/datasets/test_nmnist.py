@@ -142,12 +142,14 @@ def test_what_is_beside_the_recordings_does_no_harm(rng, tmp_path):
     assert len(NMNIST(tmp_path / "train.zip")) == 20
 
 
-@pytest.mark.parametrize("name", ["Train/3/00001.bi/", "Train/3/.0001.bin"])
+@pytest.mark.parametrize(
+    "name", ["Train/3/00001.bi/", "Train/3/.0001.bin", "T\0ain/3/00001.bin", "Train/3/00001.bi\0"]
+)
 def test_members_whose_name_is_damaged_in_the_directory_are_not_passed_over(name, rng, tmp_path):
     members, _ = nmnist_members(rng)
     write_zip(tmp_path / "train.zip", members)
     content = (tmp_path / "train.zip").read_bytes()
     before, _, after = content.rpartition(b"Train/3/00001.bin")
     (tmp_path / "train.zip").write_bytes(before + name.encode() + after)
-    with pytest.raises(DataError, match=r"is damaged .*differ"):
+    with pytest.raises(DataError, match=r"is damaged( .*differ|: get the zip)"):
         NMNIST(tmp_path / "train.zip")
