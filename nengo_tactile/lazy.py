@@ -6,12 +6,15 @@ import functools
 import hashlib
 import importlib.util
 import sys
+import threading
 from pathlib import Path
 from typing import Any, TypeVar
 
 from nengo_tactile.errors import StackError
 
 T = TypeVar("T")
+#: Python 3.11 loses count when two threads parse at once, and raises a SystemError.
+_PARSING = threading.Lock()
 
 
 def attributes(package):
@@ -103,7 +106,9 @@ def sources_digest(module):
         if name in found:
             continue
         found[name] = Path(importlib.util.find_spec(name).origin).read_bytes()
-        for node in ast.walk(ast.parse(found[name])):
+        with _PARSING:
+            tree = ast.parse(found[name])
+        for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{package}."):
                 left.append(node.module)
     return hashlib.sha256(b"".join(found[name] for name in sorted(found))).hexdigest()
