@@ -34,7 +34,7 @@ def timed(network, x, y, folder, jobs):
 def main():
     """Print seconds and their ratio for each turn."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--samples", type=int, default=3000)
+    parser.add_argument("--samples", type=int, default=1500)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--out", type=Path)

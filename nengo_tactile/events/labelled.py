@@ -62,6 +62,9 @@ class Labelled:
             )
         self.data, self.progress = data, progress
         self.indices = range(len(data)) if indices is None else [int(i) for i in indices]
+        wrong = [i for i in self.indices if not -len(data) <= i < len(data)]
+        if wrong:
+            raise DataError(f"index {wrong[0]}: {data!r} has {len(data)} samples")
         self.name = f"{data!r}, sample" if hasattr(data, "targets") else "recording"
         self._labels = []
 

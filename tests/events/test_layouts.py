@@ -69,3 +69,8 @@ def test_patterns_are_those_of_the_paper_with_signs_and_survive_a_file(recording
         samples.dense(np.arange(3), dtype=np.uint8)
     taken = samples.take(np.array([2, 0]))
     np.testing.assert_array_equal(taken[:], samples[:][[2, 0]])
+
+
+def test_an_index_that_is_no_sample_is_named(recordings):
+    with pytest.raises(DataError, match=r"index 3: .* has 3 samples"):
+        Labelled(Recordings(recordings, [2, 0, 1], SIZE), [0, 3])
