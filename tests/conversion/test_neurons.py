@@ -20,7 +20,7 @@ from nengo_tactile.errors import ConversionError, DataError
         (IF, {"start": float("nan")}, "IF start is nan"),
         (IF, {"start": 1.0}, "IF start is 1.0: give a number below 1"),
         (IF, {"reset": "soft"}, "IF reset is 'soft': give 'subtract' or 'zero'"),
-        (IF, {"correction": "all"}, "IF correction is 'all': give 'bias', 'potential', 'steps', 'learned'"),
+        (IF, {"correction": "all"}, "IF correction is 'all': give 'bias', 'potential', 'steps'"),
         (IF, {"compensation": "all"}, "IF compensation is 'all': give 'network', 'layer' or None"),
         (IF, {"discard": 1}, "IF discard is 1: give a number from 0 to below 1 or 'tune'"),
         (IF, {"discard": "late"}, "IF discard is 'late'"),
