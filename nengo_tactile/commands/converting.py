@@ -89,8 +89,8 @@ def convert_model(
     """
     if for_chip and neuron is None and (n_steps, max_loss) != (None, None):
         neuron = LIF()  # what would be chosen, the emulator does not run
-    files = files_of(task_name, x, y)
-    if files is None and task_name is None:
+    given = files_of(task_name, x, y)
+    if given is None and task_name is None:
         known = ", ".join(name for name, task in TASKS.items() if task.layers)
         raise DataError(
             "training samples decide the network's scales, and none are named: give --task with "
@@ -101,7 +101,7 @@ def convert_model(
     check_folder(out)
     keras = find_model(model)
     if task is None:
-        samples = _of_files(files, keras, seed)
+        samples = _of_files(given, keras, seed)
     else:
         samples = _of_task(task, task_name, keras, data_dir, seed, progress)
     targets = None if samples.y is None else targets_of(read_out_of(plain(keras))[0], samples.y)
@@ -180,11 +180,11 @@ class _Training(NamedTuple):
     source: dict
 
 
-def _of_files(files, model, seed):
-    x, y = files.read(tuple(model.input_shape[1:]))
+def _of_files(given, model, seed):
+    x, y = given.read(tuple(model.input_shape[1:]))
     chosen, held = held_out.split(len(x), paths.CALIBRATION_SAMPLES, seed)
     labels = (None, None) if y is None else (y[chosen], y[held])
-    source = {"samples": files.options.strip()}
+    source = {"samples": given.options.strip()}
     return _Training(x[chosen], labels[0], x[held], labels[1], (), None, source)
 
 

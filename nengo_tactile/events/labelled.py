@@ -124,8 +124,8 @@ def recordings_of(data, progress=None):
     -------
     Labelled, or ``data`` itself
     """
-    own = hasattr(data, "__getitem__") or isinstance(data, np.ndarray)
-    return Labelled(data, progress=progress) if own and len(data) else data
+    own = hasattr(data, "__getitem__") and len(data)
+    return Labelled(data, progress=progress) if own else data
 
 
 def named(recordings):

@@ -271,6 +271,6 @@ def chosen(samples, indices=None) -> tuple[Any, Any]:
     """
     if indices is not None:
         numbers = np.asarray(indices)
-        sparse = hasattr(samples, "take") and hasattr(samples, "dense")
+        sparse = hasattr(samples, "dense")
         samples = samples.take(numbers) if sparse else np.asarray(samples)[numbers]
     return samples, getattr(samples, "labels", None)

@@ -6,18 +6,17 @@ import re
 
 import numpy as np
 import pytest
-import scipy.io
 
 from nengo_tactile.ann import training
 from nengo_tactile.commands import paths
 from nengo_tactile.commands.tasks import TASKS, images, open_task, task_named
 from nengo_tactile.conversion.lif_training import LIFRecipe
-from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.experiments.ledgers import content_of
 from nengo_tactile.papers import st_mnist
 from nengo_tactile.papers.spikemax import plan as spikemax_plan
 from nengo_tactile.papers.st_mnist import PAPER, StMnistPlan
+from tests.support.fake_formats import write_stmnist
 
 QUICK = training.Recipe("adam", 2, 32, 3e-3, "constant", 0.0, 0.0)
 
@@ -26,23 +25,7 @@ QUICK = training.Recipe("adam", 2, 32, 3e-3, "constant", 0.0, 0.0)
 def folder(tmp_path_factory):
     """Seven simulated recordings a digit, in the files of ST-MNIST."""
     root = tmp_path_factory.mktemp("stmnist")
-    data = ESkin(split="test", n_samples=200, seed=3)
-    kept = dict.fromkeys(range(10), 0)
-    for index in range(len(data)):
-        events, digit = data[index]
-        if kept[int(digit)] == 7:
-            continue
-        kept[int(digit)] += 1
-        train = np.zeros((101, len(events)))
-        taxel = events["y"].astype(int) * 10 + events["x"]
-        train[taxel, np.arange(len(events))] = np.where(events["p"], 1, -1)
-        train[100] = events["t"] / 1e6
-        place = root / "data_submission" / str(digit)
-        place.mkdir(parents=True, exist_ok=True)
-        scipy.io.savemat(place / f"{index}.mat", {"spiketrain": train})
-    address = np.arange(100)
-    lut = np.stack([address % 10 + 1, address // 10 + 1], 1)
-    scipy.io.savemat(root / "LUT.mat", {"LUT": lut})
+    kept = write_stmnist(root)
     assert set(kept.values()) == {7}
     return root
 

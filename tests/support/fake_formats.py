@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import scipy.io
 
+from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.events.arrays import make_events
 
 
@@ -26,6 +27,23 @@ def spiketrain_of(events):
         matrix[event["y"] * 10 + event["x"], column] = 1 if event["p"] else -1
         matrix[100, column] = event["t"] / 1e6
     return matrix
+
+
+def write_stmnist(folder):
+    """Write seven simulated recordings a digit as ST-MNIST's files; returns how many of each."""
+    data, kept = ESkin(split="test", n_samples=200, seed=3), dict.fromkeys(range(10), 0)
+    for index in range(len(data)):
+        events, digit = data[index]
+        if kept[int(digit)] == 7:
+            continue
+        kept[int(digit)] += 1
+        place = folder / "data_submission" / str(digit)
+        place.mkdir(parents=True, exist_ok=True)
+        scipy.io.savemat(place / f"{index}.mat", {"spiketrain": spiketrain_of(events)})
+    address = np.arange(100)
+    lut = np.stack([address % 10 + 1, address // 10 + 1], 1)
+    scipy.io.savemat(folder / "LUT.mat", {"LUT": lut})
+    return kept
 
 
 def mat_bytes(compress=True, **variables):

@@ -357,26 +357,9 @@ def _spikemax(folder, out):
 
 
 def _make_tactile(folder):
-    import scipy.io
+    from tests.support.fake_formats import write_stmnist
 
-    from nengo_tactile.datasets.eskin import ESkin
-
-    data, kept = ESkin(split="test", n_samples=200, seed=3), dict.fromkeys(range(10), 0)
-    for index in range(len(data)):
-        events, digit = data[index]
-        if kept[int(digit)] == 7:
-            continue
-        kept[int(digit)] += 1
-        train = np.zeros((101, len(events)))
-        taxel = events["y"].astype(int) * 10 + events["x"]
-        train[taxel, np.arange(len(events))] = np.where(events["p"], 1, -1)
-        train[100] = events["t"] / 1e6
-        place = folder / "data_submission" / str(digit)
-        place.mkdir(parents=True, exist_ok=True)
-        scipy.io.savemat(place / f"{index}.mat", {"spiketrain": train})
-    address = np.arange(100)
-    lut = np.stack([address % 10 + 1, address // 10 + 1], 1)
-    scipy.io.savemat(folder / "LUT.mat", {"LUT": lut})
+    write_stmnist(folder)
 
 
 def _st_mnist(folder, out):
