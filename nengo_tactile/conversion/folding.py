@@ -215,7 +215,7 @@ def _own_layers(layer, change, inputs, names):
 
 
 def _of_batch_norm(layer):
-    axes, last = tuple(np.atleast_1d(layer.config["axis"])), len(layer.shape)
+    axes, last = tuple(np.atleast_1d(layer.config["axis"]).tolist()), len(layer.shape)
     if axes not in ((last,), (-1,)):
         raise ConversionError(
             f"{layer.label}: axis is {axes}, only the last one, {last} here, can be converted; "
