@@ -18,7 +18,9 @@ from nengo_tactile.conversion.neurons import IF as IF
 from nengo_tactile.conversion.neurons import LIF as LIF
 from nengo_tactile.conversion.neurons import SigmaDelta as SigmaDelta
 from nengo_tactile.engines import Recording as Recording
+from nengo_tactile.engines import State as State
 from nengo_tactile.engines import run as run
+from nengo_tactile.engines import start as start
 from nengo_tactile.experiments.sweeps import sweep as sweep
 from nengo_tactile.networks.protocol import Network as Network
 from nengo_tactile.saved import load as load

@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,6 +68,22 @@ class cached_property(functools.cached_property[T]):
         if self.attrname not in vars(instance):
             vars(instance)[self.attrname] = self.func(instance)
         return vars(instance)[self.attrname]
+
+
+def kept_with(function):
+    """Keep what a function makes of its first argument for as long as that object lives.
+
+    Others are what it is made with when it is first asked for.
+    """
+    found: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+    @functools.wraps(function)
+    def kept(owner, *others):
+        if owner not in found:
+            found[owner] = function(owner, *others)
+        return found[owner]
+
+    return kept
 
 
 @functools.cache

@@ -1,16 +1,17 @@
 """Engines: ``run(network, inputs, n_steps) -> Recording``."""
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from nengo_tactile.engines.recording import Recording
+from nengo_tactile.engines.state import State
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.labelled import is_recordings
 from nengo_tactile.memory import check_fits
 from nengo_tactile.networks.protocol import ENGINES, Network, check_network, runner
 
-__all__ = ["ENGINES", "Recording", "check_run", "run"]
+__all__ = ["ENGINES", "Recording", "State", "check_run", "run", "start"]
 
 
 def run(
@@ -67,6 +68,46 @@ def run(
     return module.run(network, x, n_steps, progress=progress, **options)
 
 
+def start(
+    network: Network,
+    engine: str | None = None,
+    progress: bool | None = None,
+    **options: Any,
+) -> State:
+    """Begin a run in chunks, for input that comes while the network runs.
+
+    Parameters
+    ----------
+    network : SpikingNetwork or SlayerNetwork
+    engine : {"event"}, optional
+        One that keeps its state between chunks; by default the network's fastest.
+    progress : bool, optional
+        Say when it compiles (default: on a terminal).
+    **options
+        Of the engine: ``threads``, and what its ``start`` takes.
+
+    Returns
+    -------
+    State
+        Whose ``step(x, n_steps)`` does what `run` does, from where the last one ended.
+
+    Raises
+    ------
+    EngineError
+        For engines that show samples as a whole, and as `run`.
+    """
+    check_network(network)
+    engine = network.fastest if engine is None else engine
+    module = runner(network, engine)
+    if not hasattr(module, "start"):
+        raise EngineError(
+            f"engine {engine!r} shows samples as a whole and keeps no state: use engine='event', "
+            "or nengo_tactile.run with all steps"
+        )
+    check_options(network, engine, module.start, options)
+    return module.start(network, progress=progress, **options)
+
+
 def check_memory(network: Network, x: Any, n_steps: int | None) -> None:
     """Refuse a run whose recording alone would not fit into memory.
 
@@ -107,12 +148,23 @@ def check_run(
     EngineError
         For engines, steps and options that the network has not.
     """
-    module = runner(network, engine)
-    taken = inspect.signature(module.run).parameters
+    check_options(network, engine, runner(network, engine).run, options)
+    return network.steps(n_steps)
+
+
+def check_options(
+    network: Network, engine: str, function: Callable[..., Any], options: Collection[str]
+) -> None:
+    """Refuse options that a function of an engine has not.
+
+    Raises
+    ------
+    EngineError
+    """
+    taken = inspect.signature(function).parameters
     others = [name for name in options if name not in taken]
     if others:
         raise EngineError(
             f"a {type(network).__name__} on engine {engine!r} takes no {', '.join(others)}: leave "
             f"{'it' if len(others) == 1 else 'them'} out"
         )
-    return network.steps(n_steps)

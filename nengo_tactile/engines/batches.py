@@ -67,6 +67,33 @@ def _processors():
     return os.cpu_count() or 1
 
 
+class Memories:
+    """What threads need for themselves, kept from one run to the next.
+
+    Parameters
+    ----------
+    make : callable
+        Makes that of one thread.
+    """
+
+    def __init__(self, make):
+        self._make, self._free = make, []
+
+    def take(self, n_threads):
+        """Those of so many threads; whoever takes them gives them back."""
+        return [self._one() for _ in range(n_threads)]
+
+    def give_back(self, memories):
+        """Keep what was taken, once it is as good as new."""
+        self._free.extend(memories)
+
+    def _one(self):
+        try:  # runs in other threads may take the last one
+            return self._free.pop()
+        except IndexError:
+            return self._make()
+
+
 def side_by_side(n_samples, memories, simulate, together=1):
     """Simulate samples in as many threads as there are memories.
 
@@ -116,6 +143,7 @@ def side_by_side(n_samples, memories, simulate, together=1):
 __all__ = [
     "DTYPES",
     "LARGEST_BATCH",
+    "Memories",
     "batch_size_for",
     "checked_counts",
     "checked_dtype",

@@ -268,6 +268,8 @@ class Recording:
         recordings = list(recordings)
         if not recordings:
             raise DataError("no samples were run: give at least one sample")
+        if len(recordings) == 1:
+            return recordings[0]
 
         def join(name):
             parts = [getattr(recording, name) for recording in recordings]
@@ -305,7 +307,7 @@ def operations(fired, fan_out):
     return {name: np.einsum("nti,i->nt", spikes, fan_out[name]) for name, spikes in fired.items()}
 
 
-def read_out(potentials, discard=0.5):
+class ReadOutMean:
     """What a reader who stops after step t holds: the mean over the last of the steps 1 to t.
 
     Leaving out the first half drops the transient in which filtered spikes have not yet reached
@@ -314,21 +316,45 @@ def read_out(potentials, discard=0.5):
 
     Parameters
     ----------
-    potentials : (n_samples, n_steps, n_outputs) array
     discard : float
         Share of the steps that is left out at the beginning.
-
-    Returns
-    -------
-    (n_samples, n_steps, n_outputs) float32 array
     """
-    n_steps = potentials.shape[1]
-    sums = np.zeros((len(potentials), n_steps + 1, potentials.shape[2]))
-    np.cumsum(potentials, axis=1, out=sums[:, 1:])
-    stop = np.arange(1, n_steps + 1)
-    start = np.floor(stop * discard).astype(int)
-    means = (sums[:, stop] - sums[:, start]) / (stop - start)[None, :, None]
-    return means.astype(np.float32)
+
+    def __init__(self, discard=0.5):
+        self.discard, self.n_steps = discard, 0
+        # sums up to the steps from `first` on, of which means are still to be made
+        self.first, self.sums = 0, np.zeros((1, 1, 1))
+
+    def __call__(self, potentials):
+        """The means after each of the next steps.
+
+        Parameters
+        ----------
+        potentials : (n_samples, n_steps, n_outputs) array
+            Of steps that follow those before.
+
+        Returns
+        -------
+        (n_samples, n_steps, n_outputs) float32 array
+        """
+        n, n_steps, n_outputs = potentials.shape
+        before = np.broadcast_to(self.sums, (n, self.sums.shape[1], n_outputs))
+        sums = np.concatenate([before, potentials], axis=1, dtype=float)
+        last = before.shape[1] - 1
+        np.cumsum(sums[:, last:], axis=1, out=sums[:, last:])
+        stop = self.n_steps + np.arange(1, n_steps + 1)
+        start = np.floor(stop * self.discard).astype(int)
+        early = sums[:, start - self.first] if self.discard else 0.0
+        means = (sums[:, last + 1 :] - early) / (stop - start)[None, :, None]
+        self.n_steps += n_steps
+        kept = int(self.n_steps * self.discard) if self.discard else self.n_steps
+        self.first, self.sums = kept, sums[:, kept - self.first :].copy()
+        return means.astype(np.float32)
+
+
+def read_out(potentials, discard=0.5):
+    """The means of a whole run: see `ReadOutMean`."""
+    return ReadOutMean(discard)(potentials)
 
 
 def exit_levels(margin, n_steps):

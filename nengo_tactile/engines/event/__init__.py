@@ -13,8 +13,9 @@ from nengo_tactile.engines.event.streams import run_streams
 if TYPE_CHECKING:
     from nengo_tactile.conversion.network import SpikingNetwork
     from nengo_tactile.engines.recording import Recording
+    from nengo_tactile.engines.state import State
 
-__all__ = ["run", "run_streams", "stream"]
+__all__ = ["run", "run_streams", "start", "stream"]
 
 
 def run(
@@ -57,6 +58,11 @@ def stream(
 ) -> "Iterator[Recording]":
     """Do what `run` does and yield the Recording of each minibatch, in order."""
     return mode(network).stream(network, x, n_steps, batch_size, progress, **options)
+
+
+def start(network: "SpikingNetwork", progress: bool | None = None, **options: Any) -> "State":
+    """Begin a run in chunks: see `nengo_tactile.start`, and for options the `start` of the mode."""
+    return mode(network).start(network, progress=progress, **options)
 
 
 def mode(network):

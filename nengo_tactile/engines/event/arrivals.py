@@ -34,35 +34,70 @@ def arrivals_of(coding, x, n_frames=1, input_threshold=0.0):
     EngineError
         For a threshold below zero or not finite, and for one with delays, which send bits.
     """
+    return Frames(coding, input_threshold)(x, n_frames)
+
+
+class Frames:
+    """What arrives of streams that come a chunk of frames at a time.
+
+    Parameters
+    ----------
+    coding, input_threshold
+        As of `arrivals_of`.
+    """
+
+    def __init__(self, coding, input_threshold=0.0):
+        check_threshold(coding, input_threshold)
+        self.coding, self.input_threshold = coding, input_threshold
+        self.arrived = 0  # of each pixel of each stream, (n_streams, n_pixels)
+
+    def __call__(self, x, n_frames=1):
+        """The `Arrivals` of the next ``n_frames`` of each stream."""
+        x = x.reshape(len(x), -1)
+        if self.coding.spikes:
+            arrivals, self.arrived = _spikes(self.coding, x, n_frames, self.arrived)
+        else:
+            arrivals, self.arrived = _current(
+                self.coding, x, n_frames, self.input_threshold, self.arrived
+            )
+        return arrivals
+
+
+def check_threshold(coding, input_threshold):
+    """Refuse a threshold of the input that is none.
+
+    Raises
+    ------
+    EngineError
+    """
     if not 0 <= input_threshold < np.inf:
         raise EngineError(f"input_threshold is {input_threshold}: give 0 or more")
-    if coding.spikes:
-        if input_threshold:
-            raise EngineError(
-                f"input_threshold is {input_threshold}, but {coding.kind} coding sends one bit per "
-                "pixel: leave it out, or use CurrentCoding"
-            )
-        return _spikes(coding, x, n_frames)
-    return _current(coding, x.reshape(len(x), -1), n_frames, input_threshold)
+    if coding.spikes and input_threshold:
+        raise EngineError(
+            f"input_threshold is {input_threshold}, but {coding.kind} coding sends one bit per "
+            "pixel: leave it out, or use CurrentCoding"
+        )
 
 
-def _spikes(coding, x, n_frames):
-    times = coding.times(x).reshape(len(x), -1)
+def _spikes(coding, x, n_frames, arrived):
+    times = coding.times(x)
     fires = np.isfinite(times).astype(np.int8).reshape(-1, n_frames, times.shape[1])
-    change = np.diff(fires, axis=1, prepend=np.int8(0)).reshape(times.shape)
+    before = np.broadcast_to(np.int8(arrived), fires[:, 0].shape)
+    change = np.diff(fires, axis=1, prepend=before[:, None]).reshape(times.shape)
     times = np.where(change < 0, 0, np.where(change > 0, times, np.inf))
     unit = np.argsort(times, axis=1, kind="stable").astype(np.int32)
     times = np.take_along_axis(times, unit, axis=1)
     arrive = np.isfinite(times)
     value = np.take_along_axis(change, unit, axis=1) * float(coding.largest)
     step = coding.steps(times).astype(np.int32)
-    return Arrivals(unit, times, value, step, arrive.sum(axis=1), 0, coding.n_steps)
+    length = arrive.sum(axis=1)
+    return Arrivals(unit, times, value, step, length, 0, coding.n_steps), fires[:, -1]
 
 
-def _current(coding, x, n_frames, input_threshold):
+def _current(coding, x, n_frames, input_threshold, arrived):
     frames = x.astype(float).reshape(-1, n_frames, x.shape[1])
     changes = np.empty_like(frames)
-    arrived = np.zeros((len(frames), x.shape[1]))
+    arrived = np.zeros((len(frames), x.shape[1])) + arrived
     for frame in range(n_frames):
         change = frames[:, frame] - arrived
         change[np.abs(change) < input_threshold] = 0
@@ -72,5 +107,5 @@ def _current(coding, x, n_frames, input_threshold):
     unit = np.argsort(changes == 0, axis=1, kind="stable").astype(np.int32)
     value = np.take_along_axis(changes, unit, axis=1)
     nowhere = np.full(x.shape, -1, np.int32)
-    length = (value != 0).sum(axis=1)
-    return Arrivals(unit, np.zeros(x.shape), value, nowhere, length, coding.n_steps, coding.n_steps)
+    length, n_steps = (value != 0).sum(axis=1), coding.n_steps
+    return Arrivals(unit, np.zeros(x.shape), value, nowhere, length, n_steps, n_steps), arrived

@@ -15,12 +15,14 @@ grows with the spikes that change the read-out.
 
 import numpy as np
 
-from nengo_tactile.engines.batches import batch_size_for, checked_counts, side_by_side
-from nengo_tactile.engines.event.arrivals import arrivals_of
+from nengo_tactile.engines.batches import Memories, batch_size_for, checked_counts, side_by_side
+from nengo_tactile.engines.event.arrivals import Frames, arrivals_of
 from nengo_tactile.engines.event.queue_kernel import DONE, FULL_QUEUE, ROWS, simulate
 from nengo_tactile.engines.event.queue_plan import measured_of, memory_of, queue_plan
 from nengo_tactile.engines.event.trace import SpikeRecording, Trace
+from nengo_tactile.engines.state import State
 from nengo_tactile.errors import EngineError
+from nengo_tactile.lazy import kept_with
 from nengo_tactile.progress import track
 
 #: Spikes of one neuron for one sample at most.
@@ -107,6 +109,61 @@ def stream(
         yield engine.record(arrivals, n_steps, settle=settle, trace=trace)
 
 
+def start(network, input_threshold=0.0, settle=True, threads=None, progress=None):
+    """Begin a run in chunks, which are frames: of each, what it changes arrives.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    input_threshold : float
+        See `nengo_tactile.engines.event.run_streams`, which shows all frames at once.
+    settle : bool
+        See `run`.
+    threads : int, optional
+    progress : bool, optional
+
+    Returns
+    -------
+    State
+        What arrives counts as spikes of a layer "input".
+
+    Raises
+    ------
+    EngineError
+        As `run`, and for steps in which a frame would not arrive as a whole.
+    """
+    _, threads = checked_counts(1, threads)
+    engine, least = Asynchronous(network, threads, progress), network.coding.n_steps
+    frames = Frames(network.coding, input_threshold)
+
+    def begin(n_samples):
+        samples, shown = engine.samples(n_samples), False
+
+        def advance(x, n_steps):
+            nonlocal shown
+            arrivals, anew = frames(x), 0 if shown else 1
+            shown = True
+            return engine.record(arrivals, n_steps, anew, settle, False, True, samples)
+
+        return advance
+
+    def read(x, n_steps):
+        if n_steps < least:
+            raise EngineError(
+                f"n_steps is {n_steps}, a frame arrives in {least} steps: give as many or more"
+            )
+        return x
+
+    return State(network, begin, read)
+
+
+@kept_with
+def layout_of(graph, network):
+    """What is made of a network once: its plan and the memories of threads."""
+    plan = queue_plan(network)
+    return plan, Memories(lambda: memory_of(plan))
+
+
 class Asynchronous:
     """A network laid out, with the memory of each thread.
 
@@ -119,14 +176,26 @@ class Asynchronous:
 
     def __init__(self, network, threads, progress=None):
         self.network, self.threads = network, threads
-        self.plan = queue_plan(network)
-        self.memory = [memory_of(self.plan) for _ in range(threads)]
+        self.plan, self.memories = layout_of(network.graph, network)
         if not simulate.signatures:
             for _ in track(range(1), "compiling the event engine, once", progress=progress):
                 nothing = np.zeros((1, *network.input_shape), np.float32)
                 self.record(arrivals_of(network.coding, nothing), 1)
 
-    def record(self, arrivals, n_steps, n_frames=1, settle=True, trace=False, count_input=None):
+    def samples(self, n_samples):
+        """What frames of samples leave behind, before the first: see `record`."""
+        return [memory_of(self.plan) for _ in range(n_samples)]
+
+    def record(
+        self,
+        arrivals,
+        n_steps,
+        n_frames=1,
+        settle=True,
+        trace=False,
+        count_input=None,
+        samples=None,
+    ):
         """Run samples side by side.
 
         Parameters
@@ -135,12 +204,14 @@ class Asynchronous:
             From `nengo_tactile.engines.event.arrivals.arrivals_of`.
         n_steps : int
         n_frames : int
-            Samples that follow one another without a reset.
+            Samples that follow one another without a reset; 0 if none has one.
         settle, trace : bool
             See `run`.
         count_input : bool, optional
             Whether what arrives is recorded as spikes of a layer "input"; by default if it is
             spikes.
+        samples : list of Memory, optional
+            Of each sample, which goes on from there; by default samples share those of threads.
 
         Returns
         -------
@@ -159,10 +230,18 @@ class Asynchronous:
             )  # fmt: skip
             rows = [array[: memory.cursor[ROWS]] for array in rows]
             if result != DONE:
-                raise self._restless(result, stage)
+                raise self._restless(result, stage, memory)
             return rows
 
-        rows = side_by_side(n_samples, self.memory, part, n_frames)
+        def parts(first, last, memory):
+            for sample in range(first, last):
+                part(sample, sample + 1, samples[sample]._replace(stop=memory.stop))
+
+        threads = self.memories.take(min(self.threads, max(n_samples, 1)))
+        rows = side_by_side(
+            n_samples, threads, part if samples is None else parts, max(n_frames, 1)
+        )
+        self.memories.give_back(threads)
         return self._recording(
             measured,
             rows if trace else None,
@@ -209,11 +288,11 @@ class Asynchronous:
             read_out=self.network.read_out,
         )
 
-    def _restless(self, result, index):
+    def _restless(self, result, index, memory):
         names = [stage.name for stage in self.network.graph]
         name = "input" if index == len(names) else names[index]
         if result == FULL_QUEUE:
-            what = f"its spikes find no room behind the {len(self.memory[0].queue)} that wait"
+            what = f"its spikes find no room behind the {len(memory.queue)} that wait"
         else:
             what = f"a neuron fires more than {MOST_SPIKES} times for one sample"
         return EngineError(

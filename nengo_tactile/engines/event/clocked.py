@@ -7,12 +7,14 @@ read-out, spikes and synaptic operations that a recording holds of each step.
 
 import numpy as np
 
-from nengo_tactile.engines.batches import batch_size_for, checked_counts, side_by_side
-from nengo_tactile.engines.event.kernel import BLOCK, Exit, Measured, Scratch, simulate
+from nengo_tactile.engines.batches import Memories, batch_size_for, checked_counts, side_by_side
+from nengo_tactile.engines.event.kernel import BLOCK, Exit, Measured, Memory, Scratch, simulate
 from nengo_tactile.engines.event.plan import aligned, n_driven, plan_of, pool_size
 from nengo_tactile.engines.event.vectors import LANES, WORD
-from nengo_tactile.engines.recording import Recording, exit_levels, read_out
+from nengo_tactile.engines.recording import ReadOutMean, Recording, exit_levels, read_out
+from nengo_tactile.engines.state import State
 from nengo_tactile.errors import EngineError
+from nengo_tactile.lazy import kept_with
 from nengo_tactile.progress import track
 
 
@@ -65,16 +67,58 @@ def stream(network, x, n_steps=None, batch_size=None, progress=None, threads=Non
         check_margin(network.read_out, margin)
         levels = exit_levels(margin, n_steps)
     engine = Clocked(network, min(threads, len(x)), levels)
-    if not simulate.signatures:
-        for _ in track(range(1), "compiling the event engine, once", progress=progress):
-            engine.record(x[:0], n_steps)
+    engine.compile(progress)
     starts = range(0, len(x), batch_size)
     for start in track(starts, "running the event engine", progress=progress):
         yield engine.record(x[start : start + batch_size], n_steps)
 
 
+def start(network, threads=None, progress=None):
+    """Begin a run in chunks: each shows its image from where the last steps ended.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+    threads : int, optional
+    progress : bool, optional
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    EngineError
+        As `run`.
+    """
+    _, threads = checked_counts(1, threads)
+    engine = Clocked(network, threads)
+    engine.compile(progress)
+
+    def begin(n_samples):
+        memory = engine.memory(n_samples)
+        means = ReadOutMean(network.discard), ReadOutMean(network.discard)
+
+        def advance(x, n_steps):
+            nonlocal memory
+            recording = engine.record(x, n_steps, memory, means)
+            memory = memory._replace(n_steps=memory.n_steps + n_steps)
+            return recording
+
+        return advance
+
+    return State(network, begin)
+
+
+@kept_with
+def layout_of(graph, network):
+    """What is made of a network once: its plan, the plan's stages, memories of threads."""
+    plan, stages = plan_of(network)
+    return plan, stages, Memories(lambda: scratch_of(plan))
+
+
 class Clocked:
-    """A network laid out, with the memory of each thread.
+    """A network laid out. Plans, and the memories of threads, are kept with its graph.
 
     Parameters
     ----------
@@ -86,16 +130,31 @@ class Clocked:
 
     def __init__(self, network, threads, levels=None):
         self.network, self.threads, self.levels = network, threads, levels
-        self.plan, self.stages = plan_of(network)
-        self.scratch = [scratch_of(self.plan) for _ in range(threads)]
+        self.plan, self.stages, self.memories = layout_of(network.graph, network)
 
-    def record(self, x, n_steps):
+    def compile(self, progress=None):
+        """Compile the loops, where they are not yet."""
+        if not simulate.signatures:
+            for _ in track(range(1), "compiling the event engine, once", progress=progress):
+                self.record(np.zeros((0, *self.network.input_shape), np.float32), 1)
+
+    def memory(self, n_samples):
+        """What steps of samples leave behind, at rest: see `record`."""
+        state = np.tile(self.plan.start, (n_samples, 1))
+        return Memory(state, np.zeros_like(state), True, 0)
+
+    def record(self, x, n_steps, memory=None, means=None):
         """Run samples side by side.
 
         Parameters
         ----------
         x : (n_samples, ...) float32 array
         n_steps : int
+        memory : Memory, optional
+            Of as many samples, which go on from there and leave it changed; by default all begin
+            at rest.
+        means : (ReadOutMean, ReadOutMean), optional
+            Of the steps before: of the potentials of the read-out, and of what is constant in it.
 
         Returns
         -------
@@ -108,12 +167,20 @@ class Clocked:
         stops = self.levels is not None
         levels = np.zeros(n_steps, np.float32) if not stops else self.levels.astype(np.float32)
         exit = Exit(stops, levels, by_sign, constants, float(network.discard))
-        side_by_side(
-            len(x),
-            self.scratch,
-            lambda *part: simulate(plan, currents, n_steps, exit, *part, measured),
-        )
-        outputs = read_out(measured.potentials, network.discard) + constants[:, None]
+
+        def part(first, last, scratch):
+            own = scratch.memory if memory is None else memory
+            simulate(plan, currents, n_steps, exit, first, last, scratch, own, measured)
+
+        scratch = self.memories.take(min(self.threads, max(len(x), 1)))
+        side_by_side(len(x), scratch, part)
+        self.memories.give_back(scratch)
+        if means is None:
+            outputs = read_out(measured.potentials, network.discard) + constants[:, None]
+        else:
+            potentials = measured.potentials
+            constant = np.broadcast_to(constants[:, None], potentials.shape)
+            outputs = means[0](potentials) + means[1](constant)
         if stops:  # outputs stay as they were then
             steps = np.minimum(np.arange(n_steps), measured.exit_steps[:, None] - 1)
             outputs = np.take_along_axis(outputs, steps[:, :, None], axis=1)
@@ -165,9 +232,9 @@ def scratch_of(plan):
     """What a thread needs for itself, for any number of steps."""
     stages, room = plan.stages, pool_size(plan)
     largest = int(stages.padded.max())
+    rest = aligned(np.zeros((1, len(plan.start)), np.float32))
     return Scratch(
-        state=aligned(np.zeros(len(plan.start), np.float32)),
-        net=aligned(np.zeros(len(plan.start), np.float32)),
+        memory=Memory(rest, aligned(rest), False, 0),
         fired=aligned(np.zeros(WORD, np.float32)),
         current=aligned(np.zeros(largest + LANES, np.float32)),
         marks=np.zeros(largest // WORD, np.uint64),

@@ -39,11 +39,15 @@ LAST = np.int32(2**31 - 1)
 #: Binary places of the reciprocals that stand for division by the number of channels.
 SHIFT = 40
 
-#: What a thread needs for itself: potentials and sums of all stages; positive less negative spikes
-#: of neurons whose spikes are not all alike, and what a word of these sends; what arrives at a
-#: step; marks of touched windows; events and their values; where those of each stage and step
-#: begin; a number that is not zero once all shall stop.
-Scratch = namedtuple("Scratch", "state net fired current marks events values begins stop")
+#: What a thread needs for itself: the memory of a sample; what a word of neurons sends whose
+#: spikes are not all alike; what arrives at a step; marks of touched windows; events and their
+#: values; where those of each stage and step begin; a number that is not zero once all shall stop.
+Scratch = namedtuple("Scratch", "memory fired current marks events values begins stop")
+
+#: What steps leave behind: potentials and sums of all stages, and positive less negative spikes of
+#: neurons whose spikes are not all alike, (n_samples, n_state); whether it is kept, from how many
+#: steps before, or one row serves all samples, each from rest.
+Memory = namedtuple("Memory", "state net kept n_steps")
 
 #: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
 #: neuron, (n_samples, n_state); spikes, what they are worth and synaptic operations of each stage
@@ -263,7 +267,7 @@ def margin(potentials, constants, t, discard, by_sign):
 
 
 @compiled
-def simulate(plan, drives, n_steps, exit, first, last, scratch, measured):
+def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured):
     """Run the samples from ``first`` to ``last``; ``measured`` is filled in.
 
     Parameters
@@ -275,19 +279,21 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, measured):
     exit : Exit
     first, last : int
     scratch : Scratch
+    memory : Memory
+        From which samples go on, or the thread's own.
     measured : Measured
     """
-    stages, links = plan.stages, plan.links
-    state, net, fired = scratch.state, scratch.net, scratch.fired
+    stages, links, fired = plan.stages, plan.links, scratch.fired
     current, marks, begins = scratch.current, scratch.marks, scratch.begins
     events, values = scratch.events, scratch.values
     # whoever may stop after any step has to know the outputs after each
     block = 1 if exit.stops else BLOCK
     for sample in range(first, last):
         counts = measured.counts[sample]
-        for i in range(len(state)):
-            state[i] = plan.start[i]
-            net[i] = 0
+        state, net = memory.state[sample * memory.kept], memory.net[sample * memory.kept]
+        if not memory.kept:
+            state[:] = plan.start
+            net[:] = 0
         for done in range(0, n_steps, block):
             if scratch.stop[0]:
                 return
@@ -329,8 +335,9 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, measured):
                                 links.pointers, pointer, links.runs, events, values, arrived,
                                 links.shifts, shift,
                             )  # fmt: skip
-                    if done + t < stages.n_early[k]:
-                        more = stages.early[k] + (done + t) * n
+                    since = memory.n_steps + done + t
+                    if since < stages.n_early[k]:
+                        more = stages.early[k] + since * n
                         for i in range(n):
                             current[i] += plan.early[more + i]
                     if kind == NEURONS:

@@ -371,7 +371,7 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
     arrivals : Arrivals
     n_steps : int
     n_frames : int
-        Samples that follow one another without a reset.
+        Samples that follow one another without a reset; 0 if none has one.
     settle : bool
         Whether neurons that are still a threshold or more off when all has arrived fire until they
         are not.
@@ -401,7 +401,7 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
     for sample in range(first, last):
         cursor[SAMPLE] = sample
         memory.spent[:] = 0
-        if sample % n_frames == 0:
+        if n_frames != 0 and sample % n_frames == 0:
             reset(plan, memory)
         if cursor[ROWS] == len(trace):
             trace, trace_values = enlarged(trace), enlarged(trace_values)

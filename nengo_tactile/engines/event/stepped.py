@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from nengo_tactile.engines.batches import (
+    Memories,
     batch_size_for,
     checked_counts,
     checked_dtype,
@@ -29,8 +30,10 @@ from nengo_tactile.engines.event.stepped_kernel import (
     Stages,
     simulate,
 )
-from nengo_tactile.engines.recording import Recording, read_out
+from nengo_tactile.engines.recording import ReadOutMean, Recording
+from nengo_tactile.engines.state import State
 from nengo_tactile.errors import EngineError
+from nengo_tactile.lazy import kept_with
 from nengo_tactile.networks.neurons import IntegrateFire, SpikeResponse, Sum
 from nengo_tactile.progress import track
 
@@ -91,10 +94,45 @@ def stream(network, x, n_steps=None, batch_size=None, progress=None, dtype=None,
     starts = track(range(0, len(x), batch_size), "running the event engine", progress=progress)
     for start in starts:
         signal = network.coding.signal(x[start : start + batch_size], n_steps, start)
-        recording = engine.record(signal)
-        if network.coding.spikes:
-            recording = recording.with_input(signal, network.graph.fan_out()["input"])
-        yield recording
+        yield engine.with_input(engine.record(signal), signal)
+
+
+def start(network, dtype=None, threads=None, progress=None):
+    """Begin a run in chunks: what each brings arrives after what came before.
+
+    Parameters
+    ----------
+    network : SlayerNetwork
+    dtype, threads
+        As of `run`.
+    progress : bool, optional
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    EngineError
+        As `run`.
+    """
+    _, threads = checked_counts(1, threads)
+    engine = Stepped(network, checked_dtype(network.graph, dtype), threads)
+    engine.compile(progress)
+
+    def begin(n_samples):
+        samples, so_far = engine.samples(n_samples), engine.read_out()
+        n_steps = 0
+
+        def advance(signal, _):
+            nonlocal n_steps
+            recording = engine.record(signal, samples, n_steps, so_far)
+            n_steps += signal.shape[1]
+            return engine.with_input(recording, signal)
+
+        return advance
+
+    return State(network, begin, network.coding.signal)
 
 
 class Stepped:
@@ -109,9 +147,12 @@ class Stepped:
     """
 
     def __init__(self, network, dtype, threads):
-        self.network, self.graph = network, network.graph
-        self.plan = plan_of(self.graph, dtype)
-        self.scratch = [scratch_of(self.plan) for _ in range(threads)]
+        self.network, self.graph, self.threads = network, network.graph, threads
+        layouts = layouts_of(self.graph)
+        if dtype not in layouts:
+            plan = plan_of(self.graph, dtype)
+            layouts[dtype] = plan, Memories(lambda: scratch_of(plan))
+        self.plan, self.memories = layouts[dtype]
 
     def compile(self, progress=None):
         """Compile the loops, where they are not yet."""
@@ -122,12 +163,27 @@ class Stepped:
                 self.record(nothing)
             _COMPILED.add(dtype)
 
-    def record(self, signal):
+    def samples(self, n_samples):
+        """What steps of samples leave behind, before the first: see `record`."""
+        return [scratch_of(self.plan) for _ in range(n_samples)]
+
+    def read_out(self):
+        """Makes outputs of what the last stage sent, chunk by chunk."""
+        last = self.graph.stages[-1].neuron
+        return ReadOutMean(self.network.discard) if last == Sum() else _Total()
+
+    def record(self, signal, samples=None, since=0, so_far=None):
         """Run samples side by side.
 
         Parameters
         ----------
         signal : (n_samples, n_steps, n_inputs) float32 array
+        samples : list of Scratch, optional
+            Of each sample, which goes on from there; by default all begin at rest.
+        since : int
+            Steps before.
+        so_far : callable, optional
+            The `read_out` of these.
 
         Returns
         -------
@@ -141,13 +197,22 @@ class Stepped:
             spikes=np.zeros(shape, np.int64),
             synops=np.zeros(shape, np.int64),
         )
-        side_by_side(n, self.scratch, lambda *part: simulate(plan, signal, *part, measured))
+        threads = self.memories.take(min(self.threads, max(n, 1)))
+
+        def part(first, end, scratch):
+            if samples is None:
+                simulate(plan, signal, 0, first, end, scratch, measured)
+                return
+            for sample in range(first, end):
+                own = samples[sample]._replace(stop=scratch.stop)
+                simulate(plan, signal, since, sample, sample + 1, own, measured)
+
+        side_by_side(n, threads, part)
+        self.memories.give_back(threads)
         rows = [(s, stage) for s, stage in enumerate(self.graph) if stage.spikes]
         begins = plan.stages.first
         return Recording(
-            read_out(measured.outputs, self.network.discard)
-            if last.neuron == Sum()
-            else measured.outputs,
+            (so_far or self.read_out())(measured.outputs),
             {e.name: measured.counts[:, begins[s] : begins[s] + e.n_neurons] for s, e in rows},
             {e.name: measured.spikes[:, s] for s, e in rows},
             {e.name: measured.synops[:, s] for s, e in rows},
@@ -155,6 +220,30 @@ class Stepped:
             "event",
             read_out=self.network.read_out,
         )
+
+    def with_input(self, recording, signal):
+        """The recording with spikes that arrive as a layer "input"."""
+        if not self.network.coding.spikes:
+            return recording
+        return recording.with_input(signal, self.graph.fan_out()["input"])
+
+
+class _Total:
+    """Spikes of all steps so far, chunk by chunk."""
+
+    def __init__(self):
+        self.before = np.float32(0)
+
+    def __call__(self, outputs):
+        outputs += self.before
+        self.before = outputs[:, -1:].copy()
+        return outputs
+
+
+@kept_with
+def layouts_of(graph):
+    """What is made of a graph once: by the type of its sums a plan and memories of threads."""
+    return {}
 
 
 def plan_of(graph, dtype):
@@ -279,4 +368,4 @@ def _(neuron: Sum, stage):
     return SUM, (0.0, 1 - neuron.decay, 0.0, 0.0, 0.0, 0.0)
 
 
-__all__ = ["Stepped", "plan_of", "run", "scratch_of", "stream"]
+__all__ = ["Stepped", "plan_of", "run", "scratch_of", "start", "stream"]

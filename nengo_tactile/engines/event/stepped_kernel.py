@@ -148,8 +148,8 @@ def send(stages, s, t, delay, scratch, event, value):
 
 
 @compiled
-def fire(plan, s, t, scratch, measured, sample, begin, end):
-    """Send the spikes of a chunk off."""
+def fire(plan, s, t, step, scratch, measured, sample, begin, end):
+    """Send the spikes of a chunk off; they are those of ``step`` in ``measured``."""
     stages, potential = plan.stages, scratch.potential
     threshold, model = plan.constants.threshold[s], stages.model[s]
     one = potential.dtype.type(1)
@@ -166,8 +166,8 @@ def fire(plan, s, t, scratch, measured, sample, begin, end):
         else:
             scratch.level[neuron] -= threshold
         measured.counts[sample, neuron] += 1
-        measured.spikes[sample, s, t] += 1
-        measured.synops[sample, s, t] += plan.fan_out[neuron]
+        measured.spikes[sample, s, step] += 1
+        measured.synops[sample, s, step] += plan.fan_out[neuron]
         send(stages, s, t, plan.delays[neuron], scratch, neuron - stages.first[s], one)
 
 
@@ -199,35 +199,40 @@ def receive(plan, s, t, scratch):
 
 
 @compiled
-def read(plan, t, scratch, outputs):
+def read(plan, t, step, scratch, outputs):
     """What the last stage sends at a step, behind its axons, and spikes of the steps before."""
     stages, last = plan.stages, len(plan.stages.model) - 2
-    if t > 0 and stages.model[last] != SUM:
-        outputs[t] = outputs[t - 1]
+    if step > 0 and stages.model[last] != SUM:
+        outputs[step] = outputs[step - 1]
     slot = t % stages.depth[last]
     begin = stages.sent[last] + slot * stages.size[last]
     for e in range(scratch.slots[stages.slot[last] + slot]):
-        outputs[t, scratch.sent[begin + e]] += scratch.worth[begin + e]
+        outputs[step, scratch.sent[begin + e]] += scratch.worth[begin + e]
 
 
 @compiled
-def simulate(plan, x, first, last, scratch, measured):
-    """Run the samples ``first`` to ``last`` of ``x``, (n_samples, n_steps, n_inputs)."""
+def simulate(plan, x, since, first, last, scratch, measured):
+    """Run the samples ``first`` to ``last`` of ``x``, (n_samples, n_steps, n_inputs).
+
+    After ``since`` steps, if there were any, they go on from what the scratch holds.
+    """
     stages = plan.stages
     _, n_steps, n_inputs = x.shape
     n_stages = len(stages.model) - 1
     for sample in range(first, last):
-        for state in (scratch.rise, scratch.trace, scratch.depth):
-            state[:] = 0
-        scratch.level[:] = plan.start
-        scratch.awake[:] = plan.awake
-        scratch.slots[:] = 0
-        for t in range(n_steps):
+        if since == 0:
+            for state in (scratch.rise, scratch.trace, scratch.depth):
+                state[:] = 0
+            scratch.level[:] = plan.start
+            scratch.awake[:] = plan.awake
+            scratch.slots[:] = 0
+        for step in range(n_steps):
             if scratch.stop[0]:
                 return
+            t = since + step
             for i in range(n_inputs):
-                if x[sample, t, i] != 0:
-                    send(stages, n_stages, t, 0, scratch, i, x[sample, t, i])
+                if x[sample, step, i] != 0:
+                    send(stages, n_stages, t, 0, scratch, i, x[sample, step, i])
             for s in range(n_stages):
                 begin, stop = stages.first[s], stages.first[s] + stages.size[s]
                 responds = stages.model[s] == RESPONSE or stages.model[s] == SHARED
@@ -247,10 +252,10 @@ def simulate(plan, x, first, last, scratch, measured):
                     if stages.model[s] == SUM:
                         pass_on(plan, s, t, scratch, a, b)
                     else:
-                        fire(plan, s, t, scratch, measured, sample, a, b)
+                        fire(plan, s, t, step, scratch, measured, sample, a, b)
                 if responds:
                     receive(plan, s, t, scratch)
-            read(plan, t, scratch, measured.outputs[sample])
+            read(plan, t, step, scratch, measured.outputs[sample])
             for s in range(n_stages + 1):  # what nobody reads any more makes room
                 depth = stages.depth[s]
                 scratch.slots[stages.slot[s] + (t - stages.late[s]) % depth] = 0

@@ -121,6 +121,8 @@ class SpikeRecording(Recording):
         """Join the recordings of consecutive minibatches into one."""
         recordings = list(recordings)
         joined = Recording.concatenate(recordings)
+        if len(recordings) == 1:
+            return recordings[0]
         traces = [recording.trace for recording in recordings if recording.trace is not None]
         return SpikeRecording(
             **vars(joined),

@@ -247,7 +247,9 @@ def test_memory_does_not_grow_with_steps():
     assert of_step <= 2 * 8 * n_rows + 4 * n_outputs + 1  # what is recorded of each step
     n_units = sum(stage.n_neurons for stage in network.graph)
     rest = sum(
-        array.nbytes for name, array in engine.memory[0]._asdict().items() if name != "queue"
+        array.nbytes
+        for name, array in engine.memories.take(1)[0]._asdict().items()
+        if name != "queue"
     )
     assert rest < 200 * n_units + 2**12
 

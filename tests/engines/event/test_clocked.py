@@ -322,7 +322,9 @@ def test_memory_does_not_grow_with_steps(residual):
     n_layers, n_outputs = len(network.spiking_layers), network.graph.stages[-1].n_neurons
     assert of_step <= 2 * 8 * n_layers + 8 * 8 * n_outputs
     n_neurons = sum(stage.n_neurons for stage in network.graph)
-    assert sum(array.nbytes for array in engine.scratch[0]) < n_neurons * (8 * BLOCK + 16) + 2**16
+    (scratch,) = engine.memories.take(1)
+    held = [*scratch[1:], scratch.memory.state, scratch.memory.net]
+    assert sum(array.nbytes for array in held) < n_neurons * (8 * BLOCK + 16) + 2**16
 
 
 def test_events_keep_their_room_as_long_as_they_are_read():
@@ -330,7 +332,7 @@ def test_events_keep_their_room_as_long_as_they_are_read():
     network = recordings()["graphs"][0]
     engine = Clocked(network, threads=1)
     stages = engine.plan.stages
-    assert len(engine.scratch[0].events) < 0.8 * BLOCK * (stages.size + 1).sum()
+    assert len(engine.memories.take(1)[0].events) < 0.8 * BLOCK * (stages.size + 1).sum()
 
 
 def test_lif_networks_are_refused(small):
