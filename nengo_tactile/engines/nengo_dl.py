@@ -121,6 +121,8 @@ def _recording(network, built, data, n, engine, constants=0):
         outputs = np.cumsum(np.rint(sent), axis=1, dtype=np.float32)
     elif last.neuron.decay == 0:
         outputs = (np.cumsum(sent, axis=1, dtype=float) + last.start).astype(np.float32)
+    elif last.neuron.decay < 1:
+        outputs = sent.astype(np.float32)
     else:
         outputs = read_out(sent, network.discard) + np.broadcast_to(constants, sent.shape)
     counts = {name: spike_counts(stages[name], data[p][:n, -1]) for name, p in built.counts.items()}

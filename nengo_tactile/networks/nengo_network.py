@@ -141,6 +141,11 @@ def _synapse(stage, link, dt):
             f"synapses have {late} to 1: use axons, or engine='event'"
         )
     if late:
+        if _response(stage.neuron, recurrent=False) is not None:
+            raise EngineError(
+                f"stage {stage.name!r}: filters what arrives, and its link from {link.source!r} "
+                "has a low-pass besides, which Nengo has not: lead it through a stage of its own"
+            )
         return nengo.Lowpass(link.low_pass * dt)
     return _response(stage.neuron, recurrent=link.delay == 1)
 
@@ -195,16 +200,17 @@ def _(neuron: kinds.IntegrateFire, stage, dt, rates, on_chip):
     from nengo_tactile.neurons.current_based import CurrentBased
     from nengo_tactile.neurons.integrate_fire import IntegrateFire
 
-    known = neuron.reset == "zero" and not neuron.graded if neuron.leaks else neuron.threshold == 1
-    if not known:
+    current_based = neuron.remembers or neuron.threshold != 1
+    if current_based and (neuron.signed or neuron.negative_slope):
         raise EngineError(
-            f"stage {stage.name!r}: Nengo has no {neuron}: leaky neurons are reset to zero, others "
-            "have a threshold of 1 (divide weights, bias and start by theirs)"
+            f"stage {stage.name!r}: Nengo has no {neuron}: neurons that take spikes back have no "
+            "leaks, no floor, and a threshold of 1 (divide weights, bias and start by theirs)"
         )
-    if neuron.leaks:
-        decays = neuron.current_decay, neuron.voltage_decay
+    if current_based:
+        names = ("current_decay", "voltage_decay", "threshold", "reset", "spikes_per_step")
+        settings = {name: getattr(neuron, name) for name in (*names, "floor", "whole")}
         state = {"voltage": _distribution(stage.start)}
-        kind = CurrentBased(*decays, neuron.threshold, amplitude=dt, initial_state=state)
+        kind = CurrentBased(**settings, amplitude=dt, initial_state=state)
     elif rates:
         kind = ClippedRate(1.0, neuron.negative_slope, float(neuron.spikes_per_step))
     else:
@@ -281,10 +287,9 @@ def _(neuron: kinds.Sum, stage, dt, rates, on_chip):
 
     from nengo_tactile.neurons.sigma_delta import Accumulate
 
-    if 0 < neuron.decay < 1:
-        raise EngineError(f"stage {stage.name!r}: Nengo has no {neuron}: give a decay of 0 or 1")
-    if neuron.decay == 0:
-        return (_ensemble(stage, Accumulate({"voltage": stage.start})),) * 2
+    if neuron.decay < 1:
+        state = {"voltage": stage.start}
+        return (_ensemble(stage, Accumulate(state, decay=neuron.decay)),) * 2
     node = nengo.Node(size_in=stage.n_neurons, label=stage.name)
     if stage.bias.any():
         constant = nengo.Node([1.0], label=f"{stage.name} bias")

@@ -50,6 +50,7 @@ class Neuron:
 
 ABOVE_ZERO = (lambda value: 0 < value < math.inf, "a finite number above zero")
 FROM_ZERO = (lambda value: 0 <= value < math.inf, "a finite number from zero")
+UP_TO_ZERO = (lambda value: value <= 0, "a number up to zero")
 SHARE = (lambda value: 0 <= value <= 1, "a share from 0 to 1")
 _COUNT = (lambda value: value == int(value) >= 1, "a whole number from 1")
 
@@ -58,8 +59,9 @@ _COUNT = (lambda value: value == int(value) >= 1, "a whole number from 1")
 class IntegrateFire(Neuron):
     """Integrate-and-fire neurons, with or without leaks; they fire once a step at most.
 
-    ``i = (1 - current_decay) i + arrived``, ``v = (1 - voltage_decay) v + i``; a spike where
-    ``v >= threshold``. For the last three see `nengo_tactile.neurons.integrate_fire`.
+    ``i = (1 - current_decay) i + arrived``, ``v = max((1 - voltage_decay) v + i, floor)``; a spike
+    where ``v >= threshold``. For ``negative_slope``, ``signed`` and ``spikes_per_step`` see
+    `nengo_tactile.neurons.integrate_fire`.
 
     Attributes
     ----------
@@ -75,6 +77,10 @@ class IntegrateFire(Neuron):
         Whether spikes are taken back at ``v < 0``.
     spikes_per_step : int
         Most that a spike of either sign is worth.
+    floor : float
+        Least potential.
+    whole : bool
+        Whether what decays leave of ``i`` and ``v`` is rounded towards zero, as on Loihi.
     """
 
     current_decay: float = 1.0
@@ -84,6 +90,8 @@ class IntegrateFire(Neuron):
     negative_slope: float = 0.0
     signed: bool = False
     spikes_per_step: int = 1
+    floor: float = -math.inf
+    whole: bool = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -96,7 +104,12 @@ class IntegrateFire(Neuron):
 
     def _rules(self):
         shares = dict.fromkeys(("current_decay", "voltage_decay", "negative_slope"), SHARE)
-        return {"threshold": ABOVE_ZERO, "spikes_per_step": _COUNT, **shares}
+        return {
+            "threshold": ABOVE_ZERO,
+            "spikes_per_step": _COUNT,
+            "floor": UP_TO_ZERO,
+            **shares,
+        }
 
     @property
     def graded(self):
@@ -104,7 +117,7 @@ class IntegrateFire(Neuron):
 
     @property
     def remembers(self):
-        return self.leaks
+        return self.leaks or self.floor > -math.inf
 
     @property
     def leaks(self):
@@ -129,8 +142,7 @@ class LIF(Neuron):
     leaks = True
 
     def _rules(self):
-        floor = (lambda value: value <= 0, "a number up to zero")
-        return {"tau_rc": ABOVE_ZERO, "tau_ref": FROM_ZERO, "floor": floor}
+        return {"tau_rc": ABOVE_ZERO, "tau_ref": FROM_ZERO, "floor": UP_TO_ZERO}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -161,27 +161,43 @@ class Accumulate(_Adding):
     ----------
     initial_state : dict, optional
         ``{"voltage": ...}``: a Nengo distribution, or an array with one number per neuron.
+    decay : float
+        Share of the potential that is lost in a step, from 0 to less than 1.
     """
 
     state: ClassVar = {"voltage": Choice([0])}
     spiking = False
+    decay = NumberParam("decay", low=0, high=1, high_open=True, readonly=True)
+
+    def __init__(self, initial_state=None, decay=0.0):
+        super().__init__(initial_state)
+        self.decay = decay
 
     def rates(self, x, gain, bias):
-        """The potential when the current has arrived."""
-        return self.current(x, gain, bias)
+        """The potential when the current has arrived, or of one that forgets in the long run."""
+        return self.current(x, gain, bias) / (self.decay or 1)
 
     def step(self, dt, J, output, voltage):
         """One step of Nengo's reference simulator; arrays are changed in place."""
+        voltage *= 1 - self.decay
         voltage += J
         output[:] = voltage
 
 
 class AccumulateBuilder(nengo_dl.neuron_builders.TFNeuronBuilder):
-    """`Accumulate` in TensorFlow."""
+    """`Accumulate` in TensorFlow; neurons of different decays may be merged."""
+
+    def build_pre(self, signals, config):
+        """Make what stays the same over all steps."""
+        super().build_pre(signals, config)
+        sizes = [op.J.shape[0] for op in self.ops]
+        kept = [1 - op.neurons.decay for op in self.ops]
+        self.kept = per_neuron(kept, sizes, signals.dtype)
 
     def step(self, J, dt, voltage):
         """One step: returns output and potential."""
-        return voltage + J, voltage + J
+        voltage = self.kept * voltage + J
+        return voltage, voltage
 
 
 _IMPLEMENTED = nengo_dl.neuron_builders.SimNeuronsBuilder.TF_NEURON_IMPL

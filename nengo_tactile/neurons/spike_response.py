@@ -45,6 +45,31 @@ class Stepped(nengo.neurons.NeuronType):
         """Firing rates at an input of one, hertz, and the input where neurons begin to fire."""
         return self.rates(1.0, gain, bias)[0], (self.lowest_current - bias) / gain
 
+    def measured_rates(self, x, gain, bias, settle):
+        """Firing rates under constant input, by running neurons that get it.
+
+        Parameters
+        ----------
+        x : (n_samples,) or (n_samples, n_neurons) array_like
+        gain, bias : (n_neurons,) array_like
+        settle : float
+            Seconds until neurons have settled.
+
+        Returns
+        -------
+        (n_samples, n_neurons) float array
+            Hertz times amplitude at steps of `RATE_STEP` seconds.
+        """
+        current = self.current(x, gain, bias)
+        firing = current >= self.lowest_current
+        state = {name: np.zeros(np.count_nonzero(firing)) for name in ("output", *self.state)}
+        rates = np.zeros_like(current)
+        if firing.any():
+            rates[firing] = settled_firingrate(
+                self.step, current[firing], state, RATE_STEP, settle, 1000 * RATE_STEP
+            )
+        return rates
+
     def _take(self, above_zero, initial_state, from_zero=()):
         for name, value in above_zero.items():
             if not (math.isfinite(value) and (value > 0 or (name in from_zero and value == 0))):
@@ -132,17 +157,9 @@ class SpikeResponse(Stepped):
         (n_samples, n_neurons) float array
             Hertz times amplitude at steps of `RATE_STEP` seconds.
         """
-        current = self.current(x, gain, bias)
-        firing = current >= self.threshold
-        state = {name: np.zeros(np.count_nonzero(firing)) for name in ("output", *self.state)}
-        rates = np.zeros_like(current)
         # neurons have settled after ten time constants and more
         settle = RATE_STEP * (300 + math.ceil(20 * self.tau_r))
-        if firing.any():
-            rates[firing] = settled_firingrate(
-                self.step, current[firing], state, RATE_STEP, settle, 1000 * RATE_STEP
-            )
-        return rates
+        return self.measured_rates(x, gain, bias, settle)
 
     def step(self, dt, J, output, voltage, trace, refractoriness, spike_count):
         """One step of Nengo's reference simulator; arrays are changed in place."""

@@ -74,6 +74,9 @@ GRAPHS = {
     "leaky relu": graph_of(IntegrateFire(negative_slope=0.25), loops=False),
     "low-pass": graph_of(IntegrateFire(), synapse=4.0, loops=False),
     "current-based": graph_of(IntegrateFire(0.25, 0.125, 1.5, "zero"), axon=np.arange(48) % 5),
+    "subtract": graph_of(IntegrateFire(0.25, 0.125, 1.5, "subtract")),
+    "several": graph_of(IntegrateFire(threshold=0.5, spikes_per_step=3, floor=-0.25)),
+    "whole": graph_of(IntegrateFire(0.25, 0.125, 1.5, "zero", whole=True)),
     "response": graph_of(SpikeResponse(3.0, 2.0, 1.5), axon=np.arange(48) % 3, bias=0),
     "changes": graph_of(SigmaDelta(0.5), loops=False),
 }
@@ -280,6 +283,7 @@ def test_no_stages():
         (IntegrateFire, {"negative_slope": -0.1}, "negative_slope is -0.1"),
         (IntegrateFire, {"reset": "half"}, "reset is 'half'"),
         (IntegrateFire, {"reset": "zero", "negative_slope": 0.5}, ".*'zero' for spikes of one"),
+        (IntegrateFire, {"floor": 0.5}, "floor is 0.5: give a number up to zero"),
         (LIF, {"tau_rc": 0.0}, "tau_rc is 0.0"),
         (LIF, {"tau_rc": 1.0, "floor": 0.5}, "floor is 0.5"),
         (SpikeResponse, {"tau_s": math.inf}, "tau_s is inf"),
@@ -297,9 +301,9 @@ def test_neurons_out_of_range(neuron, settings, message):
 @pytest.mark.parametrize(
     "change",
     [
-        {"neuron": IntegrateFire(threshold=2.0)},
-        {"neuron": IntegrateFire(0.5, 0.5)},
-        {"neuron": Sum(0.5)},
+        {"neuron": IntegrateFire(threshold=2.0, signed=True)},
+        {"neuron": IntegrateFire(0.5, 0.5, negative_slope=0.5)},
+        {"neuron": SpikeResponse(), "links": [Link("input", dense(2, 3), None, 3.0, 1)]},
         {"neuron": SpikeResponse(), "bias": np.ones(3)},
     ],
 )

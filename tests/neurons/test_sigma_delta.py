@@ -199,3 +199,15 @@ def test_the_read_out_puts_out_the_sum_so_far(rng):
         ((output, voltage),) = simulate(engine, [Accumulate({"voltage": start})], currents)
         np.testing.assert_array_equal(output, start + currents.cumsum(axis=0))
         np.testing.assert_array_equal(output, voltage)
+
+
+def test_a_read_out_that_forgets(rng):
+    from nengo_tactile.neurons.sigma_delta import Accumulate
+
+    currents, start = dyadic(rng, (N_STEPS, N_NEURONS), 1.0), dyadic(rng, N_NEURONS, 1.0)
+    kept = 0.75 ** np.arange(N_STEPS + 1)
+    wanted = [kept[t + 1] * start + kept[t::-1] @ currents[: t + 1] for t in range(N_STEPS)]
+    for engine in ("nengo", "dl"):
+        forgets, keeps = Accumulate({"voltage": start}, decay=0.25), Accumulate({"voltage": start})
+        found = simulate(engine, [keeps, forgets], currents)[1]
+        np.testing.assert_allclose(found[0], wanted, rtol=1e-5, atol=1e-5)

@@ -18,7 +18,15 @@ pytestmark = pytest.mark.filterwarnings(
 N_NEURONS, N_STEPS, DT = 30, 80, 2.0**-10
 simulate = functools.partial(driven_neurons.simulate, dt=DT)
 SPIKE_RESPONSES = ({}, {"tau_r": 1.0, "threshold": 2.5}, {"refractory": 0.0, "amplitude": 0.5})
-CURRENT_BASED = ({}, {"current_decay": 1.0, "threshold": 3.0}, {"voltage_decay": 1.0})
+CURRENT_BASED = (
+    {},
+    {"current_decay": 1.0, "threshold": 3.0},
+    {"voltage_decay": 1.0},
+    {"reset": "subtract"},
+    {"voltage_decay": 0.0, "reset": "subtract", "spikes_per_step": 4, "floor": -2.0},
+    {"voltage_decay": 0.0, "floor": -10.0},
+    {"whole": True, "threshold": 8.0},
+)
 ENGINES = ("nengo", "dl")
 
 
@@ -47,16 +55,24 @@ def by_kernels(currents, tau_r=5.0, threshold=10.0, refractory=2.0, amplitude=1.
     return np.array(rows).T
 
 
-def by_loop(currents, current_decay=0.25, voltage_decay=0.03, threshold=10.0):
+def by_loop(
+    currents, current_decay=0.25, voltage_decay=0.03, threshold=10.0, reset="zero",
+    spikes_per_step=1, floor=-np.inf, whole=False,
+):  # fmt: skip
     """Output and voltage of one current-based neuron."""
     i = v = 0.0
     rows = []
     for current in currents:
-        i = (1 - current_decay) * i + current
-        v = (1 - voltage_decay) * v + i
-        fired = v >= threshold
-        v = 0.0 if fired else v
-        rows.append((fired / DT, v))
+        i, v = (1 - current_decay) * i, (1 - voltage_decay) * v
+        if whole:
+            i, v = int(i), int(v)
+        i += current
+        v = max(v + i, floor)
+        spikes = 0
+        while v >= threshold and spikes < spikes_per_step:
+            v = 0.0 if reset == "zero" else v - threshold
+            spikes += 1
+        rows.append((spikes / DT, v))
     return np.array(rows).T
 
 
@@ -109,6 +125,8 @@ def test_one_input_spike_gives_the_closed_form_of_two_leaks(engine):
 @pytest.mark.parametrize("make", [spike_response, current_based])
 def test_neurons_of_different_parameters_in_one_network(make, rng):
     kinds = [make(), make(threshold=3.0), make(amplitude=2.0)]
+    if make is current_based:
+        kinds += [make(**settings) for settings in CURRENT_BASED]
     currents = rng.normal(2, 4, (N_STEPS, N_NEURONS))
     together = simulate("dl", kinds, currents)
     for kind, states in zip(kinds, together):
@@ -116,12 +134,16 @@ def test_neurons_of_different_parameters_in_one_network(make, rng):
         np.testing.assert_array_equal(states[0], alone[0])
 
 
-@pytest.mark.parametrize("make", [spike_response, current_based])
-def test_rates_are_those_of_the_running_neuron(make):
-    kind, current = make(), np.linspace(-5, 30, 36) + 0.01
+@pytest.mark.parametrize(
+    "kind",  # rounding takes some of what just reaches the threshold
+    [spike_response(), *(current_based(**each) for each in CURRENT_BASED if "whole" not in each)],
+    ids=str,
+)
+def test_rates_are_those_of_the_running_neuron(kind):
+    current = np.linspace(-5, 30, 36) + 0.01
     rates = kind.rates(current, np.ones(1), np.zeros(1))[:, 0]
-    ((count,),) = simulate("nengo", [kind], np.tile(current, (1300, 1)), ["spike_count"])
-    np.testing.assert_allclose(rates, (count[-1] - count[299]), atol=2)
+    output = simulate("nengo", [kind], np.tile(current, (1300, 1)))[0][0]
+    np.testing.assert_allclose(rates, DT * output[300:].sum(axis=0), atol=2)
     low = kind.lowest_current
     np.testing.assert_array_equal(rates > 0, current > low)
     assert kind.max_rates_intercepts(np.ones(2), np.zeros(2))[1] == pytest.approx([low, low])
@@ -156,9 +178,12 @@ def test_delays_are_exact_for_each_neuron_also_none(engine, rng):
         (spike_response, {"threshold": np.inf}, "SpikeResponse threshold is inf"),
         (spike_response, {"refractory": -1}, "refractory is -1: it must be finite and from zero"),
         (spike_response, {"amplitude": np.nan}, "SpikeResponse amplitude is nan"),
-        (current_based, {"current_decay": 0}, "current_decay is 0: give a share above 0 to 1"),
-        (current_based, {"voltage_decay": 1.5}, "voltage_decay is 1.5"),
+        (current_based, {"current_decay": 0}, "current_decay is 0, .*give shares to 1, of the"),
+        (current_based, {"voltage_decay": 1.5}, "voltage_decay 1.5: give shares"),
         (current_based, {"threshold": -2}, "CurrentBased threshold is -2"),
+        (current_based, {"reset": "half"}, "reset is 'half'"),
+        (current_based, {"spikes_per_step": 2}, "several spikes a step need reset 'subtract'"),
+        (current_based, {"floor": 1.0}, "a floor is at most zero"),
     ],
 )
 def test_parameters_out_of_range_are_refused(make, settings, message):

@@ -76,8 +76,10 @@ def fire(neuron, s, arrived):
             spikes = math.e / neuron.tau_s * s["b"] - depth * s["d"] >= neuron.threshold
             s["a"], s["c"] = s["a"] + arrived, s["c"] + spikes
         case kinds.IntegrateFire():
-            s["i"], unit = (1 - neuron.current_decay) * s["i"] + arrived, neuron.threshold
-            v = (1 - neuron.voltage_decay) * before + s["i"]
+            rounded, unit = np.fix if neuron.whole else np.asarray, neuron.threshold
+            s["i"] = rounded((1 - neuron.current_decay) * s["i"]) + arrived
+            v = rounded((1 - neuron.voltage_decay) * before) + s["i"]
+            v = np.where(v < neuron.floor, neuron.floor, v)
             spikes = np.zeros_like(v)
             for _ in range(neuron.spikes_per_step):  # one after another, each worth one
                 up = v >= unit

@@ -112,7 +112,7 @@ def check(network, stages):
         Naming the layer and the remedy.
     """
     for stage in stages[:-1]:
-        known = type(stage.neuron) in _KINDS and not stage.neuron.leaks
+        known = type(stage.neuron) in _KINDS and not (stage.neuron.leaks or stage.neuron.remembers)
         if not known or getattr(stage.neuron, "threshold", 1) != 1:
             raise EngineError(
                 f"layer '{stage.name}': its neurons are {type(stage.neuron).__name__}, the event "

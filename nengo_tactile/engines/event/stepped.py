@@ -37,6 +37,8 @@ from nengo_tactile.lazy import kept_with
 from nengo_tactile.networks.neurons import IntegrateFire, SpikeResponse, Sum
 from nengo_tactile.progress import track
 
+#: Of stages whose spikes are all worth one and whose states are no whole numbers.
+_NO_FLAGS = (False, 1, False)
 #: Types that the loops are compiled for in this process.
 _COMPILED: set[np.dtype] = set()
 
@@ -195,6 +197,7 @@ class Stepped:
             outputs=np.zeros((n, n_steps, last.n_neurons), np.float32),
             counts=np.zeros((n, len(plan.delays)), np.int32),
             spikes=np.zeros(shape, np.int64),
+            units=np.zeros(shape, np.int64),
             synops=np.zeros(shape, np.int64),
         )
         threads = self.memories.take(min(self.threads, max(n, 1)))
@@ -218,6 +221,7 @@ class Stepped:
             {e.name: measured.synops[:, s] for s, e in rows},
             self.network.dt,
             "event",
+            units_over_time={e.name: measured.units[:, s] for s, e in rows},
             read_out=self.network.read_out,
         )
 
@@ -268,17 +272,19 @@ def plan_of(graph, dtype):
     first = slot = sent = 0
     for stage, span in zip(graph, spans):
         room = -(-stage.n_neurons // CHUNK) * CHUNK
-        model, numbers = _model(stage.neuron, stage)
+        model, numbers, flags = _model(stage.neuron, stage)
         axon = np.zeros(stage.n_neurons, np.int64) if stage.axon is None else stage.axon
         depth = int(axon.max()) + late[stage.name] + 1
         row = model, first, stage.n_neurons, *span, depth, slot, sent, late[stage.name]
-        rows.append((*row, stage.bias.any(), getattr(stage.neuron, "reset", "") == "zero"))
+        rows.append((*row, stage.bias.any(), *flags))
         constants.append(numbers)
         values = axon, graph.fan_out()[stage.name], stage.bias, stage.start
         columns.append([np.pad(each, (0, room - stage.n_neurons)) for each in values])
         first, slot, sent = first + room, slot + depth, sent + depth * stage.n_neurons
     n_inputs = math.prod(graph.input_shape)
-    rows.append((-1, 0, n_inputs, 0, 0, late["input"] + 1, slot, sent, late["input"], 0, 0))
+    rows.append(
+        (-1, 0, n_inputs, 0, 0, late["input"] + 1, slot, sent, late["input"], 0, *_NO_FLAGS)
+    )
     delays, fan_out, bias, start = (np.concatenate(column) for column in zip(*columns))
     busy = (bias != 0) | (start != 0)
     return Plan(
@@ -326,7 +332,7 @@ def _check(stage):
 
 @functools.singledispatch
 def _model(neuron, stage):
-    """The model of neurons, and its `Constants`."""
+    """The model of neurons, its `Constants`, and the last of its `Stages`."""
     raise EngineError(
         f"stage {stage.name!r}: its neurons are {type(neuron).__name__}, the event engine shows "
         "input step by step to spike response and current-based neurons and sums: use "
@@ -336,13 +342,14 @@ def _model(neuron, stage):
 
 @_model.register
 def _(neuron: IntegrateFire, stage):
-    if neuron.graded:
+    if neuron.signed or neuron.negative_slope:
         raise EngineError(
-            f"stage {stage.name!r}: its neurons take spikes back, or send several as one, which "
-            "the event engine has not for input step by step: use engine='nengo-dl'"
+            f"stage {stage.name!r}: its neurons take spikes back, which the event engine has not "
+            "for input step by step: use engine='nengo-dl'"
         )
     kept = 1 - neuron.current_decay, 1 - neuron.voltage_decay
-    return CURRENT_BASED, (*kept, 0.0, 0.0, 0.0, neuron.threshold)
+    flags = neuron.reset == "zero", neuron.spikes_per_step, neuron.whole
+    return CURRENT_BASED, (*kept, 0.0, 0.0, 0.0, neuron.threshold, neuron.floor), flags
 
 
 @_model.register
@@ -353,19 +360,21 @@ def _(neuron: SpikeResponse, stage):
             "the start, which nothing brought: leave it out"
         )
     deepest = neuron.refractory * neuron.threshold
-    return SHARED if neuron.tau_s == neuron.tau_r else RESPONSE, (
+    numbers = (
         math.exp(-1 / neuron.tau_s),
         math.exp(-1 / neuron.tau_r),
         math.e / neuron.tau_s,
         deepest * math.e / neuron.tau_r,
         deepest,
         neuron.threshold,
+        -math.inf,
     )
+    return SHARED if neuron.tau_s == neuron.tau_r else RESPONSE, numbers, _NO_FLAGS
 
 
 @_model.register
 def _(neuron: Sum, stage):
-    return SUM, (0.0, 1 - neuron.decay, 0.0, 0.0, 0.0, 0.0)
+    return SUM, (0.0, 1 - neuron.decay, 0.0, 0.0, 0.0, 0.0, -math.inf), _NO_FLAGS
 
 
 __all__ = ["Stepped", "plan_of", "run", "scratch_of", "start", "stream"]

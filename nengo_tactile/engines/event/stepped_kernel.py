@@ -24,13 +24,16 @@ SMALLEST = 1e-30
 #: Of each stage, and last of the input: what it does; its neurons, where these begin, and how
 #: many; its first link, and the one after its last; slots of its axons and of those who read it
 #: later, where these begin in `Scratch.slots` and in `Scratch.sent`, and the steps that the latest
-#: of these is behind; whether it has a bias, and whether a spike sets to zero.
+#: of these is behind; whether it has a bias, whether a spike sets to zero, most that a spike is
+#: worth, and whether what decays leave is rounded towards zero.
 Stages = namedtuple(
-    "Stages", "model first size first_link last_link depth slot sent late biased to_zero"
+    "Stages",
+    "model first size first_link last_link depth slot sent late biased to_zero most whole",
 )
 #: Of each stage: what is kept of the first pair of states at a step, and of the second; factors
-#: from these to the potential; what a spike takes away of the first pair; the threshold.
-Constants = namedtuple("Constants", "kept kept_second factor factor_second taken threshold")
+#: from these to the potential; what a spike takes away of the first pair; the threshold, and the
+#: least potential.
+Constants = namedtuple("Constants", "kept kept_second factor factor_second taken threshold floor")
 #: All, and links as `event.plan.Links`, with the steps each is late; of each neuron the delay of
 #: its axon, synapses that leave it, what arrives at each step, and the potential at the start;
 #: whether chunks are awake at the start.
@@ -40,9 +43,9 @@ Plan = namedtuple("Plan", "stages constants links late delays fan_out bias start
 #: not zero once all shall stop.
 Scratch = namedtuple("Scratch", "rise level trace depth potential awake sent worth slots stop")
 #: What is measured: what the last stage sends, (n_samples, n_steps, n_outputs); spikes of each
-#: neuron, (n_samples, n_neurons); spikes and synaptic operations of each stage and step,
-#: (n_samples, n_stages, n_steps).
-Measured = namedtuple("Measured", "outputs counts spikes synops")
+#: neuron, (n_samples, n_neurons); spikes, what they are worth, and synaptic operations of each
+#: stage and step, (n_samples, n_stages, n_steps).
+Measured = namedtuple("Measured", "outputs counts spikes units synops")
 
 
 @compiled
@@ -126,10 +129,17 @@ def respond(plan, s, t, scratch, begin, end):
 @compiled
 def integrate(plan, s, t, scratch, begin, end):
     """Potentials of other neurons ``begin`` to ``end``, once what arrives has arrived."""
-    kept, potential = plan.constants.kept_second[s], scratch.potential
+    kept, floor = plan.constants.kept_second[s], plan.constants.floor[s]
+    potential = scratch.potential
     rise, level = scratch.rise[begin:end], scratch.level[begin:end]
+    if plan.stages.whole[s]:
+        for k in range(end - begin):
+            level[k] = np.trunc(kept * level[k])
+    else:
+        for k in range(end - begin):
+            level[k] = kept * level[k]
     for k in range(end - begin):
-        level[k] = kept * level[k] + rise[k]
+        level[k] = max(level[k] + rise[k], floor)
     for k in range(end - begin):
         potential[k] = level[k]
     if t % REST == 0 and not plan.stages.biased[s] and settle(rise) and settle(level):
@@ -156,7 +166,9 @@ def fire(plan, s, t, step, scratch, measured, sample, begin, end):
     for k in range(end - begin):
         if potential[k] < threshold:
             continue
-        neuron = begin + k
+        neuron, worth = begin + k, one
+        if stages.most[s] > 1:
+            worth = min(np.floor(potential[k] / threshold), potential.dtype.type(stages.most[s]))
         if model == RESPONSE:
             scratch.trace[neuron] += one
         elif model == SHARED:
@@ -164,11 +176,12 @@ def fire(plan, s, t, step, scratch, measured, sample, begin, end):
         elif stages.to_zero[s]:
             scratch.level[neuron] = 0
         else:
-            scratch.level[neuron] -= threshold
+            scratch.level[neuron] -= worth * threshold
         measured.counts[sample, neuron] += 1
         measured.spikes[sample, s, step] += 1
+        measured.units[sample, s, step] += np.int64(worth)
         measured.synops[sample, s, step] += plan.fan_out[neuron]
-        send(stages, s, t, plan.delays[neuron], scratch, neuron - stages.first[s], one)
+        send(stages, s, t, plan.delays[neuron], scratch, neuron - stages.first[s], worth)
 
 
 @compiled
@@ -240,6 +253,9 @@ def simulate(plan, x, since, first, last, scratch, measured):
                     kept = plan.constants.kept[s]
                     for k in range(begin, stop):
                         scratch.rise[k] *= kept
+                    if stages.whole[s]:
+                        for k in range(begin, stop):
+                            scratch.rise[k] = np.trunc(scratch.rise[k])
                     receive(plan, s, t, scratch)
                 for a in range(begin, stop, CHUNK):
                     if not scratch.awake[a // CHUNK]:

@@ -303,12 +303,19 @@ def any_graph(rng, last, most=1):
     )
 
 
+LASTS = (
+    *(Sum(), Sum(0), Sum(0.1), SpikeResponse()),
+    IntegrateFire(0.5, 0.2, 3.0, "subtract"),
+    IntegrateFire(0.5, 0.0, 0.75, spikes_per_step=3, floor=-0.25),
+    IntegrateFire(0.25, 0.125, 2.0, "zero", whole=True),
+)
+
+
 @pytest.mark.parametrize(
     ("engine", "most", "last"),
     [
-        ("event", 4, IntegrateFire(0.5, 0.2, 3.0, "subtract")),
         ("event", 4, Sum(0.1)),
-        *((engine, 1, last) for engine in EXACT for last in (Sum(), Sum(0), SpikeResponse())),
+        *((engine, 1, last) for engine in EXACT for last in LASTS),
     ],
     ids=str,
 )
@@ -322,10 +329,14 @@ def test_any_graph_is_that_of_a_loop(engine, most, last, rng):
     recording, sent = run(graph, x, engine=engine), step_loop.run(graph, x)
     fan_out = step_loop.fan_outs(graph)
     for stage in graph:
-        fired = sent[stage.name]
+        worth = sent[stage.name]
         if not stage.spikes:
             assert stage.name not in recording.spike_counts
             continue
+        fired = worth != 0
+        units = recording.units_over_time[stage.name]
+        np.testing.assert_array_equal(units, np.rint(worth).sum(axis=2))
+        assert worth.max() <= getattr(stage.neuron, "spikes_per_step", 1)
         assert 0.01 < fired.mean() < 0.95
         np.testing.assert_array_equal(recording.spike_counts[stage.name], fired.sum(axis=1))
         np.testing.assert_array_equal(recording.spikes_over_time[stage.name], fired.sum(axis=2))
@@ -342,7 +353,7 @@ def test_any_graph_is_that_of_a_loop(engine, most, last, rng):
     [
         ({"neuron": LIF(20.0)}, "its neurons are LIF, the event engine shows input step by step"),
         (
-            {"neuron": IntegrateFire(negative_slope=0.5)},
+            {"neuron": IntegrateFire(signed=True)},
             "its neurons take spikes back",
         ),
         ({"step_bias": np.ones((2, 3))}, "currents of its own at the first steps"),
