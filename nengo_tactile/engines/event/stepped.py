@@ -172,7 +172,9 @@ class Stepped:
     def read_out(self):
         """Makes outputs of what the last stage sent, chunk by chunk."""
         last = self.graph.stages[-1].neuron
-        return ReadOutMean(self.network.discard) if last == Sum() else _Total()
+        if last == Sum():
+            return ReadOutMean(self.network.discard)
+        return _Total() if last.spikes else np.asarray  # a potential has all of it
 
     def record(self, signal, samples=None, since=0, so_far=None):
         """Run samples side by side.

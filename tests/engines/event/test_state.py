@@ -10,6 +10,7 @@ import nengo_tactile as nt
 from nengo_tactile.engines.event import clocked, run_streams
 from nengo_tactile.engines.recording import ReadOutMean
 from nengo_tactile.errors import DataError, EngineError
+from nengo_tactile.networks.neurons import Sum
 from tests.support import stage_graphs as graphs
 from tests.support import step_loop
 from tests.support.algorithm1 import CODINGS, SHAPE, built, images
@@ -103,6 +104,15 @@ def test_networks_that_read_spikes_go_on(name, chunks):
     for dtype in ("float32", "float64"):
         whole = nt.run(network_of(graph), x, engine="event", dtype=dtype)
         assert_goes_on(network_of(graph), parts, whole, dtype=dtype, threads=2)
+
+
+@pytest.mark.parametrize("neuron", [Sum(), Sum(0.25), Sum(0)])
+def test_read_outs_of_values_go_on(neuron):
+    graph, x = case("cuba-dense", n_steps=12)
+    last = dataclasses.replace(graph.stages[-1], neuron=neuron)
+    network = network_of(dataclasses.replace(graph, stages=[*graph.stages[:-1], last]))
+    chunks = [(x[:, a:b], None) for a, b in ((0, 1), (1, 7), (7, 12))]
+    assert_goes_on(network, chunks, nt.run(network, x, engine="event"))
 
 
 @pytest.mark.parametrize("coding", CODINGS)
