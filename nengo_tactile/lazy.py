@@ -8,6 +8,7 @@ import importlib.util
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,6 +85,29 @@ def kept_with(function):
         return found[owner]
 
     return kept
+
+
+def kept_in(owner: Any, name: str, key: Any, make: Callable[[], T], most: int = 2) -> T:
+    """What was made for an object, kept in it: what is made may hold on to the object.
+
+    Parameters
+    ----------
+    owner : object
+        With attributes.
+    name : str
+        Of the attribute that keeps it.
+    key : object
+        What it was made for.
+    make : callable
+    most : int
+        So many are kept; more make the oldest be forgotten.
+    """
+    found = vars(owner).setdefault(name, {})
+    if key not in found:
+        while len(found) >= most:
+            del found[next(iter(found))]
+        found[key] = make()
+    return found[key]
 
 
 @functools.cache

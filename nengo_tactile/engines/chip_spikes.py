@@ -8,24 +8,38 @@ decays is rounded towards zero at each step (nengo_loihi 1.1, ``builder/discreti
 
 import contextlib
 import dataclasses
+import functools
 import math
 
 import numpy as np
+import scipy.sparse
 
-from nengo_tactile import stack
+from nengo_tactile import arguments, stack
+from nengo_tactile.engines.batches import batch_size_for, checked_counts
+from nengo_tactile.engines.chip_program import layout_of
 from nengo_tactile.engines.chip_report import ChipReport
+from nengo_tactile.engines.chip_samples import (
+    Memory,
+    Readings,
+    bring,
+    compile_loops,
+    spikes_of,
+)
 from nengo_tactile.engines.chip_stages import FLOOR, check_stage
 from nengo_tactile.engines.core_shapes import cut_stages
-from nengo_tactile.engines.emulator import each_sample, run_steps
-from nengo_tactile.engines.placement import place, rounding
+from nengo_tactile.engines.emulator import each_sample, run_steps, verify_sample
+from nengo_tactile.engines.placement import place
 from nengo_tactile.engines.recording import Recording
+from nengo_tactile.engines.state import State
 from nengo_tactile.errors import EngineError
+from nengo_tactile.lazy import kept_in
 from nengo_tactile.nengo_runs import Rows
 from nengo_tactile.networks.linear_maps import Sparse
 from nengo_tactile.networks.nengo_network import build
 from nengo_tactile.networks.neurons import IntegrateFire
 from nengo_tactile.networks.stages import Link, Stage
 from nengo_tactile.neurons.current_based import CurrentBased
+from nengo_tactile.progress import track
 
 #: The chip's decays are shares of this (12 bits).
 DECAY_UNIT = 4096
@@ -35,8 +49,8 @@ _SHOWN = "input spikes"
 _REMEDY = "train with smaller weights, or fewer spikes"
 
 
-def run(network, x, n_steps=None, progress=None):
-    """Show each sample step by step on the emulator, one after another.
+def run(network, x, n_steps=None, progress=None, batch_size=None, threads=None, verify=0):
+    """Show each sample step by step to the chip's integers, samples side by side.
 
     Parameters
     ----------
@@ -47,6 +61,13 @@ def run(network, x, n_steps=None, progress=None):
     n_steps : int, optional
         Read no further; by default all of the samples.
     progress : bool, optional
+    batch_size : int, optional
+        Samples that are read and recorded at once.
+    threads : int, optional
+        Samples side by side; by default as many as there are processors.
+    verify : int
+        So many of the samples run on nengo-loihi's own emulator too, spikes, potentials and
+        currents of every compartment compared; that is slow.
 
     Returns
     -------
@@ -56,36 +77,166 @@ def run(network, x, n_steps=None, progress=None):
     Raises
     ------
     EngineError
-        If the emulator does not run it, if integers overflow while it runs, or for other input.
+        If the emulator does not run it, if integers overflow while it runs, for other input, or if
+        ``verify`` finds a difference.
     """
-    graph, dt, parts = network.graph, network.dt, []
     x = network.check_input(x)
     n_steps = network.steps_of(x, n_steps)
-    lags, fan_out = check_chip(graph), graph.fan_out()
+    verify = arguments.whole("verify", verify, least=0, error=EngineError)
+    size = n_steps * math.prod(network.graph.input_shape)
+    batch_size = batch_size_for(len(x), 4 * size) if batch_size is None else batch_size
+    batch_size, threads = checked_counts(batch_size, threads)
     with stack.quiet_build():
-        made = {}
-        net, _, _ = place(_maker(graph, dt, made), dt, cut_stages(graph, ()))
-        shown, probes = made["built"].input, made["built"].spike_probes
-        samples = each_sample(net, dt, len(x), n_steps, progress=progress)
+        chip = kept_in(network, "_chips", None, lambda: SpikeChip(network))
+        parts = chip.recordings(x, n_steps, batch_size, min(threads, len(x)), verify, progress)
+        whole = Recording.concatenate(parts)
+    # all layers are on the chip
+    return dataclasses.replace(whole, chip_synops_over_time=whole.synops_over_time)
+
+
+class SpikeChip:
+    """A network of current-based neurons built for the chip, and what is kept of it between runs.
+
+    Parameters
+    ----------
+    network : SlayerNetwork
+
+    Attributes
+    ----------
+    network : SlayerNetwork
+    layout : Layout
+    report : ChipReport
+    """
+
+    def __init__(self, network):
+        graph, self.network = network.graph, network
+        lags = check_chip(graph)
+        self._lag, last = max(lags.values()), graph.stages[-1]
+        self._built, model, self.report = _placed(network)
+        probes = self._built.spike_probes
+        ensembles = {name: probe.target.ensemble for name, probe in probes.items()}
+        shown = ensembles.pop(_SHOWN)
+        host = {_SHOWN: (shown, shown.n_neurons)}
+        self.layout = layout_of(model, ensembles, host)
+        fan_out = graph.fan_out()
+        self._input_fan_out = fan_out["input"]
+        self._readings = Readings(
+            self.layout,
+            lags,
+            fan_out,
+            fan_out,
+            {
+                "dt": network.dt,
+                "read_out": network.read_out,
+                "chip_neurons": sum(stage.n_neurons for stage in graph),
+            },
+        )
+        where = self.layout.chip[last.name]
+        one_each = (
+            np.ones(last.n_neurons),
+            (np.arange(where.start, where.stop), np.arange(last.n_neurons)),
+        )
+        self._last = scipy.sparse.csr_matrix(one_each, (self.layout.n_senders, last.n_neurons))
+        self._last_lag = lags[last.name]
+
+    def recordings(self, x, n_steps, batch_size, threads, verify, progress=None):
+        """Run samples; yields the Recording of each minibatch, in order."""
+        memories = [Memory(self.layout) for _ in range(threads)]
+        compile_loops(self.layout, progress)
+        if verify:
+            self._verify(x[:verify], n_steps, memories[0], progress)
+        for start in track(
+            range(0, len(x), batch_size), "running the chip's integers", progress=progress
+        ):
+            signal = self.network.coding.signal(x[start : start + batch_size], n_steps, start)
+            sample = functools.partial(self._sample, signal, start)
+            recording = self._readings.record(len(signal), n_steps, memories, sample)
+            yield recording.with_input(signal, self._input_fan_out)
+
+    def signals(self, x, n_steps):
+        """What arrives at each step of a chunk, (n_samples, n_steps, n_inputs)."""
+        signals = self.network.coding.signal(x, n_steps, 0)
+        for signal in signals:
+            _spikes(signal)
+        return signals
+
+    def beginning(self, threads, progress=None):
+        """What `State` makes room with."""
+        compile_loops(self.layout, progress)
+        readings = dataclasses.replace(self._readings, lags=dict.fromkeys(self._readings.lags, 0))
+
+        def begin(n_samples):
+            memories = [Memory(self.layout) for _ in range(n_samples)]
+            so_far = np.zeros((n_samples, 1, self._last.shape[1]))
+
+            def advance(signals, n_steps):
+                def sample(index, memory):
+                    shown = spikes_of(_spikes(signals[index]), self.layout.host[_SHOWN].start)
+                    fired = memories[index].run(shown, n_steps, f"sample {index}, ", _REMEDY)
+                    sent = so_far[index] + np.cumsum(bring(fired, n_steps, self._last), axis=0)
+                    so_far[index] = sent[-1:]
+                    return fired, n_steps, sent.astype(np.float32)
+
+                recording = readings.record(n_samples, n_steps, memories[:threads], sample)
+                recording = recording.with_input(signals, self._input_fan_out)
+                return dataclasses.replace(
+                    recording, chip_synops_over_time=recording.synops_over_time
+                )
+
+            return advance
+
+        return begin
+
+    def _verify(self, x, n_steps, memory, progress):
+        whole = n_steps + self._lag
+        signals = self.network.coding.signal(x, n_steps, 0)
+        samples = each_sample(self._built.net, self.network.dt, len(x), whole, progress=progress)
         with contextlib.closing(samples):
             for index, sim in samples:
-                signal = network.coding.signal(x[index : index + 1], n_steps, index)
-                shown.output.rows = _spikes(signal[0])
-                run_steps(sim, n_steps + max(lags.values()), index, _REMEDY)
-                sent = {
-                    name: np.asarray(sim.data[probes[name]])[None, lag : lag + n_steps] > 0
-                    for name, lag in lags.items()
-                }
-                outputs = np.cumsum(sent[graph.stages[-1].name], axis=1, dtype=np.float32)
-                settings = {"dt": dt, "engine": "loihi", "read_out": network.read_out}
-                recording = Recording.of_spikes(outputs, sent, fan_out, **settings)
-                parts.append(recording.with_input(signal, fan_out["input"]))
-    whole = Recording.concatenate(parts)
-    return dataclasses.replace(  # all layers are on the chip
-        whole,
-        chip_synops_over_time=whole.synops_over_time,
-        chip_neurons=sum(stage.n_neurons for stage in graph),
-    )
+                self._built.input.output.rows = _spikes(signals[index]).astype(float)
+                run_steps(sim, whole, index, _REMEDY)
+                fired = self._fired(signals[index], index, memory)
+                verify_sample(sim, self._built.spike_probes, fired, memory, index)
+
+    def _sample(self, signals, start, index, memory):
+        """One of them: its spikes, their steps, and spikes of the last layer so far."""
+        n_steps = signals.shape[1]
+        fired = self._fired(signals[index], start + index, memory)
+        sent = bring(fired, n_steps + self._lag, self._last)[self._last_lag :][:n_steps]
+        return fired, n_steps + self._lag, np.cumsum(sent, axis=0).astype(np.float32)
+
+    def _fired(self, signal, index, memory):
+        memory.rest()
+        late = np.pad(_spikes(signal), ((0, self._lag), (0, 0)))
+        shown = spikes_of(late, self.layout.host[_SHOWN].start)
+        return memory.run(shown, len(late), f"sample {index}, ", _REMEDY)
+
+
+def start(network, threads=None, progress=None):
+    """Begin a run in chunks on the chip's integers.
+
+    Each layer's spikes are recorded at the step at which the chip sends them, a step later for
+    each layer before it: `run` takes these lags out, for it knows what comes next.
+
+    Parameters
+    ----------
+    network : SlayerNetwork
+    threads, progress :
+        As for `run`.
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    EngineError
+        As `run`.
+    """
+    _, threads = checked_counts(1, threads)
+    with stack.quiet_build():
+        chip = kept_in(network, "_chips", None, lambda: SpikeChip(network))
+    return State(network, chip.beginning(threads, progress), chip.signals)
 
 
 def check_chip(graph):
@@ -242,22 +393,20 @@ def chip_report(network, on_host=None):
     EngineError
         If the emulator does not run it, or it does not fit.
     """
-    graph, dt = network.graph, network.dt
-    check_chip(graph)
+    check_chip(network.graph)
     with stack.quiet_build():
-        blocks = cut_stages(graph, ())
-        _, _, cores = place(_maker(graph, dt), dt, blocks)
-        return ChipReport(cores, (), rounding(_maker(graph, dt), dt, blocks))
+        return _placed(network)[-1]
 
 
-def _maker(graph, dt, made=None):
+def _placed(network):
+    graph, dt, made = network.graph, network.dt, {}
+
     def make_network():
-        built = build_chip(graph, dt)
-        if made is not None:
-            made["built"] = built
+        built = made["built"] = build_chip(graph, dt)
         return built.net, {s.name: (built.neurons[s.name].ensemble, s.shape) for s in graph}
 
-    return make_network
+    model, cores, rounding = place(make_network, dt, cut_stages(graph, ()))
+    return made["built"], model, ChipReport(cores, (), rounding)
 
 
 def _spikes(sample):
@@ -267,7 +416,7 @@ def _spikes(sample):
             f"the input has the value {sample[bad][0]:g}, the chip's spikes are zeros and ones: "
             "give one spike at most for each input and step"
         )
-    return sample.astype(float)
+    return sample.reshape(len(sample), -1)
 
 
 def _as_share(decay):
@@ -281,4 +430,4 @@ def _time_constant(decay):
     return 0.0 if share == 1 else -1 / math.log1p(-share)
 
 
-__all__ = ["build_chip", "check_chip", "chip_report", "register_neurons", "run"]
+__all__ = ["build_chip", "check_chip", "chip_report", "register_neurons", "run", "start"]

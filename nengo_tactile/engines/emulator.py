@@ -1,125 +1,14 @@
-"""The emulator inside a nengo-loihi simulator: set back to time zero, strict, and faster.
-
-``nengo_loihi`` 1.1 delivers spikes one by one in Python, and advances compartments array by array.
-Here both are compiled (`engines.chip_kernel`); a test compares every integer with nengo-loihi's
-own.
-"""
-
-import functools
+"""nengo-loihi's own emulator: strict, set back to time zero, and compiled steps beside it."""
 
 import numpy as np
 
 from nengo_tactile import stack
-from nengo_tactile.engines.chip_kernel import REGISTERS, deliver, update
+from nengo_tactile.engines.chip_samples import overflow_told, raster_of
 from nengo_tactile.errors import EngineError
-from nengo_tactile.lazy import compiled
 from nengo_tactile.progress import track
 
-
-class Deliveries:
-    """What arrives where when a neuron spikes, by all synapses of an emulator.
-
-    Parameters
-    ----------
-    axons : list of (nengo_loihi Axon, int, int)
-        With the number of the first of its neurons among all senders, and how many they are.
-    slices : dict of nengo_loihi Synapse to slice
-        Compartments of the synapse's block.
-    n_senders : int
-    """
-
-    def __init__(self, axons, slices, n_senders):
-        numbers, targets, weights, found = {}, [], [], []
-        for axon, first, n_neurons in axons:
-            synapse = axon.target
-            for neuron, spike in enumerate(axon.map_spikes(np.arange(n_neurons))):
-                base = None if spike is None else synapse.axon_compartment_base(spike.axon_idx)
-                if base is None:  # this neuron does not reach this block
-                    continue
-                # neurons share rows: of a convolution all with the same channel and neighbours
-                key = synapse, synapse.axon_weight_idx(spike.axon_idx), spike.atom
-                if key not in numbers:
-                    numbers[key] = len(targets)
-                    row, indices = synapse.axon_weights_indices(spike.axon_idx, atom=spike.atom)
-                    targets.append(np.asarray(indices, np.int32))
-                    weights.append(np.asarray(row, np.int32))
-                found.append((first + neuron, numbers[key], slices[synapse].start + base))
-        order = np.array(sorted(found), np.int64).reshape(-1, 3).T
-        none = [np.zeros(0, np.int32)]
-        self.arrays = (
-            np.searchsorted(order[0], np.arange(n_senders + 1)),
-            *order[1:].astype(np.int32),
-            np.cumsum([0, *map(len, targets)]),
-            np.concatenate(targets or none),
-            np.concatenate(weights or none),
-        )
-
-    def add(self, senders, arriving):
-        """Add what the neurons numbered ``senders`` send to (n_compartments,) int32 sums."""
-        compiled(deliver)(senders, *self.arrays, arriving)
-
-
-def compile_steps(emulator):
-    """Let an emulator's steps be compiled; its results stay the same integers.
-
-    Parameters
-    ----------
-    emulator : nengo_loihi.emulator.EmulatorInterface
-        Discretised, without learning and noise.
-
-    Raises
-    ------
-    EngineError
-        For another one.
-    """
-    synapses, state = emulator.synapses, emulator.compartment
-    noise = np.count_nonzero(state.noise.enabled)
-    if synapses.dtype != np.int32 or synapses.traces or noise:
-        raise EngineError(
-            f"the emulator has {np.dtype(synapses.dtype).name} weights, {len(synapses.traces)} "
-            f"learning synapses and {noise} neurons with noise: steps are compiled for integers "
-            "without learning and noise"
-        )
-    axons = [(axon, part.start, part.stop - part.start) for axon, part in emulator.axons.items()]
-    n_senders, places = state.n_compartments, {}
-    for source in emulator.inputs:
-        places[source] = n_senders
-        axons += [(axon, n_senders, source.n_neurons) for axon in source.axons]
-        n_senders += source.n_neurons
-    deliveries = Deliveries(axons, synapses.slices, n_senders)
-    arriving = np.zeros(state.n_compartments, np.int32)
-
-    @functools.cache
-    def neurons():
-        keep = 4095 - state.decay_u, 4096 - state.decay_v
-        rest = state.bias, state.vth, state.vmin, state.vmax, state.ref
-        return np.array([*keep, *rest], np.int32)
-
-    def inject_current(t, inputs, axons, spiked):
-        arriving[:] = 0
-        deliveries.add(spiked.nonzero()[0], arriving)
-        if t >= 2:  # the host's spikes take one step to arrive
-            for source in inputs:
-                senders = np.asarray(source.spike_idxs(t - 1), np.int64)
-                deliveries.add(places[source] + senders, arriving)
-
-    def advance(rng):
-        moved = state.current, state.voltage, state.spiked, state.ref_count, state.spike_count
-        over = compiled(update)(arriving, *moved, neurons())
-        for name, where in zip(REGISTERS, over.tolist()):
-            if where >= 0:
-                state.error(f"Overflow in {name}, {_place(emulator, where)}")
-
-    synapses.inject_current, state.update = inject_current, advance
-    synapses.update_input = lambda current: None
-
-
-def _place(emulator, compartment):
-    """Block and compartment of one by its number among all."""
-    for block, part in emulator.block_info.slices.items():
-        if part.start <= compartment < part.stop:
-            return f"block {block.label!r}, compartment {compartment - part.start}"
-    raise EngineError(f"compartment {compartment} is in no block of the emulator")
+#: Share by which sums of floats in another order may differ: a currents' single precision.
+ROUNDING = 1e-5
 
 
 def be_strict(emulator):
@@ -192,12 +81,10 @@ def each_sample(net, dt, n_samples, n_steps, target="sim", progress=None):
 
 
 def simulator(net, dt, target="sim"):
-    """nengo-loihi's simulator of a network: strict, and as fast as it goes."""
+    """nengo-loihi's simulator of a network, strict."""
     sim = stack.nengo_loihi().Simulator(net, dt=dt, target=target, seed=0, progress_bar=False)
     if target != "loihi":
         be_strict(sim.sims["emulator"])
-    if target == "sim":
-        compile_steps(sim.sims["emulator"])
     return sim
 
 
@@ -216,8 +103,73 @@ def run_steps(sim, n_steps, index, remedy):
     except SimulationError as error:
         if "Overflow" not in str(error):
             raise
+        where = f"sample {index}, step {sim.sims['emulator'].t}: {error}"
+        raise EngineError(overflow_told(where, remedy)) from error
+
+
+def verify_sample(sim, probes, fired, memory, index):
+    """Compare a sample with what nengo-loihi's emulator made of it: each spike, and the last state.
+
+    Parameters
+    ----------
+    sim : nengo_loihi.Simulator
+        Behind the sample.
+    probes : dict of str to nengo.Probe
+        Spikes of each layer.
+    fired : Spikes
+    memory : nengo_tactile.engines.chip_samples.Memory
+        Behind it too.
+    index : int
+        Which it is.
+
+    Raises
+    ------
+    EngineError
+        Naming layer, neuron and step.
+    """
+    layout = memory.layout
+    where = {**layout.chip, **layout.host}
+    for name, probe in probes.items():
+        wanted = np.asarray(sim.data[probe]) > 0
+        different = np.argwhere(wanted != raster_of(fired, len(wanted), where[name]))
+        if len(different):
+            step, neuron = different[0]
+            raise EngineError(
+                f"sample {index}, step {step + 1}: neuron {neuron} of layer '{name}' "
+                f"{'fires' if wanted[step, neuron] else 'is silent'} on nengo-loihi's emulator, "
+                "and not so in the compiled steps: please report the network"
+            )
+    state, n = sim.sims["emulator"].compartment, len(layout.numbers)
+    real = layout.numbers < len(state.voltage)
+    for name in ("current", "voltage"):
+        wanted = getattr(state, name)[layout.numbers[real]]
+        got = getattr(memory.state, name)[:n][real]
+        if not np.array_equal(wanted, got):
+            place = layout.place(np.flatnonzero(real)[np.flatnonzero(wanted != got)[0]])
+            raise EngineError(
+                f"sample {index}: {name} of {place} differs from nengo-loihi's emulator after "
+                f"{sim.n_steps} steps: please report the network"
+            )
+
+
+def verify_outputs(wanted, values, index):
+    """Compare the read-out of a sample, sums of floats on the host.
+
+    Parameters
+    ----------
+    wanted, values : (n_steps, n_outputs) array
+        nengo-loihi's, and ours.
+    index : int
+
+    Raises
+    ------
+    EngineError
+        Naming the step.
+    """
+    wanted = np.asarray(wanted)
+    off = np.abs(wanted - values).max(axis=1)
+    if (off > ROUNDING * max(1.0, np.abs(wanted).max())).any():
         raise EngineError(
-            f"sample {index}, step {sim.sims['emulator'].t}: {error}: more current arrives at a "
-            "neuron than Loihi's registers hold (21 bits of input, 23 bits of current), and it "
-            f"would wrap around; {remedy}"
-        ) from error
+            f"sample {index}, step {off.argmax() + 1}: the read-out differs from nengo-loihi's by "
+            f"{off.max():.3g}: please report the network"
+        )

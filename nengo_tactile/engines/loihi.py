@@ -20,119 +20,34 @@ import warnings
 
 import numpy as np
 
-from nengo_tactile import stack
+from nengo_tactile import arguments, stack
 from nengo_tactile.engines import chip_spikes
-from nengo_tactile.engines.chip_host import (
-    INPUT_RATE,
-    check_input,
-    layers_on_host,
-    reads_spikes,
-    spike_the_input,
-)
+from nengo_tactile.engines.batches import checked_counts
+from nengo_tactile.engines.chip_build import Shown, placed, prepare
+from nengo_tactile.engines.chip_host import check_input, layers_on_host
+from nengo_tactile.engines.chip_images import ImageChip
 from nengo_tactile.engines.chip_report import ChipReport
-from nengo_tactile.engines.chip_scales import balanced
 from nengo_tactile.engines.chip_settings import (
     CHIP_RATE,
     LEAST_AGREEMENT,
     LEAST_SAMPLES,
-    changes,
     chip_settings,
     for_chip,
     rates_of,
 )
-from nengo_tactile.engines.chip_stages import (
-    chip_graph,
-    register_neurons,
-    start_as_current,
-)
-from nengo_tactile.engines.core_shapes import cut_stages
-from nengo_tactile.engines.emulator import each_sample, run_steps
-from nengo_tactile.engines.placement import core_table, place, rounding
-from nengo_tactile.engines.recording import Recording, operations, read_out
+from nengo_tactile.engines.recording import Recording
+from nengo_tactile.engines.state import State
 from nengo_tactile.errors import EngineError, EngineWarning
-from nengo_tactile.networks.nengo_network import build
+from nengo_tactile.lazy import kept_in
 
-#: Samples after which a run with too few of the Keras model's winners is refused, so that the
-#: hours which thousands of samples take are not lost at their end.
+#: Samples after which a run with too few of the Keras model's winners is refused, so that what
+#: many samples take is not lost at their end.
 REFUSED_AFTER = 32
-_REMEDY = "lower the firing rates (`network.with_rates(0.5)`) or train with smaller weights"
 
 
 def mode(network):
     """The module that runs a network: this one, or that of networks that read spikes."""
     return sys.modules[__name__] if network.coding is None else chip_spikes
-
-
-class _Input:
-    """The sample on show; the host's input Node reads it at every step."""
-
-    def __init__(self, size):
-        self.values = np.zeros(size)
-
-    def __call__(self, t):
-        return self.values
-
-
-@dataclasses.dataclass(frozen=True)
-class _Prepared:
-    """A network as the chip takes it, before Nengo: graph, scales and cuts."""
-
-    network: object
-    host: tuple
-    graph: object
-    thresholds: dict
-    blocks: dict
-
-    @property
-    def takes_spikes(self):
-        """Whether the image goes to the chip, as spikes."""
-        return bool(reads_spikes(self.graph, self.host))
-
-
-def _prepare(network, on_host=None, n_steps=None):
-    """Stages with chip settings, for ``n_steps`` (by default the network's own) a sample."""
-    host = layers_on_host(network.graph, network.on_host if on_host is None else on_host)
-    graph = chip_graph(network.graph, host)
-    blocks = cut_stages(graph, host)
-    stages = [
-        start_as_current(stage, n_steps or network.n_steps) if stage.name in blocks else stage
-        for stage in graph
-    ]
-    graph = dataclasses.replace(graph, stages=stages)
-    slow = network.synapse and network.synapse / network.dt
-    graph, thresholds = balanced(graph, blocks, slow, 1 / INPUT_RATE / network.dt)
-    return _Prepared(network, host, graph, thresholds, blocks)
-
-
-def _network(prepared, shown):
-    """Nengo network of a prepared one.
-
-    Returns
-    -------
-    built : Built
-    on_chip : dict of str to (ensemble, shape)
-    """
-    import nengo
-    from nengo.params import Parameter
-
-    nengo_loihi = stack.nengo_loihi()
-    register_neurons()
-    network, host = prepared.network, prepared.host
-    chip = {s.name: s.shape for s in prepared.graph if s.name in prepared.blocks}
-    built = build(prepared.graph, network.dt, shown, on_chip=chip)
-    net, ensembles = built.net, {name: each.ensemble for name, each in built.neurons.items()}
-    nengo_loihi.add_params(net)
-    net.config[nengo.Ensemble].set_param(
-        "threshold_factors", Parameter("threshold_factors", default=None, optional=True)
-    )
-    for name, factors in prepared.thresholds.items():
-        net.config[ensembles[name]].threshold_factors = factors
-    for ensemble in net.ensembles:
-        if ensemble.label in host:
-            net.config[ensemble].on_chip = False
-    if prepared.takes_spikes:
-        spike_the_input(built, chip, network.synapse)
-    return built, {name: (ensembles[name], shape) for name, shape in chip.items()}
 
 
 def chip_report(network, on_host=None):
@@ -150,35 +65,9 @@ def chip_report(network, on_host=None):
     ChipReport
     """
     layers_on_host(network.graph, network.on_host if on_host is None else on_host)
-    prepared = _prepare(for_chip(network, None), on_host)
+    prepared = prepare(for_chip(network, None), on_host)
     with stack.quiet_build():
-        _, _, cores = _placed(prepared, _Input(_n_inputs(network)))
-        return _report(prepared, cores)
-
-
-def _report(prepared, cores):
-    maker = _maker(prepared, _Input(_n_inputs(prepared.network)))
-    return ChipReport(cores, prepared.host, rounding(maker, prepared.network.dt, prepared.blocks))
-
-
-def _n_inputs(network):
-    return int(np.prod(network.input_shape))
-
-
-def _maker(prepared, shown, made=None):
-    def make_network():
-        built, on_chip = _network(prepared, shown)
-        if made is not None:
-            made["built"] = built
-        return built.net, on_chip
-
-    return make_network
-
-
-def _placed(prepared, shown):
-    made = {}
-    _, model, cores = place(_maker(prepared, shown, made), prepared.network.dt, prepared.blocks)
-    return made["built"], model, cores
+        return placed(prepared, Shown(network))[-1]
 
 
 @stack.guest()
@@ -191,20 +80,26 @@ def run(
     on_host=None,
     rate=None,
     least_agreement=LEAST_AGREEMENT,
+    threads=None,
+    verify=0,
 ):
-    """Show each sample for ``n_steps`` on the emulator, one after another.
+    """Show each sample for ``n_steps`` to the chip's integers, or to nengo-loihi itself.
+
+    nengo-loihi builds the network; its integers are stepped by compiled loops
+    (`engines.chip_kernel`), samples side by side, with the spikes that nengo-loihi's own emulator
+    has. What was built is kept for the next run of the same network object.
 
     Parameters
     ----------
     network : SpikingNetwork
-        Run with `chip_settings`, unless it has them already.
+        Run with `chip_settings`, unless it has them alchip.
     x : (n_samples, ...) float array
     n_steps : int, optional
         By default the network's own, more of them by as much as its rates are lowered.
     progress : bool, optional
     target : {"sim", "simreal", "loihi"}
-        The integer emulator, the emulator without quantisation, or the chip (with NxSDK;
-        not tried).
+        The chip's integers, nengo-loihi's emulator without quantisation, one sample after another,
+        or the chip (with NxSDK; not tried).
     on_host : str or sequence of str, optional
         Layers whose neurons run on the host: see `engines.chip_host.layers_on_host`. By default
         the network's own.
@@ -214,6 +109,11 @@ def run(
         Of five samples or more, the share that must have the Keras model's winner at the end (see
         `ReadOut.agreement`): the run is refused after the first 32, and warned of when it falls
         short later. 0 takes what comes.
+    threads : int, optional
+        Samples side by side; by default as many as there are processors.
+    verify : int
+        So many of the samples run on nengo-loihi's own emulator too, spikes, potentials and
+        currents of every compartment compared; that takes minutes for large networks.
 
     Returns
     -------
@@ -225,8 +125,8 @@ def run(
     Raises
     ------
     EngineError
-        If the network cannot be placed, if integers overflow while it runs, or if it does not give
-        the Keras model's winners there.
+        If the network cannot be placed, if integers overflow while it runs, if it does not give
+        the Keras model's winners there, or if ``verify`` finds a difference.
 
     Warns
     -----
@@ -240,49 +140,77 @@ def run(
         raise EngineError(
             "target='loihi' needs Intel's NxSDK, which is not installed: use target='sim'"
         )
+    _, threads = checked_counts(1, threads)
+    verify = arguments.whole("verify", verify, least=0, error=EngineError)
     x = network.check_input(x)
-    layers_on_host(network.graph, network.on_host if on_host is None else on_host)
-    shown_network = for_chip(network, rate)
-    n_steps = n_steps or shown_network.n_steps
-    notes = changes(network, shown_network, n_steps)
-    network = shown_network
-    prepared = _prepare(network, on_host, n_steps)
-    chip = [stage for stage in network.graph if stage.name in prepared.blocks]
-    chip_fan_out = network.graph.fan_out([stage.name for stage in chip])
-    # the host's synapses of the image itself carry no spikes
-    fan_out = network.fan_out() | {"input": chip_fan_out["input"]}
-    chip_neurons = sum(stage.n_neurons for stage in chip)
-    if prepared.takes_spikes and len(x):
-        check_input(x, network.dt)
-    flat = x.reshape(len(x), -1)
-    shown = _Input(flat.shape[1])
-    parts = []
-    with stack.quiet_build():
-        built, _, cores = _placed(prepared, shown)
-        if target != "simreal":
-            for text in _report(prepared, cores).warnings():
-                warnings.warn(text, EngineWarning, stacklevel=2)
-        samples = each_sample(built.net, network.dt, len(x), n_steps, target, progress)
-        with contextlib.closing(samples):
-            for index, sim in samples:
-                shown.values = flat[index].astype(float)
-                run_steps(sim, n_steps, index, _REMEDY)
-                parts.append(_recording(network, built, sim, fan_out, chip_fan_out, chip_neurons))
-                if len(parts) == min(len(x), REFUSED_AFTER):
-                    told = _disagreement(network, x, parts, least_agreement)
-                    if told is not None:
-                        raise EngineError(told)
+    chip = _chip(network, on_host, rate, n_steps)
+    if chip.prepared.takes_spikes and len(x):
+        check_input(x, chip.network.dt)
+    if target != "simreal":
+        for text in chip.report.warnings():
+            warnings.warn(text, EngineWarning, stacklevel=2)
+    batches = chip.recordings(x, target, threads, verify, REFUSED_AFTER, progress)
+    parts, n_done, judged = [], 0, min(len(x), REFUSED_AFTER)
+    with stack.quiet_build(), contextlib.closing(batches):
+        for part in batches:
+            parts.append(part)
+            n_done += part.n_samples
+            if n_done == judged:
+                told = _disagreement(chip.network, x, parts, least_agreement)
+                if told is not None:
+                    raise EngineError(told)
     if len(x) > REFUSED_AFTER:
-        told = _disagreement(network, x, parts, least_agreement)
+        told = _disagreement(chip.network, x, parts, least_agreement)
         if told is not None:
             warnings.warn(told, EngineWarning, stacklevel=2)
-    return dataclasses.replace(Recording.concatenate(parts), notes=notes)
+    return dataclasses.replace(Recording.concatenate(parts), notes=chip.notes)
+
+
+@stack.guest()
+def start(network, n_steps=None, on_host=None, rate=None, threads=None, progress=None):
+    """Begin a run in chunks on the chip's integers: each shows its image from where it stands.
+
+    Parameters
+    ----------
+    network : SpikingNetwork
+        With `chip_settings`, or they are applied.
+    n_steps : int, optional
+        Steps of all chunks together: what integrate-and-fire neurons hold at the start comes as a
+        constant current over so many. By default as of `run`.
+    on_host, rate, threads, progress :
+        As for `run`.
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    EngineError
+        As `run`, and for layers on the host that see more than the image.
+    """
+    _, threads = checked_counts(1, threads)
+    chip = _chip(network, on_host, rate, n_steps)
+    if not chip.in_chunks:
+        raise EngineError(
+            "a run in chunks on the chip takes layers on the host that see the image alone: name "
+            "fewer of them (on_host=...), or use engine='event'"
+        )
+    return State(network, chip.beginning(threads, progress))
+
+
+def _chip(network, on_host, rate, n_steps):
+    """The network built for the chip, now or before."""
+    on_host = network.on_host if on_host is None else on_host
+    key = layers_on_host(network.graph, on_host), rate, n_steps
+    with stack.quiet_build():
+        return kept_in(network, "_chips", key, lambda: ImageChip(network, on_host, rate, n_steps))
 
 
 def _disagreement(network, x, parts, least_agreement):
     """What to say when the samples that were run have too seldom the Keras model's winner."""
-    n = len(parts)
     outputs = np.concatenate([part.outputs[:, -1] for part in parts])
+    n = len(outputs)
     share = network.read_out.agreement(outputs, rates_of(network, x[:n]))
     if n < LEAST_SAMPLES or share >= least_agreement or (1 - share) * n <= 1:  # one may be chance
         return None
@@ -295,27 +223,11 @@ def _disagreement(network, x, parts, least_agreement):
     )
 
 
-def _recording(network, built, sim, fan_out, chip_fan_out, chip_neurons):
-    potentials = np.asarray(sim.data[built.output_probe], np.float32)[None]
-    outputs = read_out(potentials, network.discard)
-    if network.chip_offset is not None:
-        outputs = outputs + np.asarray(network.chip_offset, np.float32)
-    fired = {name: np.asarray(sim.data[p])[None] > 0 for name, p in built.spike_probes.items()}
-    settings = {
-        "dt": network.dt,
-        "engine": "loihi",
-        "read_out": network.read_out,
-        "chip_synops_over_time": operations(fired, chip_fan_out),
-        "chip_neurons": chip_neurons,
-    }
-    return Recording.of_spikes(outputs, fired, fan_out, **settings)
-
-
 __all__ = [
     "CHIP_RATE",
     "ChipReport",
     "chip_report",
     "chip_settings",
-    "core_table",
     "run",
+    "start",
 ]

@@ -57,13 +57,13 @@ def core_table(model, layer_of):
 
 
 def place(make_network, dt, blocks):
-    """Build a network cut into blocks and say what each core holds.
+    """Build a network cut into blocks and say what each core holds, and what integers do to it.
 
     Parameters
     ----------
     make_network : callable
-        ``make_network() -> (net, {layer: (ensemble, shape)})`` with the chip's ensembles; a
-        block shape cannot be changed once set, so each building needs a new network.
+        ``make_network() -> (net, {layer: (ensemble, shape)})`` with the chip's ensembles, whose
+        block shapes are not set.
     dt : float
         Time step in seconds.
     blocks : dict of str to tuple of int
@@ -71,15 +71,23 @@ def place(make_network, dt, blocks):
 
     Returns
     -------
-    net : nengo.Network
-        With block shapes set.
     model : nengo_loihi.builder.Model
+        With integers.
     cores : list of dict
         See `core_table`.
+    rounding : dict of str to dict
+        See `rounding_of`.
     """
-    net, on_chip = _cut(make_network, blocks)
-    model = build_model(net, dt)
-    cores = core_table(model, _labels(on_chip))
+    stack.nengo_loihi()
+    from nengo_loihi.builder.discretize import discretize_model
+
+    net, on_chip = make_network()
+    for name, (ensemble, shape) in on_chip.items():
+        net.config[ensemble].block_shape = stack.nengo_loihi().BlockShape(blocks[name], shape)
+    model, labels = build_model(net, dt, discretize=False), _labels(on_chip)
+    exact = [_Exact(block) for block in model.blocks]
+    discretize_model(model)
+    cores = core_table(model, labels)
     for core in cores:
         for limit, most in CORE_LIMITS.items():
             if core[limit] > most:  # core_shapes counts wrong
@@ -87,15 +95,15 @@ def place(make_network, dt, blocks):
                     f"layer '{core['layer']}' takes {core[limit]:,} {limit} of a core, the limit "
                     f"is {most:,}, though its shapes said that it fits: please report the network"
                 )
-    return net, model, cores
+    return model, cores, rounding_of(exact, model, labels)
 
 
-def _cut(make_network, blocks):
-    nengo_loihi = stack.nengo_loihi()
-    net, on_chip = make_network()
-    for name, (ensemble, shape) in on_chip.items():
-        net.config[ensemble].block_shape = nengo_loihi.BlockShape(blocks[name], shape)
-    return net, on_chip
+class _Exact:
+    """What a block was before integers."""
+
+    def __init__(self, block):
+        self.vth, self.bias = block.compartment.vth.copy(), block.compartment.bias.copy()
+        self.weights = [[each.copy() for each in synapse.weights] for synapse in block.synapses]
 
 
 def _labels(on_chip):
@@ -106,16 +114,20 @@ def _layer_of(block, labels):
     return next(name for start, name in labels.items() if str(block.label).startswith(start))
 
 
-def rounding(make_network, dt, blocks):
+def rounding_of(exact, model, labels):
     """What the chip's integers do to each layer.
 
-    The network is built twice, with and without integers, and compared neuron by neuron: what
-    counts is a weight's or a bias's share of the neuron's own threshold.
+    Blocks before and after are compared neuron by neuron: what counts is a weight's or a bias's
+    share of the neuron's own threshold.
 
     Parameters
     ----------
-    make_network, dt, blocks
-        As for `place`.
+    exact : list of _Exact
+        The blocks before.
+    model : nengo_loihi.builder.Model
+        With integers.
+    labels : dict of str to str
+        As for `core_table`.
 
     Returns
     -------
@@ -126,16 +138,12 @@ def rounding(make_network, dt, blocks):
         integrate-and-fire neurons); ``lost_bits``: bits of the weights' eight that are not used,
         because thresholds or biases have no room.
     """
-    models = []
-    for discretize in (False, True):
-        net, on_chip = _cut(make_network, blocks)
-        models.append(build_model(net, dt, discretize))
-    labels, found = _labels(on_chip), {}
-    for exact, integers in zip(*(model.blocks for model in models)):
+    found = {}
+    for before, block in zip(exact, model.blocks):
         layer = found.setdefault(
-            _layer_of(exact, labels), {"weights": [], "bias": 0.0, "lost_bits": 0}
+            _layer_of(block, labels), {"weights": [], "bias": 0.0, "lost_bits": 0}
         )
-        weights, bias, lost = _block_errors(exact, integers)
+        weights, bias, lost = _block_errors(before, block)
         layer["weights"].append(weights)
         layer["bias"] = max(layer["bias"], bias)
         layer["lost_bits"] = max(layer["lost_bits"], lost)
@@ -154,27 +162,27 @@ def rounding(make_network, dt, blocks):
 
 def _block_errors(exact, integers):
     """Relative errors of the weights into each neuron, worst error of a bias, bits lost."""
-    wanted, got = exact.compartment, integers.compartment
+    got = integers.compartment
     info = got.discretize_info
     # what one in units of the exact network's potentials came to, neuron by neuron
-    per_unit = got.vth / wanted.vth.astype(float)
+    per_unit = got.vth / exact.vth.astype(float)
     bias_unit = per_unit * np.asarray(info["b_scale"]) / info["v_scale"]
-    bias = float(np.abs((got.bias / bias_unit - wanted.bias) / wanted.vth).max())
+    bias = float(np.abs((got.bias / bias_unit - exact.bias) / exact.vth).max())
     weight_unit = per_unit * np.asarray(info["w_scale"]) * 2.0 ** (6 + info["w_exp"])
-    weight_unit = np.broadcast_to(weight_unit / info["v_scale"], (exact.n_neurons,))
-    power, error = np.zeros(exact.n_neurons), np.zeros(exact.n_neurons)
+    weight_unit = np.broadcast_to(weight_unit / info["v_scale"], (integers.n_neurons,))
+    power, error = np.zeros(integers.n_neurons), np.zeros(integers.n_neurons)
     lost = 0
-    for one, other in zip(exact.synapses, integers.synapses):
-        cfg = other.synapse_cfg
-        if other.max_abs_weight() or one.max_abs_weight():
+    for before, synapse in zip(exact.weights, integers.synapses):
+        cfg = synapse.synapse_cfg
+        if any(each.any() for each in before):
             lost = max(lost, -(cfg.shift_bits + cfg.weight_exp))
-        for axon in range(one.n_axons):
-            base = one.axon_compartment_base(axon)
+        for axon in range(synapse.n_axons):
+            base = synapse.axon_compartment_base(axon)
             if base is None:
                 continue
-            kind = one.axon_weight_idx(axon)
-            to = base + one.indices[kind][0]
-            w, q = one.weights[kind].astype(float), other.weights[other.axon_weight_idx(axon)]
+            kind = synapse.axon_weight_idx(axon)
+            to = base + synapse.indices[kind][0]
+            w, q = before[kind].astype(float), synapse.weights[kind]
             power[to] += (w**2).sum(axis=0)
             error[to] += ((q / weight_unit[to] - w) ** 2).sum(axis=0)
     reached = power > 0

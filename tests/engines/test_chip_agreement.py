@@ -9,7 +9,7 @@ import pytest
 from nengo_tactile import saved, stack
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF
-from nengo_tactile.engines import loihi, run
+from nengo_tactile.engines import chip_build, loihi, run
 from nengo_tactile.engines.chip_agreement import chip_agreement
 from nengo_tactile.engines.chip_settings import _holds
 from nengo_tactile.errors import EngineError, EngineWarning
@@ -114,7 +114,7 @@ def test_integers_are_named_where_a_layer_has_one_scale(monkeypatch):
     network, x = network_with(0.3, inhibition=1000.0)
     kept = chip_agreement(network, x, n_samples=4)
     assert kept.cause == "whole steps" and kept.layers[1]["worst"] < 0.1
-    monkeypatch.setattr(loihi, "balanced", lambda stages, *_: (stages, {}))
+    monkeypatch.setattr(chip_build, "balanced", lambda stages, *_: (stages, {}))
     lost = chip_agreement(network, x, n_samples=4)
     assert (lost.loses, lost.cause) == ("d1", "integers")
     assert lost.layers[1]["worst"] > 0.9

@@ -1,6 +1,5 @@
 """What shapes alone say of Loihi's cores, against what nengo-loihi builds; and networks cut so."""
 
-import math
 import time
 
 import numpy as np
@@ -10,7 +9,7 @@ from nengo_tactile import stack
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF, LIF
-from nengo_tactile.engines import core_shapes, loihi, nengo_dl, placement
+from nengo_tactile.engines import chip_build, core_shapes, loihi, nengo_dl, placement
 from nengo_tactile.errors import EngineError
 from tests.support.random_models import layers
 
@@ -77,9 +76,9 @@ def residual():
 def test_shapes_say_what_nengo_loihi_builds(make, most, monkeypatch):
     network, _ = converted(make())
     monkeypatch.setitem(placement.CORE_LIMITS, "compartments", most)
-    prepared = loihi._prepare(network, None if make is transposed else ())
+    prepared = chip_build.prepare(network, None if make is transposed else ())
     with stack.quiet_build():
-        _, _, cores = loihi._placed(prepared, loihi._Input(math.prod(network.input_shape)))
+        cores = chip_build.placed(prepared, chip_build.Shown(network))[-1].cores
     chip = [stage for stage in prepared.graph if stage.name in prepared.blocks]
     blocks = {
         name: block if len(block) != 2 else (block[0], 1, block[1])
@@ -122,7 +121,7 @@ def test_what_cannot_be_placed_is_refused_at_once_with_a_remedy_that_works(monke
     network, x = converted(model)
     # one neuron's 128 weights need more
     monkeypatch.setitem(placement.CORE_LIMITS, "synapse_bits", 3000)
-    monkeypatch.setattr(loihi, "build", None)  # nothing is built
+    monkeypatch.setattr(chip_build, "build", None)  # nothing is built
     started = time.process_time()
     wanted = r"layer 'd1' .*: synapse_bits is at least [\d,]+ .*3,000.*on_host='c1,d1'"
     with pytest.raises(EngineError, match=wanted):

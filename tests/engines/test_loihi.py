@@ -13,19 +13,13 @@ from nengo_tactile.ann.notation import build
 from nengo_tactile.conversion.check import check
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF, LIF
-from nengo_tactile.engines import core_shapes, emulator, loihi, placement, run
+from nengo_tactile.engines import chip_build, core_shapes, emulator, loihi, placement, run
 from nengo_tactile.engines.loihi import ChipReport, chip_report
 from nengo_tactile.errors import EngineError
 from tests.support.engine_networks import N_STEPS, make_network, run_reference
 from tests.support.measures import assert_same_recordings
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture
-def own_deliveries(monkeypatch):
-    """Let nengo-loihi deliver spikes itself, one by one."""
-    monkeypatch.setattr(emulator, "compile_steps", lambda emulator: None)
 
 
 def plain_python_lif(block, arriving):
@@ -76,10 +70,10 @@ def test_emulator_equals_integers_in_plain_python(synapse, refractory):
     nengos = LIF(tau_rc=0.02, tau_ref=0.003, offset=0)
     options = {"neuron": nengos, "rate": 250.0} if refractory else {}
     network, x = make_network("5-9-6-3o", synapse=synapse, **options)
-    shown = loihi._Input(5)
+    shown = chip_build.Shown(network)
     shown.values = x[0].astype(float)
     with stack.quiet_build():
-        built, _, _ = loihi._placed(loihi._prepare(network, ()), shown)
+        built, _, _ = chip_build.placed(chip_build.prepare(network, ()), shown)
         with emulator.simulator(built.net, network.dt) as sim:
             sim.run_steps(80)
             spikes = {name: sim.data[p] > 0 for name, p in built.spike_probes.items()}
@@ -93,15 +87,34 @@ def test_emulator_equals_integers_in_plain_python(synapse, refractory):
         senders = spikes[name]
 
 
-@pytest.mark.parametrize("on_host", ["conv1", ()])
-def test_deliveries_at_once_change_no_integer(on_host, monkeypatch, request):
+@pytest.mark.parametrize("synapse", [None, 0.005])
+@pytest.mark.parametrize("on_host", ["conv1", "conv1,conv2", ()])
+def test_every_spike_potential_and_output_is_nengo_loihis(on_host, synapse, monkeypatch):
     # cut into several blocks, so that one neuron sends to several cores
     monkeypatch.setitem(placement.CORE_LIMITS, "compartments", 12)
-    network, x = make_network("7x7-3c3-4c2s2-7-3o", padding="same")
-    ours = run(network, x[:3], N_STEPS, engine="loihi", on_host=on_host)
+    network, x = make_network("7x7-3c3-4c2s2-7-3o", padding="same", synapse=synapse)
+    ours = run(network, x[:3], N_STEPS, engine="loihi", on_host=on_host, verify=3)
     assert all(counts.sum() > 20 for counts in ours.spike_counts.values())
-    request.getfixturevalue("own_deliveries")
-    assert_same_recordings(ours, run(network, x[:3], N_STEPS, engine="loihi", on_host=on_host))
+
+
+def test_a_difference_from_nengo_loihi_is_told(monkeypatch, small):
+    network, x = small
+    run(network, x[:1], N_STEPS, engine="loihi", verify=1)
+    chip = next(iter(vars(network)["_chips"].values()))
+    chip.layout.program.bias[:] += 6400
+    with pytest.raises(EngineError, match=r"sample 0, step \d+: neuron \d+ of layer.*emulator"):
+        run(network, x[:1], N_STEPS, engine="loihi", verify=1)
+    with pytest.raises(EngineError, match="verify is -1: give a whole number"):
+        run(network, x[:1], N_STEPS, engine="loihi", verify=-1)
+
+
+def test_a_second_run_builds_nothing(monkeypatch):
+    network, x = make_network("5-9-6-3o")
+    first = run(network, x[:2], N_STEPS, engine="loihi")
+    monkeypatch.setattr(placement, "build_model", None)
+    assert_same_recordings(first, run(network, x[:2], N_STEPS, engine="loihi", threads=1))
+    with pytest.raises(TypeError, match="not callable"):  # another number of steps is another chip
+        run(network, x[:2], N_STEPS + 1, engine="loihi")
 
 
 @pytest.mark.parametrize("on_host", ["conv1", "conv1,conv2", ()])
@@ -179,7 +192,8 @@ def test_chip_layers_start_at_zero_without_a_warning(small):
         warnings.filterwarnings("error", message="NengoLoihi does not support initial values")
         with stack.quiet_build():
             warnings.filterwarnings("error", message="NengoLoihi does not support initial values")
-            built, _ = loihi._network(loihi._prepare(network), loihi._Input(72))
+            shown = chip_build.Shown(network)
+            built, _ = chip_build.nengo_network(chip_build.prepare(network), shown)
             placement.build_model(built.net, network.dt)
     starts = [
         each.ensemble.neuron_type.initial_state["voltage"].options
@@ -215,7 +229,7 @@ def test_large_layers_are_split_within_every_limit():
             assert 0 <= core[limit] <= most
     # nengo-loihi's own check, at its strictest
     with stack.quiet_build():
-        built, _, _ = loihi._placed(loihi._prepare(network), loihi._Input(256))
+        built, _, _ = chip_build.placed(chip_build.prepare(network), chip_build.Shown(network))
         model = Model(dt=network.dt)
         model.validation_level = ValidationLevel.FULL
         model.build(built.net, precompute=None, remove_passthrough=True, discretize=True)
@@ -265,7 +279,7 @@ def test_one_scale_for_a_layer_loses_its_small_neurons(monkeypatch):
     network, _ = make_network("5-9-6-3o")
     weights = network.graph.stages[1].links[0].map.kernel
     weights *= [1, 1e-3, 1, 1, 1, 1]
-    monkeypatch.setattr(loihi, "balanced", lambda stages, *_: (stages, {}))
+    monkeypatch.setattr(chip_build, "balanced", lambda stages, *_: (stages, {}))
     found = chip_report(network)
     integers = np.round(weights / np.abs(weights).max() * 127.5)
     assert not integers[:, 1].any()
