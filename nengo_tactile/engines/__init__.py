@@ -79,7 +79,7 @@ def start(
     Parameters
     ----------
     network : SpikingNetwork or SlayerNetwork
-    engine : {"event"}, optional
+    engine : {"event", "loihi"}, optional
         One that keeps its state between chunks; by default the network's fastest.
     progress : bool, optional
         Say when it compiles (default: on a terminal).
@@ -101,8 +101,8 @@ def start(
     module = runner(network, engine)
     if not hasattr(module, "start"):
         raise EngineError(
-            f"engine {engine!r} shows samples as a whole and keeps no state: use engine='event', "
-            "or nengo_tactile.run with all steps"
+            f"engine {engine!r} shows samples as a whole and keeps no state: use engine='event' or "
+            "'loihi', or nengo_tactile.run with all steps"
         )
     check_options(network, engine, module.start, options)
     return module.start(network, progress=progress, **options)

@@ -10,6 +10,8 @@ import weakref
 
 import nengo
 import numpy as np
+from nengo.builder.neurons import SimNeurons
+from nengo.builder.processes import SimProcess
 
 from nengo_tactile.engines.chip_kernel import (
     LEAKY,
@@ -43,18 +45,24 @@ class Host:
     def __init__(self, model, probes, constant, senders):
         self.probes, self.senders = probes, senders
         built = model.host_pre if model.split.precompute else model.host
-        self._sim = nengo.Simulator(
-            None, dt=model.dt, model=built, progress_bar=False, optimize=False
-        )
-        weakref.finalize(self, self._sim.close)
         self._loops = None
         kinds, ensembles = [None], []
         if constant:
             ensembles = [probe.target.ensemble for probe in probes.values()]
             kinds = [_kind(ensemble.neuron_type, model.dt) for ensemble in ensembles]
+        if all(kinds):  # what leads to neurons is Nengo's, what follows is not
+            kept = [op for op in built.operators if not isinstance(op, SimNeurons | SimProcess)]
+            built.operators[:] = kept
+            built.probes.clear()
+        self._sim = nengo.Simulator(
+            None, dt=model.dt, model=built, progress_bar=False, optimize=False
+        )
+        weakref.finalize(self, self._sim.close)
         if all(kinds):
-            self._signals = [built.sig[ensemble.neurons] for ensemble in ensembles]
-            self._start = self._values("voltage")
+            signals = [built.sig[ensemble.neurons] for ensemble in ensembles]
+            starts = [np.array(each["voltage"].initial_value) for each in signals]
+            self._start = np.concatenate([np.zeros(0), *starts])
+            self._currents = [self._sim.signals[each["in"]] for each in signals]
             begins = np.cumsum([0, *(ensemble.n_neurons for ensemble in ensembles)])
             first = [senders[name].start for name in probes]
             columns = zip(*kinds) if kinds else [[], [], []]
@@ -63,18 +71,13 @@ class Host:
                 np.array(first, np.int64), begins, kind.astype(np.int64), share, floor, model.dt
             )
 
-    def _values(self, signal):
-        """Of all populations one after another."""
-        values = [self._sim.signals[each[signal]] for each in self._signals]
-        return np.concatenate([np.zeros(0), *values])
-
     def prepared(self, n_steps):
         """What a sample that the input Node shows now needs, for `spikes`.
 
         Not to be called from two threads at once.
         """
-        self._sim.reset()
         if self._loops is None:
+            self._sim.reset()
             self._sim.run_steps(n_steps, progress_bar=False)
             parts = [
                 spikes_of(np.asarray(self._sim.data[probe]), self.senders[name].start)
@@ -82,7 +85,7 @@ class Host:
             ]
             return joined(parts, n_steps)
         self._sim.step()
-        return self._values("in")
+        return np.concatenate([np.zeros(0), *self._currents])
 
     @property
     def steps_on(self):

@@ -26,6 +26,7 @@ class HostReadOut:
     def __init__(self, graph, layout, precomputed):
         stage = graph.stages[-1]
         self.graph, self.precomputed, self.links = graph, precomputed, []
+        self._alone = self._arrived(np.zeros((1, *graph.input_shape)))
         for link in stage.links:
             if link.source in graph.constant:
                 continue
@@ -38,8 +39,13 @@ class HostReadOut:
 
     def constant(self, x):
         """What arrives at every step with each image, with the bias, (n_samples, n_outputs)."""
-        values = self.graph.silent(x)[self.graph.stages[-1].name].astype(float)
+        values = self._alone
+        if self.graph.stages[-1].name in self.graph.driven:
+            values = self._arrived(x)
         return np.broadcast_to(values, (len(x), values.shape[1]))
+
+    def _arrived(self, x):
+        return self.graph.silent(x)[self.graph.stages[-1].name].astype(float)
 
     def at_rest(self):
         """Of each link what its last step brought, None before the first, and its filter."""

@@ -14,7 +14,7 @@ from nengo_tactile.networks.neurons import Sum
 from tests.support import stage_graphs as graphs
 from tests.support import step_loop
 from tests.support.algorithm1 import CODINGS, SHAPE, built, images
-from tests.support.measures import assert_same_recordings
+from tests.support.measures import assert_same_recordings, joined_steps
 from tests.support.slayer_networks import NAMES, case, network_of
 
 CHUNKS = ((1, 1, 1, 5, 1), (4, 5), (9,))
@@ -26,30 +26,13 @@ IFS = {
 }
 
 
-def joined(parts):
-    """Recordings of chunks as that of all their steps; their spike counts add up."""
-    first = parts[0]
-    over_time = {
-        kind: {
-            layer: np.concatenate([getattr(part, kind)[layer] for part in parts], axis=1)
-            for layer in getattr(first, kind)
-        }
-        for kind in ("spikes_over_time", "units_over_time", "synops_over_time")
-    }
-    counts = {
-        layer: sum(part.spike_counts[layer] for part in parts) for layer in first.spike_counts
-    }
-    outputs = np.concatenate([part.outputs for part in parts], axis=1)
-    return dataclasses.replace(first, outputs=outputs, spike_counts=counts, **over_time)
-
-
 def assert_goes_on(network, chunks, whole, **options):
     """Steps of these chunks, (input, number of steps), are those of one run."""
     state = nt.start(network, engine="event", **options)
     parts = [state.step(*chunk) for chunk in chunks]
     assert state.n_steps == whole.n_steps and state.n_samples == whole.n_samples
     assert any(counts.any() for counts in whole.spike_counts.values())
-    assert_same_recordings(joined(parts), whole)
+    assert_same_recordings(joined_steps(parts), whole)
 
 
 @pytest.mark.parametrize("change", [None, graphs.graded], ids=["plain", "graded"])
@@ -83,7 +66,7 @@ def test_input_may_change(change):
     network, x = graphs.everything(change)[0], graphs.images()
     frames = [np.roll(x, k, axis=1) for k in range(len(CHUNKS[0]))]
     state = nt.start(network)
-    got = joined([state.step(frame, n) for frame, n in zip(frames, CHUNKS[0])])
+    got = joined_steps([state.step(frame, n) for frame, n in zip(frames, CHUNKS[0])])
     sent = step_loop.run(network.graph, np.repeat(np.stack(frames, axis=1), CHUNKS[0], axis=1))
     assert not np.array_equal(got.outputs, nt.run(network, x, sum(CHUNKS[0])).outputs)
     for layer, spikes in got.spikes_over_time.items():
