@@ -14,7 +14,8 @@ from nengo_tactile.progress import console
 Task = Annotated[
     str,
     typer.Option(
-        help="eskin, eskin-pendigits, stemnist, stmnist; images: mnist, cifar10, cifar100."
+        help="eskin, eskin-pendigits, stemnist, stmnist; images: mnist, cifar10, cifar100; or a "
+        "folder of recordings of your own."
     ),
 ]
 DataDir = Annotated[

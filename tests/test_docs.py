@@ -192,3 +192,11 @@ def test_docs_build_without_warnings(tmp_path):
     command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", source, tmp_path / "html"]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
+
+
+def test_own_files_to_a_network_in_25_lines():
+    """What a user writes; the page's first block makes up the files, and the page runs above."""
+    block = code_blocks(DOCS / "recordings.md", "python")[1]
+    assert "Recordings(" in block
+    assert "nt.convert(" in block
+    assert len(block.splitlines()) <= 25

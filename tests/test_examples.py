@@ -5,6 +5,7 @@ import json
 import warnings
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -83,6 +84,20 @@ def test_notebook_runs(path, tmp_path):
     # tonic's progress bars, which nothing here uses, miss ipywidgets
     assert [text for text in noise if "TqdmWarning" not in text] == []
     assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+def test_pressure_to_events(tmp_path, capsys):
+    script = load("examples/pressure_to_events.py")
+    pressure = np.tile(np.arange(60)[:, None], 5)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["force"] = pressure
+    script.main([str(tmp_path / "a.h5"), "--array", "force", "--thresholds", "1", "4"])
+    lines = capsys.readouterr().out.splitlines()
+    # a ramp of 59 for 5 taxels: an event each 1, or each 4
+    assert any(line.split()[:2] == ["1", "295.0"] for line in lines)
+    assert any(line.split()[:2] == ["4", "70.0"] for line in lines)
+    script.main(["--thresholds", "16"])
+    assert "Level crossing of 1 recordings" in capsys.readouterr().out
 
 
 def test_convert_your_model_stand_in(tmp_path, capsys):

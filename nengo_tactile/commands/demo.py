@@ -11,6 +11,7 @@ from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.commands import pages, paths
 from nengo_tactile.commands.tasks import data_option, images, open_task, task_named
+from nengo_tactile.errors import DataError
 from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import check_folder
 from nengo_tactile.report import KeyNumber, Note, Report, write_report
@@ -43,6 +44,11 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
     """
     out = path_of(out)
     task = task_named(task_name, tactile=True)
+    if task.layers is None:
+        raise DataError(
+            f"task {task_name!r} is of your own recordings, the demo's networks are of known "
+            "tasks: type nengo-tactile train, convert and run"
+        )
     files.check_writable(out)
     check_folder(out / "model")
     train_set = open_task(task, "train", data_dir)

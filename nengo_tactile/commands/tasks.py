@@ -7,10 +7,12 @@ import numpy as np
 from nengo_tactile.ann.augment import cropped_epochs, shifted_epochs
 from nengo_tactile.ann.notation import notation_for
 from nengo_tactile.datasets.images import images_of
+from nengo_tactile.datasets.recordings import SETTINGS, Recordings
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.events.labelled import Labelled
+from nengo_tactile.files import path_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Task:
     crop : dict
         Of data sets of images: options of `nengo_tactile.ann.augment.cropped_epochs`, whose
         defaults are those for CIFAR.
+    shifts : bool
+        Whether training may shift tactile images by a pixel: not where places say the class.
     """
 
     dataset: str
@@ -44,6 +48,7 @@ class Task:
     options: dict = dataclasses.field(default_factory=dict)
     size: tuple = ()
     crop: dict = dataclasses.field(default_factory=dict)
+    shifts: bool = True
 
     @property
     def shape(self):
@@ -107,11 +112,14 @@ TASKS = {
 
 
 def task_named(name, tactile=False):
-    """The task of that name.
+    """The task of that name, or of a folder of own recordings.
 
     Parameters
     ----------
     name : str
+        Or the path of a folder with a ``recordings.json``: see
+        `nengo_tactile.datasets.Recordings`. Its "image" has settings of a `TactileImage`; without
+        a duration the longest recording counts.
     tactile : bool
         Take only tasks of tactile recordings.
 
@@ -120,26 +128,48 @@ def task_named(name, tactile=False):
     DataError
         Listing the names.
     """
+    if _is_own(name):
+        return _own_task(name)
     kind = "of tactile recordings" if tactile else "of images"
     return _named(name, kind, lambda task: task.image is not None or (task.layers and not tactile))
 
 
 def any_task_named(name):
-    """The task of that name, of recordings or of images.
+    """The task of that name, of recordings or of images; or of a folder of own recordings.
 
     Raises
     ------
     DataError
         Listing the names.
     """
+    if _is_own(name):
+        return _own_task(name, with_image=False)
     return _named(name, "", lambda task: True)
+
+
+def _is_own(name):
+    return name not in TASKS and (path_of(name) / SETTINGS).is_file()
+
+
+def _own_task(name, with_image=True):
+    """The task of a folder of own recordings."""
+    data, image = Recordings(name), None
+    if with_image:
+        settings = {"sensor_size": data.sensor_size, **data.settings.get("image", {})}
+        if "duration_us" not in settings:
+            settings["duration_us"] = data.longest_us()
+        image = TactileImage.from_dict(settings)
+    return Task(str(name), None, image, f"recordings of {data.name}", shifts=False)
 
 
 def _named(name, kind, wanted):
     known = [key for key, task in TASKS.items() if wanted(task)]
     if name not in known:
         problem = f"is no task {kind}" if name in TASKS else "is unknown"
-        raise DataError(f"task {name!r} {problem}: choose one of {', '.join(known)}")
+        raise DataError(
+            f"task {name!r} {problem}: choose one of {', '.join(known)}, or give a folder of "
+            f"recordings with a file {SETTINGS}"
+        )
     return TASKS[name]
 
 
@@ -150,7 +180,8 @@ def open_task(task, split, data_dir=None, **options):
 
 def data_option(task):
     """The option that a command needs to find the task's recordings."""
-    return "" if task.dataset == "eskin" else " --data-dir DATA"
+    known = task.dataset in TASKS and task.dataset != "eskin"
+    return " --data-dir DATA" if known else ""
 
 
 def images(task, dataset, indices=None, progress=None):
@@ -189,11 +220,13 @@ def epochs_of(task, x, y, seed):
 
     Returns
     -------
-    callable
-        ``epoch -> (x, y)``, for `nengo_tactile.ann.training.train`.
+    callable or (x, y)
+        ``epoch -> (x, y)``, or the same in each, for `nengo_tactile.ann.training.train`.
     """
     if task.image is None:
         return cropped_epochs(x, y, seed, **task.crop)
+    if not task.shifts:
+        return x, y
     return shifted_epochs([x], [y], seed)
 
 

@@ -3,6 +3,9 @@ from nengo_tactile.datasets.cifar import CIFAR100 as CIFAR100
 from nengo_tactile.datasets.download import fetch as fetch
 from nengo_tactile.datasets.dvsgesture import DVSGesture as DVSGesture
 from nengo_tactile.datasets.eskin import ESkin as ESkin
+from nengo_tactile.datasets.event_columns import EventColumns as EventColumns
+from nengo_tactile.datasets.event_files import read_events as read_events
+from nengo_tactile.datasets.event_files import stream_events as stream_events
 from nengo_tactile.datasets.evtouch import EvTouch as EvTouch
 from nengo_tactile.datasets.images import images_of as images_of
 from nengo_tactile.datasets.mnist import MNIST as MNIST
@@ -10,6 +13,7 @@ from nengo_tactile.datasets.nmnist import NMNIST as NMNIST
 from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST as SimulatedNMNIST
 from nengo_tactile.datasets.ntidigits import NTIDIGITS as NTIDIGITS
 from nengo_tactile.datasets.pendigits import PenDigits as PenDigits
+from nengo_tactile.datasets.recordings import Recordings as Recordings
 from nengo_tactile.datasets.registry import dataset_names as dataset_names
 from nengo_tactile.datasets.registry import open_dataset as open_dataset
 from nengo_tactile.datasets.spiketrain import read_lut as read_lut

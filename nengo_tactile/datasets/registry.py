@@ -5,6 +5,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nengo_tactile.datasets.recordings import SETTINGS, open_recordings
 from nengo_tactile.datasets.sources import ZipSource, data_root, locate, read_npz
 from nengo_tactile.doors.archives import is_zip, npz_names
 from nengo_tactile.doors.plain import DATA
@@ -52,9 +53,10 @@ def open_dataset(
     ----------
     name_or_path : str or Path
         One of `dataset_names`, or the path of a data set's folder, zip, npz or hdf5, which is
-        recognised by what it holds.
+        recognised by what it holds; or a folder of recordings of one's own with a file
+        ``recordings.json``, see `nengo_tactile.datasets.Recordings`.
     split : str
-        "train" or "test"; ST-MNIST also takes "all".
+        "train" or "test"; ST-MNIST and own recordings also take "all".
     data_dir : str or Path, optional
         Where to look for a named set; without it the environment variable NENGO_TACTILE_DATA
         counts. "eskin" (invented writers) needs none, "eskin-pendigits" the pen trajectories,
@@ -84,6 +86,8 @@ def open_dataset(
             raise DataError(
                 f"{name_or_path!s} is neither a data set ({', '.join(_SETS)}) nor a path"
             )
+        if (place / SETTINGS).is_file():
+            return open_recordings(place, split, **options)
         key = _recognise(place)
     module, name, fixed = _SETS[key]
     cls = _class_of(module, name)
@@ -148,7 +152,8 @@ def _recognise(path):
             return "dvs-gesture"
     raise DataError(
         f"{path} holds none of the known data sets ({', '.join(_SETS)}): "
-        "give the name and data_dir to see what is looked for"
+        "give the name and data_dir to see what is looked for; a folder of recordings of your own "
+        f'says what they are in a file {SETTINGS}, {{"sensor_size": [8, 8], "time_unit": "ms"}}'
     )
 
 

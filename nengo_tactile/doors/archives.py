@@ -130,6 +130,19 @@ def read_npy(path: str | Path, door: Door) -> np.ndarray:
         return _array(file, size, path, door)
 
 
+def npy_parts(path: str | Path, door: Door, n_rows: int) -> Iterator[np.ndarray]:
+    """Read the array of an .npy by so many rows at a time; whole if it is stored by columns."""
+    with door.opened(path) as (file, size), door.guarded(path, "is no readable array"):
+        shape, by_columns, dtype = _header(file, size, path, door)
+        if not shape or (by_columns and len(shape) > 1):
+            check_fits(f"{path}: reading it", size, door.remedy, door.error)
+            yield _filled(file, shape, by_columns, dtype, path, door)
+            return
+        for start in range(0, max(shape[0], 1), n_rows):
+            part = (min(n_rows, shape[0] - start), *shape[1:])
+            yield _filled(file, part, False, dtype, path, door, start + n_rows >= shape[0])
+
+
 def _arrays_in(archive, path, door):
     """Members by the names of their arrays."""
     found = {}
@@ -144,6 +157,12 @@ def _arrays_in(archive, path, door):
 
 def _array(stream: Any, size, source, door):
     """The array of an opened .npy of so many bytes."""
+    shape, by_columns, dtype = _header(stream, size, source, door)
+    return _filled(stream, shape, by_columns, dtype, source, door)
+
+
+def _header(stream: Any, size, source, door):
+    """Shape, whether stored by columns, and type, as far as they agree with the bytes there are."""
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise door.refusal(source, f"has a header of version {version}")
@@ -155,15 +174,20 @@ def _array(stream: Any, size, source, door):
         raise door.refusal(
             source, f"declares {dtype} of shape {shape}, {told(declared)}, but holds {told(held)}"
         )
+    return shape, by_columns, dtype
+
+
+def _filled(stream: Any, shape, by_columns, dtype, source, door, last=True):
+    """An array of the bytes that come next; the ``last`` has none after it."""
     array = np.empty(math.prod(shape), dtype)
     view = array.view(np.uint8).data if dtype.itemsize else memoryview(b"")
-    place = 0
+    place, declared = 0, array.nbytes
     while place < declared:
         n_read = stream.readinto(view[place : place + _BLOCK])
         if not n_read:
             raise door.refusal(source, f"ends after {place:,} of {declared:,} bytes")
         place += n_read
-    if stream.read(1):
+    if last and stream.read(1):
         raise door.refusal(source, "goes on after its array")
     if dtype.kind == "U" and array.view(dtype.byteorder + "u4").max(initial=0) > sys.maxunicode:
         raise door.refusal(source, "holds texts of characters that do not exist")

@@ -113,6 +113,24 @@ class Group:
         with self._door.guarded(source):
             return np.asarray(dataset[()])
 
+    def type_of(self, path: str) -> np.dtype | None:
+        """Type of the array of that path; None where there is none."""
+        found = self._follow(path)
+        return found.dtype if isinstance(found, h5py.Dataset) else None
+
+    def rows(self, path: str, n_rows: int) -> Iterator[np.ndarray]:
+        """Read an array of numbers, or of records of numbers, by so many rows at a time."""
+        dataset, source = self._dataset(path)
+        fields = dataset.dtype.names
+        kinds = [dataset.dtype[name] for name in fields] if fields else [dataset.dtype]
+        if dataset.ndim < 1 or any(kind.kind not in "biuf" for kind in kinds):
+            raise self._door.refusal(
+                source, f"is of type {dataset.dtype} and shape {dataset.shape}, wanted numbers"
+            )
+        with self._door.guarded(source):
+            for start in range(0, max(len(dataset), 1), n_rows):
+                yield np.asarray(dataset[start : start + n_rows])
+
     def texts(self, path: str) -> list[str]:
         """A row of texts."""
         dataset, source = self._dataset(path)

@@ -4,6 +4,7 @@ from nengo_tactile.events.arrays import make_events as make_events
 from nengo_tactile.events.binning import spike_tensor as spike_tensor
 from nengo_tactile.events.coding import CurrentCoding as CurrentCoding
 from nengo_tactile.events.coding import DelayCoding as DelayCoding
+from nengo_tactile.events.crossing import LevelCrossing as LevelCrossing
 from nengo_tactile.events.encoders import constant_current as constant_current
 from nengo_tactile.events.encoders import delay_spikes as delay_spikes
 from nengo_tactile.events.encoders import poisson_spikes as poisson_spikes
@@ -17,6 +18,8 @@ from nengo_tactile.events.layouts import Layout as Layout
 from nengo_tactile.events.patterns import PatternLayout as PatternLayout
 from nengo_tactile.events.patterns import event_pattern as event_pattern
 from nengo_tactile.events.patterns import pattern_entries as pattern_entries
+from nengo_tactile.events.reconstruction import compare_thresholds as compare_thresholds
+from nengo_tactile.events.reconstruction import reconstructed as reconstructed
 from nengo_tactile.events.saccades import SaccadeParameters as SaccadeParameters
 from nengo_tactile.events.saccades import fitted_saccades as fitted_saccades
 from nengo_tactile.events.sparse import SpikeSamples as SpikeSamples
@@ -27,4 +30,5 @@ from nengo_tactile.events.sparse_build import spike_samples_of as spike_samples_
 from nengo_tactile.events.spikes import SpikeLayout as SpikeLayout
 from nengo_tactile.events.strokes import WriterStyle as WriterStyle
 from nengo_tactile.events.strokes import digit_trajectory as digit_trajectory
+from nengo_tactile.events.taxels import TaxelMap as TaxelMap
 from nengo_tactile.events.trajectories import Trajectory as Trajectory

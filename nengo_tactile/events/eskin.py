@@ -14,7 +14,8 @@ import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import EVENT_DTYPE
-from nengo_tactile.events.eskin_kernel import taxel_messages
+from nengo_tactile.events.crossing import LevelCrossing
+from nengo_tactile.events.eskin_kernel import pressures
 from nengo_tactile.events.trajectories import Trajectory, extent, resample
 from nengo_tactile.lazy import compiled
 
@@ -338,18 +339,27 @@ def _ramp(down, step_s, ramp_s):
 
 
 def _messages(parameters, row, column, force, first_s, rng):
-    """Run the kernel; return (time_s, row, column, rises) of the messages."""
-    gain, threshold = taxel_mismatch(parameters)
+    """What the electronics send of the pen's way: (time_s, row, column, rises)."""
+    gain, factors = taxel_mismatch(parameters)
     # a disc of radius a has SD a / 2 along each axis
     sigma_mm = np.hypot(parameters.film_spread_mm, TIP_DIAMETER_MM / 4)
     peak_kpa = 1e3 / (2 * np.pi * sigma_mm**2)  # of 1 N; N per mm^2 is 1,000 kPa
-    return compiled(taxel_messages)(
-        rng, row, column, force, first_s, parameters.step_us * 1e-6, sigma_mm / PITCH_MM,
-        peak_kpa, parameters.activation_kpa, parameters.floor_kpa,
-        parameters.response == "linear", parameters.vibration, gain,
-        threshold * parameters.threshold, parameters.refractory_us * 1e-6,
-        parameters.delay_us * 1e-6,
-    )  # fmt: skip
+    field = compiled(pressures)(
+        row, column, force, sigma_mm / PITCH_MM, peak_kpa, parameters.activation_kpa, gain
+    )
+    electronics = LevelCrossing(
+        threshold=parameters.threshold,
+        refractory_us=parameters.refractory_us,
+        vibration=parameters.vibration,
+        delay_us=parameters.delay_us,
+        reset="signal",
+        response=parameters.response,
+        floor=parameters.floor_kpa,
+        activation=parameters.activation_kpa,
+    )
+    step_s = parameters.step_us * 1e-6
+    time_s, taxel, rises = electronics.messages(field, rng, step_s, first_s, None, factors.ravel())
+    return time_s, *np.divmod(taxel, N_TAXELS), rises
 
 
 def _decode(time_s, row, column, rises, parameters, rng):

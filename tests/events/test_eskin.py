@@ -7,6 +7,7 @@ import pytest
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
+from nengo_tactile.events.crossing_kernel import crossings
 from nengo_tactile.events.eskin import (
     SENSOR_SIZE,
     WINDOW_US,
@@ -17,7 +18,7 @@ from nengo_tactile.events.eskin import (
     simulate,
     taxel_mismatch,
 )
-from nengo_tactile.events.eskin_kernel import taxel_messages
+from nengo_tactile.events.eskin_kernel import pressures
 from nengo_tactile.events.trajectories import Trajectory, from_recorded_points
 from nengo_tactile.lazy import compiled
 
@@ -27,14 +28,19 @@ STILL = Hand(1.0, 1.0, (0.0, 0.0))
 
 def run(row, column, force, *, step_s=1e-4, sigma=0.3, peak=1.0, activation=1e-9, floor=1.0,
         linear=True, vibration=0.0, gain=ONES, threshold=0.1, refractory_s=0.0, delay_s=0.0,
-        kernel=None, seed=0):  # fmt: skip
+        plain=False, seed=0):  # fmt: skip
     shape = np.shape(force)
-    return (kernel or compiled(taxel_messages))(
-        np.random.default_rng(seed), np.broadcast_to(row, shape) * 1.0,
-        np.broadcast_to(column, shape) * 1.0, np.asarray(force, float), 0.0, step_s, sigma,
-        peak, activation, floor, linear, vibration, gain, ONES * threshold, refractory_s,
-        delay_s,
+    ready = (lambda function: function) if plain else compiled
+    field = ready(pressures)(
+        np.broadcast_to(row, shape) * 1.0, np.broadcast_to(column, shape) * 1.0,
+        np.asarray(force, float), sigma, peak, activation, gain,
     )  # fmt: skip
+    time_s, taxel, rises = ready(crossings)(
+        np.random.default_rng(seed), field, np.zeros(100), 0.0, step_s, activation, floor,
+        not linear, vibration, 0.0, np.full(100, float(threshold)), 0.0, refractory_s, delay_s,
+        False,
+    )  # fmt: skip
+    return time_s, taxel // 10, taxel % 10, rises
 
 
 def at(messages, i, j):
@@ -153,7 +159,7 @@ def test_compiled_kernel_is_the_plain_function(rng):
     row, column = 4 + rng.random(400), 5 + rng.random(400)
     settings = {"vibration": 0.3, "refractory_s": 1e-3, "delay_s": 1e-5, "linear": False}
     fast = run(row, column, force, **settings)
-    plain = run(row, column, force, kernel=taxel_messages, **settings)
+    plain = run(row, column, force, plain=True, **settings)
     for a, b in zip(fast, plain):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 

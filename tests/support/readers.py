@@ -319,6 +319,49 @@ def _patterns():
     return Reader(make, make)
 
 
+def _own(ending):
+    """Recordings of one's own in a format, with a table of labels and a map of taxels."""
+
+    def make(folder):
+        from tests.datasets.test_event_files import write
+
+        rng, rows = np.random.default_rng(0), ["file,label,subject"]
+        for number in range(4):
+            name = f"{number}{ending}"
+            write(folder / name, fake_formats.random_events(rng, 60))
+            rows.append(f"{name},{'ab'[number % 2]},{number // 2}")
+        (folder / "labels.table").write_text("\n".join(rows))
+        said = {"sensor_size": [10, 10], "time_unit": "us", "repeats": "keep"}
+        split = {"test": 0.5, "by": "subject"}
+        said |= {"table": "labels.table", "split": split, "image": {"n_bins": 2}}
+        files.write_json(folder / "recordings.json", said)
+
+    def read(folder):
+        from nengo_tactile.datasets import Recordings, open_dataset
+
+        for split in ("train", "test"):
+            list(open_dataset(folder, split=split).recordings(progress=False))
+        list(Recordings(folder, repeats="drop").recordings(progress=False))
+
+    return Reader(make, read)
+
+
+def _taxels():
+    def make(folder):
+        (folder / "map.csv").write_text("taxel,x,y\n3,0.5,0\n4,1.7,0.1\n9,0.2,3\n")
+        (folder / "touch").mkdir()
+        (folder / "touch" / "a.csv").write_text("t,taxel,p\n0,3,1\n4,9,0\n9,4,1\n")
+        said = {"taxels": "map.csv", "time_unit": "ms", "pattern": "{label}/*.csv"}
+        files.write_json(folder / "recordings.json", said)
+
+    def read(folder):
+        from nengo_tactile.datasets import Recordings
+
+        list(Recordings(folder).recordings(progress=False))
+
+    return Reader(make, read)
+
+
 def _folder(members):
     return lambda folder: fake_formats.write_folder(folder, members)
 
@@ -372,4 +415,6 @@ def readers():
         "cifar10": Reader(_cifar, _read_cifar),
         "pendigits": Reader(_pendigits, _read_pendigits),
         "patterns": _patterns(),
+        **{f"own{e}": _own(e) for e in (".csv", ".txt", ".npy", ".npz", ".mat", ".h5", ".hdf5")},
+        "own-taxels": _taxels(),
     }

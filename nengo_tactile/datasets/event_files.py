@@ -1,0 +1,106 @@
+"""One recording in one file, of whatever format: read whole, or part by part."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nengo_tactile.datasets import event_tables
+from nengo_tactile.datasets.event_columns import EventColumns, Names
+from nengo_tactile.errors import DataError
+from nengo_tactile.events.arrays import EVENT_DTYPE
+from nengo_tactile.files import path_of
+
+#: Readers of columns by the ending of the file.
+TABLES = {
+    ".csv": event_tables.read_text,
+    ".txt": event_tables.read_text,
+    ".tsv": event_tables.read_text,
+    ".npy": event_tables.read_npy,
+    ".npz": event_tables.read_npz,
+    ".mat": event_tables.read_matlab,
+    ".h5": event_tables.read_hdf5,
+    ".hdf5": event_tables.read_hdf5,
+}
+
+
+def is_recording(name: str | Path) -> bool:
+    """Whether the ending of a file's name is one that is read."""
+    return Path(name).suffix.lower() in TABLES
+
+
+def endings() -> str:
+    """The endings that are read, in words."""
+    return ", ".join(TABLES)
+
+
+def stream_events(path: str | Path, **options: Any) -> Iterator[np.ndarray]:
+    """Read a recording part by part, so that one of any length fits memory.
+
+    CSV, text, .npy and HDF5 are read as they are asked for, about a million events at a time;
+    .npz and .mat, which are packed as a whole, at once.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its ending says the format.
+    **options
+        Of `nengo_tactile.datasets.EventColumns`: ``sensor_size``, ``time_unit``, ``polarity``,
+        ``columns``, ``taxels``, ``repeats``, ``from_first``.
+
+    Yields
+    ------
+    (n,) structured array of `nengo_tactile.events.EVENT_DTYPE`
+
+    Raises
+    ------
+    DataError
+        For a format that is not known, a damaged file, columns that are missing or of another
+        kind, and all that `nengo_tactile.events.make_events` refuses.
+    """
+    return stream(path_of(path), EventColumns(**options))
+
+
+def read_events(path: str | Path, **options: Any) -> np.ndarray:
+    """Read a recording.
+
+    Parameters
+    ----------
+    path, **options
+        As for `stream_events`.
+
+    Returns
+    -------
+    (n_events,) structured array of `nengo_tactile.events.EVENT_DTYPE`
+
+    Raises
+    ------
+    DataError
+        As `stream_events`.
+    """
+    return joined(stream_events(path, **options))
+
+
+def stream(path: Path, columns: EventColumns) -> Iterator[np.ndarray]:
+    """`stream_events` of options that are made."""
+    reader = TABLES.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path}: files of events end in {endings()}: convert it to one of these")
+    columns.check_said(path)
+    return columns.events(reader(path, columns.names), path)
+
+
+def read_table(path: Path, names: tuple[str, ...]) -> np.ndarray:
+    """Columns of such names of a file, (n_rows, n_columns), that are no events."""
+    reader = TABLES.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path}: tables end in {endings()}: convert it to one of these")
+    parts = [np.stack([table[n] for n in names], 1) for table in reader(path, Names(names))]
+    return np.concatenate(parts) if parts else np.zeros((0, len(names)))
+
+
+def joined(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """Parts of a recording as one array."""
+    read = list(parts)
+    return read[0] if len(read) == 1 else np.concatenate([np.zeros(0, EVENT_DTYPE), *read])
