@@ -10,8 +10,6 @@ from nengo_tactile.conversion.lif_training import LIFRecipe, lif_network, train_
 from nengo_tactile.conversion.neurons import LIF
 from nengo_tactile.engines.loihi import CHIP_RATE, chip_report, chip_settings
 
-#: Test samples shown to the emulator (ST-MNIST paper, section 3.2.2: 200 random ones).
-EMULATOR_SAMPLES = 200
 #: Training samples that scales, firing rates and synapse are chosen on, at most.
 CALIBRATION_SAMPLES = 512
 
@@ -77,27 +75,15 @@ def on_nengo_dl(network, x, y, progress=None, n_steps=None):
     return Measured(engines.run(network, x, n_steps, progress=progress), np.asarray(y))
 
 
-def emulator_samples(n, seed=0, n_samples=EMULATOR_SAMPLES):
-    """Indices of the random samples, out of n, that the emulator is shown."""
-    return np.random.default_rng(seed).permutation(n)[:n_samples]
-
-
-def on_emulator(network, x, y, n_samples=EMULATOR_SAMPLES, seed=0, progress=None, rate=CHIP_RATE):
-    """Run random test samples on the Loihi emulator, at the rates that suit the chip.
+def on_emulator(network, x, y, progress=None, rate=CHIP_RATE):
+    """Run all samples in the chip's integers, at the rates that suit the chip.
 
     Whatever their accuracy, for it is what is asked for.
     ``rate`` is a factor on the firing rates: see `nengo_tactile.engines.loihi.chip_settings`.
-
-    Returns
-    -------
-    measured : Measured
-    chosen : (n_samples,) int array
-        Indices of the samples that were run.
     """
-    chosen = emulator_samples(len(x), seed, n_samples)
     shown = chip_settings(network, rate)
-    recording = engines.run(shown, x[chosen], engine="loihi", progress=progress, least_agreement=0)
-    return Measured(recording, np.asarray(y)[chosen]), chosen
+    recording = engines.run(shown, x, engine="loihi", progress=progress, least_agreement=0)
+    return Measured(recording, np.asarray(y))
 
 
 def on_chip(network, rate=CHIP_RATE):

@@ -83,7 +83,7 @@ _CORRECTED = {"setting": "potential-32", "n_steps": 32, "late": True}
 MODELS = {
     "eskin-cnn": Shipped("tactile_cnn", "models"),
     "stemnist-cnn": Shipped("tactile_cnn", "models"),
-    "mnist-resnet8": _residual(setting="potential", n_steps=64, n_emulator=20),
+    "mnist-resnet8": _residual(setting="potential", n_steps=64, emulator_rate=0.25),
     "cifar10-resnet20": _residual(**_CORRECTED),
     "cifar10-plain20": _residual(**_CORRECTED),
     "cifar10-resnet20-4-steps": _few_steps("cifar10-resnet20", "graded-4", 4),

@@ -51,9 +51,8 @@ RECIPE, MODERN, LIF, N_STEPS = training.PAPER, training.MODERN, LIFRecipe(), 60
 class StMnistPlan(Plan):
     """The data set (None: what is there); random 80-20 splits (the paper has 10), or seeds of the
     given split; "random", the paper's splits, in which a writer is on both sides, or "given", the
-    data set's own, for the e-skin by writer; random test samples on the emulator (the paper has
-    200); whether to train on the events as well, which takes longer than all others, and its
-    epochs (None: its recipe's; the paper has 100); seed.
+    data set's own, for the e-skin by writer; whether to train on the events as well, which takes
+    longer than all others, and its epochs (None: its recipe's; the paper has 100); seed.
     """
 
     dataset: str | None = option(
@@ -73,13 +72,6 @@ class StMnistPlan(Plan):
         "random",
         "random (the paper's) or given (by writer for the e-skin).",
         choices=("random", "given"),
-        always=True,
-    )
-    n_emulator: int = option(
-        paths.EMULATOR_SAMPLES,
-        "Test samples there.",
-        flag="--emulator-samples",
-        least=1,
         always=True,
     )
     slayer: bool = option(False, "Train on the events as well (takes long).")
@@ -127,7 +119,7 @@ def cells(plan, data_dir):
     found = []
     for split in range(plan.n_splits):
         options = {"split": split, **shared}
-        found.append(Cell(f"{split:02d}", run_split, {"n_emulator": plan.n_emulator, **options}))
+        found.append(Cell(f"{split:02d}", run_split, options))
         if plan.slayer:
             options["epochs"] = plan.slayer_epochs
             found.append(Cell(f"{split:02d}-slayer", run_slayer, options))
@@ -175,7 +167,7 @@ def indices(dataset, protocol, y, n_train, split, seed):
     return np.arange(n_train), np.arange(n_train, len(y))
 
 
-def run_split(ledger, dataset, protocol, split, n_emulator, seed, data_dir):
+def run_split(ledger, dataset, protocol, split, seed, data_dir):
     """One split: train, convert, run. Its number also seeds the training.
 
     Returns
@@ -187,7 +179,7 @@ def run_split(ledger, dataset, protocol, split, n_emulator, seed, data_dir):
     train, test = indices(dataset, protocol, y, n_train, split, seed)
     task, progress, seed = TASKS[dataset], False, seed * 1000 + split
     recipes = [dataclasses.asdict(recipe) for recipe in (RECIPE, MODERN, LIF)]
-    settings = [protocol, split, n_emulator, seed, N_STEPS, task.network, *recipes]
+    settings = [protocol, split, seed, N_STEPS, task.network, *recipes]
     state = ledger.begin(settings, {f"data {dataset}": digest})
     if state is not None:
         return state
@@ -204,13 +196,11 @@ def run_split(ledger, dataset, protocol, split, n_emulator, seed, data_dir):
     plain = paths.to_spikes(paper, task, x[train], seed, **options)
     spiking = paths.on_nengo_dl(network, x[test], y[test], progress)
     converted = paths.on_nengo_dl(plain, x[test], y[test], progress)
-    emulated, chosen = paths.on_emulator(network, x[test], y[test], n_emulator, seed, progress)
-    some = x[test][chosen], y[test][chosen]
+    emulated = paths.on_emulator(network, x[test], y[test], progress)
     state = {
         "split": split,
         "n_train": len(train),
         "n_test": len(test),
-        "n_emulator": len(chosen),
         "accuracy": {
             "CNN": training.accuracy(paper, x[test], y[test]),
             "CNN, modern recipe": training.accuracy(modern, x[test], y[test]),
@@ -218,7 +208,6 @@ def run_split(ledger, dataset, protocol, split, n_emulator, seed, data_dir):
             "ANN-SNN (NengoDL)": spiking.accuracy,
             "Converted without training (NengoDL)": converted.accuracy,
             "ANN-SNN (Loihi emulator)": emulated.accuracy,
-            "CNN on the emulator's samples": training.accuracy(paper, *some),
         },
         "nengo-dl": spiking.numbers(network),
         "loihi": emulated.numbers(network),
@@ -313,7 +302,7 @@ def row_of(name, splits, task):
         "ours_mean": summary.mean if summary else None,
         "ours_sd": summary.sd if summary else None,
         "n_splits": len(values),
-        "n_test": splits[0]["n_emulator" if "emulator" in name else "n_test"] if values else 0,
+        "n_test": splits[0]["n_test"] if values else 0,
         "data": task.about,
     }
 
@@ -326,9 +315,7 @@ def differences(splits):
 
     return {
         "CNN to ANN-SNN (NengoDL)": lost("CNN", "ANN-SNN (NengoDL)"),
-        "CNN to ANN-SNN (emulator), same samples": lost(
-            "CNN on the emulator's samples", "ANN-SNN (Loihi emulator)"
-        ),
+        "CNN to ANN-SNN (emulator)": lost("CNN", "ANN-SNN (Loihi emulator)"),
     }
 
 
@@ -412,8 +399,7 @@ def details(plan, results, folder, data_dir):
     curves = {name: last[engine]["accuracy_over_time"] for name, engine in names.items()}
     split = "all" if task.dataset == "stmnist" else "train"
     counts = {name: last[engine]["n_test"] for name, engine in names.items()}
-    keys = ("CNN", "CNN on the emulator's samples")
-    cnn = {name: last["accuracy"][key] for name, key in zip(names, keys)}
+    cnn = dict.fromkeys(names, last["accuracy"]["CNN"])
     return [
         pages.input_section(task, open_task(task, split, data_dir), 0),
         pages.accuracy_section(curves, cnn, counts, network.dt, network.decision),

@@ -131,15 +131,11 @@ def make(name, order):
         "training samples": int(sum(len(part) for part in x)),
         "test samples": len(y_test),
         "CNN accuracy": cnn,
-        "CNN accuracy on the emulator's samples": None,
         "recipe": dataclasses.asdict(recipe.training),
         **_measured(name, network, x_test, y_test, order),
         "limits": _limits(recipe),
     }
-    chosen = paths.emulator_samples(len(y_test), seed)
-    same = training.accuracy(model, x_test[chosen], y_test[chosen])
-    order.say(f"{name}: CNN on the emulator's samples {same:.4f}")
-    return network, card | {"CNN accuracy on the emulator's samples": same}
+    return network, card
 
 
 def measure(name, network, order):
@@ -153,7 +149,7 @@ def _measured(name, network, x, y, order):
     """Numbers of the runs in NengoDL and on the emulator, and what the chip needs."""
     spiking = paths.on_nengo_dl(network, x, y, order.progress)
     order.say(f"{name}: NengoDL {spiking.accuracy:.4f}")
-    emulated, _ = paths.on_emulator(network, x, y, seed=order.seed, progress=order.progress)
+    emulated = paths.on_emulator(network, x, y, order.progress)
     order.say(f"{name}: emulator {emulated.accuracy:.4f}")
     here, there, chip = spiking.numbers(network), emulated.numbers(network), paths.on_chip(network)
     keep = (

@@ -13,7 +13,6 @@ from nengo_tactile.commands.tasks import images, open_task, task_named
 def small(monkeypatch):
     monkeypatch.setattr(module, "N_TRAIN", 300)
     monkeypatch.setattr(module, "N_TEST", 40)
-    monkeypatch.setattr(module, "N_EMULATOR", 3)
     monkeypatch.setattr(module, "RECIPE", module.training.Recipe(epochs=15, batch_size=32))
 
 

@@ -45,7 +45,7 @@ def make(name, folder, place, **options):
 
 
 def test_model_and_card(folder, small, tmp_path, monkeypatch):
-    given(monkeypatch, "mnist-resnet8", n_steps=STEPS, n_emulator=2)
+    given(monkeypatch, "mnist-resnet8", n_steps=STEPS, emulator_rate=0.5)
     make("mnist-resnet8", folder, tmp_path, n_samples=20)
     network = nt.load(tmp_path / "model")
     card = network.card
@@ -64,7 +64,7 @@ def test_model_and_card(folder, small, tmp_path, monkeypatch):
     synops = sum(int(counts.sum()) for counts in recording.synops.values())
     assert card["cost of an image"]["synaptic operations"] == pytest.approx(synops / 20)
     emulator = card["Loihi emulator"]
-    assert (emulator["n_test"], emulator["n_steps"]) == (2, 2 * STEPS)
+    assert (emulator["n_test"], emulator["n_steps"]) == (20, 2 * STEPS)
     assert f"model mnist-resnet8 --samples 20 --weights {folder} --seed 0" in card["command"]
     assert list(card)[:3] == ["summary", "command", "training"] and "made with" in card
     assert emulator["layers on the host"] == "conv0"

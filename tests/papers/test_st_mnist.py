@@ -38,7 +38,7 @@ def quick(monkeypatch):
         monkeypatch.setattr(st_mnist, name, value)
 
 
-PLAN = StMnistPlan("stmnist", n_splits=2, n_emulator=4)
+PLAN = StMnistPlan("stmnist", n_splits=2)
 
 
 def run(plan, out, folder, say=str):
@@ -53,7 +53,7 @@ def test_runs_on_stmnist_files_and_resumes(folder, tmp_path, monkeypatch):
     rows = {row["name"]: row for row in results["rows"]}
     assert rows["CNN"]["paper"] == 0.89
     assert rows["CNN"]["n_test"] == 14
-    assert rows["ANN-SNN (Loihi emulator)"]["n_test"] == 4
+    assert rows["ANN-SNN (Loihi emulator)"]["n_test"] == 14
     assert rows["SNN-SLAYER"]["ours_mean"] is None
     for name in ("CNN", "ANN-SNN (NengoDL)"):
         values = [split["accuracy"][name] for split in results["splits"]]
@@ -86,9 +86,8 @@ def fake_split(ledger, dataset, protocol, split, **_):
     """Numbers of a split without its networks."""
     state = ledger.begin([protocol, split], {})
     names = ("CNN", "ANN-SNN (NengoDL)", "ANN-SNN (Loihi emulator)")
-    accuracy = dict.fromkeys([*names, "CNN on the emulator's samples"], 0.5)
-    counts = {"n_train": 56, "n_test": 14, "n_emulator": 4}
-    state = {"split": split, **counts, "accuracy": accuracy}
+    counts = {"n_train": 56, "n_test": 14}
+    state = {"split": split, **counts, "accuracy": dict.fromkeys(names, 0.5)}
     ledger.write(state)
     return state
 
@@ -180,7 +179,7 @@ def test_the_mark_knows_settings_and_data_but_not_the_number_of_splits(folder, m
     first = mark(PLAN)
     assert first == mark(dataclasses.replace(PLAN, n_splits=9))
     assert first != mark(dataclasses.replace(PLAN, seed=1))
-    assert first != mark(PLAN, n_emulator=5)
+    assert first != mark(PLAN, split=1)
     x, y, *rest, _ = st_mnist.read("stmnist", str(folder), False)
     changed = x.copy()
     changed[-1, 4, 4] += 0.5
@@ -221,7 +220,6 @@ def test_difference_is_in_points():
             "accuracy": {
                 "CNN": 0.9,
                 "ANN-SNN (NengoDL)": 0.88,
-                "CNN on the emulator's samples": 0.91,
                 "ANN-SNN (Loihi emulator)": 0.90,
             }
         },
@@ -229,14 +227,13 @@ def test_difference_is_in_points():
             "accuracy": {
                 "CNN": 0.92,
                 "ANN-SNN (NengoDL)": 0.92,
-                "CNN on the emulator's samples": 0.91,
                 "ANN-SNN (Loihi emulator)": 0.91,
             }
         },
     ]
     found = st_mnist.differences(splits)
     assert found["CNN to ANN-SNN (NengoDL)"] == pytest.approx(1.0)
-    assert found["CNN to ANN-SNN (emulator), same samples"] == pytest.approx(0.5)
+    assert found["CNN to ANN-SNN (emulator)"] == pytest.approx(0.5)
 
 
 def test_every_tactile_task_has_the_papers_network_on_its_image():

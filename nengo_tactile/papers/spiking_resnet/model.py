@@ -7,7 +7,6 @@ from nengo_tactile.ann import training
 from nengo_tactile.commands import costs, paths
 from nengo_tactile.commands.networks import train_command
 from nengo_tactile.commands.tasks import TASKS
-from nengo_tactile.engines.loihi import CHIP_RATE
 from nengo_tactile.papers import images
 from nengo_tactile.papers.spiking_resnet import PAPER, ResnetPlan
 from nengo_tactile.papers.spiking_resnet.plan import NETWORKS, SETTINGS
@@ -24,8 +23,7 @@ def make(
     setting="beta",
     n_steps=128,
     late=False,
-    n_emulator=0,
-    emulator_rate=CHIP_RATE,
+    emulator_rate=None,
 ):
     """Convert and measure a trained network: see `nengo_tactile.papers.shipped`.
 
@@ -40,10 +38,10 @@ def make(
     n_steps : int
     late : bool
         Whether the model's read-out leaves out the first half of the steps.
-    n_emulator : int
-        Random test images on the Loihi emulator.
-    emulator_rate : float
-        Factor on the firing rates there: see `nengo_tactile.engines.loihi.chip_settings`.
+    emulator_rate : float, optional
+        Factor on the firing rates on the Loihi emulator: see
+        `nengo_tactile.engines.loihi.chip_settings`; chosen on training images. Without one it
+        does not run there.
 
     Returns
     -------
@@ -52,27 +50,28 @@ def make(
     state, spiking = converted(name, order, setting, n_steps)
     if late:
         spiking = dataclasses.replace(spiking, discard=LATE)
+    spiking = dataclasses.replace(spiking, chip_rate=emulator_rate)
     n, hits = state["n_done"], state["late_hits" if late else "hits"]
     order.say(
         f"{name}: ANN {state['ann_hits'] / n:.4f}, spikes {hits[-1] / n:.4f} of {n:,} test images "
         f"after {state['n_steps']} steps"
     )
     card = _card(name, NETWORKS[name], setting, late, order.seed, state)
-    measured = measure(name, spiking, order, n_emulator=n_emulator, emulator_rate=emulator_rate)
+    measured = measure(name, spiking, order, emulator_rate=emulator_rate)
     return spiking, card | measured
 
 
-def measure(name, network, order, n_emulator=0, emulator_rate=CHIP_RATE, **settings):
+def measure(name, network, order, emulator_rate=None, **settings):
     """What the card tells of the emulator: see `nengo_tactile.papers.shipped`.
 
     Accuracies, spikes and operations on the card are those of the run that converts.
     """
-    if not n_emulator:
+    if emulator_rate is None:
         return {}
     data = images.read(NETWORKS[name].task, order.seed, order.data_dir)
-    about = (n_emulator, emulator_rate, order.seed, order.progress)
-    found = _on_emulator(network, data, *about)
-    order.say(f"{name}: emulator {found['accuracy']:.4f} of {n_emulator} images")
+    some = slice(order.n_samples)
+    found = _on_emulator(network, data.x[some], data.y[some], emulator_rate, order.progress)
+    order.say(f"{name}: emulator {found['accuracy']:.4f} of {found['n_test']:,} images")
     return {"Loihi emulator": found}
 
 
@@ -83,9 +82,9 @@ def converted(name, order, setting="beta", n_steps=128):
     return state, load(Path(order.work) / "networks" / f"{name}.{setting}")
 
 
-def _on_emulator(spiking, data, n_samples, rate, seed, progress):
+def _on_emulator(spiking, x, y, rate, progress):
     """Numbers of the run on the Loihi emulator, and what the chip needs."""
-    emulated, chosen = paths.on_emulator(spiking, data.x, data.y, n_samples, seed, progress, rate)
+    emulated = paths.on_emulator(spiking, x, y, progress, rate)
     numbers = emulated.numbers(spiking)
     keep = (
         *("n_test", "n_steps", "accuracy", "latency_step", "spikes", "synops"),
@@ -95,9 +94,7 @@ def _on_emulator(spiking, data, n_samples, rate, seed, progress):
     return {
         **{key: numbers[key] for key in keep},
         "energy of an image, rough": costs.energy_line(numbers),
-        "accuracy of its ANN on the same images": training.accuracy(
-            spiking.ann, data.x[chosen], data.y[chosen]
-        ),
+        "accuracy of its ANN on the same images": training.accuracy(spiking.ann, x, y),
         "factor on the firing rates": rate,
         "cores": len(report.cores),
         "chips": report.n_chips,
