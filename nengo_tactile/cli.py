@@ -308,13 +308,17 @@ def run(
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(help="loihi: sim (emulator), simreal (unquantised), loihi (needs NxSDK)."),
+        typer.Option(help="loihi: sim (integers), simreal (unquantised), loihi (needs NxSDK)."),
     ] = None,
     least_agreement: Annotated[
         float | None,
         typer.Option(
             min=0, max=1, help="loihi: with the Keras model (default: 0.9; 0 takes what comes)."
         ),
+    ] = None,
+    verify: Annotated[
+        int | None,
+        typer.Option(min=1, help="loihi: run so many on nengo-loihi's own emulator too."),
     ] = None,
     margin: Annotated[
         str | None, typer.Option(help="event: stop a sample when its margin passes a level.")
@@ -348,6 +352,7 @@ def run(
             scale=scale,
             with_diagnosis=diagnose,
             margin=margin,
+            verify=verify,
         )
     )
 

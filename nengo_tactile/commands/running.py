@@ -53,13 +53,15 @@ def run_network(
     scale=None,
     with_diagnosis=False,
     margin=None,
+    verify=None,
 ):
     """Run a saved network on a task's recordings, or on files, and write what was measured.
 
-    Writes results.json and recording.npz into ``out``. ``on_host``, ``target`` and
-    ``least_agreement`` are the Loihi engine's (see `nengo_tactile.engines.loihi.run`); ``x``,
-    ``y`` and ``scale`` are as for `nengo_tactile.commands.converting.convert_model`, by default
-    with the network's own scale. ``with_diagnosis`` adds which layers cost accuracy (see
+    Writes results.json and recording.npz into ``out``. ``on_host``, ``target``,
+    ``least_agreement`` and ``verify`` are the Loihi engine's (see
+    `nengo_tactile.engines.loihi.run`); ``x``, ``y`` and ``scale`` are as for
+    `nengo_tactile.commands.converting.convert_model`, by default with the network's own scale.
+    ``with_diagnosis`` adds which layers cost accuracy (see
     `nengo_tactile.conversion.diagnosis.diagnose`). ``margin`` is the event engine's.
 
     Returns
@@ -68,6 +70,7 @@ def run_network(
     """
     source = Source(files_of(task_name, x, y), task_name, split, data_dir, n_samples, seed)
     options = {"on_host": on_host, "target": target, "least_agreement": least_agreement}
+    options["verify"] = verify
     options["margin"] = margin if margin is None else _levels(margin)
     options = {name: value for name, value in options.items() if value is not None}
     network = load(name)
