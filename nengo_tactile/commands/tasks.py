@@ -106,6 +106,7 @@ TASKS = {
     # the Spikemax paper's, and TactileSGNet's
     "ev-objects": Task("ev-objects", None, None, "Ev-Objects, recordings of held objects"),
     "ev-containers": Task("ev-containers", None, None, "Ev-Containers, recordings of containers"),
+    "braille": Task("braille", None, None, "Braille letters slid over by a fingertip"),
     "dvs-gesture": Task("dvs-gesture", None, None, "DVS128 Gesture recordings"),
     "ntidigits": Task("ntidigits", None, None, "N-TIDIGITS18 recordings"),
 }

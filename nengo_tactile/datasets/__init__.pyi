@@ -1,3 +1,4 @@
+from nengo_tactile.datasets.braille import Braille as Braille
 from nengo_tactile.datasets.cifar import CIFAR10 as CIFAR10
 from nengo_tactile.datasets.cifar import CIFAR100 as CIFAR100
 from nengo_tactile.datasets.download import fetch as fetch

@@ -25,6 +25,7 @@ _SETS = {
     "ev-containers": ("evtouch", "EvTouch", {"kind": "containers"}),
     "ntidigits": ("ntidigits", "NTIDIGITS", {}),
     "dvs-gesture": ("dvsgesture", "DVSGesture", {}),
+    "braille": ("braille", "Braille", {}),
     "mnist": ("mnist", "MNIST", {}),
     "cifar10": ("cifar", "CIFAR10", {}),
     "cifar100": ("cifar", "CIFAR100", {}),
@@ -132,6 +133,8 @@ def _recognise(path):
                 return key
     elif path.suffix == ".npz":
         names = set(npz_names(path, DATA))
+        if {"letter", "offsets", "time_s"} <= names:
+            return "braille"
         if {"t", "offsets", "participant"} <= names:
             return "stemnist"
         if "xy_train" in names:
@@ -144,6 +147,8 @@ def _recognise(path):
         return "ntidigits"
     elif is_zip(path, DATA):
         names = [name.lower() for name in ZipSource(path).names]
+        if any("braille_letters_th" in name for name in names):
+            return "braille"
         if any(name.endswith(".mat") for name in names):
             return "stmnist"
         if any(name.endswith(".bin") for name in names):
@@ -167,6 +172,8 @@ def _is_there(key, folder):
         return (folder / "Train").is_dir() or (folder / "Test").is_dir()
     if key == "dvs-gesture":
         return any((folder / f"trials_to_{split}.txt").is_file() for split in ("train", "test"))
+    if key == "braille":
+        return any(folder.glob("data_braille_letters_th*"))
     if key in ("cifar10", "cifar100"):
         module, name, _ = _SETS[key]
         return _class_of(module, name).lies_in(folder)

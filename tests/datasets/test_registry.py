@@ -1,5 +1,7 @@
 """Data sets by name and by path."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from nengo_tactile import datasets
 from nengo_tactile.datasets import dataset_names, open_dataset
 from nengo_tactile.errors import DataError
 from tests.support.fake_formats import (
+    braille_samples,
     gesture_members,
     stemnist_arrays,
     stmnist_members,
@@ -39,6 +42,9 @@ def everything(rng, tmp_path):
     write_tidigits(tmp_path / "ntidigits" / "n-tidigits.hdf5", tidigits(rng))
     gestures, _ = gesture_members(rng, per_trial=2, n_events=30)
     write_folder(tmp_path / "dvs_gesture", gestures)
+    (tmp_path / "braille").mkdir()
+    samples = braille_samples(rng, 10, 10, ("A", "L"))
+    (tmp_path / "braille" / "data_braille_letters_th1").write_bytes(pickle.dumps(samples))
     images, labels = np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.uint8)
     np.savez(
         tmp_path / "mnist" / "mnist.npz",
@@ -65,6 +71,7 @@ SIZES = {
     "ev-containers": ("EvTouch", 20, 20),
     "ntidigits": ("NTIDIGITS", 22, 11),
     "dvs-gesture": ("DVSGesture", 8, 11),
+    "braille": ("Braille", 14, 27),
     "mnist": ("MNIST", 2, 10),
     "cifar10": ("CIFAR10", 50_000, 10),
     "cifar100": ("CIFAR100", 50_000, 100),

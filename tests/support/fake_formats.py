@@ -11,6 +11,7 @@ import scipy.io
 
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.events.arrays import make_events
+from nengo_tactile.events.crossing import LevelCrossing
 
 
 def random_events(rng, n_events, width=10, height=10, longest_us=2_000_000):
@@ -208,3 +209,33 @@ def tidigits(rng, n_speakers=2, n_events=50):
                 times = np.sort(rng.random(n_events) * 2)
                 recordings[split][name] = (rng.integers(0, 64, n_events), times)
     return recordings
+
+
+#: Dots of letters of the Braille alphabet, as (column, row).
+DOTS = {
+    "Space": (), "A": ((0, 0),), "B": ((0, 0), (0, 1)), "C": ((0, 0), (1, 0)),
+    "L": ((0, 0), (0, 1), (0, 2)), "X": ((0, 0), (0, 2), (1, 0), (1, 2)),
+}  # fmt: skip
+
+
+def braille_samples(rng, repetitions=10, threshold=1, letters=None):
+    """Samples in the form of Braille's files: a fingertip of 4 x 3 taxels slides over dots."""
+    column, row = np.arange(12) % 4, np.arange(12) // 4
+    time = np.arange(51)[:, None] / 40
+    samples = []
+    for letter in letters or DOTS:
+        for _ in range(repetitions):
+            pressed = np.zeros((51, 12))
+            shift = rng.normal(0, 0.02)
+            for x, y in DOTS[letter]:
+                passed = time - 0.45 - 0.2 * x - 0.06 * column - shift
+                pressed += 60 * np.exp(-(passed**2) / 0.004 - (row - y) ** 2 / 0.5)
+            pressed = np.rint(pressed + rng.normal(0, 0.4, pressed.shape))
+            events = LevelCrossing(threshold=threshold)(pressed, 40)
+            times = [
+                [(events["t"][(events["x"] == k) & (events["p"] == on)] / 1e6).tolist()
+                 for on in (True, False)]
+                for k in range(12)
+            ]  # fmt: skip
+            samples.append({"letter": letter, "events": times})
+    return samples

@@ -1,6 +1,7 @@
 """Every reader of files that the package has: how to make what it reads, and to read it."""
 
 import dataclasses
+import pickle
 import warnings
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from nengo_tactile import files, stack
 from tests.support import fake_formats
+from tests.support.scripts import load
 
 
 @dataclasses.dataclass(frozen=True)
@@ -346,6 +348,25 @@ def _own(ending):
     return Reader(make, read)
 
 
+def _braille(ending):
+    def make(folder):
+        samples = fake_formats.braille_samples(np.random.default_rng(0), 10, 10, ("A", "L"))
+        if ending == ".npz":
+            script = load("tools/braille_arrays.py")
+            np.savez_compressed(
+                folder / "data_braille_letters_th_1.npz", **script.arrays_of(samples)
+            )
+            return
+        content = pickle.dumps(samples, 4)
+        if ending == ".zip":
+            members = {"data/data_braille_letters_th_1.pkl": content}
+            fake_formats.write_zip(folder / "reading_braille_data.zip", members)
+        else:
+            (folder / "data_braille_letters_th_1.pkl").write_bytes(content)
+
+    return _set("braille", make)
+
+
 def _taxels():
     def make(folder):
         (folder / "map.csv").write_text("taxel,x,y\n3,0.5,0\n4,1.7,0.1\n9,0.2,3\n")
@@ -417,4 +438,5 @@ def readers():
         "patterns": _patterns(),
         **{f"own{e}": _own(e) for e in (".csv", ".txt", ".npy", ".npz", ".mat", ".h5", ".hdf5")},
         "own-taxels": _taxels(),
+        **{f"braille{ending}": _braille(ending) for ending in (".pkl", ".npz", ".zip")},
     }

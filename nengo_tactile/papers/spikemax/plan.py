@@ -69,7 +69,7 @@ class Setting:
 #: Ev-Touch and STEMNIST were chosen on held-out training samples (Ev-Objects' steps of three bins
 #: also after test results with five, where many counts were equal; Ev-Containers' phases also after
 #: test results without, of 0.69). The rest was tried on none: the e-skin's learning rate, and, for
-#: want of data, recipes of DVS Gesture and N-TIDIGITS18 and the counts of the latter.
+#: want of data, recipes of DVS Gesture and N-TIDIGITS18, the counts of the latter, and Braille.
 SETTINGS = {
     "nmnist": Setting(
         "nmnist",
@@ -152,6 +152,20 @@ SETTINGS = {
         recipe=Recipe(epochs=60, batch_size=8, learning_rate=0.01),
         padding="same",
         stretch=300,
+    ),
+    "braille": Setting(
+        "braille",
+        "Braille letters slid over by a fingertip of 12 taxels",
+        SpikeLayout((12, 1, 2), 10_000, 128, shape=(24,)),
+        "24-256-27",
+        SpikeResponseModel(4.0, 4.0),
+        Surrogate(),
+        window=20,
+        rates=(0.3, 0.03),
+        counts=(40, 4),
+        recipe=Recipe(epochs=60, batch_size=32, learning_rate=0.01),
+        dropout=0.2,
+        max_delay=20,
     ),
     "ntidigits": Setting(
         "ntidigits",

@@ -20,6 +20,7 @@ TITLES = {
     "ev-objects-loihi": "Ev-Objects, Loihi's neurons",
     "ev-containers": "Ev-Containers",
     "stemnist": "STEMNIST",
+    "braille": "Braille",
     "dvs-gesture": "DVS Gesture",
     "ntidigits": "N-TIDIGITS18",
 }
