@@ -5,6 +5,7 @@ from nengo_tactile import conversion as conversion
 from nengo_tactile import datasets as datasets
 from nengo_tactile import engines as engines
 from nengo_tactile import events as events
+from nengo_tactile import exchange as exchange
 from nengo_tactile import networks as networks
 from nengo_tactile import report as report
 from nengo_tactile import skim as skim
@@ -21,8 +22,10 @@ from nengo_tactile.engines import Recording as Recording
 from nengo_tactile.engines import State as State
 from nengo_tactile.engines import run as run
 from nengo_tactile.engines import start as start
+from nengo_tactile.exchange.nir_in import from_nir as from_nir
 from nengo_tactile.experiments.sweeps import sweep as sweep
 from nengo_tactile.networks.protocol import Network as Network
+from nengo_tactile.networks.stepped import SteppedNetwork as SteppedNetwork
 from nengo_tactile.saved import load as load
 from nengo_tactile.skim import SkimNetwork as SkimNetwork
 from nengo_tactile.slayer import SlayerNetwork as SlayerNetwork

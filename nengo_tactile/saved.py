@@ -34,6 +34,7 @@ KINDS = {
     "converted": Kind("nengo_tactile.conversion.storage", np.float32),
     "skim": Kind("nengo_tactile.skim.storage", np.float64),
     "slayer": Kind("nengo_tactile.slayer.storage", np.float32),
+    "stepped": Kind("nengo_tactile.networks.stepped_storage", np.float64),
 }
 
 
@@ -48,7 +49,7 @@ def load(source: str | Path) -> Network:
 
     Returns
     -------
-    SpikingNetwork, SkimNetwork or SlayerNetwork
+    SpikingNetwork, SkimNetwork, SlayerNetwork or SteppedNetwork
 
     Raises
     ------

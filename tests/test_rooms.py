@@ -21,7 +21,7 @@ ROOMS = (
         "stack",
         "nengo_runs",
     ),
-    *("events", "neurons", "ann", "datasets", "networks", "slayer", "skim", "engines"),
+    *("events", "neurons", "ann", "datasets", "networks", "slayer", "skim", "engines", "exchange"),
     *("conversion", "analysis", "report", "saved", "experiments", "commands", "papers"),
     *("doctor", "cli_options", "cli_reproduce", "cli"),
 )

@@ -24,6 +24,8 @@ from nengo_tactile.doors.archives import DEFLATE_RATIO
 from nengo_tactile.doors.plain import Door, printable
 from nengo_tactile.memory import check_fits, told
 
+#: The type of texts, to write them.
+TEXT = h5py.string_dtype()
 #: Filters whose output is bounded; each at most once.
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32, h5z.FILTER_LZF}
 _PACKING = {h5z.FILTER_DEFLATE, h5z.FILTER_LZF}
@@ -108,7 +110,7 @@ class Group:
     def numbers(self, path: str) -> np.ndarray:
         """An array of numbers."""
         dataset, source = self._dataset(path)
-        if dataset.dtype.kind not in "biuf":
+        if dataset.dtype.kind not in "biuf" or dataset.shape is None:
             raise self._door.refusal(source, f"is of type {dataset.dtype}, wanted numbers")
         with self._door.guarded(source):
             return np.asarray(dataset[()])
@@ -131,19 +133,50 @@ class Group:
             for start in range(0, max(len(dataset), 1), n_rows):
                 yield np.asarray(dataset[start : start + n_rows])
 
-    def texts(self, path: str) -> list[str]:
-        """A row of texts."""
+    def holds(self, path: str) -> bool:
+        """Whether there is an array of that path that is not nothing at all."""
+        found = self._follow(path)
+        return isinstance(found, h5py.Dataset) and found.shape is not None
+
+    def is_text(self, path: str) -> bool:
+        """Whether the array of that path holds texts."""
+        dataset, source = self._dataset(path)
+        with self._door.guarded(source):
+            return h5py.check_string_dtype(dataset.dtype) is not None
+
+    def text(self, path: str) -> str:
+        """One text, by itself or in a row of one."""
+        texts, source = self._texts(path, ((), (1,))), f"{self._file}: {printable(path)!r}"
+        if not texts:
+            raise self._door.refusal(source, "holds no text")
+        return texts[0]
+
+    def texts(self, path: str, columns: int = 1) -> list[str]:
+        """A row of texts, or of each row of a table with so many columns one after the other."""
+        return self._texts(path, ((None,) if columns == 1 else (None, columns),))
+
+    def _texts(self, path, shapes):
         dataset, source = self._dataset(path)
         is_text = h5py.check_string_dtype(dataset.dtype) is not None
-        if dataset.ndim != 1 or not is_text:
+        fits = (
+            dataset.shape is not None
+            and len(dataset.shape) == len(shape)
+            and all(wanted in (None, size) for wanted, size in zip(shape, dataset.shape))
+            for shape in shapes
+        )
+        if not is_text or not any(fits):
             raise self._door.refusal(
                 source, f"has type {dataset.dtype} and shape {dataset.shape}, wanted a row of texts"
             )
         found, length = [], 0
         with self._door.guarded(source):
             self._check_texts()
-            for start in range(0, len(dataset), _TEXTS):
-                part = [bytes(text).decode() for text in dataset[start : start + _TEXTS]]
+            rows = (
+                dataset[start : start + _TEXTS] if dataset.shape else [dataset[()]]
+                for start in range(0, len(dataset) if dataset.shape else 1, _TEXTS)
+            )
+            for row in rows:
+                part = [bytes(text).decode() for text in np.ravel(row)]
                 length += sum(map(len, part))
                 if length > self._size:  # texts in a file of their own may be one and the same
                     raise self._door.refusal(source, "holds texts longer than its file")

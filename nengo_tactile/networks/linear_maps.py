@@ -27,8 +27,8 @@ class Map(abc.ABC):
         Whether its entries are synapses, or only say what goes where.
     n_axes : int
         Over which weights are shared: of a convolution of images two.
-    pools : bool
-        Whether it is a `Pooling`.
+    sparse, pools : bool
+        Whether it is a `Sparse`, or a `Pooling`.
     dense : bool
         Whether each input has a weight of its own to each output.
     diagonal : (n_in,) array or None
@@ -39,6 +39,7 @@ class Map(abc.ABC):
 
     weighted = True
     n_axes = 0
+    sparse = False
     pools = False
     dense = False
     diagonal = None
@@ -110,6 +111,7 @@ class Sparse(Map):
 
     weights: scipy.sparse.csr_matrix
     weighted: bool = True
+    sparse = True
 
     @classmethod
     def routing(cls, indices, n_in, factor=1.0):

@@ -207,8 +207,8 @@ def _(neuron: kinds.IntegrateFire, stage, dt, rates, on_chip):
             "leaks, no floor, and a threshold of 1 (divide weights, bias and start by theirs)"
         )
     if current_based:
-        names = ("current_decay", "voltage_decay", "threshold", "reset", "spikes_per_step")
-        settings = {name: getattr(neuron, name) for name in (*names, "floor", "whole")}
+        own = ("current_decay", "voltage_decay", "threshold", "reset", "spikes_per_step")
+        settings = {name: getattr(neuron, name) for name in (*own, "floor", "whole")}
         state = {"voltage": _distribution(stage.start)}
         kind = CurrentBased(**settings, amplitude=dt, initial_state=state)
     elif rates:

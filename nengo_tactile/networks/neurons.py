@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 from nengo_tactile.errors import ConversionError
 
@@ -13,6 +14,8 @@ class Neuron:
 
     Attributes
     ----------
+    kind : str
+        Its name in files.
     spikes : bool
         Whether what it sends are events, which cost synaptic operations.
     window : int
@@ -29,6 +32,7 @@ class Neuron:
         Whether spikes say by how much its value changes, which whoever reads them adds up.
     """
 
+    kind: ClassVar[str]
     spikes = True
     window = 1
     forwards = False
@@ -83,6 +87,8 @@ class IntegrateFire(Neuron):
         Whether what decays leave of ``i`` and ``v`` is rounded towards zero, as on Loihi.
     """
 
+    kind = "integrate-fire"
+
     current_decay: float = 1.0
     voltage_decay: float = 0.0
     threshold: float = 1.0
@@ -136,6 +142,8 @@ class LIF(Neuron):
         Least potential.
     """
 
+    kind = "lif"
+
     tau_rc: float
     tau_ref: float = 0.0
     floor: float = 0.0
@@ -165,6 +173,8 @@ class SpikeResponse(Neuron):
         The deepest point of ``nu``, in thresholds.
     """
 
+    kind = "spike-response"
+
     tau_s: float = 5.0
     tau_r: float = 5.0
     threshold: float = 10.0
@@ -188,6 +198,8 @@ class SigmaDelta(Neuron):
         Whether it sends the ReLU of its sum.
     """
 
+    kind = "sigma-delta"
+
     threshold: float
     rectify: bool = True
     graded = True
@@ -201,6 +213,8 @@ class SigmaDelta(Neuron):
 class MaxPool(Neuron):
     """Adds up each input of a window; sends by how much the largest sum rose."""
 
+    kind = "max-pool"
+
     window: int
     forwards = True
 
@@ -211,6 +225,8 @@ class MaxPool(Neuron):
 @dataclasses.dataclass(frozen=True)
 class Maximum(Neuron):
     """Sends the largest input of each window, of values and not of spikes."""
+
+    kind = "maximum"
 
     window: int
     spikes = False
@@ -223,8 +239,17 @@ class Maximum(Neuron):
 class Sum(Neuron):
     """Sends ``v = (1 - decay) v + arrived``: what only adds up (1), what keeps all of it (0)."""
 
+    kind = "sum"
+
     decay: float = 1.0
     spikes = False
 
     def _rules(self):
         return {"decay": SHARE}
+
+
+#: Neurons by their names in files.
+KINDS = {
+    kind.kind: kind
+    for kind in (IntegrateFire, LIF, SpikeResponse, SigmaDelta, MaxPool, Maximum, Sum)
+}

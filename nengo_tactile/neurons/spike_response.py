@@ -85,8 +85,8 @@ class Stepped(nengo.neurons.NeuronType):
 class SpikeResponse(Stepped):
     """Neuron of the spike response model (Spikemax paper, section II.A).
 
-    The current ``J`` is the filtered potential ``sum_k eps(k) I[t - k]``: filter connections with
-    ``nengo_tactile.slayer.nengo_network.response``. The neuron adds what its own spikes do to it,
+    The current ``J`` is the filtered potential ``sum_k eps(k) I[t - k]``: filter connections as
+    `nengo_tactile.networks.nengo_network` does. The neuron adds what its own spikes do to it,
     ``sum_k nu(k) s[t - k]`` with ``nu(k) = -refractory threshold k / tau_r exp(1 - k / tau_r)``,
     and fires where the sum reaches the threshold, once a step at most. Nothing is reset.
 

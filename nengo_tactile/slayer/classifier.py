@@ -1,20 +1,12 @@
 """A trained SLAYER network as one object: from recordings to classes, saved, loaded and run."""
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nengo_tactile.errors import DataError, EngineError
-from nengo_tactile.events.coding import StepCoding
-from nengo_tactile.events.labelled import is_recordings
-from nengo_tactile.events.spikes import SpikeLayout
-from nengo_tactile.networks import folders
-from nengo_tactile.networks.protocol import Reference, chosen, read, summary
-from nengo_tactile.networks.read_out import ReadOut
-from nengo_tactile.networks.stages import Graph
+from nengo_tactile.networks.protocol import Reference
+from nengo_tactile.networks.stepped import SteppedNetwork
 from nengo_tactile.progress import track
 
 if TYPE_CHECKING:
@@ -24,20 +16,16 @@ if TYPE_CHECKING:
 _BATCH = 32
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class SlayerNetwork:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class SlayerNetwork(SteppedNetwork):
     """A network trained on spikes and all that is needed to run it again.
 
     Attributes
     ----------
     graph : Graph
-        From `nengo_tactile.slayer.stages_of`, or another that reads spikes.
-    layout : SpikeLayout
-        How recordings become its input.
-    classes : tuple of str
-        Names of the outputs.
-    card : dict
-        Where it comes from: command, data, seed, counts, accuracies.
+        From `nengo_tactile.slayer.stages_of`.
+    layout, classes, card
+        As of `SteppedNetwork`.
 
     Raises
     ------
@@ -45,15 +33,6 @@ class SlayerNetwork:
         If layout or classes do not fit them.
     """
 
-    runners: ClassVar = {
-        "event": "nengo_tactile.engines.event",
-        "nengo-dl": "nengo_tactile.engines.nengo_dl",
-        "nengo": "nengo_tactile.engines.nengo_dl",
-        "loihi": "nengo_tactile.engines.loihi",
-    }
-    others: ClassVar[dict[str, str]] = {}
-    relays: ClassVar[tuple[str, ...]] = ()
-    ann_multiplications: ClassVar[None] = None
     storage: ClassVar = "nengo_tactile.slayer.storage"
     reference: ClassVar = Reference(
         "layers",
@@ -63,156 +42,6 @@ class SlayerNetwork:
         "as in training",
         "of the spikes",
     )
-    decision: ClassVar = "The class is that of the output neuron with the most spikes so far."
-    fastest: ClassVar = "event"
-    scale: ClassVar = None
-    coding: ClassVar = StepCoding()
-    discard: ClassVar = 0.0
-
-    graph: Graph
-    layout: SpikeLayout
-    classes: tuple = ()
-    card: dict = dataclasses.field(default_factory=dict)
-
-    def __post_init__(self):
-        n_classes = self.graph.stages[-1].n_neurons
-        classes = tuple(self.classes) or tuple(str(i) for i in range(n_classes))
-        if len(classes) != n_classes:
-            raise DataError(
-                f"{len(classes)} class names for a network with {n_classes} outputs: give one each"
-            )
-        if self.layout.shape != self.graph.input_shape:
-            raise DataError(
-                f"the layout makes steps of shape {self.layout.shape}, the network reads "
-                f"{self.graph.input_shape}: give the layout that it was trained with"
-            )
-        object.__setattr__(self, "classes", classes)
-
-    def __repr__(self):
-        return summary(self)
-
-    @property
-    def n_steps(self) -> int:
-        """Steps of a sample."""
-        return self.layout.n_steps
-
-    @property
-    def dt(self) -> float:
-        """Length of a step in seconds."""
-        return self.layout.bin_us / 1e6
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of a sample, (n_steps, ...)."""
-        return (self.n_steps, *self.layout.shape)
-
-    @property
-    def read_out(self) -> ReadOut:
-        """What outputs mean: spikes of each class."""
-        return ReadOut.linear((len(self.classes),))
-
-    @property
-    def sensor_size(self) -> tuple[int, ...]:
-        """(width, height, polarities) of the recordings that it reads."""
-        return self.layout.sensor_size
-
-    @property
-    def n_neurons(self) -> int:
-        """Spiking neurons."""
-        return sum(stage.n_neurons for stage in self.graph if stage.spikes)
-
-    @property
-    def net(self) -> Any:
-        """A new Nengo network to look into, connect and simulate."""
-        return self.build()
-
-    def build(self, **options: Any) -> Any:
-        """Make the Nengo network: see `nengo_tactile.slayer.nengo_network.build`."""
-        from nengo_tactile.slayer.nengo_network import build
-
-        return build(self.graph, self.dt, **options)
-
-    def encode(
-        self,
-        data: Any,
-        indices: Sequence[int] | np.ndarray | None = None,
-        progress: bool | None = None,
-    ) -> tuple[Any, np.ndarray | None]:
-        """Turn recordings into the network's input.
-
-        Parameters
-        ----------
-        data : data set of recordings, list of recordings, or spikes
-            A list may hold (events, label) pairs, a structured array is one recording. Spikes are
-            SpikeSamples, or an array (n_samples, n_steps, ...).
-        indices : sequence of int, optional
-            Some of the samples, in an order of their own; by default all.
-        progress : bool, optional
-            Show a bar; by default on a terminal.
-
-        Returns
-        -------
-        x : SpikeSamples, or array
-            Sparse; a slice of it is a dense array.
-        labels : (n_samples,) int array or None
-            None where the data have no labels.
-
-        Raises
-        ------
-        DataError
-            If recordings do not fit the layout, or an array not the network.
-        """
-        if is_recordings(data):
-            return read(self, self.layout, data, indices, progress)
-        sparse = hasattr(data, "dense")
-        shape = data.shape if sparse else np.shape(data)[2:]
-        if tuple(shape) != self.layout.shape:
-            shape = shape if sparse else np.shape(data)
-            raise DataError(
-                f"spikes have shape {shape}: give (n_samples, n_steps, "
-                f"{', '.join(map(str, self.layout.shape))})"
-            )
-        return chosen(data, indices)
-
-    def steps(self, n_steps: int | None = None) -> int | None:
-        """Steps of a run that is asked for so many; None for all that samples have."""
-        return n_steps
-
-    def check_input(self, x: Any) -> Any:
-        """Refuse samples that are not this network's input; returns them as they are.
-
-        Raises
-        ------
-        EngineError
-            For no samples, and another shape.
-        """
-        if not len(x):
-            raise EngineError("there are no samples to run: give at least one")
-        there, shape = np.shape(x[0]), self.graph.input_shape
-        if there[1:] != shape or not there[:1] or not there[0]:
-            sizes = ", ".join(map(str, shape))
-            raise EngineError(f"samples have shape {there}: the network reads (steps, {sizes})")
-        return x
-
-    def steps_of(self, x: Any, n_steps: int | None = None) -> int:
-        """Steps of a run on samples, by default all that they have.
-
-        Raises
-        ------
-        EngineError
-            For other steps than they have.
-        """
-        most = np.shape(x[0])[0]
-        n_steps = most if n_steps is None else n_steps
-        if int(n_steps) != n_steps or not 1 <= n_steps <= most:
-            raise EngineError(
-                f"n_steps is {n_steps}, samples have {most} steps: give 1 to {most}, or samples "
-                "with as many steps without spikes at their end"
-            )
-        return int(n_steps)
-
-    def check_sums(self, x: Any) -> None:
-        """Find nothing wrong: sums in float64 are not those of the kernels that ever were."""
 
     def compare(
         self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None
@@ -245,7 +74,3 @@ class SlayerNetwork:
         from nengo_tactile.slayer.models import model_of
 
         return model_of(self.graph, surrogate)
-
-    def save(self, folder: str | Path) -> None:
-        """Write the network to a folder, whole or not at all."""
-        folders.save(self, folder)

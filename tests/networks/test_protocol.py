@@ -1,6 +1,7 @@
 """Every kind of network does what engines, files and the command line ask of any."""
 
 import copy
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -18,12 +19,15 @@ from nengo_tactile.events.arrays import make_events
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.networks.image_scale import ImageScale
+from nengo_tactile.networks.linear_maps import Sparse
+from nengo_tactile.networks.neurons import IntegrateFire
 from nengo_tactile.networks.protocol import Network
+from nengo_tactile.networks.stages import Link, Stage
 from nengo_tactile.skim import SkimNetwork, Supervision, draw_layer, training_pattern
 from nengo_tactile.slayer import SlayerNetwork, SpikeLayout
 from nengo_tactile.slayer.models import build, stages_of
 
-KINDS = ("converted", "skim", "slayer")
+KINDS = ("converted", "skim", "slayer", "stepped")
 
 
 class Touches(EventDataset):
@@ -82,9 +86,24 @@ def _slayer():
     return SlayerNetwork(stages_of(model), SpikeLayout((4, 3, 2), 2000, 20), Touches.classes)
 
 
+def _stepped():
+    slayer = _slayer()
+    links = [Link("output", Sparse.routing(order, 2)) for order in ([1, 0], [0, 1])]
+    end = Stage("end", (2,), IntegrateFire(0.5, 0.1, spikes_per_step=2, floor=-3.0), links)
+    neuron = IntegrateFire(0.25, 0.1, 2.0)
+    stages = [dataclasses.replace(stage, neuron=neuron) for stage in slayer.graph] + [end]
+    graph = dataclasses.replace(slayer.graph, stages=stages)
+    return nt.SteppedNetwork(graph, slayer.layout, Touches.classes)
+
+
 @pytest.fixture(scope="module")
 def networks():
-    return {"converted": _converted(), "skim": _skim(), "slayer": _slayer()}
+    return {
+        "converted": _converted(),
+        "skim": _skim(),
+        "slayer": _slayer(),
+        "stepped": _stepped(),
+    }
 
 
 @pytest.fixture(params=KINDS)
@@ -161,7 +180,7 @@ def test_images_of_a_data_set_are_scaled(networks):
     np.testing.assert_allclose(x[..., 0], data.images[[4, 1]] / 255 - 0.1, atol=1e-6)
     assert labels.tolist() == [1, 1]
     np.testing.assert_array_equal(_outputs(scaled, data)[[4, 1]], _outputs(scaled, x))
-    for name in ("skim", "slayer"):
+    for name in ("skim", "slayer", "stepped"):
         with pytest.raises(DataError, match="images"):
             networks[name].encode(data)
 
@@ -207,7 +226,7 @@ def test_pickles_go_to_other_processes_and_copies_run(networks, tmp_path):
 import pickle, sys
 from pathlib import Path
 import numpy as np
-for name in ("converted", "skim", "slayer"):
+for name in ("converted", "skim", "slayer", "stepped"):
     network, x, recording = pickle.loads((Path(sys.argv[1]) / name).read_bytes())
     import nengo_tactile
     outputs = nengo_tactile.run(network, x, progress=False).outputs

@@ -1,4 +1,4 @@
-"""SLAYER networks in Nengo: the network of their graph, to which samples are shown one by one.
+"""Networks that read steps in Nengo: that of their graph, to which samples are shown one by one.
 
 No step of the network lags behind: what neurons do at a step is what the reference says of it.
 """
@@ -41,7 +41,7 @@ def build(graph, dt=DT, dtype="float64"):
     if dtype not in DTYPES:
         raise EngineError(f"dtype is {dtype!r}: choose one of {DTYPES}")
     rows = Rows(math.prod(graph.input_shape), dt)
-    built = nengo_network.build(graph, dt, rows, probes=False, label="SLAYER")
+    built = nengo_network.build(graph, dt, rows, probes=False, label="stepped")
     net = built.net
     with net:
         nengo_dl = stack.nengo_dl()

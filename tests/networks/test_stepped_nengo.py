@@ -9,9 +9,9 @@ import pytest
 from nengo_tactile import nengo_runs
 from nengo_tactile.errors import ConversionError, EngineError
 from nengo_tactile.networks import nengo_network as of_graphs
+from nengo_tactile.networks import stepped_nengo
 from nengo_tactile.networks.neurons import IntegrateFire
 from nengo_tactile.networks.stages import Link
-from nengo_tactile.slayer import nengo_network
 from nengo_tactile.slayer import stages as layers
 from nengo_tactile.slayer.neurons import SpikeResponseModel
 from tests.support import slayer_reference as reference
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 def run(graph, x, engine, **settings):
     """Spikes of all stages before and after their axons, [(n_samples, n_steps, n), ...]."""
-    net = nengo_network.build(graph, **settings)
+    net = stepped_nengo.build(graph, **settings)
     with net:
         names = [stage.name for stage in graph]
         probes = [(nengo.Probe(net.neurons[name]), nengo.Probe(net.sent[name])) for name in names]
@@ -112,7 +112,7 @@ def test_convolutions_of_the_reference_equal_tensorflow(rng):
 
 def test_unknown_dtype_is_refused():
     with pytest.raises(EngineError, match="dtype is 'float16'"):
-        nengo_network.build(case("srm-dense")[0], dtype="float16")
+        stepped_nengo.build(case("srm-dense")[0], dtype="float16")
 
 
 def test_what_is_no_chain_is_refused(rng):
