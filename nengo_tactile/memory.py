@@ -1,4 +1,4 @@
-"""Memory: whether what is asked for fits, asked before it is made."""
+"""What the machine has: memory, asked before anything is made, and processors."""
 
 import os
 import resource
@@ -23,6 +23,13 @@ def available_bytes() -> int:
         if most != resource.RLIM_INFINITY and _STATUS.exists():
             found.append(most - 1024 * int(_value(_STATUS, used)))
     return max(0, min(found))
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _value(path, key):

@@ -119,8 +119,9 @@ def check_memory(network: Network, x: Any, n_steps: int | None) -> None:
     if not hasattr(x, "__len__"):
         raise DataError(f"x is {x!r}: give an array of samples, a data set or recordings")
     n_steps = network.n_steps if n_steps is None else n_steps
-    # outputs, in 4 bytes and twice in 8 where they are summed up; spikes and operations
-    needed = len(x) * n_steps * (20 * network.read_out.n_outputs + 16)
+    # outputs, in 4 bytes and twice in 8 where they are summed up; spikes and operations; counts of
+    # each neuron, of minibatches and joined
+    needed = len(x) * (n_steps * (20 * network.read_out.n_outputs + 16) + 8 * network.n_neurons)
     remedy = "give fewer samples or steps"
     check_fits(f"a recording of {len(x):,} samples and {n_steps:,} steps", needed, remedy)
 

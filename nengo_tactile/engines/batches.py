@@ -1,11 +1,11 @@
 """Samples side by side: how many at once, and on how many processors."""
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 from nengo_tactile import arguments
 from nengo_tactile.errors import EngineError
+from nengo_tactile.memory import processors
 
 #: Samples side by side at most: by benchmarks/nengo_dl_speed.py larger minibatches are not
 #: faster on a processor, because a layer's state no longer stays in its cache.
@@ -40,7 +40,7 @@ def checked_counts(batch_size, threads):
     EngineError
         For numbers that are not whole, or below 1.
     """
-    threads = _processors() if threads is None else threads
+    threads = processors() if threads is None else threads
     return (
         arguments.whole("batch_size", batch_size, error=EngineError),
         arguments.whole("threads", threads, error=EngineError),
@@ -58,13 +58,6 @@ def checked_dtype(graph, dtype=None):
     if dtype not in (None, *DTYPES):
         raise EngineError(f"dtype is {dtype!r}: choose one of {', '.join(DTYPES)}")
     return dtype or DTYPES[not any(stage.neuron.remembers for stage in graph)]
-
-
-def _processors():
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Memories:

@@ -112,7 +112,7 @@ def chip_problems(graph, host):
                 stage = _convolved(stage, shapes, off_chip)
             if reads_out or stage.name in off_chip:
                 _check_way_back(stage, off_chip, reads_out)
-            if stage.name in off_chip and not stage.fires:
+            if stage.name in off_chip:
                 _check_way_there(stage, readers.get(stage.name, []), off_chip)
         except EngineError as error:
             problems[stage.name] = error
@@ -232,11 +232,19 @@ def _check_way_back(stage, off_chip, reads_out):
 
 
 def _check_way_there(stage, readers, off_chip):
-    """Refuse what goes from the host to the chip and is no spike of a neuron."""
+    """Refuse what goes from the host to the chip and is no spike worth one."""
     for reader in readers:
         if reader.name in off_chip or not reader.fires:  # others are checked themselves
             continue
         remedy = f"let '{reader.name}' run on the host too (on_host=..., --on-host)"
+        if stage.fires and stage.neuron.graded:
+            raise EngineError(
+                f"layer '{stage.name}' is on the host and '{reader.name}' on the chip, which takes "
+                "each of its spikes as one, and they are worth other numbers (LeakyReLU, signed, "
+                f"spikes_per_step); use a ReLU and plain neurons, or {remedy}"
+            )
+        if stage.fires:
+            continue
         if stage.neuron.forwards:
             raise EngineError(
                 f"layer '{stage.name}' (max pooling) is on the host and '{reader.name}' on the "

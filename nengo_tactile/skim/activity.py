@@ -5,7 +5,6 @@ sums over events, block of neurons by block of neurons, as many as fit into the 
 """
 
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.lazy import compiled
+from nengo_tactile.memory import processors
 from nengo_tactile.skim.kernels import Recursion, filter_currents, recursion
 
 #: Neurons at a time: their weights from 1,156 channels take 1 MB.
@@ -142,16 +142,10 @@ def hidden_activities(prepared, patterns, first=0, threads=None):
     """
     n_steps = patterns[0].shape[0]
     out = np.empty((len(patterns), n_steps - first, prepared.layer.n_hidden))
-    threads = min(threads or _processors(), len(patterns))
+    threads = min(threads or processors(), len(patterns))
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda p, o: hidden_activity(prepared, p, first, o), patterns, out))
     return out
-
-
-def _processors():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def list_events(pattern):

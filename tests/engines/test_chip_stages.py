@@ -81,3 +81,16 @@ def test_currents_of_single_steps_are_refused():
     stage = Stage("one", (3,), IntegrateFire(), links, step_bias=np.ones((4, 3)))
     with pytest.raises(EngineError, match=r"'one': has currents .*correction='bias'"):
         check_stage(stage)
+
+
+@pytest.mark.parametrize(
+    "kind", [{"negative_slope": 0.3}, {"signed": True}, {"spikes_per_step": 2}]
+)
+def test_spikes_of_other_worth_are_not_sent_to_the_chip(kind):
+    """nengo-loihi would take each as one, negative ones too."""
+    first = Stage("first", (3,), IntegrateFire(**kind), [Link("input", Sparse.routing(None, 3))])
+    second = Stage("second", (3,), IntegrateFire(), [Link("first", Sparse.routing(None, 3))])
+    last = Stage("last", (1,), Sum(), [Link("second", Convolution.matrix_of(np.ones((3, 1))))])
+    graph = Graph((3,), [first, second, last])
+    with pytest.raises(EngineError, match=r"'first' is on the host and 'second' on the chip.*ReLU"):
+        chip_graph(graph, ("first",))

@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nengo_tactile import engines, stack
+from nengo_tactile import engines, memory, stack
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF, LIF, SigmaDelta
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.saved import load
+from tests.support.engine_networks import make_network
 
 
 def recording(outputs, **options):
@@ -123,3 +124,12 @@ def test_networks_check_their_read_out_and_names(tmp_path):
         dataclasses.replace(network, read_out=ReadOut.linear((2,)))
     with pytest.raises(ConversionError, match="3 class names for a network with 1 outputs"):
         dataclasses.replace(network, classes=("a", "b", "c"))
+
+
+def test_a_recording_larger_than_memory_is_refused_before_the_run(monkeypatch):
+    """Spike counts of each neuron and sample too: 4 bytes, twice where minibatches are joined."""
+    network, x = make_network("5-9-6-3o")
+    monkeypatch.setattr(memory, "available_bytes", lambda: 8 * 15 * 1000)
+    many = np.broadcast_to(x[:1], (1000, 5))
+    with pytest.raises(DataError, match="a recording of 1,000 samples and 1 steps"):
+        engines.run(network, many, 1)
