@@ -5,7 +5,6 @@ from typing import Any
 
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, EngineError
-from nengo_tactile.networks.protocol import Network
 
 
 class State:
@@ -34,7 +33,7 @@ class State:
 
     def __init__(
         self,
-        network: Network,
+        network: Any,  # one whose input an engine checks
         begin: Callable[[int], Callable[[Any, int], Recording]],
         read: Callable[[Any, int], Any] = lambda x, n_steps: x,
     ) -> None:
