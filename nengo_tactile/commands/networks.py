@@ -1,9 +1,10 @@
-"""Residual and plain networks by name, and their trained weights as files of plain arrays.
+"""Networks for images by name, and their trained weights as files of plain arrays.
 
 And the sigma-delta paper's network, whose file holds the arrays of `nengo_tactile.ann.arrays`
 alone. Otherwise a weights file holds these, and what the network's shape and input need besides:
 ``input/shape``, ``input/scale`` and ``input/offset`` (of its Rescaling), ``input/shortcuts`` (1,
-or 0 for plain networks) and ``input/levels`` (of ClipFloor activations, 0 with ReLU).
+or 0 for plain networks) and ``input/levels`` (of ClipFloor activations, 0 with ReLU); of a
+mobilenet ``input/blocks``.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import files, saved
-from nengo_tactile.ann import digits, residual
+from nengo_tactile.ann import digits, mobile, residual
 from nengo_tactile.ann.arrays import load_arrays, save_arrays
 from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.conversion.passes import spiking_layers
@@ -35,7 +36,7 @@ _BEGIN = {
     for kind in ("resnet", "plain")
     for depth in (32, 44, 56)
 }
-_EXTRAS = ("shape", "scale", "offset", "shortcuts", "levels")
+_INPUT = ("shape", "scale", "offset")
 
 
 def is_residual(name):
@@ -43,13 +44,18 @@ def is_residual(name):
     return _NAME.fullmatch(str(name)) is not None
 
 
+def is_standardised(name):
+    """Whether it is the name of a network that standardises its images itself."""
+    return is_residual(name) or name == mobile.NAME
+
+
 def has_arrays(name):
     """Whether weights of the network of that name are written as plain arrays."""
-    return is_residual(name) or name == digits.NAME
+    return is_standardised(name) or name == digits.NAME
 
 
 def network_named(name, shape, n_classes, rescale, seed=0, widths=residual.WIDTHS):
-    """Build "resnet20", "plain44", ...: see `nengo_tactile.ann.residual.resnet`.
+    """Build "resnet20", "plain44", "mobilenet": see `nengo_tactile.ann.residual.resnet`.
 
     Parameters
     ----------
@@ -66,18 +72,20 @@ def network_named(name, shape, n_classes, rescale, seed=0, widths=residual.WIDTH
     -------
     tf.keras.Model
     """
+    if name == mobile.NAME:
+        return mobile.mobilenet(shape, n_classes, seed, rescale)
     found = _NAME.fullmatch(str(name))
     if not found:
         raise NotationError(
             f"network {name!r} is no residual or plain network: choose resnet8, resnet20, plain20 "
-            "and so on"
+            f"and so on, or {mobile.NAME}"
         )
     build = {"resnet": residual.resnet, "plain": residual.plain}[found[1]]
     return build(int(found[2]), tuple(shape), n_classes, seed, rescale, tuple(widths))
 
 
 def write_weights(model, path):
-    """Write a residual or plain network as a file of plain arrays, atomically.
+    """Write a network of `network_named` as a file of plain arrays, atomically.
 
     Parameters
     ----------
@@ -106,15 +114,17 @@ def write_weights(model, path):
             "input/shape": np.array(model.input_shape[1:]),
             "input/scale": np.array(rescaling.scale, float),
             "input/offset": np.array(rescaling.offset, float),
-            "input/shortcuts": np.array(int("Add" in kinds)),
-            "input/levels": np.array(
-                model.layers[kinds.index("ClipFloor")].levels if "ClipFloor" in kinds else 0
-            ),
         }
+        if model.name == mobile.NAME:
+            arrays["input/blocks"] = np.array(mobile.blocks_of(model))
+        else:
+            arrays["input/shortcuts"] = np.array(int("Add" in kinds))
+            levels = model.layers[kinds.index("ClipFloor")].levels if "ClipFloor" in kinds else 0
+            arrays["input/levels"] = np.array(levels)
         rebuilt = _model(path, arrays)
     except (ModelFileError, ValueError, KeyError, NotationError) as error:
         raise ModelFileError(
-            f"{path}: a file of plain arrays describes residual and plain networks, not model "
+            f"{path}: a file of plain arrays describes networks made by name, not model "
             f"'{model.name}' ({error}): write it as .keras or .h5"
         ) from error
     del rebuilt
@@ -150,21 +160,39 @@ def _model(path, arrays):
     """The network whose sizes are those of its arrays."""
     if "conv1/kernel" in arrays:
         return _digits(path, arrays)
-    missing = [f"input/{name}" for name in _EXTRAS if f"input/{name}" not in arrays]
+    mobile_net = "input/blocks" in arrays
+    extras = (*_INPUT, *(("blocks",) if mobile_net else ("shortcuts", "levels")))
+    missing = [f"input/{name}" for name in extras if f"input/{name}" not in arrays]
     if missing:
         raise ModelFileError(
             f"{path}: no array {missing[0]!r}: write it with nengo-tactile train, resuming "
             "from the training's checkpoint"
         )
-    extra = {name: arrays[f"input/{name}"] for name in _EXTRAS}
+    extra = {name: arrays[f"input/{name}"] for name in extras}
     weights = {k: v for k, v in arrays.items() if not k.startswith("input/")}
-    channels = weights["conv0/kernel"].shape[2]
+    first = "stem/kernel" if mobile_net else "conv0/kernel"
+    channels = weights[first].shape[2]
     if extra["shape"].shape != (3,) or extra["shape"][2] != channels:
         raise ModelFileError(
-            f"{path}: array 'input/shape' is {extra['shape'].tolist()}, 'conv0/kernel' takes "
+            f"{path}: array 'input/shape' is {extra['shape'].tolist()}, '{first}' takes "
             f"images of {channels} channels: restore the file"
         )
     _check_standardisation(path, extra, channels)
+    model = (_mobile if mobile_net else _residual)(extra, weights)
+    try:
+        load_arrays(model, weights)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    return model
+
+
+def _mobile(extra, weights):
+    shape, blocks = ([int(n) for n in extra["shape"]], extra["blocks"].tolist())
+    rescale = extra["scale"].tolist(), extra["offset"].tolist()
+    return mobile.mobilenet(shape, weights["logits/bias"].shape[0], 0, rescale, blocks)
+
+
+def _residual(extra, weights):
     blocks = [re.fullmatch(r"block(\d+)_(\d+)_conv1/kernel", name) for name in weights]
     groups = [int(found[1]) for found in blocks if found]
     n_groups = max(groups)
@@ -182,10 +210,6 @@ def _model(path, arrays):
         layers = simplify(plain(model))
         ceilings = dict.fromkeys(spiking_layers(layers), 1.0)
         model = keras_model(use_clip_floor(layers, ceilings, levels))
-    try:
-        load_arrays(model, weights)
-    except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from error
     return model
 
 

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 from nengo_tactile import files, stack
-from nengo_tactile.ann import build, digits, training
+from nengo_tactile.ann import build, digits, mobile, training
 from nengo_tactile.ann.clip_floor import LEVELS
 from nengo_tactile.ann.deepen import deepen
 from nengo_tactile.ann.notation import notation_for, parse
@@ -15,6 +15,7 @@ from nengo_tactile.commands import paths
 from nengo_tactile.commands.networks import (
     has_arrays,
     is_residual,
+    is_standardised,
     network_named,
     read_weights,
     trained,
@@ -99,7 +100,7 @@ def train_model(
         if network == digits.NAME:
             stack.tensorflow().keras.utils.set_random_seed(seed)  # of dropout and noise
             model = digits.digits_cnn(seed, noisy=True)
-        elif is_residual(network):
+        elif is_standardised(network):
             rescale = standardise(x)
             model = network_named(network, task.shape, len(dataset.classes), rescale, seed)
             if shallow is not None:
@@ -145,8 +146,8 @@ def _check(network, out, task, task_name, tune_from, levels, deepen_from):
         raise DataError(f"{out}: the model file must end in .keras, .h5 or .npz")
     if out.suffix == ".npz" and not has_file:
         raise DataError(
-            f"{out}: .npz is for residual and plain networks (resnet20, plain20) and "
-            f"{digits.NAME}: choose .keras"
+            f"{out}: .npz is for networks made by name (resnet20, plain20, {mobile.NAME}, "
+            f"{digits.NAME}): choose .keras"
         )
     if tune_from is not None and not residual:
         raise DataError(f"network {network!r}: fine-tuning takes residual and plain networks")
@@ -161,7 +162,7 @@ def _check(network, out, task, task_name, tune_from, levels, deepen_from):
             f"network {network!r} {what}, but begins with {deepen_from} (--deepen): give --deepen "
             "alone, with resnet32, plain32 and so on"
         )
-    if residual:
+    if is_standardised(network):
         return
     if network == digits.NAME:
         if task_name != "mnist":
@@ -187,7 +188,7 @@ def _recipe(network, task, name, epochs, mixed_precision, tune_from, deepen_from
             name = "deepen"
         elif network == digits.NAME:
             name = "digits"
-        elif is_residual(network):
+        elif is_standardised(network):
             name = "mnist-resnet" if task.dataset == "mnist" else "modern-resnet"
     if name not in RECIPES:
         raise DataError(f"recipe {name!r} is unknown: {', '.join(RECIPES)}")
