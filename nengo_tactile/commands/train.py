@@ -54,7 +54,8 @@ def train_model(
     ----------
     network : str
         Papers' notation, with the task's image as its input; or "resnet20", "plain20" and so
-        on, which begin with feature standardisation; or "deltacnn", the sigma-delta paper's.
+        on, or "mobilenet", which begin with feature standardisation; or "deltacnn", the
+        sigma-delta paper's.
     out : path
         .keras, .h5, or .npz (plain arrays, see `nengo_tactile.commands.networks`).
     task_name : str
