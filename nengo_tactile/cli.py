@@ -103,7 +103,8 @@ def data(
 @app.command()
 def train(
     network: Annotated[
-        str, typer.Argument(help='For example "10x10-6c4-24c3-10o", "resnet20", "mobilenet" or "deltacnn".')
+        str,
+        typer.Argument(help='"10x10-6c4-24c3-10o", "resnet20", "mobilenet", "deltacnn" and so on.'),
     ],
     out: Annotated[Path, typer.Option(help="Model file to write: .keras, .h5, .npz (arrays).")],
     task: Task = "eskin",
