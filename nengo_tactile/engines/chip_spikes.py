@@ -271,6 +271,12 @@ def check_chip(graph):
                 f"stage {stage.name!r} has axonal delays up to {np.max(stage.axon)} steps, which "
                 "nengo-loihi's emulator has not: train the network without, or use engine='event'"
             )
+        if neuron.floor > FLOOR * neuron.threshold:
+            raise EngineError(
+                f"stage {stage.name!r}: its potentials go down to {neuron.floor:g}, and the chip's "
+                f"to about {FLOOR * neuron.threshold:g}: use engine='event', or a network without "
+                "a floor"
+            )
         for name in _DECAYS:
             share = getattr(neuron, name)
             if not 1 <= round(share * DECAY_UNIT) < DECAY_UNIT:
