@@ -87,11 +87,12 @@ def _one_by_one(net, sim, signal, n_steps=None):
 
 def _at_once(net, sim, signal, n_steps=None):
     if signal is None:
-        return sim.predict_on_batch(n_steps=n_steps, stateful=False)
+        return stack.interruptible(lambda: sim.predict_on_batch(n_steps=n_steps, stateful=False))
     # the simulator's minibatch is fixed: fill the last one up and drop the extra
     wasted = sim.minibatch_size - len(signal)
     padded = np.pad(signal, ((0, wasted), (0, net.lag), (0, 0)))
-    data = sim.predict_on_batch({net.input: padded}, stateful=False)
+    shown = {net.input: padded}
+    data = stack.interruptible(lambda: sim.predict_on_batch(shown, stateful=False))
     return {probe: values[: len(signal)] for probe, values in data.items()}
 
 

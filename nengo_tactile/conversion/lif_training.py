@@ -6,6 +6,7 @@ layers, whose neurons then spike at inference.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -211,12 +212,10 @@ def train_in_nengo_dl(
             order = np.random.default_rng((seed, epoch)).permutation(len(x))
             chosen = order[: len(x) // batch_size * batch_size]
             optimizer.learning_rate.assign(learning_rate_at(recipe, epoch, recipe.epochs))
-            result = sim.fit(
-                {node: np.asarray(x, np.float32)[chosen].reshape(len(chosen), 1, -1)},
-                {probe: np.asarray(y)[chosen].reshape(-1, 1, 1)},
-                shuffle=False,
-                verbose=0,
-            )
+            images = {node: np.asarray(x, np.float32)[chosen].reshape(len(chosen), 1, -1)}
+            classes = {probe: np.asarray(y)[chosen].reshape(-1, 1, 1)}
+            fit = functools.partial(sim.fit, images, classes, shuffle=False, verbose=0)
+            result = stack.interruptible(fit)
             history.loss.append(float(result.history["loss"][0]))
             if not np.isfinite(history.loss[-1]):
                 raise DataError(

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -183,7 +184,8 @@ def train(
         what = f"{description}, epoch {epoch + 1} of {recipe.epochs}"
         with _bar(len(batches), what, progress) as bar:
             watch = _Watch(recipe, epoch, len(batches), spiking_names(model), what, bar)
-            model.fit(batches, callbacks=[watch], verbose=0, shuffle=False)
+            options = {"callbacks": [watch], "verbose": 0, "shuffle": False}
+            stack.interruptible(functools.partial(model.fit, batches, **options))
         _check_weights(model, what, recipe)
         _note(history, watch.logs, time.monotonic() - began, spiking_names(model))
         told = silence.tell(layers, history.spikes[-1], told, samples, what)

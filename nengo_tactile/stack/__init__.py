@@ -12,10 +12,19 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from nengo_tactile.stack.host import guest, quiet
+from nengo_tactile.stack.host import guest, interruptible, quiet
 from nengo_tactile.stack.imports import install, legacy_tensorflow, need
 
-__all__ = ["guest", "install", "nengo_dl", "nengo_loihi", "quiet", "quiet_build", "tensorflow"]
+__all__ = [
+    "guest",
+    "install",
+    "interruptible",
+    "nengo_dl",
+    "nengo_loihi",
+    "quiet",
+    "quiet_build",
+    "tensorflow",
+]
 
 install()
 

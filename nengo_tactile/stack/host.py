@@ -6,12 +6,14 @@ their own, keep quiet, and have one thread.
 """
 
 import contextlib
+import ctypes
 import logging
 import os
 import random
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 from nengo_tactile.errors import StackError
@@ -57,6 +59,50 @@ def guest() -> Iterator[None]:
                 yield
         finally:
             _GUESTS.depth -= 1
+
+
+def interruptible(compute: Callable[[], Any]) -> Any:
+    """What TensorFlow computes, unless Ctrl-C ends it at its next operation.
+
+    TensorFlow looks at no signal while it computes, so it does that in a thread of its own, and
+    this one waits. What interrupts the wait is raised when TensorFlow has stopped.
+
+    Parameters
+    ----------
+    compute : callable
+        Without arguments; it runs as if inside of `guest` if this thread is.
+
+    Returns
+    -------
+    object
+        What ``compute`` returns.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no signal comes here
+        return compute()
+    from tensorflow.python.eager import cancellation
+
+    stop, depth, answer = cancellation.CancellationManager(), _GUESTS.depth, Future[Any]()
+
+    def work():
+        _GUESTS.depth = depth
+        try:
+            with quiet(), cancellation.CancellationManagerContext(stop):
+                answer.set_result(compute())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    worker = threading.Thread(target=work, name="TensorFlow of nengo_tactile", daemon=True)
+    worker.start()
+    try:
+        return answer.result()
+    except BaseException:
+        if not answer.done():  # this thread was interrupted: neither graphs nor Python go on
+            stop.start_cancel()
+            end, number = ctypes.pythonapi.PyThreadState_SetAsyncExc, worker.ident or 0
+            end(ctypes.c_ulong(number), ctypes.py_object(SystemExit))  # which no thread prints
+        raise
+    finally:
+        worker.join()
 
 
 def inside() -> bool:
