@@ -76,6 +76,11 @@ def _target(path):
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
+def missing_folders(path):
+    """The folder and those that it lies in, innermost first, as far as they are not there."""
+    return list(itertools.takewhile(lambda place: not place.exists(), (path, *path.parents)))
+
+
 def check_writable(folder):
     """Try to write into a folder, before long work whose result goes there.
 
@@ -87,8 +92,7 @@ def check_writable(folder):
         Naming the folder.
     """
     folder = _target(folder)
-    places = (folder, *folder.parents)
-    missing = list(itertools.takewhile(lambda place: not place.exists(), places))
+    missing = missing_folders(folder)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryFile(dir=folder):

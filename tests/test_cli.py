@@ -42,6 +42,10 @@ def test_version_is_quick_and_needs_no_tensorflow():
         (["demo", "--task", "nothing"], ["nothing", "eskin"]),
         (["report", "missing-folder"], ["missing-folder", "nengo-tactile run"]),
         (["reproduce", "st-mnist", "--dataset", "nothing"], ["nothing", "stemnist"]),
+        (["reproduce", "st-mnist", "--data-dir", "nowhere"], ["nowhere", "does not exist"]),
+        (["reproduce", "skim", "--data-dir", "."], ["MNIST", "not found"]),
+        (["reproduce", "sigma-delta", "--data-dir", "."], ["MNIST", "not found"]),
+        (["model", "cifar10-resnet20", "--data-dir", "."], ["CIFAR-10", "not found"]),
     ],
 )
 def test_bad_input_gets_one_message_and_exit_code_2(

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from nengo_tactile import __version__, files
 from nengo_tactile.analysis import plots
+from nengo_tactile.datasets.sources import data_root
 from nengo_tactile.experiments.studies import Study
 from nengo_tactile.experiments.tables import pictures, rich_table
 from nengo_tactile.experiments.workers import Crew, Failure
-from nengo_tactile.files import path_of
 from nengo_tactile.progress import open_bar
 from nengo_tactile.report import Note, Report, Section, write_report
 
@@ -117,12 +117,16 @@ class Paper:
         Raises
         ------
         TactileError
-            What the first cell raised, if all failed.
+            What the first cell raised, if all failed: then nothing is left in ``out``. And for a
+            ``data_dir`` that is not there.
         """
-        data_dir = None if data_dir is None else str(path_of(data_dir).absolute())
+        data_dir = None if data_dir is None else str(data_root(data_dir).absolute())
         plan = self.settle(plan, data_dir, say)
+        with Study(out or f"nengo-tactile-out/{self.name}", self.command) as study:
+            return self._run(plan, study, data_dir, crew, progress, say)
+
+    def _run(self, plan, study, data_dir, crew, progress, say):
         cells, states, failures = self.cells(plan, data_dir), {}, {}
-        study = Study(out or f"nengo-tactile-out/{self.name}", self.command)
         results = self.results(plan, states)
         with open_bar(progress) as bar:
             task = bar.add_task(self.title, total=len(cells))
@@ -152,7 +156,8 @@ class Paper:
         TactileError
             What the cell raises.
         """
-        ((_, state),) = Crew().run([cell], Study(out, self.command), progress)
+        with Study(out, self.command) as study:
+            ((_, state),) = Crew().run([cell], study, progress)
         if isinstance(state, Failure):
             raise state.exception()
         return state

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import shutil
 from pathlib import Path
 
 import nengo_tactile
@@ -22,7 +23,7 @@ FORMAT = 1
 
 
 class Study:
-    """The folder of a study.
+    """The folder of a study; as a context one that leaves nothing where no cell has a result.
 
     Parameters
     ----------
@@ -38,6 +39,7 @@ class Study:
 
     def __init__(self, folder, name):
         self.folder, self.name = path_of(folder), name
+        self._made = files.missing_folders(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         files.check_writable(self.folder)
         found = self._read()
@@ -46,6 +48,25 @@ class Study:
                 f"{self.folder}: holds the study {found['study']!r}, wanted {name!r}: choose "
                 "another --out folder"
             )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        """Remove what is there without any result, unless another process works here."""
+        own = {"study.json", "results.json", "locks"}
+        if {path.name for path in self.folder.iterdir()} - own:
+            return
+        locks = self.folder / "locks"
+        with contextlib.ExitStack() as turns:
+            keys = [path.stem for path in locks.glob("*.lock")]
+            if all([turns.enter_context(self.turn(key, wait=False)) for key in keys]):
+                shutil.rmtree(locks, ignore_errors=True)
+                for name in own - {"locks"}:
+                    (self.folder / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # another process may have begun
+            for folder in self._made:
+                folder.rmdir()
 
     @property
     def _path(self):

@@ -107,6 +107,24 @@ def test_a_study_file_that_is_damaged_is_refused(ledger, tmp_path):
             again(tmp_path)
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_study_without_results_leaves_nothing(tmp_path, there):
+    place = tmp_path / "a" / "b"
+    if there:
+        place.mkdir(parents=True)
+    with pytest.raises(RuntimeError), Study(place, "toys") as study, study.turn("first"):
+        study.agree("data", "here")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.rglob("*")] == (["a", "b"] if there else [])
+    with Study(place, "toys") as study:
+        study.agree("data", "here")
+        with study.turn("first"), Study(place, "toys"):  # another process, which gives up
+            pass
+        assert (place / "study.json").exists()
+        Ledger(study, "first").write({"sum": 1})
+    assert {path.name for path in place.iterdir()} == {"study.json", "cells", "locks"}
+
+
 def test_sums_of_numbers_and_lists():
     state = {"n": 1, "hits": [1, 2]}
     add(state, n=2, hits=[10, 20])
