@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -27,6 +28,14 @@ from nengo_tactile.errors import DataError
 def _points(tolerance):
     """Write a tolerance in percentage points."""
     return f"{tolerance * 100:g} point{'' if tolerance == 0.01 else 's'}"
+
+
+def _check_curves(curves, what, made):
+    """Refuse what is not curves by name, or none."""
+    if not isinstance(curves, Mapping):
+        raise DataError(f"curves are a {type(curves).__name__}: give {{name: {made}}}")
+    if not curves:
+        raise DataError(f"no {what} was given: give {{name: {made}}}")
 
 
 @styled
@@ -65,10 +74,9 @@ def accuracy_over_time(
     Raises
     ------
     DataError
-        If there is no curve, or a curve is not an accuracy over time.
+        If there is no curve by name, or a curve is not an accuracy over time.
     """
-    if not curves:
-        raise DataError("no accuracy curve was given: give {name: Recording.accuracy(labels)}")
+    _check_curves(curves, "accuracy curve", "Recording.accuracy(labels)")
     axes = new_axes(3.4 + 0.25 * len(curves), grid="y")
     own = ann_accuracy if isinstance(ann_accuracy, dict) else {}
     accuracy_axis(axes, None if own else ann_accuracy, reference=reference)
@@ -136,8 +144,7 @@ def error_over_time(curves, ann_error, spread, dt=None, title=None, reference="A
     DataError
         If there is no curve.
     """
-    if not curves:
-        raise DataError("no error curve was given: give {name: Recording.error(values)}")
+    _check_curves(curves, "error curve", "Recording.error(values)")
     axes = new_axes(3.4 + 0.25 * len(curves), grid="y")
     axes.axhline(
         ann_error, color=QUIET, linestyle="--", linewidth=1.5, label=f"{reference} {ann_error:.4g}"

@@ -271,6 +271,13 @@ class SpikingNetwork:
         return "nengo-dl" if slow else "event"
 
     @property
+    def engines(self) -> tuple[str, ...]:
+        """Those that have its neurons, which are at rest between events, or alike on the chip."""
+        lacks = {"event": self.fastest != "event"}
+        lacks["loihi"] = any(len(e.step_bias) or not e.neuron.on_chip for e in self.graph)
+        return tuple(engine for engine in self.runners if not lacks.get(engine))
+
+    @property
     def sensor_size(self) -> tuple[int, ...] | None:
         """(width, height, polarities) of recordings, None where it does not read them."""
         return None if self.image is None else self.image.sensor_size

@@ -73,8 +73,8 @@ def sweep(
     Parameters
     ----------
     subject : network, Keras model, path, name or callable
-        A network or its folder or shipped name; a Keras model or its file, which is converted for
-        each combination; or a function of a module, ``function(**settings) -> dict`` of numbers,
+        A network or its folder or shipped name; a Keras model or its file, which `convert` converts
+        for each combination (it chooses the neurons where none are given); or a function of a module, ``function(**settings) -> dict`` of numbers,
         "accuracy" among them.
     x, y : samples and labels
         Of which accuracies are; a data set with its labels for a network. None for a function.
@@ -181,14 +181,16 @@ class _OfModel:
     calibration: Any
 
     def _arguments(self, settings):
-        """What goes to `convert`: the neuron with its options, and the rest."""
-        neuron = settings.get("neuron", LIF())
-        own = {field.name for field in dataclasses.fields(neuron)}
+        """What goes to `convert`: the neuron with its options or None, these, and the rest."""
+        neuron = settings.get("neuron")
+        own = {field.name for field in dataclasses.fields(neuron or LIF())}
         options = {name: settings[name] for name in settings if name in own}
+        if options:
+            neuron = dataclasses.replace(neuron or LIF(), **options)
         taken = set(inspect.signature(convert).parameters) - {"model", "x", "neuron", "progress"}
         rest = {name: settings[name] for name in settings if name in taken}
         _known(settings, (*RUN, *CHANGES, *own, *taken, "neuron", "seed"), f"{neuron!r}")
-        return dataclasses.replace(neuron, **options), own, rest
+        return neuron, own, rest
 
     def check(self, settings):
         self._arguments(settings)

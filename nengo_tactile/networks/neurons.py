@@ -30,6 +30,8 @@ class Neuron:
         Whether its potential depends on when spikes arrived.
     sends_changes : bool
         Whether spikes say by how much its value changes, which whoever reads them adds up.
+    on_chip : bool
+        Whether Loihi has such neurons, or the host beside it.
     """
 
     kind: ClassVar[str]
@@ -40,6 +42,7 @@ class Neuron:
     graded = False
     remembers = False
     sends_changes = False
+    on_chip = True
 
     def __post_init__(self):
         for name, (holds, words) in self._rules().items():
@@ -122,6 +125,10 @@ class IntegrateFire(Neuron):
         return self.negative_slope > 0 or self.signed or self.spikes_per_step > 1
 
     @property
+    def on_chip(self):
+        return not self.graded
+
+    @property
     def remembers(self):
         return self.leaks or self.floor > -math.inf
 
@@ -181,6 +188,7 @@ class SpikeResponse(Neuron):
     refractory: float = 2.0
     leaks = True
     remembers = True
+    on_chip = False
 
     def _rules(self):
         above = dict.fromkeys(("tau_s", "tau_r", "threshold"), ABOVE_ZERO)
@@ -204,6 +212,7 @@ class SigmaDelta(Neuron):
     rectify: bool = True
     graded = True
     sends_changes = True
+    on_chip = False
 
     def _rules(self):
         return {"threshold": ABOVE_ZERO}

@@ -51,6 +51,8 @@ class Network(Protocol):
     runners : dict of str to str
         Engine -> module whose ``run(network, x, n_steps, progress=..., **options)`` gives a
         `Recording`; with an argument ``engine`` where it serves several.
+    engines : tuple of str
+        Those of them that have its neurons.
     others : dict of str to str
         Why it does not run on other engines, as the end of "..., which ".
     reference : Reference
@@ -89,6 +91,9 @@ class Network(Protocol):
     others: ClassVar[dict[str, str]]
     reference: ClassVar[Reference]
     storage: ClassVar[str]
+
+    @property
+    def engines(self) -> tuple[str, ...]: ...
 
     @property
     def relays(self) -> tuple[str, ...]: ...
@@ -158,7 +163,7 @@ def summary(network: Network) -> str:
     return (
         f"{type(network).__name__}({here} -> {there}, "
         f"{neurons} neurons, {network.n_steps} steps of {network.dt * 1000:g} ms, "
-        f"runs on {', '.join(network.runners)})" + (f"\nchosen: {chosen}" if chosen else "")
+        f"runs on {', '.join(network.engines)})" + (f"\nchosen: {chosen}" if chosen else "")
     )
 
 

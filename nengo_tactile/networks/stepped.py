@@ -83,6 +83,16 @@ class SteppedNetwork:
         return summary(self)
 
     @property
+    def engines(self) -> tuple[str, ...]:
+        """Those that have its neurons and axons."""
+        chip: Any = runner(self, "loihi")
+        try:
+            chip.check_chip(self.graph)
+        except EngineError:
+            return tuple(engine for engine in self.runners if engine != "loihi")
+        return tuple(self.runners)
+
+    @property
     def decision(self) -> str:
         """How the outputs of a step are read."""
         last: Any = self.graph.stages[-1]

@@ -46,7 +46,8 @@ class SkimNetwork:
         If one of them does not fit the others.
     """
 
-    runners: ClassVar = dict.fromkeys(("nengo-dl", "nengo"), "nengo_tactile.engines.skim")
+    engines: ClassVar = ("nengo-dl", "nengo")
+    runners: ClassVar = dict.fromkeys(engines, "nengo_tactile.engines.skim")
     others: ClassVar = {
         "event": "runs integrate-and-fire and sigma-delta neurons, which rest between events; "
         "synaptic kernels change at every step",

@@ -48,6 +48,8 @@ def test_many_curves_stay_apart():
 def test_accuracy_refuses():
     with pytest.raises(DataError, match="no accuracy curve"):
         accuracy_over_time({})
+    with pytest.raises(DataError, match=r"ndarray: give .name: Recording.accuracy"):
+        accuracy_over_time(np.zeros(3))
     with pytest.raises(DataError, match=r"accuracy\[0\] is nan"):
         accuracy_over_time({"a": [np.nan]})
 

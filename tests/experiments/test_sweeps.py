@@ -103,6 +103,16 @@ def test_models_are_converted_for_each_combination(model, samples, tmp_path):
         nt.sweep(model, x[1:], y[1:], tmp_path, n_steps=4, say=str)
 
 
+def test_a_model_without_a_neuron_is_converted_as_always(model, samples, tmp_path):
+    x, y = samples
+    options = {"calibration": x[:30], "progress": False, "say": str}
+    (row,) = nt.sweep(model, x, y, tmp_path, max_loss=20, minimise="steps", **options)["rows"]
+    chosen = nt.convert(model, x[:30], max_loss=20, minimise="steps", progress=False)
+    recording = nt.run(chosen, x, progress=False)
+    assert row["steps"] == chosen.n_steps and row["engine"] == "event"
+    assert row["accuracy"] == recording.accuracy(y)[-1]
+
+
 def test_what_fails_is_told_and_the_others_go_on(tmp_path):
     options = {"n": [2, 3, 4], "power": [1, 2], "progress": False, "say": str}
     here = nt.sweep(toy_study.cost_of, out=tmp_path / "here", **options)

@@ -126,8 +126,30 @@ def _outputs(network, x, **options):
 
 def test_the_three_kinds_are_networks(network):
     assert isinstance(network, Network)
-    assert network.fastest in network.runners
+    assert network.fastest in network.engines
+    assert set(network.engines) <= set(network.runners)
     assert not set(network.others) & set(network.runners)
+
+
+@pytest.mark.parametrize(
+    "neuron",
+    [nt.LIF(), nt.IF(), nt.IF(signed=True), nt.IF(spikes_per_step=3), nt.SigmaDelta(threshold=0.1)],
+)
+def test_the_engines_that_a_network_names_have_its_neurons(neuron, rng):
+    layers = stack.tensorflow().keras.layers
+    model = stack.tensorflow().keras.Sequential(
+        [layers.Dense(9, "relu", input_shape=(5,)), layers.Dense(7, "relu"), layers.Dense(3)]
+    )
+    x = rng.random((12, 5), np.float32)
+    network = convert(model, x, neuron, n_steps=8)
+    for engine in network.runners:
+        options = {"least_agreement": 0} if engine == "loihi" else {}
+        if engine in network.engines:
+            assert _outputs(network, x[:2], engine=engine, **options).shape[0] == 2
+            continue
+        with pytest.raises(EngineError):
+            _outputs(network, x[:2], engine=engine, **options)
+    assert f"runs on {', '.join(network.engines)})" in repr(network)
 
 
 def test_whatever_recordings_come_in_they_become_the_same(network):
