@@ -324,6 +324,10 @@ def run(
     margin: Annotated[
         str | None, typer.Option(help="event: stop a sample when its margin passes a level.")
     ] = None,
+    rasters: Annotated[
+        int | None,
+        typer.Option(min=0, help="Keep all spikes of so many samples: the report draws them."),
+    ] = None,
     diagnose: Annotated[
         bool, typer.Option("--diagnose", help="Also say which layers cost accuracy, and why.")
     ] = False,
@@ -354,6 +358,7 @@ def run(
             with_diagnosis=diagnose,
             margin=margin,
             verify=verify,
+            rasters=rasters,
         )
     )
 

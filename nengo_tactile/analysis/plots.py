@@ -3,7 +3,11 @@
 Each plot returns a ``matplotlib.figure.Figure``; matplotlib is imported on first use.
 """
 
-from nengo_tactile.analysis.plots_activity import firing_rates, spikes_and_synops
+from nengo_tactile.analysis.plots_activity import (
+    firing_rates,
+    spike_raster,
+    spikes_and_synops,
+)
 from nengo_tactile.analysis.plots_chip import CORE_LIMITS, core_map
 from nengo_tactile.analysis.plots_diagnosis import layer_errors
 from nengo_tactile.analysis.plots_events import (
@@ -31,6 +35,7 @@ __all__ = [
     "firing_rates",
     "layer_errors",
     "png",
+    "spike_raster",
     "spikes_and_synops",
     "tactile_evolution",
 ]

@@ -6,6 +6,7 @@ from nengo_tactile.analysis.activity import layer_activity
 from nengo_tactile.analysis.style import (
     BLUE,
     GREEN,
+    GRID,
     INK,
     QUIET,
     SKY,
@@ -18,11 +19,24 @@ from nengo_tactile.analysis.style import (
     styled,
     told_apart,
 )
+from nengo_tactile.errors import DataError
+
+#: Neurons of a layer that a raster shows at most.
+ROWS = 60
+
+
+#: Characters of a line of a layer's name, and inches that a layer needs whose name takes two.
+_NAME, _TWO_LINES = 18, 0.45
+
+
+def layer_height(names, least):
+    """Inches for each layer: ``least``, or more where a name takes two lines."""
+    return max(least, _TWO_LINES) if any(len(name) > _NAME for name in names) else least
 
 
 def layer_axis(axes, names):
     """Write layer names from top to bottom on the vertical axis."""
-    axes.set_yticks(range(len(names)), told_apart(names, 18, 2))
+    axes.set_yticks(range(len(names)), told_apart(names, _NAME, 2))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -150,3 +164,60 @@ def spikes_and_synops(recording, step=None, title=None):
         axes.axvline(0, color=QUIET, linewidth=0.8)
     figure_title(figure, title)
     return figure
+
+
+@styled
+def spike_raster(recording, sample=0, title=None):
+    """Draw when the neurons of each layer spike, in one sample.
+
+    Parameters
+    ----------
+    recording : Recording
+        With ``rasters`` of this sample.
+    sample : int
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A band for each layer, a row of it for each neuron; of more than `ROWS`, so many
+        of them, drawn at random.
+
+    Raises
+    ------
+    DataError
+        If the recording has not the spikes of this sample.
+    """
+    kept = max(map(len, recording.rasters.values()), default=0)
+    if not 0 <= sample < kept:
+        raise DataError(
+            f"the recording has all spikes of {kept} samples, not those of sample {sample}: run "
+            f"the network with rasters={sample + 1}"
+        )
+    names = list(recording.rasters)
+    band = layer_height(names, max(0.35, min(0.9, 9 / len(names))))
+    axes = new_axes(1.3 + band * len(names) + (0.3 if title else 0))
+    sizes = []
+    for place, name in enumerate(names):
+        fired = recording.rasters[name][sample] > 0
+        n = fired.shape[1]
+        rows = np.sort(np.random.default_rng(0).permutation(n)[:ROWS])  # not every other channel
+        steps, neurons = np.nonzero(fired[:, rows])
+        height = 0.9 / len(rows)
+        tops = place - 0.45 + height * neurons
+        axes.vlines(steps + 1, tops, tops + height, color=BLUE, linewidth=_stroke(fired))
+        axes.axhline(place + 0.5, color=GRID, linewidth=0.8)
+        sizes.append(f"{n:,} neurons" if n <= ROWS else f"{ROWS} of\n{n:,} neurons")
+    layer_axis(axes, names)
+    axes.set_xlim(0.5, recording.n_steps + 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    side = axes.secondary_yaxis("right")
+    side.set_yticks(range(len(names)), sizes, fontsize=10 if band > 0.5 else 8)
+    side.tick_params(length=0)
+    side.spines["right"].set_visible(False)
+    return finished(axes, f"time steps of {recording.dt * 1e3:g} ms", title=title)
+
+
+def _stroke(fired):
+    """Width of a tick in points: those of neighbouring steps do not touch where they can."""
+    return min(2.5, max(0.5, 160 / len(fired)))

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nengo_tactile.analysis.plots_activity import layer_axis
+from nengo_tactile.analysis.plots_activity import layer_axis, layer_height
 from nengo_tactile.analysis.style import (
     BLUE,
     GREEN,
     INK,
     QUIET,
     VERMILION,
+    figure_title,
     finished,
     new_figure,
     styled,
@@ -38,7 +39,8 @@ def layer_errors(diagnosis: "Diagnosis", title: str | None = None) -> "Figure":
     matplotlib.figure.Figure
     """
     layers = diagnosis.layers
-    figure = new_figure(1.7 + 0.3 * len(layers))
+    names = [layer.name for layer in layers]
+    figure = new_figure(1.9 + layer_height(names, 0.3) * len(names) + (0.4 if title else 0))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
     places = np.arange(len(layers))
     for part, colour, marker in zip(PARTS, (QUIET, VERMILION, BLUE, GREEN), "osD^"):
@@ -49,10 +51,11 @@ def layer_errors(diagnosis: "Diagnosis", title: str | None = None) -> "Figure":
     gains = [100 * (layer.exact - diagnosis.spiking) for layer in layers]
     right.barh(places, gains, 0.5, color=BLUE)
     right.axvline(0, color=INK, linewidth=1)
-    right.set_xlabel(f"points of {diagnosis.measure}\nwon if exact")
+    right.set_xlabel(f"points of\n{diagnosis.measure}\nwon if exact")
     for axes in (left, right):
         axes.grid(axis="x")
-    layer_axis(left, [layer.name for layer in layers])
+    layer_axis(left, names)
     right.spines["left"].set_visible(False)
     right.tick_params(axis="y", length=0)
-    return finished(left, "root mean square,\n% of the activation's", title=title, key_columns=3)
+    figure_title(figure, title)
+    return finished(left, "root mean square,\n% of the activation's", key_columns=3)

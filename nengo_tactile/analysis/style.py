@@ -151,7 +151,7 @@ def told_apart(names, width, lines=1):
 def figure_title(figure, title):
     """Write a title above all axes of a figure, where there is one."""
     if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        figure.suptitle(wrapped(title, _TITLE), x=0.01, ha="left", fontsize=12)
 
 
 def line_style(index):

@@ -123,9 +123,15 @@ def _report(task, dataset, test, network, numbers, spiking, emulated, chip):
             "date": datetime.date.today().isoformat(),
         },
         [
-            pages.accuracy_number("CNN", numbers["cnn_accuracy"], numbers["n_test"]),
-            pages.accuracy_number("spiking, NengoDL", spiking.accuracy, numbers["n_test"]),
-            pages.accuracy_number("Loihi emulator", emulated.accuracy, numbers["n_test"]),
+            pages.accuracy_number(
+                "accuracy of the CNN", numbers["cnn_accuracy"], numbers["n_test"]
+            ),
+            pages.accuracy_number(
+                "accuracy of the spikes, NengoDL", spiking.accuracy, numbers["n_test"]
+            ),
+            pages.accuracy_number(
+                "accuracy on the Loihi emulator", emulated.accuracy, numbers["n_test"]
+            ),
             KeyNumber("latency", f"{latency} steps", f"of {network.dt * 1000:g} ms"),
             KeyNumber("neuron cores", len(chip.cores), f"{chip.n_chips} Loihi chip(s)"),
         ],

@@ -112,6 +112,38 @@ def activity_section(recording, numbers):
     )
 
 
+def raster_sections(measured, classes):
+    """Every spike of the samples that a run kept them of; none if it did not."""
+    recording, labels = measured.recording, measured.labels
+    n = max(map(len, recording.rasters.values()), default=0)
+    if not n:
+        return []
+    texts = [f"Sample {i}" for i in range(n)]
+    if not measured.targets.are_values and labels.ndim == 1:
+        names = _class_names(classes)
+        answers = recording.predictions()[:n, -1]
+        texts = [
+            f"{text}: {names[label]}, read as {names[answer]}"
+            for text, label, answer in zip(texts, labels, answers)
+        ]
+    pictures = [
+        Picture(
+            plots.spike_raster(recording, i),
+            f"{text}.",
+            f"Raster of the spikes of each layer over time steps, sample {i}",
+        )
+        for i, text in enumerate(texts)
+    ]
+    return [
+        Section(
+            "When neurons spike",
+            "A band for each layer, in it a row for each neuron, and a tick for each spike. Of "
+            "large layers some neurons are shown, chosen at random.",
+            pictures,
+        )
+    ]
+
+
 def diagnosis_section(diagnosis):
     """Which layers cost accuracy, and why: see `nengo_tactile.conversion.diagnosis`."""
     rows = diagnosis.rows()
@@ -191,8 +223,7 @@ def confusion_section(measured, classes):
     else:
         found = recording.read_out.answers(recording.outputs[:, -1], measured.labels)
         predictions, labels = (array.ravel() for array in found)
-    if len(classes) == 1:
-        classes = ("0", "1")  # which a single output tells apart
+    classes = _class_names(classes)
     matrix = confusion_matrix(labels, predictions, len(classes))
     pairs = [
         {
@@ -213,6 +244,11 @@ def confusion_section(measured, classes):
     if pairs:
         items.append(Table(list(pairs[0]), pairs, "The most frequent confusions."))
     return Section("What it confuses", "", items)
+
+
+def _class_names(classes):
+    """Of what a network decides between; a single output tells two apart."""
+    return ("0", "1") if len(classes) == 1 else classes
 
 
 def chip_section(report, numbers):

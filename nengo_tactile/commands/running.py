@@ -10,7 +10,7 @@ from nengo_tactile.analysis import Measured, accuracy_text
 from nengo_tactile.commands import costs, pages
 from nengo_tactile.commands.samples import files_of
 from nengo_tactile.commands.shown import Source, scaled
-from nengo_tactile.conversion.diagnosis import Diagnosis, diagnose
+from nengo_tactile.conversion.diagnosis import Diagnosis, check_neurons, diagnose
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door, printable
 from nengo_tactile.engines.chip_report import ChipReport
@@ -30,6 +30,7 @@ COUNTS_IN_MEMORY = 10**9
 _COUNTS = (
     *("spike_counts", "spikes_over_time", "units_over_time", "synops_over_time"),
     "chip_synops_over_time",
+    "rasters",
 )
 
 
@@ -54,6 +55,7 @@ def run_network(
     with_diagnosis=False,
     margin=None,
     verify=None,
+    rasters=None,
 ):
     """Run a saved network on a task's recordings, or on files, and write what was measured.
 
@@ -63,6 +65,7 @@ def run_network(
     `nengo_tactile.commands.converting.convert_model`, by default with the network's own scale.
     ``with_diagnosis`` adds which layers cost accuracy (see
     `nengo_tactile.conversion.diagnosis.diagnose`). ``margin`` is the event engine's.
+    Of the first ``rasters`` samples all spikes are kept, which the report draws.
 
     Returns
     -------
@@ -71,11 +74,14 @@ def run_network(
     source = Source(files_of(task_name, x, y), task_name, split, data_dir, n_samples, seed)
     options = {"on_host": on_host, "target": target, "least_agreement": least_agreement}
     options["verify"] = verify
+    options["rasters"] = rasters
     options["margin"] = margin if margin is None else _levels(margin)
     options = {name: value for name, value in options.items() if value is not None}
     network = load(name)
     engine = network.fastest if engine is None else engine
     engines.check_run(network, n_steps, engine, options)
+    if with_diagnosis:
+        check_neurons(network)
     network = scaled(network, scale)
     out = path_of(out)
     files.check_writable(out)
@@ -234,9 +240,11 @@ def write_run_report(folder):
     numbers, measured, chip = read_run(folder)
     reference, what = Reference(**numbers["reference"]), _what(numbers)
     compared, n = numbers[_compared(numbers)], numbers["n_test"]
-    bound = numbers.get(f"bound_{what}")
-    where = "of spikes that all come in time"
-    bounds = [] if bound is None else [_measure_number("layers that wait", what, bound, n, where)]
+    tiles = {
+        f"{what} of the {reference.measured}": numbers[what],
+        f"{what} of the {reference.name}": compared,
+        f"{what} where layers wait": numbers.get(f"bound_{what}"),
+    }
     sections = [
         pages.curve_section(
             {numbers["engine"]: np.array(numbers[f"{what}_over_time"])},
@@ -248,6 +256,7 @@ def write_run_report(folder):
             **({"spread": measured.targets.spread} if what == "error" else {}),
         ),
         pages.activity_section(measured.recording, numbers),
+        *pages.raster_sections(measured, numbers["classes"]),
         *pages.mistakes_sections(measured, numbers["classes"]),
     ]
     if "diagnosis" in numbers:
@@ -268,9 +277,7 @@ def write_run_report(folder):
                 "date": datetime.date.today().isoformat(),
             },
             [
-                _measure_number(what, what, numbers[what], n, reference.where_measured),
-                _measure_number(reference.short, what, compared, n, reference.where),
-                *bounds,
+                *(_tile(name, what, v, n) for name, v in tiles.items() if v is not None),
                 KeyNumber("latency", f"{numbers['latency_step']} steps"),
             ],
             sections=sections,
@@ -279,11 +286,11 @@ def write_run_report(folder):
     return path
 
 
-def _measure_number(label, what, value, n, where):
-    """A tile for an accuracy or error."""
+def _tile(label, what, value, n):
+    """A card for an accuracy or error on n samples."""
     if what == "accuracy":
-        return pages.accuracy_number(label, value, n, f", {where}")
-    return KeyNumber(label, f"{value:.4g}", f"RMS, {where}")
+        return pages.accuracy_number(label, value, n)
+    return KeyNumber(label, f"{value:.4g}", f"root mean square, {n:,} samples")
 
 
 def read_run(folder):

@@ -24,6 +24,7 @@ from nengo_tactile.events.labelled import is_recordings
 from nengo_tactile.progress import Tabular, track
 
 if TYPE_CHECKING:
+    from nengo_tactile.ann.layers import Layers
     from nengo_tactile.conversion.network import SpikingNetwork
 
 #: Where an error comes from, in the order of the chain.
@@ -138,6 +139,23 @@ class Diagnosis(Tabular):
         return table
 
 
+def check_neurons(network: Any) -> "Layers":
+    """The layers of a network that can be diagnosed.
+
+    Raises
+    ------
+    ConversionError
+        For networks without integrate-and-fire neurons.
+    """
+    layers = getattr(network, "layers", None)
+    if layers is None or not layers.of_kinds("RateIF"):
+        raise ConversionError(
+            f"network {network!r} has no integrate-and-fire neurons, whose errors a diagnosis "
+            "takes apart: convert the model with nt.IF()"
+        )
+    return layers
+
+
 @stack.guest()
 def diagnose(
     network: "SpikingNetwork",
@@ -173,12 +191,7 @@ def diagnose(
     DataError
         For samples and labels that do not fit the network, or none.
     """
-    layers = getattr(network, "layers", None)
-    if layers is None or not layers.of_kinds("RateIF"):
-        raise ConversionError(
-            f"network {network!r} has no integrate-and-fire neurons, whose errors a diagnosis "
-            "takes apart: convert the model with nt.IF()"
-        )
+    layers = check_neurons(network)
     if is_recordings(x):
         x, known = network.encode(x, progress=progress)
         labels = known if labels is None else labels

@@ -101,9 +101,7 @@ class SpikingNetwork:
     }
     others: ClassVar[dict[str, str]] = {}
     storage: ClassVar = "nengo_tactile.conversion.storage"
-    reference: ClassVar = Reference(
-        "ann", "rates (Keras)", "spikes", "rates", "the Keras model", "of the spikes"
-    )
+    reference: ClassVar = Reference("ann", "rates (Keras)", "spikes", "rates")
 
     ann: Any
     n_steps: int = 60

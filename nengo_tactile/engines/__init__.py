@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Collection
 from typing import Any
 
+from nengo_tactile.arguments import whole
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.engines.state import State
 from nengo_tactile.errors import DataError, EngineError
@@ -36,7 +37,8 @@ def run(
     progress : bool, optional
         Show a progress bar (default: on a terminal).
     **options
-        Of the engine: see `nengo_tactile.engines.nengo_dl.run`,
+        ``rasters=3`` keeps all spikes of the first three samples, as `Recording.rasters`. Others
+        are of the engine: see `nengo_tactile.engines.nengo_dl.run`,
         `nengo_tactile.engines.event.run`, `nengo_tactile.engines.loihi.run`; for a SkimNetwork
         `nengo_tactile.engines.skim.run`.
 
@@ -61,11 +63,12 @@ def run(
         )
     if is_recordings(x):
         x, _ = network.encode(x, progress=progress)
-    check_memory(network, x, n_steps)
+    rasters = whole("rasters", options.pop("rasters", 0), least=0, error=EngineError)
+    check_memory(network, x, n_steps, rasters)
     module = runner(network, engine)
     if "engine" in inspect.signature(module.run).parameters:
         options["engine"] = engine
-    return module.run(network, x, n_steps, progress=progress, **options)
+    return module.run(network, x, n_steps, progress=progress, rasters=rasters, **options)
 
 
 def start(
@@ -108,7 +111,7 @@ def start(
     return module.start(network, progress=progress, **options)
 
 
-def check_memory(network: Network, x: Any, n_steps: int | None) -> None:
+def check_memory(network: Network, x: Any, n_steps: int | None, rasters: int = 0) -> None:
     """Refuse a run whose recording alone would not fit into memory.
 
     Raises
@@ -122,6 +125,7 @@ def check_memory(network: Network, x: Any, n_steps: int | None) -> None:
     # outputs, in 4 bytes and twice in 8 where they are summed up; spikes and operations; counts of
     # each neuron, of minibatches and joined
     needed = len(x) * (n_steps * (20 * network.read_out.n_outputs + 16) + 8 * network.n_neurons)
+    needed += 2 * min(rasters, len(x)) * n_steps * network.n_neurons if rasters else 0
     remedy = "give fewer samples or steps"
     check_fits(f"a recording of {len(x):,} samples and {n_steps:,} steps", needed, remedy)
 

@@ -89,7 +89,7 @@ class ImageChip:
             self.layout, lags, self._fan_out, self._chip_fan_out, self._settings
         )
 
-    def recordings(self, x, target, threads, verify, first, progress=None):
+    def recordings(self, x, target, threads, verify, first, progress=None, rasters=0):
         """Run samples.
 
         Parameters
@@ -103,6 +103,8 @@ class ImageChip:
         first : int
             Samples of the first recording.
         progress : bool, optional
+        rasters : int
+            Samples of which all spikes are kept.
 
         Yields
         ------
@@ -110,7 +112,7 @@ class ImageChip:
             Of a minibatch, in order.
         """
         if target != "sim" or self.layout is None:
-            yield from self._by_nengo_loihi(x, target, progress)
+            yield from self._by_nengo_loihi(x, target, progress, rasters)
             return
         memories = [Memory(self.layout) for _ in range(min(threads, max(len(x), 1)))]
         compile_loops(self.layout, progress)
@@ -121,7 +123,7 @@ class ImageChip:
         parts = list(itertools.pairwise([*starts, len(x)]))
         doing = f"running the chip's integers, {self.n_steps} steps"
         for start, stop in track(parts, doing, progress=progress):
-            yield self._batch(x[start:stop], start, memories)
+            yield self._batch(x[start:stop], start, memories, max(0, rasters - start))
 
     @property
     def in_chunks(self):
@@ -160,7 +162,7 @@ class ImageChip:
 
         return begin
 
-    def _batch(self, x, start, memories):
+    def _batch(self, x, start, memories, rasters):
         arrived = self._read_out.constant(x)
         sent = [self._prepared(image) for image in x]
 
@@ -169,7 +171,7 @@ class ImageChip:
             values = self._read_out.values(fired, self.n_steps, arrived[index])
             return fired, self.n_steps, values.astype(np.float32)
 
-        return self._read(self._readings.record(len(x), self.n_steps, memories, sample))
+        return self._read(self._readings.record(len(x), self.n_steps, memories, sample, rasters))
 
     def _prepared(self, image):
         self._shown.values = image.reshape(-1).astype(float)
@@ -202,7 +204,7 @@ class ImageChip:
                 values = self._read_out.values(fired, self.n_steps, arrived)
                 verify_outputs(sim.data[self._built.output_probe], values, index)
 
-    def _by_nengo_loihi(self, x, target, progress):
+    def _by_nengo_loihi(self, x, target, progress, rasters):
         """The same of nengo-loihi's simulator, sample by sample."""
         samples = each_sample(
             self._built.net, self.network.dt, len(x), self.n_steps, target, progress
@@ -221,6 +223,7 @@ class ImageChip:
                         potentials,
                         fired,
                         self._fan_out,
+                        int(index < rasters),
                         engine="loihi",
                         chip_synops_over_time=operations(fired, self._chip_fan_out),
                         **self._settings,

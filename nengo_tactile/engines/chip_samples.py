@@ -176,7 +176,7 @@ class Readings:
     chip_fan_out: dict
     settings: dict
 
-    def record(self, n_samples, n_steps, memories, sample):
+    def record(self, n_samples, n_steps, memories, sample, rasters=0):
         """Run samples side by side.
 
         Parameters
@@ -187,6 +187,8 @@ class Readings:
         sample : callable
             ``sample(index, memory)`` runs one; returns its spikes, how many steps they are, and
             its (n_steps, n_outputs) outputs.
+        rasters : int
+            Samples of which all spikes are kept.
 
         Returns
         -------
@@ -204,6 +206,10 @@ class Readings:
         counts = np.zeros((n_samples, n), np.int32)
         sums = np.zeros((3, n_samples, len(names) + 1, n_steps), np.int64)
         outputs = [None] * n_samples
+        kept = {
+            name: np.zeros((min(rasters, n_samples), n_steps, len(self.fan_out[name])), np.uint16)
+            for name in names
+        }
 
         def some(first, last, memory):
             for index in range(first, last):
@@ -212,6 +218,10 @@ class Readings:
                     return
                 about = layers, lags, *fans, counts[index], *sums[:, index]
                 compiled(tally)(fired, length, *about)
+                if index < rasters:
+                    for name, lag in self.lags.items():
+                        late = raster_of(fired, length, where[name])[lag:][:n_steps]
+                        kept[name][index, : len(late)] = late
 
         side_by_side(n_samples, memories, some)
         of_layers = [{name: values[:, row] for row, name in enumerate(names)} for values in sums]
@@ -223,6 +233,7 @@ class Readings:
             synops,
             chip_synops_over_time=chip_synops,
             engine="loihi",
+            rasters=kept if rasters else {},
             **self.settings,
         )
 

@@ -49,7 +49,9 @@ _SHOWN = "input spikes"
 _REMEDY = "train with smaller weights, or fewer spikes"
 
 
-def run(network, x, n_steps=None, progress=None, batch_size=None, threads=None, verify=0):
+def run(
+    network, x, n_steps=None, progress=None, batch_size=None, threads=None, verify=0, rasters=0
+):
     """Show each sample step by step to the chip's integers, samples side by side.
 
     Parameters
@@ -68,6 +70,8 @@ def run(network, x, n_steps=None, progress=None, batch_size=None, threads=None, 
     verify : int
         So many of the samples run on nengo-loihi's own emulator too, spikes, potentials and
         currents of every compartment compared; that is slow.
+    rasters : int
+        Samples of which all spikes are kept: see `Recording.rasters`.
 
     Returns
     -------
@@ -88,7 +92,8 @@ def run(network, x, n_steps=None, progress=None, batch_size=None, threads=None, 
     batch_size, threads = checked_counts(batch_size, threads)
     with stack.quiet_build():
         chip = kept_in(network, "_chips", None, lambda: SpikeChip(network))
-        parts = chip.recordings(x, n_steps, batch_size, min(threads, len(x)), verify, progress)
+        threads = min(threads, len(x))
+        parts = chip.recordings(x, n_steps, batch_size, threads, verify, progress, rasters)
         whole = Recording.concatenate(parts)
     # all layers are on the chip
     return dataclasses.replace(whole, chip_synops_over_time=whole.synops_over_time)
@@ -139,7 +144,7 @@ class SpikeChip:
         self._last = scipy.sparse.csr_matrix(one_each, (self.layout.n_senders, last.n_neurons))
         self._last_lag = lags[last.name]
 
-    def recordings(self, x, n_steps, batch_size, threads, verify, progress=None):
+    def recordings(self, x, n_steps, batch_size, threads, verify, progress=None, rasters=0):
         """Run samples; yields the Recording of each minibatch, in order."""
         memories = [Memory(self.layout) for _ in range(threads)]
         compile_loops(self.layout, progress)
@@ -150,7 +155,8 @@ class SpikeChip:
         ):
             signal = self.network.coding.signal(x[start : start + batch_size], n_steps, start)
             sample = functools.partial(self._sample, signal, start)
-            recording = self._readings.record(len(signal), n_steps, memories, sample)
+            about = len(signal), n_steps, memories, sample, max(0, rasters - start)
+            recording = self._readings.record(*about)
             yield recording.with_input(signal, self._input_fan_out)
 
     def signals(self, x, n_steps):

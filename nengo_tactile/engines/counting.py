@@ -69,6 +69,10 @@ class CountingNetwork:
     sums : dict of str to nengo.Probe
         Per layer and step: spikes, and the two parts of synaptic operations; of layers whose
         spikes are worth several also what they are worth.
+    rasters : dict of str to nengo.Probe
+        Per layer and step: what each neuron sends; more behind it.
+    engine : str
+        That it is made for.
     """
 
     graph: object
@@ -78,6 +82,8 @@ class CountingNetwork:
     output: object
     counts: dict
     sums: dict
+    rasters: dict
+    engine: str
 
     def show(self, x):
         """Set the currents for samples, (batch_size, ...), that are on show all the time.
@@ -93,7 +99,9 @@ class CountingNetwork:
         return silent[self.graph.stages[-1].name]
 
 
-def build_counting(network, batch_size, planner="noop", dtype="float32", engine="nengo-dl"):
+def build_counting(
+    network, batch_size, planner="noop", dtype="float32", engine="nengo-dl", rasters=False
+):
     """Make the network that `nengo_tactile.engines.nengo_dl.run` simulates.
 
     Parameters
@@ -103,6 +111,8 @@ def build_counting(network, batch_size, planner="noop", dtype="float32", engine=
     planner, dtype : str
         See `configure`.
     engine : {"nengo-dl", "nengo"}
+    rasters : bool
+        Whether all spikes are probed.
 
     Returns
     -------
@@ -120,7 +130,7 @@ def build_counting(network, batch_size, planner="noop", dtype="float32", engine=
     rows = None if constant else Rows(math.prod(graph.input_shape), network.dt)
     built = build(Graph(shown.input_shape, [*stages, last]), network.dt, rows, probes=False)
     built.net.input, built.net.dt, built.net.lag = built.input, network.dt, 0
-    counts, sums, currents = {}, {}, {}
+    counts, sums, currents, kept = {}, {}, {}, {}
     graded = _graded(shown, set() if constant else {"input"})
     with built.net:
         configure(built.net, planner, dtype)
@@ -140,13 +150,16 @@ def build_counting(network, batch_size, planner="noop", dtype="float32", engine=
                 zeros, ones = np.zeros_like(weights), np.ones((1, stage.n_neurons))
                 weights = np.block([[weights, zeros], [0 * ones, ones]])
             sums[stage.name] = event_sums(events, weights)
+            if rasters:
+                kept[stage.name] = nengo.Probe(events, synapse=None)
             if stage.name in driven:
                 layer = currents[stage.name] = _constant_layer(batch_size, stage.n_inputs)
                 shape = (stage.n_inputs,)
                 current = nengo_dl.TensorNode(layer, shape_out=shape, pass_time=True)
                 nengo.Connection(current, neurons, synapse=None)
         output = nengo.Probe(built.sent[last.name], synapse=None)
-    return CountingNetwork(graph, built.net, built.input, currents, output, counts, sums)
+    handles = built.input, currents, output, counts, sums, kept
+    return CountingNetwork(graph, built.net, *handles, engine)
 
 
 def _graded(graph, graded):

@@ -82,6 +82,7 @@ def run(
     least_agreement=LEAST_AGREEMENT,
     threads=None,
     verify=0,
+    rasters=0,
 ):
     """Show each sample for ``n_steps`` to the chip's integers, or to nengo-loihi itself.
 
@@ -114,6 +115,8 @@ def run(
     verify : int
         So many of the samples run on nengo-loihi's own emulator too, spikes, potentials and
         currents of every compartment compared; that takes minutes for large networks.
+    rasters : int
+        Samples of which all spikes are kept: see `Recording.rasters`.
 
     Returns
     -------
@@ -149,7 +152,7 @@ def run(
     if target != "simreal":
         for text in chip.report.warnings():
             warnings.warn(text, EngineWarning, stacklevel=2)
-    batches = chip.recordings(x, target, threads, verify, REFUSED_AFTER, progress)
+    batches = chip.recordings(x, target, threads, verify, REFUSED_AFTER, progress, rasters)
     parts, n_done, judged = [], 0, min(len(x), REFUSED_AFTER)
     with stack.quiet_build(), contextlib.closing(batches):
         for part in batches:

@@ -23,6 +23,7 @@ def run(
     planner="noop",
     dtype=None,
     engine="nengo-dl",
+    rasters=0,
 ):
     """Show each sample for ``n_steps``: as a constant input current, or as ``network.coding`` says.
 
@@ -41,6 +42,8 @@ def run(
         Of NengoDL's sums; by default float64 for neurons that remember when spikes arrived.
     engine : {"nengo-dl", "nengo"}
         Nengo's own simulator takes networks that have a coding. It computes in float64.
+    rasters : int
+        Samples of which all spikes are kept: see `Recording.rasters`. They run before the others.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def run(
     EngineError
         For settings out of range.
     """
-    parts = stream(network, x, n_steps, batch_size, progress, planner, dtype, engine)
+    parts = stream(network, x, n_steps, batch_size, progress, planner, dtype, engine, rasters)
     return Recording.concatenate(list(parts))
 
 
@@ -67,6 +70,7 @@ def stream(
     planner="noop",
     dtype=None,
     engine="nengo-dl",
+    rasters=0,
 ):
     """Do what `run` does and yield the Recording of each minibatch, in order.
 
@@ -87,20 +91,29 @@ def stream(
     if batch_size is None:
         batch_size = _batch_size(network, len(x), n_steps, dtype, engine)
     batch_size, _ = checked_counts(batch_size, 1)
-    built = build_counting(network, batch_size, planner, dtype, engine)
-    with nengo_runs.opened(built.net, engine, batch_size) as shown:
-        starts = range(0, len(x), batch_size)
+    rasters = min(rasters, len(x))
+    for first, last in ((0, rasters), (rasters, len(x))):
+        if first < last:
+            size = min(batch_size, last - first)
+            built = build_counting(network, size, planner, dtype, engine, rasters=last == rasters)
+            yield from _each(network, x, range(first, last, size), last, n_steps, built, progress)
+
+
+def _each(network, x, starts, last, n_steps, built, progress):
+    """The recordings of the minibatches that begin at ``starts``, the last one before ``last``."""
+    engine, size = built.engine, starts.step
+    with nengo_runs.opened(built.net, engine, size) as shown:
         for start in track(starts, f"running {engine}", progress=progress):
-            batch = x[start : start + batch_size]
+            batch = x[start : min(start + size, last)]
             if network.coding is None:
-                padded = np.zeros((batch_size, *x.shape[1:]), np.float32)
+                padded = np.zeros((size, *x.shape[1:]), np.float32)
                 padded[: len(batch)] = batch
                 constants = built.show(padded)[:, None]
                 data = shown(None, n_steps)
-                yield _recording(network, built, data, len(batch), engine, constants)
+                yield _recording(network, built, data, len(batch), constants)
                 continue
             signal = network.coding.signal(batch, n_steps, start)
-            recording = _recording(network, built, shown(signal), len(batch), engine)
+            recording = _recording(network, built, shown(signal), len(batch))
             if network.coding.spikes:
                 recording = recording.with_input(signal, network.graph.fan_out()["input"])
             yield recording
@@ -114,7 +127,7 @@ def _batch_size(network, n_samples, n_steps, dtype, engine):
     return batch_size_for(n_samples, sample, **largest)
 
 
-def _recording(network, built, data, n, engine, constants=0):
+def _recording(network, built, data, n, constants=0):
     stages, last = {stage.name: stage for stage in network.graph}, network.graph.stages[-1]
     sent = data[built.output][:n]
     if last.spikes:
@@ -127,13 +140,18 @@ def _recording(network, built, data, n, engine, constants=0):
         outputs = read_out(sent, network.discard) + np.broadcast_to(constants, sent.shape)
     counts = {name: spike_counts(stages[name], data[p][:n, -1]) for name, p in built.counts.items()}
     sums = {name: np.rint(data[p][:n]).astype(np.int64) for name, p in built.sums.items()}
+    rasters = {
+        name: (data[p][:n, :, : stages[name].n_neurons] != 0).astype(np.uint16)
+        for name, p in built.rasters.items()
+    }
     return Recording(
         outputs,
         counts,
         {name: s[:, :, 0] for name, s in sums.items()},
         {name: s[:, :, 1] + BASE * s[:, :, 2] for name, s in sums.items()},
         network.dt,
-        engine,
+        built.engine,
         units_over_time={name: s[:, :, 3 if s.shape[2] > 3 else 0] for name, s in sums.items()},
         read_out=network.read_out,
+        rasters=rasters,
     )

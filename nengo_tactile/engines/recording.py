@@ -64,6 +64,9 @@ class Recording:
         empty where nothing ran on one (or on its emulator).
     chip_neurons : int
         Neurons that lie on it.
+    rasters : dict of str to (n, n_steps, n_neurons) int array
+        Spikes of each neuron at each step, of the first n samples, as many as were asked for; empty
+        if none were.
     exit_steps : (n_samples,) int array or None
         After which step each sample was stopped, of runs with a ``margin``: its outputs stay as
         they were then, and nothing fires any more.
@@ -88,6 +91,7 @@ class Recording:
         default_factory=dict, kw_only=True
     )
     chip_neurons: int = dataclasses.field(default=0, kw_only=True)
+    rasters: dict[str, np.ndarray] = dataclasses.field(default_factory=dict, kw_only=True)
     exit_steps: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
 
     def __post_init__(self):
@@ -233,14 +237,20 @@ class Recording:
         outputs: np.ndarray,
         fired: dict[str, np.ndarray],
         fan_out: dict[str, np.ndarray],
+        rasters: int = 0,
         **settings: Any,
     ) -> "Recording":
-        """A recording of what fired, {layer: (n_samples, n_steps, n_neurons) bool array}."""
+        """A recording of what fired, {layer: (n_samples, n_steps, n_neurons) bool array}.
+
+        ``rasters`` is how many samples keep all of that.
+        """
+        kept = {name: each[:rasters].astype(np.uint16) for name, each in fired.items()}
         return Recording(
             outputs,
             {name: spikes.sum(axis=1, dtype=np.int32) for name, spikes in fired.items()},
             {name: spikes.sum(axis=2, dtype=np.int64) for name, spikes in fired.items()},
             operations(fired, fan_out),
+            rasters=kept if rasters else {},
             **settings,
         )
 
@@ -254,9 +264,14 @@ class Recording:
         fan_out : (n_inputs,) int array
             Synapses that leave each input.
         """
+        rasters = max(map(len, self.rasters.values()), default=0)
         told = {"dt": self.dt, "engine": self.engine}
-        new = Recording.of_spikes(self.outputs, {"input": signal != 0}, {"input": fan_out}, **told)
-        names = "spike_counts", "spikes_over_time", "synops_over_time", "units_over_time"
+        fired, leaving = {"input": signal != 0}, {"input": fan_out}
+        new = Recording.of_spikes(self.outputs, fired, leaving, rasters, **told)
+        names = (
+            *("spike_counts", "spikes_over_time", "synops_over_time", "units_over_time"),
+            "rasters",
+        )
         layers: dict[str, Any] = {
             name: {**getattr(new, name), **getattr(self, name)} for name in names
         }
@@ -273,7 +288,8 @@ class Recording:
 
         def join(name):
             parts = [getattr(recording, name) for recording in recordings]
-            return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+            parts = [part for part in parts if part]  # of rasters only the first ones have some
+            return {key: np.concatenate([part[key] for part in parts]) for key in dict(*parts[:1])}
 
         return Recording(
             outputs=np.concatenate([recording.outputs for recording in recordings]),
@@ -282,6 +298,7 @@ class Recording:
             synops_over_time=join("synops_over_time"),
             units_over_time=join("units_over_time"),
             chip_synops_over_time=join("chip_synops_over_time"),
+            rasters=join("rasters"),
             chip_neurons=recordings[0].chip_neurons,
             dt=recordings[0].dt,
             engine=recordings[0].engine,

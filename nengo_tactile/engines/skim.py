@@ -10,7 +10,9 @@ from nengo_tactile.skim.supervision import determine_over_time
 
 
 @stack.guest()
-def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progress=None):
+def run(
+    network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progress=None, rasters=0
+):
     """Show each pattern to a SKIM network, from rest.
 
     Parameters
@@ -24,6 +26,8 @@ def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progr
     batch_size : int
         Samples side by side in NengoDL.
     progress : bool, optional
+    rasters : int
+        Samples of which all spikes are kept: see `Recording.rasters`.
 
     Returns
     -------
@@ -49,12 +53,13 @@ def run(network, patterns, n_steps=None, engine="nengo-dl", batch_size=16, progr
         spikes = None if fired is None else data[fired]
         outputs = data[net.probe][:, net.lag :]
         batch = [patterns[number] for number in range(start, start + len(outputs))]
-        parts.append(_recording(network, engine, batch, outputs, spikes))
+        kept = max(0, rasters - start)
+        parts.append(_recording(network, engine, batch, outputs, spikes, kept))
         start += len(outputs)
     return Recording.concatenate(parts)
 
 
-def _recording(network, engine, patterns, outputs, spikes):
+def _recording(network, engine, patterns, outputs, spikes, rasters):
     layer, n_classes = network.layer, len(network.classes)
     fired = {"input": np.stack([np.asarray(pattern) != 0 for pattern in patterns])}
     fan_out = {"input": layer.n_hidden, "hidden": n_classes}
@@ -67,5 +72,6 @@ def _recording(network, engine, patterns, outputs, spikes):
         {name: np.full(spikes.shape[2], fan_out[name]) for name, spikes in fired.items()},
         dt=network.dt,
         engine=engine,
+        rasters=rasters,
         decisions=determine_over_time(outputs, network.method, network.supervision),
     )

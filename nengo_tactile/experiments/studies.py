@@ -60,7 +60,7 @@ class Study:
         locks = self.folder / "locks"
         with contextlib.ExitStack() as turns:
             keys = [path.stem for path in locks.glob("*.lock")]
-            if all([turns.enter_context(self.turn(key, wait=False)) for key in keys]):
+            if all(turns.enter_context(self.turn(key, wait=False)) for key in keys):
                 shutil.rmtree(locks, ignore_errors=True)
                 for name in own - {"locks"}:
                     (self.folder / name).unlink(missing_ok=True)

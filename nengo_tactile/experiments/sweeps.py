@@ -74,8 +74,8 @@ def sweep(
     ----------
     subject : network, Keras model, path, name or callable
         A network or its folder or shipped name; a Keras model or its file, which `convert` converts
-        for each combination (it chooses the neurons where none are given); or a function of a module, ``function(**settings) -> dict`` of numbers,
-        "accuracy" among them.
+        for each combination (it chooses the neurons where none are given); or a function of a
+        module, ``function(**settings) -> dict`` of numbers, "accuracy" among them.
     x, y : samples and labels
         Of which accuracies are; a data set with its labels for a network. None for a function.
     out : path

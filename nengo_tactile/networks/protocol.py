@@ -29,17 +29,15 @@ class Reference(NamedTuple):
     key : str
         Of its measure in results.json: "ann" makes ``ann_accuracy`` and ``ann_error``.
     name, measured : str
-        Of what these measures are, in tables.
-    short, where, where_measured : str
-        The same on cards of a report.
+        Of what these measures are, in tables and on cards of a report.
+    short : str
+        The code beside curves.
     """
 
     key: str
     name: str
     measured: str
     short: str
-    where: str
-    where_measured: str
 
 
 @runtime_checkable

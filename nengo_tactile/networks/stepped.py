@@ -47,14 +47,7 @@ class SteppedNetwork:
     others: ClassVar[dict[str, str]] = {}
     ann_multiplications: ClassVar[None] = None
     storage: ClassVar = "nengo_tactile.networks.stepped_storage"
-    reference: ClassVar = Reference(
-        "exact",
-        "exact sums",
-        "network",
-        "exact sums",
-        "the event engine",
-        "of the spikes",
-    )
+    reference: ClassVar = Reference("exact", "exact sums", "network", "exact sums")
     fastest: ClassVar = "event"
     scale: ClassVar = None
     coding: ClassVar = StepCoding()

@@ -57,14 +57,7 @@ class SkimNetwork:
     relays: ClassVar[tuple[str, ...]] = ()
     ann_multiplications: ClassVar[None] = None
     storage: ClassVar = "nengo_tactile.skim.storage"
-    reference: ClassVar = Reference(
-        "batch",
-        "batch code",
-        "network",
-        "batch code",
-        "without Nengo",
-        "in Nengo",
-    )
+    reference: ClassVar = Reference("batch", "batch code", "network", "batch code")
     decision: ClassVar = (
         "From the first step of the training pattern on the class is that of the network's output "
         "determination with the steps so far; before, that of the highest output."

@@ -34,14 +34,7 @@ class SlayerNetwork(SteppedNetwork):
     """
 
     storage: ClassVar = "nengo_tactile.slayer.storage"
-    reference: ClassVar = Reference(
-        "layers",
-        "Keras layers",
-        "network",
-        "Keras layers",
-        "as in training",
-        "of the spikes",
-    )
+    reference: ClassVar = Reference("layers", "Keras layers", "network", "Keras layers")
 
     def compare(
         self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None

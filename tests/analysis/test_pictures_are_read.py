@@ -12,6 +12,7 @@ from nengo_tactile.analysis import (
     plots_sweep,
 )
 from nengo_tactile.analysis.style import fitted, told_apart
+from nengo_tactile.conversion.diagnosis import PARTS, Diagnosis, LayerDiagnosis
 from nengo_tactile.engines.recording import Recording
 from tests.support.pictures import out_of_sight, unreadable
 
@@ -47,8 +48,18 @@ def at_work(names, rate=0.3):
     rng = np.random.default_rng(0)
     fired = {name: rng.random((3, 40, 30)) < rate * rng.random(30) for name in names}
     fan_out = {name: np.full(30, 100 * 9**place) for place, name in enumerate(names)}
-    settings = {"dt": 0.001, "engine": "event"}
+    settings = {"dt": 0.001, "engine": "event", "rasters": 1}
     return Recording.of_spikes(np.zeros((3, 40, 2), np.float32), fired, fan_out, **settings)
+
+
+def lost(names, size=0.3):
+    """What a diagnosis says of these layers."""
+    numbers = np.random.default_rng(0).random((len(names), len(PARTS) + 1)) * size
+    layers = [
+        LayerDiagnosis(name, *row.tolist(), exact=0.9 + row[0] / size / 100)
+        for name, row in zip(names, numbers)
+    ]
+    return Diagnosis(tuple(layers), "accuracy", 0.9, 0.95, 500, 16)
 
 
 def cores(layers, n):
@@ -111,6 +122,13 @@ PICTURES = {
     "fast": lambda: plots.firing_rates(at_work(LAYERS, 1.0)),
     "silent": lambda: plots.firing_rates(at_work("ab", 0.0)),
     "spikes": lambda: plots.spikes_and_synops(at_work(LAYERS), title="A network"),
+    "raster": lambda: plots.spike_raster(at_work(LAYERS), title="A sample of " + LONG[0]),
+    "raster of 60 layers": lambda: plots.spike_raster(at_work([*LAYERS, *NAMES[:56]])),
+    "raster without spikes": lambda: plots.spike_raster(at_work("ab", 0.0)),
+    "layer errors": lambda: plots.layer_errors(lost(LAYERS), LONG[0] * 3),
+    "layer errors of one": lambda: plots.layer_errors(lost(["conv"], 1e-4)),
+    "layer errors of 60, large": lambda: plots.layer_errors(lost(NAMES[:60], 400)),
+    "layer errors of 60 long names": lambda: plots.layer_errors(lost((MANY * 2)[:60])),
     "cores of long names": lambda: plots.core_map(cores(LAYERS, 14)),
     "cores of 19 layers": lambda: plots.core_map(cores(STAGES, 60)),
     "beside a paper": lambda: plots.beside_paper(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from nengo_tactile.analysis import layer_activity
-from nengo_tactile.analysis.plots import firing_rates, png, spikes_and_synops
+from nengo_tactile.analysis.plots import firing_rates, png, spike_raster, spikes_and_synops
+from nengo_tactile.errors import DataError
 
 
 def test_rates_show_percentile_median_and_silence(recording):
@@ -52,3 +53,27 @@ def test_bars_are_as_long_as_the_counts(recording, step):
         [b.get_width() for b in synops.patches], [a.synops for a in activities]
     )
     png(figure, dpi=40)
+
+
+def test_a_raster_has_a_tick_for_each_spike(recording, spikes):
+    kept = dataclasses.replace(recording, rasters={k: v[:3] for k, v in spikes.items()})
+    axes = spike_raster(kept, 2).axes[0]
+    for place, (fired, ticks) in enumerate(zip(spikes.values(), axes.collections)):
+        n = fired.shape[2]
+        segments = np.array(ticks.get_segments())
+        steps = segments[:, 0, 0].astype(int) - 1
+        rows = ((segments[:, :, 1].mean(axis=1) - place + 0.45) * n / 0.9).astype(int)
+        again = np.zeros_like(fired[2])
+        again[steps, rows] = 1
+        np.testing.assert_array_equal(again, fired[2])
+    with pytest.raises(DataError, match=r"all spikes of 3 samples, not .*: .* rasters=4"):
+        spike_raster(kept, 3)
+
+
+def test_of_a_large_layer_some_neurons_are_shown(recording, rng):
+    fired = np.zeros((1, 20, 400), int)
+    fired[:, :, 1::2] = 1  # every other channel
+    axes = spike_raster(dataclasses.replace(recording, rasters={"conv": fired})).axes[0]
+    assert 0.3 < len(axes.collections[0].get_segments()) / (20 * 60) < 0.7
+    (side,) = axes.child_axes
+    assert [label.get_text() for label in side.get_yticklabels()] == ["60 of\n400 neurons"]

@@ -40,6 +40,7 @@ def run(
     threads=None,
     settle=True,
     trace=False,
+    rasters=0,
 ):
     """Show samples as ``network.coding`` says, and handle every spike by itself.
 
@@ -66,6 +67,8 @@ def run(
         False they do not: Algorithm 1 to the letter.
     trace : bool
         Also record the read-out after each spike that changes it.
+    rasters : int
+        Samples of which all spikes are kept: see `Recording.rasters`.
 
     Returns
     -------
@@ -81,7 +84,7 @@ def run(
         For values that the coding cannot send.
     """
     return SpikeRecording.concatenate(
-        stream(network, x, n_steps, batch_size, progress, threads, settle, trace)
+        stream(network, x, n_steps, batch_size, progress, threads, settle, trace, rasters)
     )
 
 
@@ -94,6 +97,7 @@ def stream(
     threads=None,
     settle=True,
     trace=False,
+    rasters=0,
 ):
     """Do what `run` does and yield the SpikeRecording of each minibatch, in order.
 
@@ -106,7 +110,8 @@ def stream(
     engine = Asynchronous(network, min(threads, len(x)), progress)
     for start in track(range(0, len(x), batch_size), "running spike by spike", progress=progress):
         arrivals = arrivals_of(network.coding, x[start : start + batch_size])
-        yield engine.record(arrivals, n_steps, settle=settle, trace=trace)
+        options = {"settle": settle, "trace": trace, "rasters": max(0, rasters - start)}
+        yield engine.record(arrivals, n_steps, **options)
 
 
 def start(network, input_threshold=0.0, settle=True, threads=None, progress=None):
@@ -195,6 +200,7 @@ class Asynchronous:
         trace=False,
         count_input=None,
         samples=None,
+        rasters=0,
     ):
         """Run samples side by side.
 
@@ -205,7 +211,7 @@ class Asynchronous:
         n_steps : int
         n_frames : int
             Samples that follow one another without a reset; 0 if none has one.
-        settle, trace : bool
+        settle, trace, rasters
             See `run`.
         count_input : bool, optional
             Whether what arrives is recorded as spikes of a layer "input"; by default if it is
@@ -218,7 +224,7 @@ class Asynchronous:
         SpikeRecording
         """
         plan, n_samples = self.plan, len(arrivals.length)
-        measured = measured_of(plan, n_samples, n_steps)
+        measured = measured_of(plan, n_samples, n_steps, min(rasters, n_samples))
         n_rows, n_outputs = measured.spikes.shape[1], measured.potentials.shape[2]
         room = TRACE_ROWS if trace else 1
 
@@ -249,7 +255,7 @@ class Asynchronous:
         )
 
     def _recording(self, measured, rows, count_input):
-        counts, spikes, synops, sent, row_of = {}, {}, {}, {}, {}
+        counts, spikes, synops, sent, kept, row_of = {}, {}, {}, {}, {}, {}
         stages = [(None, self.plan.stages[-1])] if count_input else []
         stages += zip(self.network.graph, self.plan.stages)
         for stage, row in stages:
@@ -260,6 +266,7 @@ class Asynchronous:
             counts[name] = measured.counts[:, units]
             spikes[name] = measured.spikes[:, row["row"]]
             synops[name] = measured.synops[:, row["row"]]
+            kept[name] = measured.rasters[:, :, units]
             row_of[name] = 1 + row["row"]
             if stage is not None and stage.fires:
                 sent[name] = measured.sent[:, units]
@@ -286,6 +293,7 @@ class Asynchronous:
             sent,
             trace,
             read_out=self.network.read_out,
+            rasters=kept if len(measured.rasters) else {},
         )
 
     def _restless(self, result, index, memory):

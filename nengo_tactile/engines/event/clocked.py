@@ -18,7 +18,9 @@ from nengo_tactile.lazy import kept_with
 from nengo_tactile.progress import track
 
 
-def run(network, x, n_steps=None, batch_size=None, progress=None, threads=None, margin=None):
+def run(
+    network, x, n_steps=None, batch_size=None, progress=None, threads=None, margin=None, rasters=0
+):
     """Show each sample for ``n_steps`` as a constant input current.
 
     The recording is that of the NengoDL engine where sums are exact in float32; otherwise rounding
@@ -38,6 +40,8 @@ def run(network, x, n_steps=None, batch_size=None, progress=None, threads=None, 
     margin : float or (n_steps,) array, optional
         Stop a sample when the margin of its decision passes this level, or that of a step: see
         `nengo_tactile.analysis.early_exit`.
+    rasters : int
+        Samples of which all spikes are kept: see `Recording.rasters`.
 
     Returns
     -------
@@ -49,11 +53,13 @@ def run(network, x, n_steps=None, batch_size=None, progress=None, threads=None, 
         For LIF neurons, for a synapse, for numbers out of range, and for a margin of outputs that
         are a map.
     """
-    options = batch_size, progress, threads, margin
+    options = batch_size, progress, threads, margin, rasters
     return Recording.concatenate(list(stream(network, x, n_steps, *options)))
 
 
-def stream(network, x, n_steps=None, batch_size=None, progress=None, threads=None, margin=None):
+def stream(
+    network, x, n_steps=None, batch_size=None, progress=None, threads=None, margin=None, rasters=0
+):
     """Do what `run` does and yield the Recording of each minibatch, in order.
 
     Memory does not grow with the number of samples, if the caller keeps no recordings.
@@ -70,7 +76,8 @@ def stream(network, x, n_steps=None, batch_size=None, progress=None, threads=Non
     engine.compile(progress)
     starts = range(0, len(x), batch_size)
     for start in track(starts, "running the event engine", progress=progress):
-        yield engine.record(x[start : start + batch_size], n_steps)
+        batch = x[start : start + batch_size]
+        yield engine.record(batch, n_steps, rasters=max(0, rasters - start))
 
 
 def start(network, threads=None, progress=None):
@@ -143,7 +150,7 @@ class Clocked:
         state = np.tile(self.plan.start, (n_samples, 1))
         return Memory(state, np.zeros_like(state), True, 0)
 
-    def record(self, x, n_steps, memory=None, means=None):
+    def record(self, x, n_steps, memory=None, means=None, rasters=0):
         """Run samples side by side.
 
         Parameters
@@ -155,6 +162,8 @@ class Clocked:
             at rest.
         means : (ReadOutMean, ReadOutMean), optional
             Of the steps before: of the potentials of the read-out, and of what is constant in it.
+        rasters : int
+            See `run`.
 
         Returns
         -------
@@ -162,7 +171,7 @@ class Clocked:
         """
         plan, network = self.plan, self.network
         currents, constants = self._currents(x)
-        measured = measured_of(plan, len(x), n_steps)
+        measured = measured_of(plan, len(x), n_steps, min(rasters, len(x)))
         by_sign = network.read_out.decides_by_sign
         stops = self.levels is not None
         levels = np.zeros(n_steps, np.float32) if not stops else self.levels.astype(np.float32)
@@ -184,11 +193,12 @@ class Clocked:
         if stops:  # outputs stay as they were then
             steps = np.minimum(np.arange(n_steps), measured.exit_steps[:, None] - 1)
             outputs = np.take_along_axis(outputs, steps[:, :, None], axis=1)
-        counts, spikes, units, synops = {}, {}, {}, {}
+        counts, spikes, units, synops, kept = {}, {}, {}, {}, {}
         for index, stage in enumerate(self.stages):
             if stage.spikes:
                 begin, row = plan.stages.state[index], plan.stages.row[index]
                 counts[stage.name] = measured.counts[:, begin : begin + stage.n_neurons]
+                kept[stage.name] = measured.rasters[:, :, begin : begin + stage.n_neurons]
                 spikes[stage.name] = measured.spikes[:, row]
                 units[stage.name] = measured.units[:, row]
                 synops[stage.name] = measured.synops[:, row]
@@ -196,6 +206,7 @@ class Clocked:
             *(outputs, counts, spikes, synops, network.dt, "event"),
             units_over_time=units,
             read_out=network.read_out,
+            rasters=kept if len(measured.rasters) else {},
             exit_steps=measured.exit_steps if stops else None,
         )
 
@@ -245,13 +256,14 @@ def scratch_of(plan):
     )
 
 
-def measured_of(plan, n_samples, n_steps):
+def measured_of(plan, n_samples, n_steps, n_rasters):
     """Room for what is measured of some samples."""
     n_spiking = int((plan.stages.row >= 0).sum())
     return Measured(
         potentials=np.zeros((n_samples, n_steps, int(plan.stages.size[-1])), np.float32),
         counts=np.zeros((n_samples, len(plan.start)), np.int32),
         exit_steps=np.full(n_samples, n_steps, np.int32),
+        rasters=np.zeros((n_rasters, n_steps, len(plan.start)), np.uint16),
         **{
             name: np.zeros((n_samples, n_spiking, n_steps), np.int64)
             for name in ("spikes", "units", "synops")

@@ -52,8 +52,9 @@ Memory = namedtuple("Memory", "state net kept n_steps")
 #: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
 #: neuron, (n_samples, n_state); spikes, what they are worth and synaptic operations of each stage
 #: and step, (n_samples, n_spiking, n_steps).
-#: And the step after which each sample was stopped, (n_samples,).
-Measured = namedtuple("Measured", "potentials counts spikes units synops exit_steps")
+#: And the step after which each sample was stopped, (n_samples,); spikes of each neuron at each
+#: step, of the first samples, (n_rasters, n_steps, n_state).
+Measured = namedtuple("Measured", "potentials counts spikes units synops exit_steps rasters")
 
 #: When samples are stopped: whether they are, by a margin of their outputs that passes the level of
 #: a step, (n_steps,); whether each output decides by its sign, or the largest wins; constant part
@@ -368,6 +369,9 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                         measured.spikes[sample, row, done + t] = e - begins[k, t]
                         measured.units[sample, row, done + t] = units
                         measured.synops[sample, row, done + t] = synops
+                        if sample < len(measured.rasters):
+                            for j in range(begins[k, t], e):
+                                measured.rasters[sample, done + t, start + events[j]] += 1
                     events[e] = LAST
                     e += 1
             if exit.stops:

@@ -59,7 +59,8 @@ Arrivals = namedtuple("Arrivals", "unit time value step length parts steps")
 #: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
 #: neuron, and positive less negative ones, (n_samples, n_units); spikes and synaptic operations of
 #: each stage and step, (n_samples, n_rows, n_steps). Row 0 is the input's.
-Measured = namedtuple("Measured", "potentials counts sent spikes synops")
+#: And spikes of each unit at each step, of the first samples, (n_rasters, n_steps, n_units).
+Measured = namedtuple("Measured", "potentials counts sent spikes synops rasters")
 
 #: What a simulation came to.
 DONE, FULL_QUEUE, TOO_MANY, FULL_TRACE, NOTHING = range(5)
@@ -250,6 +251,7 @@ def drain(plan, memory, measured, step, time, most, trace, trace_values):
     counts, spikes, synops = (
         measured.counts[sample], measured.spikes[sample], measured.synops[sample],
     )  # fmt: skip
+    rasters = measured.rasters
     while cursor[HEAD] < cursor[TAIL]:
         if cursor[ROWS] == len(trace):
             return FULL_TRACE, 0
@@ -260,6 +262,8 @@ def drain(plan, memory, measured, step, time, most, trace, trace_values):
         cost = at(fan_out, stage.unit + waiting.unit)
         spikes[stage.row, step] += 1
         synops[stage.row, step] += cost
+        if sample < len(rasters):
+            rasters[sample, step, stage.unit + waiting.unit] += 1
         spent[0, stage.row] += 1
         spent[1, stage.row] += cost
         put(senders, 0, np.int64(waiting.unit))
@@ -414,6 +418,8 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
                 memory.senders[place] = unit
                 memory.values[place] = arrivals.value[sample, place]
                 measured.counts[sample, source.unit + unit] += 1
+                if sample < len(measured.rasters):
+                    measured.rasters[sample, 0, source.unit + unit] += 1
                 memory.spent[0, source.row] += 1
                 memory.spent[1, source.row] += plan.fan_out[source.unit + unit]
             spread(

@@ -145,7 +145,7 @@ def memory_of(plan):
     )
 
 
-def measured_of(plan, n_samples, n_steps):
+def measured_of(plan, n_samples, n_steps, n_rasters):
     """Room for what is measured of some samples."""
     n_units, n_rows = len(plan.fan_out), int(plan.stages["row"].max()) + 1
     return Measured(
@@ -154,4 +154,5 @@ def measured_of(plan, n_samples, n_steps):
         sent=np.zeros((n_samples, n_units), np.int32),
         spikes=np.zeros((n_samples, n_rows, n_steps), np.int64),
         synops=np.zeros((n_samples, n_rows, n_steps), np.int64),
+        rasters=np.zeros((n_rasters, n_steps, n_units), np.uint16),
     )

@@ -43,7 +43,9 @@ _NO_FLAGS = (False, 1, False)
 _COMPILED: set[np.dtype] = set()
 
 
-def run(network, x, n_steps=None, batch_size=None, progress=None, dtype=None, threads=None):
+def run(
+    network, x, n_steps=None, batch_size=None, progress=None, dtype=None, threads=None, rasters=0
+):
     """Show each sample step by step, from rest.
 
     Parameters
@@ -64,6 +66,8 @@ def run(network, x, n_steps=None, batch_size=None, progress=None, dtype=None, th
         unless a potential misses the threshold by less than rounding.
     threads : int, optional
         Samples side by side; by default as many as there are processors.
+    rasters : int
+        Samples of which all spikes are kept: see `Recording.rasters`.
 
     Returns
     -------
@@ -76,11 +80,13 @@ def run(network, x, n_steps=None, batch_size=None, progress=None, dtype=None, th
     EngineError
         If the engine does not run it, or the input does not fit.
     """
-    parts = stream(network, x, n_steps, batch_size, progress, dtype, threads)
+    parts = stream(network, x, n_steps, batch_size, progress, dtype, threads, rasters)
     return Recording.concatenate(list(parts))
 
 
-def stream(network, x, n_steps=None, batch_size=None, progress=None, dtype=None, threads=None):
+def stream(
+    network, x, n_steps=None, batch_size=None, progress=None, dtype=None, threads=None, rasters=0
+):
     """Do what `run` does and yield the Recording of each minibatch, in order.
 
     Memory does not grow with the number of samples, if the caller keeps no recordings and ``x``
@@ -96,7 +102,8 @@ def stream(network, x, n_steps=None, batch_size=None, progress=None, dtype=None,
     starts = track(range(0, len(x), batch_size), "running the event engine", progress=progress)
     for start in starts:
         signal = network.coding.signal(x[start : start + batch_size], n_steps, start)
-        yield engine.with_input(engine.record(signal), signal)
+        recording = engine.record(signal, rasters=max(0, rasters - start))
+        yield engine.with_input(recording, signal)
 
 
 def start(network, dtype=None, threads=None, progress=None):
@@ -176,7 +183,7 @@ class Stepped:
             return ReadOutMean(self.network.discard)
         return _Total() if last.spikes else np.asarray  # a potential has all of it
 
-    def record(self, signal, samples=None, since=0, so_far=None):
+    def record(self, signal, samples=None, since=0, so_far=None, rasters=0):
         """Run samples side by side.
 
         Parameters
@@ -188,6 +195,8 @@ class Stepped:
             Steps before.
         so_far : callable, optional
             The `read_out` of these.
+        rasters : int
+            See `run`.
 
         Returns
         -------
@@ -201,6 +210,7 @@ class Stepped:
             spikes=np.zeros(shape, np.int64),
             units=np.zeros(shape, np.int64),
             synops=np.zeros(shape, np.int64),
+            rasters=np.zeros((min(rasters, n), n_steps, len(plan.delays)), np.uint16),
         )
         threads = self.memories.take(min(self.threads, max(n, 1)))
 
@@ -215,7 +225,7 @@ class Stepped:
         side_by_side(n, threads, part)
         self.memories.give_back(threads)
         rows = [(s, stage) for s, stage in enumerate(self.graph) if stage.spikes]
-        begins = plan.stages.first
+        begins, kept = plan.stages.first, measured.rasters
         return Recording(
             (so_far or self.read_out())(measured.outputs),
             {e.name: measured.counts[:, begins[s] : begins[s] + e.n_neurons] for s, e in rows},
@@ -225,6 +235,9 @@ class Stepped:
             "event",
             units_over_time={e.name: measured.units[:, s] for s, e in rows},
             read_out=self.network.read_out,
+            rasters={e.name: kept[:, :, begins[s] : begins[s] + e.n_neurons] for s, e in rows}
+            if len(kept)
+            else {},
         )
 
     def with_input(self, recording, signal):

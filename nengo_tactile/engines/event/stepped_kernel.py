@@ -44,8 +44,9 @@ Plan = namedtuple("Plan", "stages constants links late delays fan_out bias start
 Scratch = namedtuple("Scratch", "rise level trace depth potential awake sent worth slots stop")
 #: What is measured: what the last stage sends, (n_samples, n_steps, n_outputs); spikes of each
 #: neuron, (n_samples, n_neurons); spikes, what they are worth, and synaptic operations of each
-#: stage and step, (n_samples, n_stages, n_steps).
-Measured = namedtuple("Measured", "outputs counts spikes units synops")
+#: stage and step, (n_samples, n_stages, n_steps); spikes of each neuron at each step, of the first
+#: samples, (n_rasters, n_steps, n_neurons).
+Measured = namedtuple("Measured", "outputs counts spikes units synops rasters")
 
 
 @compiled
@@ -181,6 +182,8 @@ def fire(plan, s, t, step, scratch, measured, sample, begin, end):
         measured.spikes[sample, s, step] += 1
         measured.units[sample, s, step] += np.int64(worth)
         measured.synops[sample, s, step] += plan.fan_out[neuron]
+        if sample < len(measured.rasters):
+            measured.rasters[sample, step, neuron] += 1
         send(stages, s, t, plan.delays[neuron], scratch, neuron - stages.first[s], worth)
 
 

@@ -346,7 +346,7 @@ def key_numbers(results):
     tiles = [
         KeyNumber(
             f"{row['n_hidden']:,} hidden neurons"
-            + (", recordings" if row["table"] == "recordings" else ""),
+            + (f", {row['data'].split(', ')[-1]}" if row["table"] == "recordings" else ""),
             f"{row['ours_mean']:.2%}",
             ("" if row["paper"] is None else f"paper {row['paper']:.2%}; ")
             + f"{row['n_train']:,} training samples, {row['n_test']:,} digits tested",

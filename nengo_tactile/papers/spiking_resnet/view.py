@@ -176,7 +176,7 @@ def key_numbers(results):
     """Tiles of Table 1."""
     return [
         KeyNumber(
-            row["name"].split(",")[0],
+            row["name"],
             f"{row['ours_mean']:.2%}",
             f"{row['lost_points']:+.2f} points lost, {row['n_steps']} steps, "
             f"{row['n_test']:,} images",
