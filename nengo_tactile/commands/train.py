@@ -99,7 +99,6 @@ def train_model(
         data = digits.bit_epochs(x, y, seed, SILENT_UP_TO)
     if start is None:
         if network == digits.NAME:
-            stack.tensorflow().keras.utils.set_random_seed(seed)  # of dropout and noise
             model = digits.digits_cnn(seed, noisy=True)
         elif is_standardised(network):
             rescale = standardise(x)

@@ -55,6 +55,20 @@ def prepare(layer):
     return Prepared(layer, blocks)
 
 
+def check_shape(shape, n_steps, n_channels, sample=""):
+    """Refuse patterns of another shape.
+
+    Raises
+    ------
+    DataError
+    """
+    if shape != (n_steps, n_channels):
+        raise DataError(
+            f"{sample}input pattern has shape {shape}, but the network takes "
+            f"{n_steps} steps of {n_channels} channels: make it of shape {(n_steps, n_channels)}"
+        )
+
+
 def check_pattern(pattern, n_steps, n_channels, sample=""):
     """Return an input pattern as an array of numbers; ``sample`` says in errors whose it is.
 
@@ -67,12 +81,11 @@ def check_pattern(pattern, n_steps, n_channels, sample=""):
         pattern = np.asarray(pattern)
         pattern = pattern if pattern.dtype == np.float32 else pattern.astype(float)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{sample}input pattern is no array of numbers ({error})") from error
-    if pattern.shape != (n_steps, n_channels):
         raise DataError(
-            f"{sample}input pattern has shape {pattern.shape}, but the network takes "
-            f"{n_steps} steps of {n_channels} channels: make it of shape {(n_steps, n_channels)}"
-        )
+            f"{sample}input pattern is no array of numbers: give {n_steps} steps of {n_channels} "
+            "channels"
+        ) from error
+    check_shape(pattern.shape, n_steps, n_channels, sample)
     with np.errstate(invalid="ignore", over="ignore"):
         suspect = not np.isfinite(pattern.sum())
     if suspect and not np.isfinite(pattern).all():

@@ -13,7 +13,7 @@ from nengo_tactile.events.patterns import PatternLayout, event_pattern
 from nengo_tactile.networks import folders
 from nengo_tactile.networks.protocol import Reference, chosen, read, summary
 from nengo_tactile.networks.read_out import ReadOut
-from nengo_tactile.skim.activity import check_pattern
+from nengo_tactile.skim.activity import check_pattern, check_shape
 from nengo_tactile.skim.layer import HiddenLayer, check_weights
 from nengo_tactile.skim.supervision import Supervision, check_method, determine
 
@@ -173,6 +173,9 @@ class SkimNetwork:
         if is_recordings(data):
             return read(self, self.layout, data, indices, progress)
         data, labels = chosen(data, indices)
+        if hasattr(data, "dense"):  # sparse: nothing but their shape can be wrong
+            check_shape((data.n_steps, *data.shape), *self.input_shape)
+            return data, labels
         for number, pattern in enumerate(data):
             check_pattern(pattern, *self.input_shape, f"sample {number}: ")
         return data, labels

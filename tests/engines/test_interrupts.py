@@ -69,8 +69,8 @@ def test_nengo_dl(rng, ctrl_c, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(stack, "interruptible", interrupted)
-        nt.run(network, x, 100_000, engine="nengo-dl")
-    assert len(starts) == 1 and time.monotonic() - starts[0] < 2
+        nt.run(network, x, 400_000, engine="nengo-dl")
+    assert len(starts) == 1 and time.monotonic() - starts[0] < 8  # of a minute, on a busy machine
     np.testing.assert_array_equal(nt.run(network, x, engine="nengo-dl").outputs, good.outputs)
 
 

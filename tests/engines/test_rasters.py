@@ -72,6 +72,13 @@ def test_what_reads_spikes_has_those_of_the_input_too(engine):
         np.testing.assert_array_equal(raster, sent[name] != 0)
 
 
+def test_spikes_on_the_chip_are_late_by_a_step_for_each_layer():
+    graph, x = case("cuba-dense", n_samples=3)
+    network = network_of(graph)
+    plain = nt.run(network, x, engine="loihi")
+    check(nt.run(network, x, engine="loihi", rasters=2, batch_size=1), plain, 2)
+
+
 def test_skim():
     network = small_network("lif")
     x = np.random.default_rng(0).random((3, *network.input_shape)) < 0.2
