@@ -8,9 +8,10 @@ read-out, spikes and synaptic operations that a recording holds of each step.
 import numpy as np
 
 from nengo_tactile.engines.batches import Memories, batch_size_for, checked_counts, side_by_side
+from nengo_tactile.engines.event.columns import aligned
 from nengo_tactile.engines.event.kernel import BLOCK, Exit, Measured, Memory, Scratch, simulate
-from nengo_tactile.engines.event.plan import aligned, n_driven, plan_of, pool_size
-from nengo_tactile.engines.event.vectors import LANES, WORD
+from nengo_tactile.engines.event.plan import n_driven, plan_of, pool_size
+from nengo_tactile.engines.event.vectors import WORD
 from nengo_tactile.engines.recording import ReadOutMean, Recording, exit_levels, read_out
 from nengo_tactile.engines.state import State
 from nengo_tactile.errors import EngineError
@@ -247,11 +248,13 @@ def scratch_of(plan):
     return Scratch(
         memory=Memory(rest, aligned(rest), False, 0),
         fired=aligned(np.zeros(WORD, np.float32)),
-        current=aligned(np.zeros(largest + LANES, np.float32)),
+        words=np.zeros(largest // WORD + 1, np.uint64),
+        ranks=np.zeros(largest // WORD + 1, np.int64),
         marks=np.zeros(largest // WORD, np.uint64),
         events=np.empty(room, np.int32),
         values=np.empty(room, np.float32),
         begins=np.zeros((len(stages.kind), BLOCK), np.int64),
+        ends=np.zeros((len(stages.kind), BLOCK), np.int64),
         stop=np.zeros(1, np.uint8),
     )
 

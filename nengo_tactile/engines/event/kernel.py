@@ -2,31 +2,28 @@
 
 A spike passes all layers within one time step, so each stage is computed for a block of steps
 before the next one. What a stage sends at a step is a list of events: numbers of neurons, in
-ascending order, and the values of their spikes.
+ascending order, and the values of their spikes; behind it stand tables, which say for each pixel
+where its events begin.
 
-Sums are in float32, in the order of the events, which differs from NengoDL's: they are equal where
-they are exact.
+What arrives is added to the potentials. Sums are in float32, in the order of the events, which
+differs from NengoDL's: they are equal where they are exact.
 """
 
 from collections import namedtuple
 
 import numpy as np
 
+from nengo_tactile.engines.event.slides import slide_down
 from nengo_tactile.engines.event.vectors import (
-    LANES,
     WORD,
-    add_1,
-    add_2,
-    add_4,
-    add_6,
-    add_8,
-    add_12,
     at,
     fire,
     fire_graded,
     fire_to_zero,
     first_bit,
+    n_bits,
     put,
+    put_bits,
 )
 from nengo_tactile.lazy import compiled
 
@@ -34,15 +31,16 @@ from nengo_tactile.lazy import compiled
 BLOCK = 32
 #: What a stage does.
 NEURONS, GRADED, MAX_POOL, RELAY, READ_OUT = range(5)
-#: Ends each list of events.
-LAST = np.int32(2**31 - 1)
+#: Ends each list of events, so many times.
+LAST, USUAL = np.int32(2**31 - 1), 32
 #: Binary places of the reciprocals that stand for division by the number of channels.
 SHIFT = 40
 
 #: What a thread needs for itself: the memory of a sample; what a word of neurons sends whose
-#: spikes are not all alike; what arrives at a step; marks of touched windows; events and their
-#: values; where those of each stage and step begin; a number that is not zero once all shall stop.
-Scratch = namedtuple("Scratch", "memory fired current marks events values begins stop")
+#: spikes are not all alike; who fires at a step, as bits of words, and how many events there are
+#: before each word; marks of touched windows; events and their values; where those of each stage
+#: and step begin and end; a number that is not zero once all shall stop.
+Scratch = namedtuple("Scratch", "memory fired words ranks marks events values begins ends stop")
 
 #: What steps leave behind: potentials and sums of all stages, and positive less negative spikes of
 #: neurons whose spikes are not all alike, (n_samples, n_state); whether it is kept, from how many
@@ -63,178 +61,173 @@ Exit = namedtuple("Exit", "stops levels by_sign constants discard")
 
 
 @compiled
-def deliver(
-    current,
-    weights,
-    weight,
-    channels,
-    width,
-    reciprocal,
-    pointers,
-    pointer,
-    runs,
-    events,
-    values,
-    e,
-):
-    """Add to ``current`` what the list of events from ``e`` on brings over a link.
+def slide(slides, k, state, start, events, values, graded, n_events, tables):
+    """Add to the potentials from ``start`` on what events bring over a slide.
 
-    The events of a pixel go together, run by run.
+    The tables behind the list of ``n_events`` begin at ``tables``.
     """
-    while at(events, e) != LAST:
-        pixel = np.int64((np.uint64(at(events, e)) * reciprocal) >> np.uint64(SHIFT))
-        base = pixel * channels
-        limit = np.int32(base + channels)
-        base = weight - base * width
-        run, last = at(pointers, pointer + pixel), at(pointers, pointer + pixel + 1)
-        stop = e
-        while run < last:
-            i, n = np.int64(at(runs, 3 * run)), np.int64(at(runs, 3 * run + 2))
-            a = base + at(runs, 3 * run + 1)
-            run += 1
-            while n >= 12 * LANES:
-                stop = add_12(current, i, weights, a, width, events, values, e, limit)
-                i, a, n = i + 12 * LANES, a + 12 * LANES, n - 12 * LANES
-            if n >= 8 * LANES:
-                stop = add_8(current, i, weights, a, width, events, values, e, limit)
-                i, a, n = i + 8 * LANES, a + 8 * LANES, n - 8 * LANES
-            elif n >= 6 * LANES:
-                stop = add_6(current, i, weights, a, width, events, values, e, limit)
-                i, a, n = i + 6 * LANES, a + 6 * LANES, n - 6 * LANES
-            if n >= 4 * LANES:
-                stop = add_4(current, i, weights, a, width, events, values, e, limit)
-                i, a, n = i + 4 * LANES, a + 4 * LANES, n - 4 * LANES
-            if n >= 2 * LANES:
-                stop = add_2(current, i, weights, a, width, events, values, e, limit)
-                i, a, n = i + 2 * LANES, a + 2 * LANES, n - 2 * LANES
-            if n >= LANES:
-                stop = add_1(current, i, weights, a, width, events, values, e, limit)
-                i, a, n = i + LANES, a + LANES, n - LANES
-            if n > 0:
-                stop = e
-                while at(events, stop) < limit:
-                    row = a + at(events, stop) * width
-                    for k in range(n):
-                        more = at(values, stop) * at(weights, row + k)
-                        put(current, i + k, at(current, i + k) + more)
-                    stop += 1
-        if stop == e:  # the pixel reaches nothing
-            while at(events, stop) < limit:
-                stop += 1
-        e = stop
+    channels, width, row = slides.channels[k], slides.width[k], slides.row[k]
+    table, row_step = tables + slides.table[k], slides.row_step[k] * width
+    goal = start + slides.goal[k]
+    met = n_events * slides.side[k] / (slides.stride[k] * slides.row_step[k])
+    mean = met / (slides.n_columns[k] * (slides.last[k] - slides.first[k]))
+    usual = min(np.int64(mean + slides.spare[k] * np.sqrt(mean)), USUAL)
+    for column in range(slides.n_columns[k]):
+        x = column * slides.stride[k] - slides.pad[k]
+        begin, end = max(x, 0), min(x + slides.side[k], width)
+        if begin < end:
+            slide_down(
+                slides.shape[k], usual,
+                state, goal + column * slides.goal_column[k], slides.goal_row[k],
+                slides.weights, slides.weight[k], graded, events, values,
+                table + row * width + begin, row_step, (row * width + x) * channels,
+                (row * width + end) * channels, row_step * channels,
+                slides.first[k], slides.last[k], slides.n_out[k],
+            )  # fmt: skip
 
 
 @compiled
-def deliver_apart(
-    current, weights, weight, channels, width, reciprocal, pointers, pointer, runs,
-    events, values, e, shifts, shift,
-):  # fmt: skip
-    """The same for a link whose targets depend on the channel, event by event."""
-    if reciprocal == 0 and width == 1:  # each has one target
-        while at(events, e) != LAST:
-            i = np.int64(at(events, e))
-            j, more = at(shifts, shift + i), at(values, e) * at(weights, weight + i)
-            put(current, j, at(current, j) + more)
-            e += 1
+def scatter(links, k, state, start, events, values, graded, e, end):
+    """Add to the potentials from ``start`` on what events bring over a link, one by one.
+
+    What is not ``graded`` is worth one.
+    """
+    channels, width, reciprocal = links.channels[k], links.width[k], links.reciprocal[k]
+    weights, weight, shifts, shift = links.weights, links.weight[k], links.shifts, links.shift[k]
+    pointers, pointer, runs = links.pointers, links.pointer[k], links.runs
+    if reciprocal == 0 and width == 1 and shift >= 0:  # each has one target
+        for place in range(e, end):
+            i = np.int64(at(events, place))
+            j, more = start + at(shifts, shift + i), at(weights, weight + i)
+            more *= at(values, place) if graded else np.float32(1)
+            put(state, j, at(state, j) + more)
         return
-    while at(events, e) != LAST:
-        i, value = np.int64(at(events, e)), at(values, e)
+    for place in range(e, end):
+        i, value = np.int64(at(events, place)), at(values, place) if graded else np.float32(1)
         pixel = np.int64((np.uint64(i) * reciprocal) >> np.uint64(SHIFT))
-        channel = i - pixel * channels
-        to = at(shifts, shift + channel)
+        channel, to = i - pixel * channels, start
+        if shift >= 0:
+            to += at(shifts, shift + channel)
         row = weight + channel * width
         for run in range(at(pointers, pointer + pixel), at(pointers, pointer + pixel + 1)):
             j, a = to + at(runs, 3 * run), row + at(runs, 3 * run + 1)
             for k in range(at(runs, 3 * run + 2)):
-                put(current, j + k, at(current, j + k) + value * at(weights, a + k))
-        e += 1
+                put(state, j + k, at(state, j + k) + value * at(weights, a + k))
 
 
 @compiled
-def integrate(n, state, start, current, rest, begin, to_zero, events, values, e):
-    """Let ``n`` neurons integrate ``current``, which becomes ``rest``; who fires is an event.
-
-    Returns
-    -------
-    int
-        Where the next event goes.
-    """
-    for word in range(0, n, WORD):
-        if to_zero:
-            fires = fire_to_zero(state, start + word, current, word, rest, begin + word)
-        else:
-            fires = fire(state, start + word, current, word, rest, begin + word)
-        while fires:
-            put(events, e, np.int32(word + first_bit(fires)))
-            put(values, e, np.float32(1))
-            fires &= fires - np.uint64(1)
-            e += 1
+def listed(n, words, ranks, events, e):
+    """List who fires; returns where the next event goes."""
+    for word in range(n // WORD):
+        fires = at(words, word)
+        put(ranks, word, e)
+        if fires:
+            e = put_bits(events, e, fires, word * WORD)
+    put(words, n // WORD, np.uint64(0))
+    put(ranks, n // WORD, e)
     return e
 
 
 @compiled
+def tabulated(words, ranks, channels, n_pixels, events, e):
+    """Write where the events of each pixel begin; returns where the table ends."""
+    for pixel in range(n_pixels):
+        i = pixel * channels
+        before = (np.uint64(1) << np.uint64(i % WORD)) - np.uint64(1)
+        place = at(ranks, i // WORD) + n_bits(at(words, i // WORD) & before)
+        put(events, e + pixel, np.int32(place))
+    return e + n_pixels
+
+
+@compiled
+def integrate(n, state, start, drive, begin, to_zero, words):
+    """Let ``n`` neurons integrate what arrived, and what drives them; who fires, as bits."""
+    for word in range(n // WORD):
+        i, j = start + word * WORD, begin + word * WORD
+        fires = fire_to_zero(state, i, drive, j) if to_zero else fire(state, i, drive, j)
+        put(words, word, fires)
+
+
+@compiled
 def integrate_graded(
-    n, state, net, fired, start, current, rest, begin, most, slope, signed, events, values, e
+    n, state, net, fired, start, drive, begin, most, slope, signed, words, ranks, events, values, e
 ):
-    """The same for spikes that are worth up to ``most``, and of both signs.
+    """The same for spikes that are worth up to ``most``, and of both signs, which are listed.
 
     With a ``slope`` a spike is worth that much below a net count of zero, and one above, in
     either direction: what a neuron has sent is the leaky ReLU of its net count.
     """
     zero = np.float32(0)
-    for word in range(0, n, WORD):
+    for word in range(n // WORD):
+        i = start + word * WORD
         fires = fire_graded(
-            state, start + word, current, word, rest, begin + word, net, fired,
+            state, i, drive, begin + word * WORD, net, fired,
             most, most if slope != 0 or signed != 0 else zero, slope, signed,
         )  # fmt: skip
+        put(words, word, fires)
+        put(ranks, word, e)
         while fires:
             k = first_bit(fires)
-            sent, after = at(fired, k), at(net, start + word + k)
+            sent, after = at(fired, k), at(net, i + k)
             if slope != 0:
                 above = max(after, zero) - max(after - sent, zero)
                 sent = above + slope * (sent - above)
-            put(events, e, np.int32(word + k))
+            put(events, e, np.int32(word * WORD + k))
             put(values, e, sent)
             fires &= fires - np.uint64(1)
             e += 1
+    put(words, n // WORD, np.uint64(0))
+    put(ranks, n // WORD, e)
     return e
 
 
 @compiled
-def relay(n, current, events, values, e):
+def relay(n, state, start, words, ranks, events, values, e):
     """What arrived goes on as events, and is set back to zero."""
-    for i in range(n):
-        arrived = at(current, i)
-        if arrived != 0:
-            put(events, e, np.int32(i))
-            put(values, e, arrived)
-            put(current, i, np.float32(0))
-            e += 1
+    for word in range(n // WORD):
+        sends = np.uint64(0)
+        put(ranks, word, e)
+        for k in range(WORD):
+            i = start + word * WORD + k
+            arrived = at(state, i)
+            if arrived != 0:
+                put(events, e, np.int32(word * WORD + k))
+                put(values, e, arrived)
+                put(state, i, np.float32(0))
+                sends |= np.uint64(1) << np.uint64(k)
+                e += 1
+        put(words, word, sends)
+    put(words, n // WORD, np.uint64(0))
+    put(ranks, n // WORD, e)
     return e
 
 
 @compiled
-def touch(state, start, marks, pointers, pointer, runs, events, values, e):
+def touch(links, k, state, start, marks, events, values, graded, e, end):
     """Add events to the slots of a max pooling, and mark the windows that these are in."""
-    while at(events, e) != LAST:
-        i = pointer + at(events, e)
+    pointers, runs = links.pointers, links.runs
+    for place in range(e, end):
+        i = links.pointer[k] + at(events, place)
         for run in range(at(pointers, i), at(pointers, i + 1)):
+            value = at(values, place) if graded else np.float32(1)
             slot, window = start + at(runs, 3 * run), np.int64(at(runs, 3 * run + 1))
-            put(state, slot, at(state, slot) + at(values, e))
+            put(state, slot, at(state, slot) + value)
             mark = np.uint64(1) << np.uint64(window % WORD)
             put(marks, window // WORD, at(marks, window // WORD) | mark)
-        e += 1
 
 
 @compiled
-def pool(n, window, state, start, tops, marks, events, values, e):
+def pool(n, window, state, start, tops, marks, words, ranks, events, values, e):
     """Windows whose largest sum changed send the difference; marks are taken away."""
-    for word in range(0, n, WORD):
-        marked = at(marks, word // WORD)
-        put(marks, word // WORD, np.uint64(0))
+    n_words = (n + WORD - 1) // WORD
+    for word in range(n_words):
+        marked, sends = at(marks, word), np.uint64(0)
+        put(marks, word, np.uint64(0))
+        put(ranks, word, e)
         while marked:
-            i = word + first_bit(marked)
-            marked &= marked - np.uint64(1)
+            bit = marked & (~marked + np.uint64(1))
+            i = word * WORD + first_bit(marked)
+            marked ^= bit
             if i >= n:
                 break
             slot = start + i * window
@@ -243,9 +236,14 @@ def pool(n, window, state, start, tops, marks, events, values, e):
                 top = max(top, at(state, other))
             rise = top - at(state, tops + i)
             put(state, tops + i, top)
-            put(events, e, np.int32(i))
-            put(values, e, rise)
-            e += np.int64(rise != 0)
+            if rise != 0:
+                put(events, e, np.int32(i))
+                put(values, e, rise)
+                sends |= bit
+                e += 1
+        put(words, word, sends)
+    put(words, n_words, np.uint64(0))
+    put(ranks, n_words, e)
     return e
 
 
@@ -284,9 +282,9 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
         From which samples go on, or the thread's own.
     measured : Measured
     """
-    stages, links, fired = plan.stages, plan.links, scratch.fired
-    current, marks, begins = scratch.current, scratch.marks, scratch.begins
-    events, values = scratch.events, scratch.values
+    stages, links, slides, fired = plan.stages, plan.links, plan.slides, scratch.fired
+    words, ranks, marks = scratch.words, scratch.ranks, scratch.marks
+    begins, ends, events, values = scratch.begins, scratch.ends, scratch.events, scratch.values
     # whoever may stop after any step has to know the outputs after each
     block = 1 if exit.stops else BLOCK
     for sample in range(first, last):
@@ -300,80 +298,87 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                 return
             for k in range(len(stages.kind)):
                 kind, n, start = stages.kind[k], stages.size[k], stages.state[k]
-                row, tops = stages.row[k], stages.tops[k]
+                row, tops, padded = stages.row[k], stages.tops[k], stages.padded[k]
                 rest, begin = plan.constant, start
                 if stages.drive[k] >= 0:
                     rest, begin = drives[sample], stages.drive[k]
-                if kind != MAX_POOL:
-                    for i in range(stages.padded[k]):
-                        current[i] = rest[begin + i]
                 e = stages.events[k]
                 for t in range(min(block, n_steps - done)):
-                    begins[k, t] = e
+                    since = memory.n_steps + done + t
                     if stages.biased[k]:
                         for i in range(tops - start):
                             state[start + i] += rest[begin + i]
-                        for word in range(stages.padded[k] // WORD):
+                        for word in range(padded // WORD):
                             marks[word] = ~np.uint64(0)
                     for link in range(stages.first_link[k], stages.last_link[k]):
-                        arrived = begins[links.source[link], t]
-                        pointer, shift = links.pointer[link], links.shift[link]
+                        source = links.source[link]
+                        arrived, end = begins[source, t], ends[source, t]
                         if kind == MAX_POOL:
                             touch(
-                                state, start, marks,
-                                links.pointers, pointer, links.runs, events, values, arrived,
-                            )  # fmt: skip
-                        elif shift < 0:
-                            deliver(
-                                current, links.weights, links.weight[link],
-                                links.channels[link], links.width[link], links.reciprocal[link],
-                                links.pointers, pointer, links.runs, events, values, arrived,
+                                links, link, state, start, marks, events, values,
+                                stages.graded[source], arrived, end,
                             )  # fmt: skip
                         else:
-                            deliver_apart(
-                                current, links.weights, links.weight[link],
-                                links.channels[link], links.width[link], links.reciprocal[link],
-                                links.pointers, pointer, links.runs, events, values, arrived,
-                                links.shifts, shift,
+                            scatter(
+                                links, link, state, start, events, values,
+                                stages.graded[source], arrived, end,
                             )  # fmt: skip
-                    since = memory.n_steps + done + t
+                    for link in range(stages.first_slide[k], stages.last_slide[k]):
+                        source = slides.source[link]
+                        end = ends[source, t]
+                        if begins[source, t] < end:
+                            slide(
+                                slides, link, state, start,
+                                events, values, stages.graded[source],
+                                end - begins[source, t], end + USUAL,
+                            )  # fmt: skip
                     if since < stages.n_early[k]:
                         more = stages.early[k] + since * n
                         for i in range(n):
-                            current[i] += plan.early[more + i]
+                            state[start + i] += plan.early[more + i]
+                    begins[k, t] = e
                     if kind == NEURONS:
-                        e = integrate(
-                            n, state, start, current, rest, begin,
-                            stages.to_zero[k] != 0, events, values, e,
-                        )  # fmt: skip
+                        integrate(padded, state, start, rest, begin, stages.to_zero[k] != 0, words)
+                        e = listed(padded, words, ranks, events, e)
                     elif kind == GRADED:
                         e = integrate_graded(
-                            n, state, net, fired, start, current, rest, begin,
-                            stages.most[k], stages.slope[k], stages.signed[k], events, values, e,
+                            padded, state, net, fired, start, rest, begin, stages.most[k],
+                            stages.slope[k], stages.signed[k], words, ranks, events, values, e,
                         )  # fmt: skip
                     elif kind == MAX_POOL:
-                        e = pool(n, stages.window[k], state, start, tops, marks, events, values, e)
+                        e = pool(
+                            n, stages.window[k], state, start, tops, marks,
+                            words, ranks, events, values, e,
+                        )  # fmt: skip
                     elif kind == RELAY:
-                        e = relay(n, current, events, values, e)
+                        e = relay(padded, state, start, words, ranks, events, values, e)
                     else:
                         for i in range(n):
-                            measured.potentials[sample, done + t, i] = current[i]
-                            current[i] = 0
+                            measured.potentials[sample, done + t, i] = state[start + i]
+                            state[start + i] = 0
+                    ends[k, t] = e
+                    for i in range(USUAL):
+                        put(events, e + i, LAST)
                     if row >= 0:
-                        synops, units = 0, 0
+                        synops, units = 0, e - begins[k, t]
                         for j in range(begins[k, t], e):
                             i = start + at(events, j)
                             put(counts, i, at(counts, i) + np.int32(1))
                             synops += at(plan.fan_out, i)
-                            units += max(1, np.int64(abs(at(values, j)) + np.float32(0.5)))
+                        if stages.graded[k]:
+                            units = 0
+                            for j in range(begins[k, t], e):
+                                units += max(1, np.int64(abs(at(values, j)) + np.float32(0.5)))
                         measured.spikes[sample, row, done + t] = e - begins[k, t]
                         measured.units[sample, row, done + t] = units
                         measured.synops[sample, row, done + t] = synops
                         if sample < len(measured.rasters):
                             for j in range(begins[k, t], e):
                                 measured.rasters[sample, done + t, start + events[j]] += 1
-                    events[e] = LAST
-                    e += 1
+                    e += USUAL
+                    for grid in range(stages.first_grid[k], stages.last_grid[k]):
+                        channels = plan.grids[grid]
+                        e = tabulated(words, ranks, channels, n // channels, events, e)
             if exit.stops:
                 potentials, constants = measured.potentials[sample], exit.constants[sample]
                 if (

@@ -1,9 +1,11 @@
 """A network as flat arrays, which compiled loops run without going back to Python."""
 
+import dataclasses
 from collections import namedtuple
 
 import numpy as np
 
+from nengo_tactile.engines.event.columns import aligned, joined, slides_of
 from nengo_tactile.engines.event.kernel import (
     BLOCK,
     GRADED,
@@ -12,6 +14,7 @@ from nengo_tactile.engines.event.kernel import (
     READ_OUT,
     RELAY,
     SHIFT,
+    USUAL,
 )
 from nengo_tactile.engines.event.links import runs_of
 from nengo_tactile.engines.event.vectors import WORD
@@ -22,14 +25,16 @@ _KINDS = {IntegrateFire: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 
 #: Of each stage: what it does; its neurons, and these in whole words; inputs of a window, and
 #: whether constants or the image add to them, of a max pooling; where its state begins, in it its
-#: maxima, and its analogue current (or -1); its first link, and the one after its last; where its
-#: events go; whether it resets to zero; most that a spike is worth, what one is below a net count
-#: of zero (0: it has none there), and whether spikes are taken back; row among the stages that
-#: spike (or -1); where its currents of the first steps begin, and how many steps have any.
+#: maxima, and its analogue current (or -1); its first link, and the one after its last, and so of
+#: slides and of the grids that readers see it as; where its events go, how many there may be with
+#: their tables, and whether they are worth other numbers than one; whether it resets to zero; most
+#: that a spike is worth, what one is below a net count of zero (0: it has none there), and whether
+#: spikes are taken back; row among the stages that spike (or -1); where its currents of the first
+#: steps begin, and how many steps have any.
 Stages = namedtuple(
     "Stages",
-    "kind size padded window biased state tops drive first_link last_link events to_zero most "
-    "slope signed row early n_early",
+    "kind size padded window biased state tops drive first_link last_link first_slide last_slide "
+    "first_grid last_grid events room graded to_zero most slope signed row early n_early",
 )
 #: Of each link: the stage it comes from; channels, and their reciprocal; weights of a channel;
 #: where its weights, pointers and shifts (or -1) begin. The rest are those of all links (see
@@ -39,9 +44,10 @@ Links = namedtuple(
     "Links",
     "source channels reciprocal width weight pointer shift weights pointers runs shifts",
 )
-#: Both, and of all neurons: potential at the start, constant current, synapses that leave it; and
-#: currents of the first steps, stage by stage and step by step.
-Plan = namedtuple("Plan", "stages links start constant fan_out early")
+#: These, links as `columns.Slides`, and channels of each grid; of all neurons the potential at the
+#: start, constant current, synapses that leave it; and currents of the first steps, stage by stage
+#: and step by step.
+Plan = namedtuple("Plan", "stages links slides grids start constant fan_out early")
 
 
 def plan_of(network):
@@ -65,12 +71,20 @@ def plan_of(network):
     driven, stages = network.graph.driven, network.graph.varying().stages
     check(network, stages)
     fan_out = network.fan_out()
-    spans, links = links_of(stages)
+    found = [[(link, _slides(stage, link)) for link in stage.links] for stage in stages]
+    spans, links = links_of(
+        [
+            dataclasses.replace(stage, links=[link for link, slides in each if slides is None])
+            for stage, each in zip(stages, found)
+        ]
+    )
+    slide_spans, slides = _all_slides(stages, found)
+    grid_spans, grids = _grids(stages, slides)
     rows, start, constant, synapses, early = [], [], [], [], [np.zeros(0)]
     begin, n_driven = 0, 0
-    for stage, span in zip(stages, spans):
+    for stage, *around in zip(stages, spans, slide_spans, grid_spans):
         own, pools = stage.spikes and stage.name in driven, stage.neuron.forwards
-        row = _row(stage, network.dt, span, own)
+        row = _row(stage, network.dt, around, own)
         row["kind"] = READ_OUT if stage is stages[-1] else _kind(stage.neuron)
         currents = row["tops"] if pools else row["padded"]
         room = row["tops"] + row["padded"] if pools else row["padded"]
@@ -85,8 +99,11 @@ def plan_of(network):
         early.append(np.tile(stage.step_bias, stage.n_inputs // stage.step_bias.shape[1]).ravel())
         begin += room
         n_driven += currents if own else 0
-    for row, place in zip(rows, _places(stages)):
-        row["events"] = place
+    tables = [USUAL + sum(n // grids[grid] for grid in range(*span)) for n, span in zip(
+        (stage.n_neurons for stage in stages), grid_spans
+    )]  # fmt: skip
+    for row, place, table in zip(rows, _places(stages, tables), tables):
+        row["events"], row["room"] = place, _room(row["size"] + table)
     types = dict.fromkeys(("most", "slope", "signed"), np.float32)
     columns = {
         name: np.array([row[name] for row in rows], types.get(name, np.int64))
@@ -95,7 +112,10 @@ def plan_of(network):
     plan = Plan(
         Stages(**columns),
         links,
-        aligned(np.concatenate(start).astype(np.float32)),
+        slides,
+        grids,
+        # a tile of the last neurons may have more places than there are
+        aligned(np.concatenate([*start, np.zeros(WORD)]).astype(np.float32)),
         aligned(np.concatenate(constant).astype(np.float32)),
         np.concatenate(synapses).astype(np.int64),
         np.concatenate(early).astype(np.float32),
@@ -139,8 +159,8 @@ def check_delays(stages):
 
 
 def pool_size(plan):
-    """Events that are kept at once, at most."""
-    return int((plan.stages.events + _room(plan.stages.size)).max())
+    """Events that are kept at once, and their tables, at most."""
+    return int((plan.stages.events + plan.stages.room).max())
 
 
 def n_driven(plan):
@@ -150,16 +170,7 @@ def n_driven(plan):
     return int(sizes[stages.drive >= 0].sum())
 
 
-def aligned(array):
-    """A copy whose first entry begins a line of the processor's cache."""
-    room = np.empty(array.nbytes + 64, np.uint8)
-    first = -room.ctypes.data % 64
-    result = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
-    result[...] = array
-    return result
-
-
-def _row(stage, dt, span, driven):
+def _row(stage, dt, around, driven):
     """What `Stages` says about one stage, as far as the stage alone decides."""
     pools = stage.neuron.forwards
     return {
@@ -168,8 +179,12 @@ def _row(stage, dt, span, driven):
         "window": stage.neuron.window if pools else 0,
         "biased": pools and (driven or stage.bias.any()),
         "tops": _whole_words(stage.n_inputs),
-        "first_link": span[0],
-        "last_link": span[1],
+        **{
+            f"{end}_{name}": place
+            for name, span in zip(("link", "slide", "grid"), around)
+            for end, place in zip(("first", "last"), span)
+        },
+        "graded": stage.neuron.graded or stage.neuron.forwards or not stage.spikes,
         "to_zero": getattr(stage.neuron, "reset", None) == "zero",
         # as Nengo computes it: the slope times the amplitude of one step, by the step
         "slope": getattr(stage.neuron, "negative_slope", 0.0) * dt / dt,
@@ -181,6 +196,36 @@ def _row(stage, dt, span, driven):
 def _kind(neuron):
     kind = _KINDS[type(neuron)]
     return GRADED if kind == NEURONS and neuron.graded else kind
+
+
+def _slides(stage, link):
+    """Slides of a link into neurons, or None; a max pooling has marks to set."""
+    return None if stage.neuron.forwards else slides_of(link.map, link.target)
+
+
+def _all_slides(stages, found):
+    """Those of all links, and the first of each stage and the one after its last."""
+    number = {stage.name: index for index, stage in enumerate(stages)}
+    spans, every = [], []
+    for links in found:
+        first = len(every)
+        for link, slides in links:
+            every += [{**one, "source": number[link.source], "table": 0} for one in slides or ()]
+        spans.append((first, len(every)))
+    return spans, joined(every)
+
+
+def _grids(stages, slides):
+    """Channels of the grids that each stage is seen as; sets where slides find their tables."""
+    spans, grids = [], []
+    for index, stage in enumerate(stages):
+        first, begin = len(grids), 0
+        for channels in np.unique(slides.channels[slides.source == index]).tolist():
+            slides.table[(slides.source == index) & (slides.channels == channels)] = begin
+            begin += stage.n_neurons // channels
+            grids.append(channels)
+        spans.append((first, len(grids)))
+    return spans, np.array(grids, np.int64)
 
 
 def links_of(stages):
@@ -259,7 +304,7 @@ def reciprocal_of(channels, n_pixels):
     return 2**SHIFT // channels + 1
 
 
-def _places(stages):
+def _places(stages, tables):
     """Where in the pool of events each stage writes: room is used again after the last reader."""
     last = {stage.name: index for index, stage in enumerate(stages)}
     for index, stage in enumerate(stages):
@@ -268,7 +313,7 @@ def _places(stages):
     taken, places = [], []  # (begin, end, last reader), in order
     for index, stage in enumerate(stages):
         taken = [one for one in taken if one[2] >= index]
-        room, begin = _room(stage.n_neurons), 0
+        room, begin = _room(stage.n_neurons + tables[index]), 0
         for other, end, _ in taken:
             if other - begin >= room:
                 break
@@ -279,8 +324,8 @@ def _places(stages):
 
 
 def _room(n):
-    """Events of ``n`` neurons in a block, with the end of each step's list."""
-    return BLOCK * (n + 1)
+    """Events and entries of tables in a block, of which a step has ``n``."""
+    return BLOCK * n
 
 
 def _whole_words(n):
