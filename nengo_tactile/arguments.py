@@ -1,7 +1,9 @@
 """What arguments of functions have to be, checked before any work is done."""
 
+import difflib
 import math
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,12 @@ def whole(name: str, value: Any, least: int = 1, error: type[TactileError] = Dat
     if not _is_number(value) or value != int(value) or not least <= value <= MOST:
         raise error(f"{name} is {value!r}: give a whole number of at least {least}, up to {MOST:,}")
     return int(value)
+
+
+def nearest(given: Any, known: Iterable[str]) -> str:
+    """What to say of a word that is none of those known: the nearest of them, if one is near."""
+    found = difflib.get_close_matches(str(given).lower(), list(known), 1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def positive(name: str, value: Any, what: str, error: type[TactileError] = DataError) -> float:

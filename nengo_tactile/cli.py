@@ -5,6 +5,7 @@ word and the exit codes 130 and 143.
 """
 
 import contextlib
+import dataclasses
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ from nengo_tactile import __version__, cli_reproduce, stack
 from nengo_tactile.cli_options import (
     DataDir,
     Jobs,
+    Json,
     Out,
     Samples,
     Scale,
@@ -30,43 +32,49 @@ from nengo_tactile.cli_options import (
     chosen,
     options_of,
     say,
-    show,
+    saying,
+    show_or_write,
 )
 from nengo_tactile.conversion.neurons import NEURONS, SigmaDelta
 from nengo_tactile.errors import TactileError
+from nengo_tactile.files import write_json
 
 app = typer.Typer(
     name="nengo-tactile",
     help="Keras networks and tactile event recordings as spiking networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
-app.add_typer(cli_reproduce.app, name="reproduce")
+#: What one wants, in the order of the help.
+_BEGIN, _CONVERT, _RUN, _PAPERS = "Begin", "Bring or train a network", "Run and look", "Papers"
+app.add_typer(cli_reproduce.app, name="reproduce", rich_help_panel=_PAPERS)
 
 
-@app.command()
+@app.command(rich_help_panel=_BEGIN)
 def doctor(
     path: Annotated[
         str | None,
         typer.Argument(help="Or say of a network, run, study, checkpoint, model or data if whole."),
     ] = None,
     quick: Annotated[bool, typer.Option(help="Skip the engines' self-tests.")] = False,
+    as_json: Json = False,
 ):
     """Print versions, patches and licences; test each engine for a few seconds."""
     from nengo_tactile.doctor import diagnose, tables, told_whole
 
     if path is not None:
-        say(f"{path}: {told_whole(path)}")
+        told = told_whole(path)
+        show_or_write(as_json, {"path": path, "whole": told}, ())
+        if not as_json:
+            say(f"{path}: {told}")
         return
     result = diagnose(quick=quick)
-    for table in tables(result):
-        show(table)
+    show_or_write(as_json, dataclasses.asdict(result), tables(result))
     if not result.ok:
         raise TactileError(result.problem)
 
 
-@app.command()
+@app.command(rich_help_panel=_BEGIN)
 def demo(
     task: Task = "eskin",
     out: Out = Path("nengo-tactile-out/demo"),
@@ -79,13 +87,14 @@ def demo(
     run_demo(out, task, data_dir, seed, say=say)
 
 
-@app.command()
+@app.command(rich_help_panel=_BEGIN)
 def data(
     name: Annotated[str, typer.Argument(help="A data set's name, or its folder or file.")],
     split: Split = "train",
     data_dir: DataDir = None,
     out: Annotated[Path | None, typer.Option(help="Also write the table as JSON.")] = None,
     paper: Annotated[bool, typer.Option(help="Show ST-MNIST's Table 1 beside it.")] = False,
+    as_json: Json = False,
 ):
     """Statistics of an event data set, as in Table 1 of the ST-MNIST paper."""
     from nengo_tactile.datasets import compute_statistics, open_dataset, statistics
@@ -94,13 +103,14 @@ def data(
     dataset = open_dataset(name, split=split, data_dir=data_dir)
     found = compute_statistics(dataset, address_base=1 if paper else 0)
     title = f"{name}, {split}, {len(dataset)} samples: mean (SD)"
-    show(statistics.table(found, reference, title))
+    content = statistics.to_dict(found, reference, data=name, split=split)
+    show_or_write(as_json, content, [statistics.table(found, reference, title)])
     if out:
-        statistics.to_json(found, out, reference, data=name, split=split)
-        say(f"wrote {out}")
+        write_json(out, content)
+        saying(as_json)(f"wrote {out}")
 
 
-@app.command()
+@app.command(rich_help_panel=_CONVERT)
 def train(
     network: Annotated[
         str,
@@ -156,36 +166,7 @@ def train(
         )
 
 
-@app.command()
-def model(
-    name: Annotated[str, typer.Argument(help="Of a shipped model: eskin-cnn, mnist-resnet8, ...")],
-    out: Annotated[Path | None, typer.Option(help="Folder for it (default: models/NAME).")] = None,
-    work: Annotated[
-        Path | None,
-        typer.Option(help="Where an interrupted run goes on (default: its paper's --out)."),
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(min=1, help="Use so many samples alone, for a try.")
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
-    ] = None,
-    measure_only: Annotated[
-        bool, typer.Option("--measure-only", help="Measure what is in --out, and write its card.")
-    ] = False,
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-):
-    """Make a shipped model anew: train or convert it, measure it, write it with its card."""
-    from nengo_tactile.papers.shipped import make, measure
-
-    if measure_only:
-        measure(name, out, data_dir, n_samples=samples, seed=seed, say=say)
-        return
-    make(name, out, work, data_dir, n_samples=samples, weights=weights, seed=seed, say=say)
-
-
-@app.command()
+@app.command(rich_help_panel=_CONVERT)
 def check(
     model: Annotated[
         str, typer.Argument(help="A .keras, .h5 or .npz file; or a saved network, or its name.")
@@ -202,6 +183,7 @@ def check(
     out: Annotated[Path | None, typer.Option(help="Also write the numbers as JSON.")] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
+    as_json: Json = False,
 ):
     """Of a model: which layers spike, on which engines, and the remedy if not.
 
@@ -211,15 +193,16 @@ def check(
 
     if is_network(model):
         options = (x, y, scale, task, split, steps, samples, data_dir, seed, out)
-        show(check_network(model, *options, say=say).table())
+        found = check_network(model, *options, say=saying(as_json))
+        show_or_write(as_json, found.to_dict(), [found.table()])
         return
     result = check_model(model, x, scale)
-    show(result.table())
+    show_or_write(as_json, dataclasses.asdict(result), [result.table()])
     if not result.ok:
         raise TactileError(f"{model}: cannot be converted as it is; the table names the remedies")
 
 
-@app.command()
+@app.command(rich_help_panel=_CONVERT)
 @options_of(NEURONS)
 def convert(
     model: Annotated[str, typer.Argument(help="A .keras, .h5 or .npz file, or trained weights.")],
@@ -284,7 +267,7 @@ def convert(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def run(
     network: Annotated[str, typer.Argument(help="A saved network's folder, or a shipped name.")],
     out: Out = Path("nengo-tactile-out/run"),
@@ -333,37 +316,37 @@ def run(
     ] = False,
     data_dir: DataDir = None,
     seed: Seed = 0,
+    as_json: Json = False,
 ):
     """Run a spiking network on a task or files; write results.json and recording.npz."""
     from nengo_tactile.commands.running import run_network
 
-    show(
-        run_network(
-            network,
-            out,
-            task,
-            split,
-            engine,
-            steps,
-            samples,
-            data_dir,
-            seed,
-            () if on_host == "none" else on_host,
-            target,
-            least_agreement,
-            say=say,
-            x=x,
-            y=y,
-            scale=scale,
-            with_diagnosis=diagnose,
-            margin=margin,
-            verify=verify,
-            rasters=rasters,
-        )
+    numbers, tables = run_network(
+        network,
+        out,
+        task,
+        split,
+        engine,
+        steps,
+        samples,
+        data_dir,
+        seed,
+        () if on_host == "none" else on_host,
+        target,
+        least_agreement,
+        say=saying(as_json),
+        x=x,
+        y=y,
+        scale=scale,
+        with_diagnosis=diagnose,
+        margin=margin,
+        verify=verify,
+        rasters=rasters,
     )
+    show_or_write(as_json, numbers, tables)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def sweep(
     subject: Annotated[
         str, typer.Argument(help="A saved network's folder or name, or a Keras model's file.")
@@ -384,6 +367,7 @@ def sweep(
     threads: Threads = 1,
     data_dir: DataDir = None,
     seed: Seed = 0,
+    as_json: Json = False,
 ):
     """Measure every combination of some settings: a table, a picture, a report; resumes."""
     from nengo_tactile.commands.sweeping import sweep_command
@@ -391,15 +375,14 @@ def sweep(
     results, tables = sweep_command(
         *(subject, grid, out, task, x, y, split, samples, jobs, scheduler, threads),
         *(data_dir, seed),
-        say=say,
+        say=saying(as_json),
     )
-    for table in tables:
-        show(table)
+    show_or_write(as_json, results, tables)
     if "failed" in results:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def report(
     folder: Annotated[Path, typer.Argument(help="The --out folder of nengo-tactile run.")],
 ):
@@ -407,6 +390,35 @@ def report(
     from nengo_tactile.commands.running import write_run_report
 
     say(f"wrote {write_run_report(folder)}")
+
+
+@app.command(rich_help_panel=_PAPERS)
+def model(
+    name: Annotated[str, typer.Argument(help="Of a shipped model: eskin-cnn, mnist-resnet8, ...")],
+    out: Annotated[Path | None, typer.Option(help="Folder for it (default: models/NAME).")] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(help="Where an interrupted run goes on (default: its paper's --out)."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Use so many samples alone, for a try.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of trained weights (default: the package's).")
+    ] = None,
+    measure_only: Annotated[
+        bool, typer.Option("--measure-only", help="Measure what is in --out, and write its card.")
+    ] = False,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+):
+    """Make a shipped model anew: train or convert it, measure it, write it with its card."""
+    from nengo_tactile.papers.shipped import make, measure
+
+    if measure_only:
+        measure(name, out, data_dir, n_samples=samples, seed=seed, say=say)
+        return
+    make(name, out, work, data_dir, n_samples=samples, weights=weights, seed=seed, say=say)
 
 
 def _version(value: bool):

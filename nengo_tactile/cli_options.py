@@ -1,12 +1,15 @@
 """What the command line's commands share: options, and how results are printed."""
 
 import dataclasses
+import functools
 import inspect
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from nengo_tactile import files
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.options import flag, members
 from nengo_tactile.progress import console
@@ -41,6 +44,9 @@ Scheduler = Annotated[
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that a cell computes with.")]
 Samples = Annotated[int | None, typer.Option(min=1, help="Use so many random samples.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON instead of tables; messages go to stderr.")
+]
 
 
 #: Where `--help` shows what `options_of` adds.
@@ -50,6 +56,20 @@ _PANEL = "Options of neurons"
 def say(text):
     """Print a line of result."""
     typer.echo(text)
+
+
+def saying(as_json):
+    """What prints messages: `say`, or to stderr where JSON is printed."""
+    return functools.partial(typer.echo, err=True) if as_json else say
+
+
+def show_or_write(as_json, content, tables):
+    """Print tables, or what they are made of as JSON."""
+    if as_json:
+        typer.echo(json.dumps(content, indent=2, default=files.plain))
+        return
+    for table in tables:
+        show(table)
 
 
 def show(table):

@@ -11,13 +11,14 @@ from typer.main import get_command
 from nengo_tactile.cli_options import (
     DataDir,
     Jobs,
+    Json,
     Out,
     Scheduler,
     Threads,
     parameter,
     plain_type,
-    say,
-    show,
+    saying,
+    show_or_write,
     taking,
 )
 from nengo_tactile.options import flag, members
@@ -38,13 +39,13 @@ def command_of(paper):
     callable
     """
 
-    def command(out, data_dir, jobs, scheduler, threads, **chosen):
+    def command(out, data_dir, jobs, scheduler, threads, as_json, **chosen):
         from nengo_tactile.experiments.workers import Crew
 
         plan = paper.plan(**{name: value for name, value in chosen.items() if value is not None})
-        results = paper.run(plan, out, data_dir, Crew(jobs, scheduler, threads), say=say)
-        for table in paper.terminal_tables(results):
-            show(table)
+        crew = Crew(jobs, scheduler, threads)
+        results = paper.run(plan, out, data_dir, crew, say=saying(as_json))
+        show_or_write(as_json, results, paper.terminal_tables(results))
         if "failed" in results:
             raise typer.Exit(1)
 
@@ -55,6 +56,7 @@ def command_of(paper):
         parameter("jobs", Jobs),
         parameter("scheduler", Scheduler),
         parameter("threads", Threads, 1),
+        parameter("as_json", Json, False),
     ]
     return taking(command, options, paper.about)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nengo_tactile.arguments import nearest
 from nengo_tactile.errors import ModelFileError
 from nengo_tactile.files import path_of, restore_folder
 from nengo_tactile.networks.folders import DOOR, FORMAT, digest, read_arrays, read_json
@@ -96,7 +97,8 @@ def find(source: str | Path) -> Path:
     shipped = shipped_models()
     if str(source) not in shipped:
         raise ModelFileError(
-            f"no model folder {str(source)!r}, and no shipped model of that name: "
+            f"no model folder {str(source)!r}, and no shipped model of that name"
+            f"{nearest(source, shipped)}: "
             f"choose one of {', '.join(sorted(shipped)) or '(none installed)'} or give a folder"
         )
     return shipped[str(source)]

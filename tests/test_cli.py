@@ -315,3 +315,50 @@ def test_doctor_where_the_stack_does_not_load(capsys, monkeypatch):
     shown = capsys.readouterr()
     assert "do not belong together" in " ".join(shown.out.split())
     assert "self-test failed: nengo-dl, event, loihi" in shown.err
+
+
+def test_commands_are_grouped_by_what_one_wants(capsys):
+    assert run() == 2
+    lines = capsys.readouterr().out.splitlines()
+    titles = [line.strip("╭─╮ ") for line in lines if line.startswith("╭─")]
+    assert titles[-4:] == ["Begin", "Bring or train a network", "Run and look", "Papers"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "nearest"),
+    [
+        (["chek", "m.keras"], "check"),
+        (["check", "mnist-resnet9"], "mnist-resnet8"),
+        (["run", "eskin-cn"], "eskin-cnn"),
+        (["run", "eskin-cnn", "--engine", "lohi"], "loihi"),
+        (["data", "stemnst"], "stemnist"),
+        (["demo", "--task", "eskn"], "eskin"),
+        (["model", "eskin-cn"], "eskin-cnn"),
+    ],
+)
+def test_a_word_that_is_unknown_is_answered_with_the_nearest(arguments, nearest, capsys):
+    assert run(*arguments) == 2
+    assert f"id you mean '{nearest}'?" in capsys.readouterr().err
+
+
+def test_json_on_stdout_is_what_the_tables_are_made_of(capsys, tmp_path):
+    model = nt.ann.build("6x6-3c3-4o", seed=0)
+    model.save(tmp_path / "m.keras")
+    assert run("check", tmp_path / "m.keras", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "conv1" in [layer["name"] for layer in found["layers"]]
+    assert run("data", "eskin", "--split", "test", "--json", "--out", tmp_path / "a.json") == 0
+    written = capsys.readouterr()
+    assert json.loads(written.out) == json.loads((tmp_path / "a.json").read_text())
+    assert "wrote" in written.err
+    assert run("doctor", "--quick", "--json") == 0
+    assert {row["name"] for row in json.loads(capsys.readouterr().out)["versions"]} > {"nengo"}
+    assert run("doctor", tmp_path / "m.keras", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["path"] == str(tmp_path / "m.keras")
+
+
+def test_json_of_a_run(capsys, tmp_path):
+    options = ["--samples", "4", "--steps", "4", "--task", "eskin", "--out", tmp_path / "run"]
+    assert run("run", "eskin-cnn", *options, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == json.loads((tmp_path / "run" / "results.json").read_text())

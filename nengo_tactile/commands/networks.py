@@ -18,6 +18,7 @@ from nengo_tactile import files, saved
 from nengo_tactile.ann import digits, mobile, residual
 from nengo_tactile.ann.arrays import load_arrays, save_arrays
 from nengo_tactile.ann.portable import keras_model
+from nengo_tactile.arguments import nearest
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
 from nengo_tactile.conversion.reading import functional, plain
@@ -303,7 +304,15 @@ def find_model(source):
         return read_weights(path)
     if not path.exists() and weights_file(str(source)):
         return trained(str(source))
-    folder = path if path.exists() else saved.shipped_models().get(str(source), path)
+    shipped = saved.shipped_models()
+    if not path.exists() and str(source) not in shipped and not path.suffix:
+        known = {*shipped, *(file.stem for place in _shipped() for file in place.glob("*.npz"))}
+        raise ModelFileError(
+            f"{source}: no such file, and no trained weights of that name"
+            f"{nearest(source, known)}: give the path of a .keras or .h5 model, or one of "
+            f"{', '.join(sorted(known))}"
+        )
+    folder = path if path.exists() else shipped.get(str(source), path)
     if (folder / "network.json").is_file():
         kind = {
             "skim": "a SKIM network, which has no Keras model",

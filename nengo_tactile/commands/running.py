@@ -69,7 +69,9 @@ def run_network(
 
     Returns
     -------
-    rich.table.Table
+    numbers : dict
+        As in results.json.
+    tables : list of rich.table.Table
     """
     source = Source(files_of(task_name, x, y), task_name, split, data_dir, n_samples, seed)
     options = {"on_host": on_host, "target": target, "least_agreement": least_agreement}
@@ -126,7 +128,7 @@ def run_network(
     files.write_npz(out / "recording.npz", arrays)
     files.write_json(out / "results.json", numbers)
     say(f"wrote {out / 'results.json'} and recording.npz")
-    return _run_table(numbers)
+    return numbers, [_run_table(numbers)]
 
 
 def _levels(text):

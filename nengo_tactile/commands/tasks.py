@@ -6,6 +6,7 @@ import numpy as np
 
 from nengo_tactile.ann.augment import cropped_epochs, shifted_epochs
 from nengo_tactile.ann.notation import notation_for
+from nengo_tactile.arguments import nearest
 from nengo_tactile.datasets.images import images_of
 from nengo_tactile.datasets.recordings import SETTINGS, Recordings
 from nengo_tactile.datasets.registry import open_dataset
@@ -166,7 +167,7 @@ def _own_task(name, with_image=True):
 def _named(name, kind, wanted):
     known = [key for key, task in TASKS.items() if wanted(task)]
     if name not in known:
-        problem = f"is no task {kind}" if name in TASKS else "is unknown"
+        problem = f"is no task {kind}" if name in TASKS else f"is unknown{nearest(name, known)}"
         raise DataError(
             f"task {name!r} {problem}: choose one of {', '.join(known)}, or give a folder of "
             f"recordings with a file {SETTINGS}"

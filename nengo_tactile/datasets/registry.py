@@ -5,6 +5,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nengo_tactile.arguments import nearest
 from nengo_tactile.datasets.recordings import SETTINGS, open_recordings
 from nengo_tactile.datasets.sources import ZipSource, data_root, locate, read_npz
 from nengo_tactile.doors.archives import is_zip, npz_names
@@ -86,6 +87,7 @@ def open_dataset(
         if not place.exists():
             raise DataError(
                 f"{name_or_path!s} is neither a data set ({', '.join(_SETS)}) nor a path"
+                f"{nearest(key, _SETS)}"
             )
         if (place / SETTINGS).is_file():
             return open_recordings(place, split, **options)

@@ -113,7 +113,7 @@ def compute_statistics(
 
 
 def stmnist_table1() -> dict[str, dict[str, Any]]:
-    """Return the ST-MNIST paper's Table 1 in the form that `table` and `to_json` take.
+    """Return the ST-MNIST paper's Table 1 in the form that `table` and `to_dict` take.
 
     Returns
     -------
@@ -134,25 +134,20 @@ def stmnist_table1() -> dict[str, dict[str, Any]]:
     return result
 
 
-def to_json(statistics, path, reference=None, **about):
-    """Write statistics as JSON, atomically.
+def to_dict(statistics, reference=None, **about):
+    """Statistics as JSON takes them.
 
     Parameters
     ----------
     statistics : dict
         From `compute_statistics`.
-    path : str or Path
     reference : dict, optional
-        A table of the same form, stored beside.
+        A table of the same form, kept beside.
     **about
         Anything else worth keeping: the name of the set, the seed.
     """
-    from nengo_tactile.files import write_json
-
-    data = {**about, "statistics": statistics}
-    if reference is not None:
-        data["reference"] = reference
-    write_json(path, data)
+    content = {**about, "statistics": statistics}
+    return content if reference is None else {**content, "reference": reference}
 
 
 def table(statistics, reference=None, title="Statistics: mean (SD)"):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from nengo_tactile.arguments import nearest
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.labelled import Labelled
 from nengo_tactile.networks.image_scale import ImageScale
@@ -191,7 +192,7 @@ def runner(network: Network, engine: str) -> ModuleType:
         If there is none, with the engines that there are.
     """
     if engine not in network.runners:
-        why = network.others.get(engine, "is unknown")
+        why = network.others.get(engine, f"is unknown{nearest(engine, network.runners)}")
         raise EngineError(
             f"a {type(network).__name__} on engine {engine!r}, which {why}: use "
             f"{' or '.join(map(repr, network.runners))}"

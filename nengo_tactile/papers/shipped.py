@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable
 
 from nengo_tactile import files
+from nengo_tactile.arguments import nearest
 from nengo_tactile.errors import DataError
 from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import check_folder
@@ -186,7 +187,8 @@ def measure(name, out=None, data_dir=None, **options):
 
 def _named(name):
     if name not in MODELS:
-        raise DataError(f"model {name!r} is unknown: choose one of {', '.join(MODELS)}")
+        near = nearest(name, MODELS)
+        raise DataError(f"model {name!r} is unknown{near}: choose one of {', '.join(MODELS)}")
     return MODELS[name]
 
 

@@ -12,7 +12,7 @@ from nengo_tactile.datasets.statistics import (
     compute_statistics,
     stmnist_table1,
     table,
-    to_json,
+    to_dict,
 )
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import EVENT_DTYPE
@@ -108,10 +108,10 @@ def test_the_table_shows_the_reference_below(samples):
     assert "Without events" not in text
 
 
-def test_json_holds_the_numbers_and_the_reference(samples, tmp_path):
+def test_json_holds_the_numbers_and_the_reference(samples):
     statistics = compute_statistics(Samples(samples[:4]))
-    to_json(statistics, tmp_path / "out.json", reference={"zero": {"ON events": [1, 2]}}, seed=3)
-    stored = json.loads((tmp_path / "out.json").read_text())
+    content = to_dict(statistics, reference={"zero": {"ON events": [1, 2]}}, seed=3)
+    stored = json.loads(json.dumps(content))
     assert stored["statistics"] == statistics
     assert stored["reference"] == {"zero": {"ON events": [1, 2]}}
     assert stored["seed"] == 3
