@@ -161,7 +161,7 @@ def test_what_a_loss_chose_is_told_and_kept(folder):
     bound = waiting_outputs(network.layers, x, network.n_steps).argmax(axis=1)
     assert numbers["bound_accuracy"] == (bound == y).mean()
     write_run_report(folder / "run")
-    assert "layers that wait" in (folder / "run" / "report.html").read_text()
+    assert "accuracy where layers wait" in (folder / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("end", ["logit", "sigmoid"])
