@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from nengo_tactile import __version__, cli_reproduce, stack
+from nengo_tactile import __version__, cli_exchange, cli_reproduce, stack
 from nengo_tactile.cli_options import (
     DataDir,
     Jobs,
@@ -47,6 +47,7 @@ app = typer.Typer(
 )
 #: What one wants, in the order of the help.
 _BEGIN, _CONVERT, _RUN, _PAPERS = "Begin", "Bring or train a network", "Run and look", "Papers"
+_EXCHANGE = "Other simulators"
 app.add_typer(cli_reproduce.app, name="reproduce", rich_help_panel=_PAPERS)
 
 
@@ -390,6 +391,10 @@ def report(
     from nengo_tactile.commands.running import write_run_report
 
     say(f"wrote {write_run_report(folder)}")
+
+
+app.command(rich_help_panel=_EXCHANGE)(cli_exchange.export)
+app.command("import", rich_help_panel=_EXCHANGE)(cli_exchange.import_)
 
 
 @app.command(rich_help_panel=_PAPERS)

@@ -23,7 +23,7 @@ ROOMS = (
     ),
     *("events", "neurons", "ann", "datasets", "networks", "slayer", "skim", "engines", "exchange"),
     *("conversion", "analysis", "report", "saved", "experiments", "commands", "papers"),
-    *("doctor", "cli_options", "cli_reproduce", "cli"),
+    *("doctor", "cli_options", "cli_reproduce", "cli_exchange", "cli"),
 )
 
 

@@ -1,14 +1,18 @@
 """NIR graphs of other simulators as networks that all engines run."""
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nengo_tactile import arguments
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.exchange import nir_files
 from nengo_tactile.exchange.nir_files import DOOR
+from nengo_tactile.exchange.nir_maps import order_of
 from nengo_tactile.exchange.nir_neurons import NEURONS, Rules
 from nengo_tactile.exchange.nir_stages import graph_of
 from nengo_tactile.exchange.profiles import profile_named
@@ -86,12 +90,15 @@ def from_nir(
     most = told.get("spikes_per_step", kind.spikes_per_step)
     most = most if spikes_per_step is None else spikes_per_step
     most = arguments.whole("spikes_per_step", most, error=ConversionError)
+    if floor is None and "floor" in told:
+        floor = -math.inf if told["floor"] is None else told["floor"]
     if floor is not None and not floor <= 0:
         raise ConversionError(f"floor is {floor}: give a number of thresholds up to zero")
     unit = (kind.dt or step) if kind.fixed_dt else step
     rules = Rules(kind, unit, reset, most if reset == "subtract" else 1, floor)
     with DOOR.guarded(file, "is no network that can be run"):
-        network = graph_of(graph, rules)
+        network = _started(graph_of(graph, rules), told.get("start", {}))
+        classes = tuple(classes) or tuple(told.get("classes", ()))
         n_steps = int(told.get("n_steps", N_STEPS)) if n_steps is None else n_steps
         if layout is None:
             layout = _layout(network.input_shape, step, n_steps)
@@ -102,6 +109,18 @@ def from_nir(
         }
         card |= {"reset": reset, "spikes_per_step": rules.spikes_per_step, "dt": step}
         return SteppedNetwork(network, layout, tuple(classes), card)
+
+
+def _started(graph, starts):
+    """The graph with the potentials at the start that a file of ours tells."""
+    stages = []
+    for stage in graph:
+        if stage.name in starts:
+            start = np.broadcast_to(np.ravel(starts[stage.name]), stage.n_neurons)
+            shape = (stage.shape[-1], *stage.shape[:-1])
+            stage = dataclasses.replace(stage, start=start[order_of(shape)])
+        stages.append(stage)
+    return dataclasses.replace(graph, stages=stages)
 
 
 def _layout(shape, dt, n_steps):

@@ -46,8 +46,11 @@ class Profile:
         Whether neurons fire above the threshold, and not at it.
     scalar : bool
         Whether all neurons of a node have one threshold.
-    groups : bool
-        Whether convolutions may have groups.
+    flattens : bool
+        Whether it reads Flatten as NIR has it, without an axis of samples.
+    settings : dict of str to str
+        What makes it do what a graph wants, where its own way differs: lines of Python for a
+        ``model`` that it loaded, by `losses`.
     """
 
     name: str
@@ -63,7 +66,8 @@ class Profile:
     floor: float = -math.inf
     strict: bool = True
     scalar: bool = False
-    groups: bool = True
+    flattens: bool = True
+    settings: dict[str, str] = dataclasses.field(default_factory=dict, hash=False)
 
     def decay(self, tau: np.ndarray, dt: float) -> np.ndarray:
         """Share that is lost in a step with time constants in seconds."""
@@ -95,6 +99,11 @@ PROFILES = {
             spikes_per_step=MANY,
             floor=-1.0,
             strict=False,
+            settings={
+                "spikes": "for m in model.modules(): m.spike_fn = sinabs.activation.SingleSpike",
+                "floor": "for m in model.modules(): m.min_v_mem = None",
+                "start": "layer.v_mem.fill_(start) for each layer of neurons, before each sample",
+            },
         ),
         Profile(
             "norse",
@@ -106,6 +115,12 @@ PROFILES = {
             euler=True,
             dt=1e-3,
             follows_r=False,
+            flattens=False,
+            settings={
+                "reset": "norse.torch.from_nir(graph, dt=dt, "
+                "reset_method=norse.torch.functional.reset.reset_subtract)",
+                "start": "the state of each neuron's LIFBoxFeedForwardState(v=start)",
+            },
         ),
         Profile(
             "snntorch",
@@ -119,6 +134,12 @@ PROFILES = {
             fixed_dt=True,
             follows_r=False,
             scalar=True,
+            flattens=False,
+            settings={
+                "reset": "for each snn.Leaky m: m.reset_mechanism, m.state_function, m.mem_reset = "
+                "'subtract', m._base_sub, torch.zeros_like",
+                "start": "m.mem = start for each snn.Leaky, before each sample",
+            },
         ),
         Profile(
             "spikingjelly",
@@ -131,7 +152,10 @@ PROFILES = {
             dt=1e-4,
             strict=False,
             scalar=True,
-            groups=False,
+            settings={
+                "reset": "for m in model.modules(): m.v_reset = None (BaseNode)",
+                "start": "functional.reset_net(model), then v = start in the state of each node",
+            },
         ),
     )
 }
