@@ -22,7 +22,7 @@ ROOMS = (
         "nengo_runs",
     ),
     *("events", "neurons", "ann", "datasets", "networks", "slayer", "skim", "engines", "exchange"),
-    *("conversion", "analysis", "report", "saved", "experiments", "commands", "papers"),
+    *("conversion", "analysis", "report", "saved", "play", "experiments", "commands", "papers"),
     *("doctor", "cli_options", "cli_reproduce", "cli_exchange", "cli"),
 )
 

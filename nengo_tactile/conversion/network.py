@@ -367,6 +367,15 @@ class SpikingNetwork:
             )
         return read(self, self.image, data, indices, progress)
 
+    @property
+    def layout(self) -> TactileImage | None:
+        """How recordings become its input: `image`."""
+        return self.image
+
+    def steps_in(self, seconds: float) -> int | None:
+        """Steps of a chunk of input that lasts so long; with a coding those in which it arrives."""
+        return max(1, round(seconds / self.dt)) if self.coding is None else self.coding.n_steps
+
     def steps(self, n_steps: int | None = None) -> int | None:
         """Steps of a run that is asked for so many: see `networks.protocol.Network.steps`.
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from nengo_tactile import arguments
 from nengo_tactile.errors import DataError, TactileError
 from nengo_tactile.events.arrays import EVENT_DTYPE
-from nengo_tactile.events.crossing_kernel import crossings
+from nengo_tactile.events.crossing_kernel import TaxelMemory, at_rest, crossings
 from nengo_tactile.lazy import compiled
 from nengo_tactile.options import Options, documented, option
 
@@ -92,7 +92,7 @@ class LevelCrossing(Options):
         step_s = 1 / arguments.positive("rate_hz", rate_hz, "steps a second")
         start = self.signal(values[0]) if len(values) else np.zeros(values.shape[1])
         rng = np.random.default_rng(seed)
-        time_s, taxel, rises = self.messages(values, rng, step_s, start=start)
+        time_s, taxel, rises = self.messages(values, rng, step_s, at_rest(start))
         order = np.argsort(time_s, kind="stable")
         events = np.empty(len(order), EVENT_DTYPE)
         events["t"] = np.rint(time_s[order] * 1e6)
@@ -128,8 +128,7 @@ class LevelCrossing(Options):
         pressure: np.ndarray,
         rng: np.random.Generator,
         step_s: float,
-        first_s: float = 0.0,
-        start: np.ndarray | None = None,
+        memory: TaxelMemory,
         factors: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What taxels send.
@@ -138,10 +137,10 @@ class LevelCrossing(Options):
         ----------
         pressure : (n_steps, n_taxels) float array
         rng : numpy Generator
-        step_s, first_s : float
-            Seconds between steps, and at the first.
-        start : (n_taxels,) array, optional
-            Signals that count as sent at the beginning; by default 0.
+        step_s : float
+            Seconds between steps.
+        memory : TaxelMemory
+            What taxels keep of the steps before, from `at_rest` on; changed.
         factors : (n_taxels,) array, optional
             Of the thresholds; by default those of ``mismatch`` and ``device_seed``.
 
@@ -156,11 +155,10 @@ class LevelCrossing(Options):
         if factors is None:
             device = np.random.default_rng(self.device_seed)
             factors = np.exp(device.normal(0, self.mismatch, n_taxels))
-        start = np.zeros(n_taxels) if start is None else np.asarray(start, np.float64)
         activation = -math.inf if self.activation is None else float(self.activation)
         return compiled(crossings)(
-            rng, np.ascontiguousarray(pressure, np.float64), start, first_s, step_s, activation,
-            self.floor, self.response == "log", self.vibration, self.noise,
+            rng, np.ascontiguousarray(pressure, np.float64), memory, step_s, activation, self.floor,
+            self.response == "log", self.vibration, self.noise,
             factors * self.threshold, self.hysteresis, self.refractory_us * 1e-6,
             self.delay_us * 1e-6, self.reset == "level",
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """The loop of level crossing, compiled on first use."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,9 +9,65 @@ import numpy as np
 _ROUNDING = 1e-9
 
 
+class TaxelMemory(NamedTuple):
+    """What taxels keep from step to step, arrays that `crossings` changes.
+
+    Attributes
+    ----------
+    reported, base : (n_taxels,) float arrays
+        The signal that each sent last, and that from which it counts thresholds.
+    level : (n_taxels,) int array
+        How many it is above that.
+    free_at : (n_taxels,) float array
+        When its refractory time is over, in seconds.
+    last : (n_taxels,) int array
+        Sign of its last message, or 0.
+    seen, seen_at : (n_taxels,) float arrays
+        Its last signal, and when that was.
+    first_s : (1,) float array
+        Time of the first step, in seconds.
+    n_steps : (1,) int array
+        Steps so far.
+    """
+
+    reported: np.ndarray
+    base: np.ndarray
+    level: np.ndarray
+    free_at: np.ndarray
+    last: np.ndarray
+    seen: np.ndarray
+    seen_at: np.ndarray
+    first_s: np.ndarray
+    n_steps: np.ndarray
+
+
+def at_rest(start: np.ndarray, first_s: float = 0.0) -> TaxelMemory:
+    """Taxels before the first step.
+
+    Parameters
+    ----------
+    start : (n_taxels,) float array
+        The signals that count as reported at the beginning.
+    first_s : float
+        Time of the first step, in seconds.
+    """
+    start = np.array(start, np.float64)
+    return TaxelMemory(
+        reported=start.copy(),
+        base=start.copy(),
+        level=np.zeros(len(start), np.int64),
+        free_at=np.full(len(start), -np.inf),
+        last=np.zeros(len(start), np.int64),
+        seen=start.copy(),
+        seen_at=np.full(len(start), float(first_s)),
+        first_s=np.array([first_s], np.float64),
+        n_steps=np.zeros(1, np.int64),
+    )
+
+
 def crossings(
-    rng, pressure, start, first_s, step_s, activation, floor, log, vibration, noise, threshold,
-    hysteresis, refractory_s, delay_s, by_level,
+    rng, pressure, memory, step_s, activation, floor, log, vibration, noise, threshold, hysteresis,
+    refractory_s, delay_s, by_level,
 ):  # fmt: skip
     """Turn pressures into the taxels' messages. Compiled by numba.
 
@@ -22,10 +79,10 @@ def crossings(
     ----------
     rng : numpy Generator
     pressure : (n_steps, n_taxels) float array
-    start : (n_taxels,) float array
-        The signals that count as reported at the beginning.
-    first_s, step_s : float
-        Time of the first step and between steps, in seconds.
+    memory : TaxelMemory
+        Of the steps before; changed.
+    step_s : float
+        Time between steps, in seconds.
     activation : float
         Pressure under which a taxel feels nothing, and forgets what it has reported; -inf: none.
     floor : float
@@ -57,14 +114,12 @@ def crossings(
         True where the signal rose.
     """
     n_steps, n_taxels = pressure.shape
-    base, reported, level = start.copy(), start.copy(), np.zeros(n_taxels, np.int64)
-    free_at = np.full(n_taxels, -np.inf)
-    last = np.zeros(n_taxels, np.int64)
-    seen, seen_at = start.copy(), np.full(n_taxels, first_s)
+    reported, base, level, free_at, last, seen, seen_at, begin, passed = memory
+    first_s, before = begin[0], passed[0]
     room, count = 1024, 0
     times, where, rises = np.empty(room), np.empty(room, np.int64), np.empty(room, np.bool_)
     for step in range(n_steps):
-        now = first_s + step * step_s
+        now = first_s + (before + step) * step_s
         for k in range(n_taxels):
             felt = pressure[step, k]
             inactive = felt < activation
@@ -94,7 +149,7 @@ def crossings(
                     break
                 if by_level:
                     at = now
-                    if step > 0 and signal != seen[k]:
+                    if signal != seen[k]:
                         share = (reported[k] + sign * needed - seen[k]) / (signal - seen[k])
                         at = seen_at[k] + min(max(share, 0.0), 1.0) * (now - seen_at[k])
                     if sent and free_at[k] > now:
@@ -124,4 +179,5 @@ def crossings(
             seen[k], seen_at[k] = signal, now
             if inactive and not sent:
                 reported[k], base[k], level[k] = 0.0, 0.0, 0  # what is left leaks away
+    passed[0] += n_steps
     return times[:count].copy(), where[:count].copy(), rises[:count].copy()

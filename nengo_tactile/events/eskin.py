@@ -8,13 +8,14 @@ top, have the lowest X means, 2 the highest).
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import EVENT_DTYPE
 from nengo_tactile.events.crossing import LevelCrossing
+from nengo_tactile.events.crossing_kernel import at_rest
 from nengo_tactile.events.eskin_kernel import pressures
 from nengo_tactile.events.trajectories import Trajectory, extent, resample
 from nengo_tactile.lazy import compiled
@@ -115,7 +116,7 @@ class ESkinParameters:
     film_spread_mm: float = 0.33
     activation_kpa: float = 40.0
     floor_kpa: float = 15.0
-    response: str = "log"
+    response: Literal["log", "linear"] = "log"
     threshold: float = 0.2
     threshold_mismatch: float = 0.1
     gain_mismatch: float = 0.2
@@ -338,16 +339,40 @@ def _ramp(down, step_s, ramp_s):
     return np.clip(np.minimum(since, until) / steps, 0, 1)
 
 
-def _messages(parameters, row, column, force, first_s, rng):
-    """What the electronics send of the pen's way: (time_s, row, column, rises)."""
-    gain, factors = taxel_mismatch(parameters)
+def felt(
+    parameters: ESkinParameters,
+    row: np.ndarray,
+    column: np.ndarray,
+    force: np.ndarray,
+    gain: np.ndarray,
+) -> np.ndarray:
+    """Pressure that each taxel feels of a pen on its way.
+
+    Parameters
+    ----------
+    parameters : ESkinParameters
+    row, column : (n_steps,) float arrays
+        In taxel pitches, 0 at the centre of the first taxel.
+    force : (n_steps,) float array
+        Newton; 0 while the pen is up.
+    gain : (10, 10) float array
+        Sensitivity of the taxels.
+
+    Returns
+    -------
+    (n_steps, 100) float array
+        Kilopascal, times the gain.
+    """
     # a disc of radius a has SD a / 2 along each axis
     sigma_mm = np.hypot(parameters.film_spread_mm, TIP_DIAMETER_MM / 4)
     peak_kpa = 1e3 / (2 * np.pi * sigma_mm**2)  # of 1 N; N per mm^2 is 1,000 kPa
-    field = compiled(pressures)(
-        row, column, force, sigma_mm / PITCH_MM, peak_kpa, parameters.activation_kpa, gain
-    )
-    electronics = LevelCrossing(
+    sigma, activation = sigma_mm / PITCH_MM, parameters.activation_kpa
+    return compiled(pressures)(row, column, force, sigma, peak_kpa, activation, gain)
+
+
+def electronics(parameters: ESkinParameters) -> LevelCrossing:
+    """How the taxels turn what they feel into messages."""
+    return LevelCrossing(
         threshold=parameters.threshold,
         refractory_us=parameters.refractory_us,
         vibration=parameters.vibration,
@@ -357,8 +382,39 @@ def _messages(parameters, row, column, force, first_s, rng):
         floor=parameters.floor_kpa,
         activation=parameters.activation_kpa,
     )
+
+
+def repeats(
+    parameters: ESkinParameters, on: np.ndarray, spread: float, rng: np.random.Generator
+) -> np.ndarray:
+    """How many events the decoder makes of each message.
+
+    Parameters
+    ----------
+    parameters : ESkinParameters
+    on : (n_messages,) bool array
+    spread : float
+        Factor of this recording on the repeats of OFF.
+    rng : numpy Generator
+
+    Returns
+    -------
+    (n_messages,) int64 array
+        At least 1.
+    """
+    mean = np.where(on, parameters.on_repeats, parameters.off_repeats * spread)
+    return np.maximum((mean + rng.random(len(mean))).astype(np.int64), 1)
+
+
+def _messages(parameters, row, column, force, first_s, rng):
+    """What the electronics send of the pen's way: (time_s, row, column, rises)."""
+    gain, factors = taxel_mismatch(parameters)
+    field = felt(parameters, row, column, force, gain)
+    memory = at_rest(np.zeros(factors.size), first_s)
     step_s = parameters.step_us * 1e-6
-    time_s, taxel, rises = electronics.messages(field, rng, step_s, first_s, None, factors.ravel())
+    time_s, taxel, rises = electronics(parameters).messages(
+        field, rng, step_s, memory, factors.ravel()
+    )
     return time_s, *np.divmod(taxel, N_TAXELS), rises
 
 
@@ -370,11 +426,10 @@ def _decode(time_s, row, column, rises, parameters, rng):
     column = np.r_[column, rng.integers(0, N_TAXELS, strays)]
     on = np.r_[rises == (parameters.onset_polarity > 0), rng.random(strays) < 0.5]
     spread = np.exp(rng.normal(0, parameters.repeats_spread))
-    mean = np.where(on, parameters.on_repeats, parameters.off_repeats * spread)
-    repeats = np.maximum((mean + rng.random(len(mean))).astype(np.int64), 1)
+    times = repeats(parameters, on, spread, rng)
     order = np.argsort(time_us, kind="stable")
     order = order[time_us[order] < WINDOW_US]
-    order = np.repeat(order, repeats[order])
+    order = np.repeat(order, times[order])
     # the repeats of a message lie 16 ns apart (the oscilloscope's 62.5 MHz), which vanishes in
     # tonic's whole microseconds
     events = np.empty(len(order), EVENT_DTYPE)
@@ -390,7 +445,10 @@ __all__ = [
     "ESkinParameters",
     "Hand",
     "Trajectory",
+    "electronics",
+    "felt",
     "place",
+    "repeats",
     "simulate",
     "taxel_mismatch",
 ]

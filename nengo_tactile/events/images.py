@@ -11,6 +11,9 @@ from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.clocks import late_event
 from nengo_tactile.events.labelled import named, recordings_of
 
+#: How often the image of a recording that is still being made is renewed, in microseconds.
+RENEWED_US = 50_000
+
 _POLARITIES = ("merge", "split", "difference")
 _NORMALISATIONS = ("max", "sum", "log", "standard", "none")
 
@@ -76,6 +79,34 @@ class TactileImage:
         if self.upright:
             width, height = height, width
         return height, width, self.n_bins * (2 if self.polarity == "split" else 1)
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether recordings become images while they are made: not with time bins."""
+        return self.n_bins == 1
+
+    def arriving(
+        self, events: np.ndarray, since_us: float, until_us: float
+    ) -> tuple[np.ndarray, float] | None:
+        """The image so far of a recording that is still being made, anew every `RENEWED_US`.
+
+        Parameters
+        ----------
+        events : (n_events,) structured array
+            All before ``until_us``, from the recording's beginning.
+        since_us, until_us : float
+            When the image was last renewed, and until when the recording is made.
+
+        Returns
+        -------
+        x : (1, height, width, channels) float32 array
+        reached_us : float
+            Of which time it is. None before it is to be renewed; at the end of a recording it is.
+        """
+        reached = min(since_us + RENEWED_US, self.duration_us)
+        if until_us < reached or since_us >= self.duration_us:
+            return None
+        return self.batch([events[events["t"] < reached]], progress=False), reached
 
     def counts(self, events: np.ndarray, source: str = "events") -> np.ndarray:
         """Aggregate without normalising.

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
+from typing import ClassVar
 
 import numpy as np
 
@@ -71,6 +72,38 @@ class SpikeLayout:
             ("phases", phases),
         ):
             object.__setattr__(self, name, value)
+
+    #: Recordings become samples while they are made: see `arriving`.
+    in_parts: ClassVar = True
+
+    @property
+    def duration_us(self) -> float:
+        """Length of a recording in microseconds."""
+        return self.n_steps * self.bin_us
+
+    def arriving(
+        self, events: np.ndarray, since_us: float, until_us: float
+    ) -> tuple[np.ndarray, float] | None:
+        """All whole steps that are new of a recording that is still being made.
+
+        Parameters
+        ----------
+        events : (n_events,) structured array
+            All before ``until_us``, from the recording's beginning.
+        since_us, until_us : float
+            Until when steps were taken, and until when the recording is made.
+
+        Returns
+        -------
+        x : (1, n_steps, ...) float array
+        reached_us : float
+            When the last of these steps ends. None where no step is over.
+        """
+        first = round(since_us / self.bin_us)
+        last = min(int(until_us / self.bin_us + 1e-9), self.n_steps)
+        if last <= first:
+            return None
+        return self.batch([events], progress=False)[0:1][:, first:last], last * self.bin_us
 
     def batch(self, recordings: Iterable, progress: bool | None = None) -> SpikeSamples:
         """Turn recordings into spikes at steps, sparse ones.

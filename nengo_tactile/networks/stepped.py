@@ -183,6 +183,9 @@ class SteppedNetwork:
             )
         return chosen(data, indices)
 
+    def steps_in(self, seconds: float) -> None:
+        """Steps of a chunk of input that lasts so long: all that it has."""
+
     def steps(self, n_steps: int | None = None) -> int | None:
         """Steps of a run that is asked for so many; None for all that samples have."""
         return n_steps

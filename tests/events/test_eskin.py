@@ -7,7 +7,7 @@ import pytest
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
-from nengo_tactile.events.crossing_kernel import crossings
+from nengo_tactile.events.crossing_kernel import at_rest, crossings
 from nengo_tactile.events.eskin import (
     SENSOR_SIZE,
     WINDOW_US,
@@ -36,7 +36,7 @@ def run(row, column, force, *, step_s=1e-4, sigma=0.3, peak=1.0, activation=1e-9
         np.asarray(force, float), sigma, peak, activation, gain,
     )  # fmt: skip
     time_s, taxel, rises = ready(crossings)(
-        np.random.default_rng(seed), field, np.zeros(100), 0.0, step_s, activation, floor,
+        np.random.default_rng(seed), field, at_rest(np.zeros(100)), step_s, activation, floor,
         not linear, vibration, 0.0, np.full(100, float(threshold)), 0.0, refractory_s, delay_s,
         False,
     )  # fmt: skip
