@@ -95,8 +95,9 @@ class EventColumns:
         None, "p")``.
     taxels : TaxelMap, dict or array, optional
         Where taxels lie, of recordings that name taxels: see `nengo_tactile.events.TaxelMap.of`.
-    repeats : {"error", "keep", "drop"}
-        What happens to several events of one taxel at one time.
+    repeats : {"error", "keep", "drop"}, optional
+        What happens to several events of one taxel at one time. By default they are an error, but
+        in the formats of event cameras, where they are kept.
     from_first : bool
         Times count from the first event of a recording, as those of clocks that never begin anew.
 
@@ -111,14 +112,14 @@ class EventColumns:
     polarity: str = "0/1"
     columns: Any = None
     taxels: Any = None
-    repeats: str = "error"
+    repeats: str | None = None
     from_first: bool = False
 
     def __post_init__(self):
         taxels = self.taxels
         if taxels is not None:
             taxels = TaxelMap.of(taxels)
-        if self.repeats not in REPEATS:
+        if self.repeats not in (None, *REPEATS):
             raise DataError(
                 f"repeats is {self.repeats!r}: choose one of {', '.join(map(repr, REPEATS))}"
             )
@@ -218,7 +219,7 @@ class EventColumns:
         if not repeated.any():
             return events
         indices = order[1:][repeated]
-        if self.repeats == "error":
+        if self.repeats != "drop":
             index = int(indices.min())
             event = both[index]
             raise DataError(

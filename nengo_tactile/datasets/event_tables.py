@@ -9,15 +9,17 @@ import warnings
 
 import numpy as np
 
+from nengo_tactile.datasets import text_kernel
 from nengo_tactile.datasets.matfile import MAX_BYTES, read_mat
 from nengo_tactile.doors import archives, hdf5
 from nengo_tactile.doors.plain import DATA, printable
 from nengo_tactile.errors import DataError
+from nengo_tactile.lazy import compiled
 
 #: Events that are read at a time.
 ROWS = 1 << 20
-#: Bytes of text that are read at a time, and of one line at most.
-_BLOCK, _LONGEST_LINE = 1 << 22, 1 << 16
+#: Bytes of text that are read at a time, of one line at most, and from which compiling is worth it.
+_BLOCK, _LONGEST_LINE, _WORTH = 1 << 22, 1 << 16, 1 << 16
 #: Between columns of text; without any of them there is white space.
 _DELIMITERS = (",", ";", "\t")
 #: Prophesee's own packing in the HDF5 files of Metavision.
@@ -45,7 +47,10 @@ def read_text(path, names):
             found, rest = {ours: cells.index(name) for ours, name in theirs.items()}, b""
         chosen = list(found.values())
         for block in _blocks(file, rest, path):
-            values = _parsed(block, delimiter, chosen, len(cells), path, n_lines)
+            large = len(block) >= _WORTH
+            values = _plain(block, delimiter, chosen, len(cells)) if large else None
+            if values is None:
+                values = _parsed(block, delimiter, chosen, len(cells), path, n_lines)
             n_lines += block.count(b"\n")
             yield dict(zip(found, values.T))
 
@@ -92,8 +97,7 @@ def read_hdf5(path, names):
             raise
         raise DataError(
             f"{path}: is packed with Metavision's own codec (filter {_METAVISION_FILTER}), which "
-            "no kept library reads: convert it to RAW with Metavision's tools, or write it with "
-            "gzip"
+            "is not read: convert it to RAW with Metavision's tools, or write it with gzip"
         ) from error
 
 
@@ -137,6 +141,18 @@ def _blocks(file, rest, path):
         rest = block[end:]
     if rest.strip():
         yield rest
+
+
+def _plain(block, delimiter, chosen, n_columns):
+    """Numbers of some columns, (n, n_chosen) float64, where text is plain; None where it is not."""
+    places = np.full(n_columns, -1)
+    places[chosen] = np.arange(len(chosen))
+    content, code = np.frombuffer(block, np.uint8), ord(delimiter) if delimiter else 0
+    values, n_rows = compiled(text_kernel.parse)(
+        content, code, places, n_columns, block.count(b"\n") + 1, text_kernel.POWERS,
+        text_kernel.EXACT,
+    )  # fmt: skip
+    return values[:n_rows] if n_rows >= 0 else None
 
 
 def _parsed(block, delimiter, chosen, n_columns, path, n_lines):

@@ -12,7 +12,7 @@ from nengo_tactile.arguments import whole
 from nengo_tactile.datasets import listing, splits
 from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.event_columns import EventColumns
-from nengo_tactile.datasets.event_files import joined, read_table, stream
+from nengo_tactile.datasets.event_files import camera_size, is_camera, joined, read_table, stream
 from nengo_tactile.datasets.event_tables import columns_of
 from nengo_tactile.doors.plain import DATA
 from nengo_tactile.errors import DataError
@@ -128,7 +128,11 @@ class Recordings(EventDataset):
         self.classes, self.targets = _classes(labels, classes)
         self.groups = {name: np.array(values).astype(str) for name, values in groups.items()}
         self.path, self._rows = place, np.arange(len(self.targets))
-        if place is not None:
+        if place is not None and all(map(is_camera, self.files or ())):
+            if self.columns.sensor_size is None:
+                size = camera_size(place / self.files[0])  # type: ignore[index]
+                self.columns = dataclasses.replace(self.columns, sensor_size=size)
+        elif place is not None:
             self.columns.check_said(f"{place} (or in its {SETTINGS})")
         elif self.columns.sensor_size is None:
             raise DataError(

@@ -132,6 +132,9 @@ def _check_columns(columns, source):
 
 def _check_addresses(values, name, limit, source):
     """Raise unless all values are whole numbers from 0 to below ``limit``."""
+    most = _LARGEST_ADDRESS if limit is None else min(limit - 1, _LARGEST_ADDRESS)
+    if values.dtype.kind != "f" and (not len(values) or 0 <= values.min() <= values.max() <= most):
+        return
     if values.dtype.kind == "f":
         remedy = "addresses are whole numbers; round them, or scale them to the sensor's pixels"
         _refuse(values, name, ~(values == np.floor(values)), source, remedy)

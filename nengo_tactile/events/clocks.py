@@ -55,7 +55,8 @@ def microseconds(t, time_unit, source):
     unit = time_unit or "us"
     check_clock(t, source, unit)
     if t.dtype.kind != "f" and unit in ("us", "ms", "s"):
-        return t.astype(np.int64) * int(1 / _PER_MICROSECOND[unit] + 0.5)
+        t, factor = t.astype(np.int64), int(1 / _PER_MICROSECOND[unit] + 0.5)
+        return t if factor == 1 else t * factor
     return np.rint(t.astype(np.float64) / _PER_MICROSECOND[unit]).astype(np.int64)
 
 
@@ -83,8 +84,8 @@ def check_clock(t, source, unit="us"):
             f"{source}: event {index} has t = {t[index]} after {t[index - 1]}: "
             f"{_remedy_of_fall(t, index, int(fall.sum()), unit)}"
         )
-    remedy = "times start at 0 with the recording; subtract the first"
-    _refuse(t, t < 0, source, remedy)
+    if len(t) and t[0] < 0:  # and none before it
+        _refuse(t, t < 0, source, "times start at 0 with the recording; subtract the first")
     limit = _TOO_LONG_US * _PER_MICROSECOND[unit]
     if len(t) and t[-1] >= limit:
         _refuse(t, t >= limit, source, _remedy_of_epoch(t, unit))

@@ -6,6 +6,8 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nengo_tactile.datasets import event_tables, read_events, stream_events
 from nengo_tactile.errors import DataError
@@ -62,9 +64,47 @@ def test_parts_are_the_whole(ending, rng, tmp_path, monkeypatch):
     write(tmp_path / f"one{ending}", events)
     monkeypatch.setattr(event_tables, "ROWS", 64)
     monkeypatch.setattr(event_tables, "_BLOCK", 700)
+    monkeypatch.setattr(event_tables, "_WORTH", 0)
     parts = list(stream_events(tmp_path / f"one{ending}", **SAID))
     assert len(parts) > 5
     np.testing.assert_array_equal(np.concatenate(parts), events)
+
+
+TEXTS = st.lists(
+    st.lists(
+        st.integers(-(10**6), 10**17).map(str)
+        | st.floats(-1e6, 1e6).map(repr)
+        | st.floats(-1e30, 1e30).map(lambda v: f"{v:.5e}")
+        | st.sampled_from(["+1", "1.", ".5", "-0", "1E3", "1e-25", "00012", "nan", "x", "", "1 2"]),
+        min_size=3,
+        max_size=3,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(
+    TEXTS, st.sampled_from([",", " ", "\t", " , ", ";"]), st.sampled_from(["\n", "\r\n", " # a\n"])
+)
+@settings(max_examples=300, deadline=None)
+def test_compiled_text_is_numpys(rows, between, ending):
+    """What the kernel takes, it reads to the last bit as NumPy; what it leaves, NumPy judges."""
+    content = "".join(between.join(row) + ending for row in rows).encode()
+    delimiter = between.strip(" ") or None
+    values = event_tables._plain(content, delimiter, [2, 0], 3)
+    if values is None:
+        return
+    found = np.loadtxt(content.decode().splitlines(), delimiter=delimiter, ndmin=2)
+    np.testing.assert_array_equal(values, found[:, [2, 0]])
+
+
+def test_plain_text_is_taken(rng):
+    events = random_events(rng, 50)
+    for content in (text(events, names=""), text(events, " ", ""), text(events, ", ", "", "\r\n")):
+        delimiter = "," if "," in content else None
+        assert event_tables._plain(content.encode(), delimiter, [0], 4) is not None
+    assert event_tables._plain(b"0.125,-2e3,1\n", ",", [0, 1, 2], 3).tolist() == [[0.125, -2000, 1]]
 
 
 def test_a_fall_between_parts_is_found(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Every reader of files that the package has: how to make what it reads, and to read it."""
 
 import dataclasses
+import importlib.util
 import pickle
 import warnings
 from collections.abc import Callable
@@ -8,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 from nengo_tactile import files, stack
-from tests.support import fake_formats
+from nengo_tactile.errors import DataError
+from tests.support import camera_files, fake_formats
 from tests.support.scripts import load
 
 
@@ -367,6 +369,49 @@ def _braille(ending):
     return _set("braille", make)
 
 
+def _camera(name):
+    """Recordings of event cameras; ROS 2 bags are folders."""
+
+    def make(folder):
+        rng = np.random.default_rng(0)
+        events = fake_formats.random_events(rng, 200, 64, 48)
+        if name == "aedat4":
+            camera_files.aedat4(events, (64, 48), folder / "a.aedat4")
+        elif name.startswith("ros"):
+            packets = [
+                ("mono", 0, camera_files.mono(part, 0)) for part in np.array_split(events, 3)
+            ]
+            place = folder / ("a.bag" if name == "ros1" else "bag")
+            camera_files.write_bag(place, packets, int(name[3:]), (64, 48))
+        else:
+            place = folder / ("a.dat" if name == "dat" else "a.raw")
+            place.write_bytes(getattr(camera_files, name)(events, (64, 48)))
+
+    def read(folder):
+        from nengo_tactile.datasets import read_events
+
+        found = [path for path in folder.rglob("*") if path.suffix in _CAMERAS]
+        if not found:
+            raise DataError("is gone")
+        for path in found:
+            read_events(path)
+
+    return Reader(make, read)
+
+
+_CAMERAS = (".raw", ".dat", ".aedat4", ".bag", ".db3")
+
+
+def _cameras():
+    """Those whose libraries are here."""
+    found = {}
+    if importlib.util.find_spec("faery"):
+        found |= {name: _camera(name) for name in ("evt2", "evt3", "dat", "aedat4")}
+    if importlib.util.find_spec("rosbags"):
+        found |= {name: _camera(name) for name in ("ros1", "ros2")}
+    return found
+
+
 def _taxels():
     def make(folder):
         (folder / "map.csv").write_text("taxel,x,y\n3,0.5,0\n4,1.7,0.1\n9,0.2,3\n")
@@ -438,5 +483,6 @@ def readers():
         "patterns": _patterns(),
         **{f"own{e}": _own(e) for e in (".csv", ".txt", ".npy", ".npz", ".mat", ".h5", ".hdf5")},
         "own-taxels": _taxels(),
+        **_cameras(),
         **{f"braille{ending}": _braille(ending) for ending in (".pkl", ".npz", ".zip")},
     }
