@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 #: What a reader may take.
 SECONDS, BYTES = 20, 2 << 30
 #: Readers that take long, and how many cases of others come to one of theirs.
-SELDOM = {"run": 4, "cifar10": 8, "checkpoint": 2, "patterns": 2}
+SELDOM = {"run": 4, "cifar10": 8, "aedat4": 4, "checkpoint": 2, "patterns": 2}
 _OPEN = 0x20  # inotify's
 
 

@@ -13,6 +13,7 @@ from nengo_tactile.analysis.plots_diagnosis import layer_errors
 from nengo_tactile.analysis.plots_events import (
     cumulative_frames,
     event_raster,
+    skin_map,
     tactile_evolution,
 )
 from nengo_tactile.analysis.plots_results import (
@@ -35,6 +36,7 @@ __all__ = [
     "firing_rates",
     "layer_errors",
     "png",
+    "skin_map",
     "spike_raster",
     "spikes_and_synops",
     "tactile_evolution",

@@ -195,3 +195,59 @@ def tactile_evolution(frames, times_s, transpose=False, title=None):
     bar.set_label("normalised event count" if top <= 1 else "events", color=QUIET, labelpad=-8)
     figure_title(figure, title)
     return figure
+
+
+@styled
+def skin_map(taxels, values, title=None, label="events"):
+    """Draw values at the places of the taxels, for skins that are no grid.
+
+    Parameters
+    ----------
+    taxels : nengo_tactile.events.TaxelMap
+    values : (n_taxels,) array_like of float
+        In the order of the map's addresses: see `TaxelMap.values`.
+    title : str, optional
+    label : str
+        What the values are.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        x to the right and y down, both to one scale.
+
+    Raises
+    ------
+    DataError
+        For another number of values than taxels, or values that are not finite.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.shape != (len(taxels),) or not np.isfinite(values).all():
+        raise DataError(
+            f"values have shape {values.shape}, the map has {len(taxels)} taxels: give one finite "
+            "number for each, in the order of the map"
+        )
+    x, y = taxels.positions.T
+    width, height = np.ptp(x) or 1, np.ptp(y) or 1
+    axes = new_axes(min(max(4.2 * height / width, 1.6), 7) + (0.4 if title else 0.1))
+    gaps = np.hypot(x[:, None] - x, y[:, None] - y)
+    gap = gaps[gaps > 0].min(initial=max(width, height))
+    points = 4.2 * 72 * gap / max(width, height)  # between the nearest taxels
+    dots = axes.scatter(
+        x, y, s=min(0.7 * points, 60) ** 2, c=values, cmap="Blues", edgecolors=QUIET, linewidths=0.6
+    )
+    dots.set_clim(min(values.min(), 0), values.max() or 1)
+    margin = 0.6 * gap
+    axes.set(
+        aspect="equal",
+        xticks=[],
+        yticks=[],
+        xlim=(x.min() - margin, x.max() + margin),
+        ylim=(y.max() + margin, y.min() - margin),
+        title=title,
+    )
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    bar = axes.figure.colorbar(dots, ax=axes, fraction=0.035, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.set_label(label, color=QUIET)
+    return axes.figure

@@ -8,6 +8,7 @@ import numpy as np
 from nengo_tactile.datasets.matfile import read_mat
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import make_events
+from nengo_tactile.events.taxels import TaxelMap
 from nengo_tactile.files import path_of
 
 N_TAXELS = 100  # ST-MNIST paper, 2.1
@@ -18,7 +19,9 @@ GRID = 10  # taxels per side: addresses X and Y run over 10 values each (paper, 
 LONGEST_S = 3600.0
 
 # Used when no lookup table says otherwise: address = 10 * y + x, all counted from 0.
-DEFAULT_LAYOUT = np.stack([np.arange(N_TAXELS) % GRID, np.arange(N_TAXELS) // GRID], axis=1)
+DEFAULT_TAXELS = TaxelMap.of(
+    np.stack([np.arange(N_TAXELS) % GRID, np.arange(N_TAXELS) // GRID], axis=1)
+)
 
 
 def _content(file, source):
@@ -37,7 +40,7 @@ def _name(file):
 
 
 def read_spiketrain(
-    file: str | Path | bytes | BinaryIO, layout: np.ndarray | None = None, source: str | None = None
+    file: str | Path | bytes | BinaryIO, taxels: TaxelMap | None = None, source: str | None = None
 ) -> np.ndarray:
     """Read one ST-MNIST recording.
 
@@ -46,8 +49,8 @@ def read_spiketrain(
     file : path, bytes or binary file
         A .mat file with the array ``spiketrain``, (101, n): rows 0 to 99 are taxels with 1 (ON,
         FA+), -1 (OFF, FA-) or 0, row 100 is the time in seconds [1]_.
-    layout : (100, 2) int array, optional
-        x and y of each taxel address, counted from 0; by default x = row % 10, y = row // 10.
+    taxels : nengo_tactile.events.TaxelMap, optional
+        Where each taxel address lies; by default x = row % 10, y = row // 10.
     source : str, optional
         What errors call the file.
 
@@ -71,10 +74,10 @@ def read_spiketrain(
     variables = read_mat(_content(file, source), source, {"spiketrain"})
     if "spiketrain" not in variables:
         raise DataError(f"{source} has no array 'spiketrain': give a recording of ST-MNIST")
-    return events_of_spiketrain(variables["spiketrain"], layout, source)
+    return events_of_spiketrain(variables["spiketrain"], taxels, source)
 
 
-def events_of_spiketrain(spiketrain, layout=None, source="spiketrain"):
+def events_of_spiketrain(spiketrain, taxels=None, source="spiketrain"):
     """Turn a (101, n) array into events; see `read_spiketrain`."""
     if not isinstance(spiketrain, np.ndarray) or spiketrain.dtype.kind not in "fiu":
         kind = getattr(spiketrain, "dtype", spiketrain)
@@ -101,8 +104,7 @@ def events_of_spiketrain(spiketrain, layout=None, source="spiketrain"):
             f"{source}: 'spiketrain' row {taxel[first]}, column {column[first]} is "
             f"{values[first]}, wanted 1 (ON), -1 (OFF) or 0: the file is damaged"
         )
-    layout = DEFAULT_LAYOUT if layout is None else layout
-    x, y = layout[taxel].T
+    x, y = (DEFAULT_TAXELS if taxels is None else taxels).places(taxel, source)
     return make_events(x, y, times[column], values, time_unit="s", polarity="-1/1", source=source)
 
 
@@ -130,7 +132,7 @@ def _check_times(times, source):
         )
 
 
-def read_lut(file: str | Path | bytes | BinaryIO, source: str | None = None) -> np.ndarray:
+def read_lut(file: str | Path | bytes | BinaryIO, source: str | None = None) -> TaxelMap:
     """Read the lookup table from taxel addresses to X and Y addresses.
 
     The paper shows the table only as a picture (Figure 3), without variable names. Accepted are
@@ -146,8 +148,8 @@ def read_lut(file: str | Path | bytes | BinaryIO, source: str | None = None) -> 
 
     Returns
     -------
-    (100, 2) int array
-        x and y of each taxel address, counted from 0.
+    nengo_tactile.events.TaxelMap
+        Of the addresses 0 to 99, on 10 x 10 cells.
 
     Raises
     ------
@@ -162,7 +164,7 @@ def read_lut(file: str | Path | bytes | BinaryIO, source: str | None = None) -> 
     }
     by_lower = {name.lower(): value for name, value in variables.items()}
     if {"x", "y"} <= set(by_lower) and by_lower["x"].shape == by_lower["y"].shape == (N_TAXELS,):
-        return _layout_of_table(np.stack([by_lower["x"], by_lower["y"]], axis=1), source)
+        return _taxels_of_table(np.stack([by_lower["x"], by_lower["y"]], axis=1), source)
     tables = [value for value in variables.values() if value.size >= N_TAXELS]
     if len(tables) != 1:
         shapes = {name: value.shape for name, value in variables.items()}
@@ -175,10 +177,10 @@ def read_lut(file: str | Path | bytes | BinaryIO, source: str | None = None) -> 
         addresses = _whole_numbers(table, source).ravel()
         addresses = addresses - _base(addresses, N_TAXELS, "taxel addresses", source)
         place = np.argsort(addresses)  # a permutation: the place of each address
-        return np.stack([place % GRID, place // GRID], axis=1)
+        return TaxelMap.of(np.stack([place % GRID, place // GRID], axis=1))
     if table.ndim == 2 and table.shape[1] == N_TAXELS:
         table = table.T
-    return _layout_of_table(table, source)
+    return _taxels_of_table(table, source)
 
 
 def _whole_numbers(values, source):
@@ -200,8 +202,8 @@ def _base(values, count, what, source):
     )
 
 
-def _layout_of_table(table, source):
-    """Turn (100, 2) or (100, 3) values into a layout counted from 0."""
+def _taxels_of_table(table, source):
+    """Turn (100, 2) or (100, 3) values into a map of taxels."""
     if table.ndim != 2 or table.shape[0] != N_TAXELS or table.shape[1] not in (2, 3):
         raise DataError(
             f"{source}: the table has shape {table.shape}, wanted (100, 2), (100, 3), (10, 10)"
@@ -215,13 +217,13 @@ def _layout_of_table(table, source):
         table[:, index] - _base(table[:, index], GRID, f"{name} addresses", source)
         for index, name in enumerate("XY")
     ]
-    layout = np.stack(columns, axis=1)
-    places, counts = np.unique(layout, axis=0, return_counts=True)
+    places_of = np.stack(columns, axis=1)
+    places, counts = np.unique(places_of, axis=0, return_counts=True)
     if len(places) != N_TAXELS:
         twice = places[counts > 1][0]
-        taxels = np.flatnonzero((layout == twice).all(axis=1))
+        taxels = np.flatnonzero((places_of == twice).all(axis=1))
         raise DataError(
             f"{source}: taxels {taxels.tolist()} share the place x = {twice[0]}, y = {twice[1]}"
             " (counted from 0): each taxel needs its own"
         )
-    return layout
+    return TaxelMap.of(places_of)

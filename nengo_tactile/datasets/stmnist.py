@@ -9,7 +9,7 @@ import numpy as np
 
 from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.sources import locate, open_source, require_split
-from nengo_tactile.datasets.spiketrain import DEFAULT_LAYOUT, read_lut, read_spiketrain
+from nengo_tactile.datasets.spiketrain import DEFAULT_TAXELS, read_lut, read_spiketrain
 from nengo_tactile.datasets.splits import split_indices
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
@@ -49,8 +49,8 @@ class STMNIST(EventDataset):
     ----------
     files : list of str
         Name of each sample's file inside the folder or archive.
-    layout : (100, 2) int array
-        x and y of each taxel address.
+    taxels : nengo_tactile.events.TaxelMap
+        Where each taxel address lies.
 
     References
     ----------
@@ -85,7 +85,7 @@ class STMNIST(EventDataset):
         self.split, self.path = split, path
         self._source = open_source(path)
         files, labels = _list_recordings(self._source)
-        self.layout = _find_layout(self._source, default_layout)
+        self.taxels = _find_taxels(self._source, default_layout)
         chosen = np.arange(len(files))
         if split != "all":
             train, test = split_indices(labels, test_share, seed)
@@ -95,7 +95,7 @@ class STMNIST(EventDataset):
         self.targets = labels[chosen]
         self._parsed = {}
         if cache is not None:
-            events = _cached_events(self._source, files, self.layout, path_of(cache))
+            events = _cached_events(self._source, files, self.taxels, path_of(cache))
             self._parsed = {place: events[index] for place, index in enumerate(chosen)}
 
     def read_events(self, index: int) -> np.ndarray:
@@ -103,7 +103,7 @@ class STMNIST(EventDataset):
         if index not in self._parsed:
             name = self.files[index]
             self._parsed[index] = read_spiketrain(
-                self._source.read(name), self.layout, self._source.describe(name)
+                self._source.read(name), self.taxels, self._source.describe(name)
             )
         return self._parsed[index].copy()
 
@@ -178,21 +178,21 @@ def _list_recordings(source):
     return [name for _, name in found], np.array([int(label) for label, _ in found])
 
 
-def _find_layout(source, default_layout):
-    """Return the layout of the lookup table in ``source``, beside it, or the default one."""
+def _find_taxels(source, default_layout):
+    """Return the map of the lookup table in ``source``, beside it, or the default one."""
     tables = [name for name in source.names if name.lower().endswith(".mat") and _is_lut(name)]
-    layouts = [read_lut(source.read(name), source.describe(name)) for name in tables]
+    maps = [read_lut(source.read(name), source.describe(name)) for name in tables]
     beside = source.path.parent / "LUT.mat"
     if not tables and beside.is_file():
         return read_lut(beside)
-    if layouts:
-        if any(not np.array_equal(layouts[0], layout) for layout in layouts):
+    if maps:
+        if any(not np.array_equal(maps[0].cells, each.cells) for each in maps):
             raise DataError(
                 f"{source.path} holds lookup tables that differ ({', '.join(tables)}): keep one"
             )
-        return layouts[0]
+        return maps[0]
     if default_layout:
-        return DEFAULT_LAYOUT
+        return DEFAULT_TAXELS
     raise DataError(
         f"{source.path} has no LUT.mat, nor has the folder around it, so the taxels' places "
         "are unknown: add LUT.mat of ST-MNIST, or pass default_layout=True for x = row % 10, "
@@ -200,14 +200,14 @@ def _find_layout(source, default_layout):
     )
 
 
-def _cached_events(source, names, layout, cache):
+def _cached_events(source, names, taxels, cache):
     """Return the events of all files, from ``cache`` when that is up to date."""
-    key = json.dumps([_CACHE_FORMAT, source.stamps(names), np.asarray(layout).tolist()])
+    key = json.dumps([_CACHE_FORMAT, source.stamps(names), taxels.cells.tolist()])
     key = hashlib.sha256(key.encode()).hexdigest()
     stored = _load_cache(cache, key)
     if stored is None:
         parsed = [
-            read_spiketrain(source.read(name), layout, source.describe(name))
+            read_spiketrain(source.read(name), taxels, source.describe(name))
             for name in track(names, "reading ST-MNIST")
         ]
         offsets = np.cumsum([0, *map(len, parsed)])

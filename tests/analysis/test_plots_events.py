@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-from nengo_tactile.analysis.plots import cumulative_frames, event_raster, png, tactile_evolution
+from nengo_tactile.analysis.plots import (
+    cumulative_frames,
+    event_raster,
+    png,
+    skin_map,
+    tactile_evolution,
+)
 from nengo_tactile.errors import DataError
+from nengo_tactile.events import TaxelMap
 
 EVENT = np.dtype([("x", "<i2"), ("y", "<i2"), ("t", "<i8"), ("p", "<u1")])
 
@@ -108,3 +115,21 @@ def test_evolution_of_an_empty_recording():
 def test_evolution_refuses(frames, times, message):
     with pytest.raises(DataError, match=message):
         tactile_evolution(frames, times)
+
+
+def test_a_skin_has_its_taxels_where_they_lie():
+    taxels = TaxelMap.of({7: (0.0, 0.0), 9: (3.0, 0.5), 12: (1.0, 2.5)})
+    figure = skin_map(taxels, [0, 4, 2], title="pressed")
+    (dots,) = figure.axes[0].collections
+    np.testing.assert_allclose(dots.get_offsets(), [[0, 0], [3, 0.5], [1, 2.5]])
+    np.testing.assert_allclose(dots.get_array(), [0, 4, 2])
+    low, high = figure.axes[0].get_ylim()
+    assert low > 2.5 > 0 > high  # y runs down
+    assert figure.axes[0].get_title(loc="left") == "pressed"
+    assert dots.get_clim() == (0, 4)
+    png(figure, dpi=40)
+    png(skin_map(TaxelMap.of({3: (1, 1)}), [0]), dpi=40)
+    with pytest.raises(DataError, match=r"shape \(2,\), the map has 3 taxels"):
+        skin_map(taxels, [1, 2])
+    with pytest.raises(DataError, match="one finite number"):
+        skin_map(taxels, [1, np.nan, 2])

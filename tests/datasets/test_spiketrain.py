@@ -8,19 +8,20 @@ import scipy.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nengo_tactile.datasets.spiketrain import DEFAULT_LAYOUT, read_lut, read_spiketrain
+from nengo_tactile.datasets.spiketrain import DEFAULT_TAXELS, read_lut, read_spiketrain
 from nengo_tactile.errors import DataError
+from nengo_tactile.events import TaxelMap
 from tests.support.damage import damaged
 from tests.support.fake_formats import default_table, mat_bytes, random_events, spiketrain_of
 
 
-def brute_force(matrix, layout=DEFAULT_LAYOUT):
+def brute_force(matrix, places=DEFAULT_TAXELS.cells):
     """Collect events with two loops."""
     found = []
     for column in range(matrix.shape[1]):
         for taxel in range(100):
             if matrix[taxel, column] != 0:
-                x, y = layout[taxel]
+                x, y = places[taxel]
                 t = round(matrix[100, column] * 1e6)
                 found.append((int(x), int(y), t, matrix[taxel, column] > 0))
     return found
@@ -40,9 +41,9 @@ def test_several_taxels_in_a_column_equal_two_loops(seed, n_columns):
     rng = np.random.default_rng(seed)
     matrix = rng.choice([-1.0, 0, 0, 0, 1], (101, n_columns))
     matrix[100] = np.sort(rng.uniform(0, 2, n_columns))
-    layout = DEFAULT_LAYOUT[rng.permutation(100)]
-    events = read_spiketrain(mat_bytes(spiketrain=matrix), layout)
-    assert events.tolist() == brute_force(matrix, layout)
+    places = DEFAULT_TAXELS.cells[rng.permutation(100)]
+    events = read_spiketrain(mat_bytes(spiketrain=matrix), TaxelMap.of(places))
+    assert events.tolist() == brute_force(matrix, places)
 
 
 VALID = mat_bytes(spiketrain=spiketrain_of(random_events(np.random.default_rng(1), 25)))
@@ -158,8 +159,8 @@ def test_lookup_tables_in_every_accepted_form(form, base, rng):
         "named": {"X": table[:, 1], "y": table[:, 2:]},
         "grid": {"address": grid},
     }
-    layout = read_lut(mat_bytes(**contents[form]))
-    np.testing.assert_array_equal(layout, np.stack([shuffled % 10, shuffled // 10], axis=1))
+    taxels = read_lut(mat_bytes(**contents[form]))
+    np.testing.assert_array_equal(taxels.cells, np.stack([shuffled % 10, shuffled // 10], axis=1))
 
 
 def changed_table(row, column, value):
@@ -194,9 +195,9 @@ def test_contradicting_lookup_tables_are_refused(variables, part):
 @settings(max_examples=60)
 def test_mutated_lookup_tables_give_a_permutation_or_data_error(data):
     try:
-        layout = read_lut(damaged(data, mat_bytes(False, LUT=default_table()), 3, cut=False))
+        taxels = read_lut(damaged(data, mat_bytes(False, LUT=default_table()), 3, cut=False))
     except DataError:
         return
-    assert len({tuple(place) for place in layout.tolist()}) == 100
-    assert layout.min() == 0
-    assert layout.max() == 9
+    assert len({tuple(place) for place in taxels.cells.tolist()}) == 100
+    assert taxels.cells.min() == 0
+    assert taxels.cells.max() == 9
