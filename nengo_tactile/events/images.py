@@ -191,7 +191,7 @@ class TactileImage:
         -------
         (n_samples, height, width, channels) float32 array
         """
-        recordings = recordings_of(recordings, progress)
+        recordings = recordings_of(recordings, progress, self.sensor_size[:2])
         images = [self(events, name) for name, events in named(recordings)]
         return np.stack(images) if images else np.zeros((0, *self.shape), np.float32)
 

@@ -111,7 +111,7 @@ class Labelled:
         return (self.data[index] for index in self.indices)
 
 
-def recordings_of(data, progress=None):
+def recordings_of(data, progress=None, sensor_size=None):
     """Recordings to iterate over, with their labels where they have them.
 
     Parameters
@@ -119,13 +119,27 @@ def recordings_of(data, progress=None):
     data : data set, list or array as for `Labelled`, or any iterable of event arrays
     progress : bool, optional
         Show a bar; by default on a terminal.
+    sensor_size : tuple of int, optional
+        (width, height), or with polarities, that the data have to have where they say it.
 
     Returns
     -------
     Labelled, or ``data`` itself
+
+    Raises
+    ------
+    DataError
+        For recordings of another sensor.
     """
     own = hasattr(data, "__getitem__") and len(data)
-    return Labelled(data, progress=progress) if own else data
+    recordings = Labelled(data, progress=progress) if own else data
+    size = getattr(recordings, "sensor_size", None)
+    if None not in (size, sensor_size) and tuple(size[: len(sensor_size)]) != tuple(sensor_size):
+        raise DataError(
+            f"{recordings!r} has the sensor size {tuple(size)}, the layout {tuple(sensor_size)}: "
+            "give recordings of that sensor, or a layout of this sensor_size"
+        )
+    return recordings
 
 
 def named(recordings):

@@ -117,7 +117,7 @@ class PatternLayout:
         DataError
             As `pattern_entries`.
         """
-        recordings = recordings_of(recordings, progress)
+        recordings = recordings_of(recordings, progress, self.sensor_size[:2])
         entries = (self._entries(events, name) for name, events in named(recordings))
         step = (self.n_channels,), self.step_us, self.n_steps
         samples = collected(entries, *step, counts=np.int16)

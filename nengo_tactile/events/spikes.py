@@ -125,13 +125,7 @@ class SpikeLayout:
         DataError
             As `nengo_tactile.events.spike_samples`.
         """
-        recordings = recordings_of(recordings, progress)
-        size = getattr(recordings, "sensor_size", None)
-        if size not in (None, self.sensor_size):
-            raise DataError(
-                f"{recordings!r} has the sensor size {size}, the layout {self.sensor_size}: give "
-                "recordings of that sensor"
-            )
+        recordings = recordings_of(recordings, progress, self.sensor_size)
         samples = spike_samples(
             recordings,
             self.sensor_size,

@@ -56,6 +56,13 @@ def test_a_recording_that_does_not_fit_is_named_by_its_number_in_the_data(layout
         layout.batch(recordings, progress=False)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_another_sensor_is_refused(layout, recordings):
+    data = Recordings(recordings, [2, 0, 1], (4, 2, 2))
+    with pytest.raises(DataError, match=r"has the sensor size \(4, 2, 2\), the layout \(4, 3"):
+        layout.batch(data, progress=False)
+
+
 def test_patterns_are_those_of_the_paper_with_signs_and_survive_a_file(recordings, tmp_path):
     layout = LAYOUTS[2]
     samples = layout.batch(recordings)
