@@ -94,10 +94,10 @@ def test_patterns_are_those_of_the_events(folder, tmp_path, monkeypatch):
 def test_recordings_that_do_not_fit_are_named():
     empty = make_events([], [], [], [])
     with pytest.raises(DataError, match="sample 0: the recording holds 0 events"):
-        pattern_set(Recordings([empty], [0]), PatternLayout(), progress=False)
+        pattern_set(Recordings([empty], [0], (34, 34, 2)), PatternLayout(), progress=False)
     crowd = make_events(*([value] * 40_000 for value in (1, 1, 0, 1)))
     with pytest.raises(DataError, match="40000 events on a channel"):
-        pattern_set(Recordings([crowd], [0]), PatternLayout(), progress=False)
+        pattern_set(Recordings([crowd], [0], (34, 34, 2)), PatternLayout(), progress=False)
 
 
 def test_growing(folder, small, tmp_path, monkeypatch):
