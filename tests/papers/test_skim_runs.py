@@ -266,7 +266,8 @@ def test_tactile_digits(tmp_path, monkeypatch):
             x = rng.integers(0, 2, 100) + 2 * (number % 4)
             recordings.append(make_events(x, rng.integers(0, 2, 100), t, np.ones(100, int)))
             labels.append(label)
-        return Recordings(recordings, labels)
+        size = (10, 10, 2) if name == "eskin-pendigits" else (16, 16, 1)
+        return Recordings(recordings, labels, size)
 
     monkeypatch.setattr(transfer, "open_dataset", sets)
     monkeypatch.setattr(transfer, "TACTILE_HIDDEN", 50)
