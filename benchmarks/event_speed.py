@@ -7,6 +7,11 @@ Beside the time that passes stands the processors' time, on which other load has
 Then what a step costs by the density of spikes, in a chain of convolutions whose neurons all fire
 at a chosen rate, as a table and as event_density.png.
 
+Where onnxruntime and onnx are installed, its passes in float32 and 8 bits take turns too: as many
+as there are steps, and a single one, which is what one would do otherwise. Beside the synaptic
+operations of a processor second stands the machine's limit, a loop that adds numbers from cache.
+What a call costs without its steps is told apart.
+
 Asynchronous mode: the MNIST test images through the same network with sigma-delta neurons, at the
 paper's number of spikes. Last, how much memory both modes take by the number of steps::
 
@@ -19,7 +24,9 @@ import time
 import tracemalloc
 from pathlib import Path
 
+import numba
 import numpy as np
+import onnx_passes
 import turns
 from rich.console import Console
 from rich.table import Table
@@ -33,6 +40,7 @@ from nengo_tactile.conversion.network import SpikingNetwork
 from nengo_tactile.conversion.neurons import IF, SigmaDelta
 from nengo_tactile.datasets import open_dataset
 from nengo_tactile.datasets.images import images_of
+from nengo_tactile.engines import run
 from nengo_tactile.engines.event import asynchronous
 from nengo_tactile.engines.event.arrivals import arrivals_of
 from nengo_tactile.engines.event.asynchronous import Asynchronous
@@ -109,34 +117,100 @@ def chain(density, shape=(16, 16, 32), depth=3, seed=0):
     return network, rates(8, *shape)
 
 
-def candidates(model, network, x, n_steps):
-    """What takes turns, and what closes it: forward passes, NengoDL, the event engine."""
+def candidates(model, network, x, n_steps, dense):
+    """What takes turns, and what closes it: forward passes, NengoDL, ``dense`` ones, the engine."""
     with stack.quiet_build():
         works = {"Keras": turns.forward_passes(model, x, n_steps)}
         works["nengo-dl"], close = turns.engine(network, x, n_steps)
+    if dense:
+        for name, one in onnx_passes.passes(model, x, PROCESSORS).items():
+            works[f"{name}, one pass"] = one
+            works[name] = lambda one=one: [one() for _ in range(n_steps)]
     clocked = Clocked(network, PROCESSORS)
     works["event"] = lambda: clocked.record(x, n_steps)
     return works, close
 
 
-def measured(model, network, x, n_steps, repeats):
+def measured(model, network, x, n_steps, repeats, dense=False):
     """A row about one network: seconds, (repeats, 2), how many times faster, density of spikes."""
-    works, close = candidates(model, network, x, n_steps)
+    works, close = candidates(model, network, x, n_steps, dense)
     seconds = turns.measure(works, repeats, both_clocks)
     close()
-    counts = works["event"]().spike_counts.values()
+    recording = works["event"]()
+    counts = recording.spike_counts.values()
+    synops = sum(int(values.sum()) for values in recording.synops.values())
     spikes, neurons = sum(c.sum() for c in counts), sum(c.shape[1] for c in counts)
     return {
         "density": float(spikes / neurons / n_steps / len(x)),
+        "synops_per_processor_second": synops / float(seconds["event"][:, 1].min()),
         "seconds": {name: s[:, 0].tolist() for name, s in seconds.items()},
         "processor_seconds": {name: s[:, 1].tolist() for name, s in seconds.items()},
         "samples_per_second": {
             name: len(x) / float(np.median(s[:, 0])) for name, s in seconds.items()
         },
         "times_faster_than": {
-            name: (seconds[name] / seconds["event"]).tolist() for name in ("Keras", "nengo-dl")
+            name: (seconds[name] / seconds["event"]).tolist() for name in works if name != "event"
         },
     }
+
+
+@numba.njit(fastmath=True)
+def _added(numbers, times):
+    total = np.float32(0)
+    for _ in range(times):
+        for k in range(len(numbers)):
+            total += numbers[k]
+    return total
+
+
+def additions_per_second(n=4096, times=20_000):
+    """What a processor adds in float32 where all numbers come from its first cache."""
+    numbers, seconds = np.ones(n, np.float32), []
+    _added(numbers, 1)
+    for _ in range(5):
+        start = time.process_time()
+        _added(numbers, times)
+        seconds.append(time.process_time() - start)
+    return n * times / min(seconds)
+
+
+def call_cost(network, x):
+    """Processor milliseconds a sample of a call of `nengo_tactile.run`, without its steps."""
+    seconds = {1: [], 9: []}
+    for _ in range(5):
+        for n_steps, found in seconds.items():
+            start = time.process_time()
+            run(network, x, n_steps, engine="event", threads=1)
+            found.append(time.process_time() - start)
+    first, later = min(seconds[1]), min(seconds[9])
+    return 1e3 * (first - (later - first) / 8) / len(x)
+
+
+def dense_table(rows, options):
+    """Beside dense passes in ONNX Runtime."""
+    table = Table(
+        title=f"{options.steps} steps of {options.batch} samples beside ONNX Runtime, by "
+        "processors' time: how many times faster the event engine is than as many passes; passes "
+        "that one run costs",
+        title_justify="left",
+    )
+    kinds = ("fp32", "int8")
+    for column in (
+        *("network", "G operations/s", "additions/s", "a call, ms a sample"),
+        *(f"than {options.steps} passes, {kind}" for kind in kinds),
+        *(f"one run, in passes, {kind}" for kind in kinds),
+    ):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        faster = {k: np.array(v)[:, 1] for k, v in row["times_faster_than"].items()}
+        table.add_row(
+            row["network"],
+            *(f"{row[key] / 1e9:.1f}" for key in ("synops_per_processor_second", "limit")),
+            f"{row['call']:.2f}",
+            *(turns.median_and_range(faster[f"ONNX {kind}"]) for kind in kinds),
+            *(turns.median_and_range(1 / faster[f"ONNX {kind}, one pass"]) for kind in kinds),
+        )
+    return table
 
 
 def speed_table(rows, options):
@@ -311,12 +385,16 @@ def main():
     parts = (options.only,) if options.only else PARTS
     stack.nengo_dl()
     results, console = {}, Console(width=140)
+    dense = onnx_passes.available()
     if "speed" in parts:
         results["speed"] = []
         for name, model, network, x in networks(options.steps, options.batch, options.data_dir):
-            row = measured(model, network, x, options.steps, options.repeats)
+            row = measured(model, network, x, options.steps, options.repeats, dense)
+            row |= {"limit": additions_per_second(), "call": call_cost(network, x)}
             results["speed"].append({"network": name, **row})
         console.print(speed_table(results["speed"], options))
+        if dense:
+            console.print(dense_table(results["speed"], options))
     if "density" in parts:
         results["density"] = []
         for density in DENSITIES:

@@ -42,7 +42,7 @@ def engine(network, x, n_steps, planner="noop"):
     def work():
         constants = built.show(x)
         data = sim.predict_on_batch(n_steps=n_steps)
-        nengo_dl._recording(network, built, data, constants[:, None], len(x))
+        nengo_dl._recording(network, built, data, len(x), constants[:, None])
 
     return work, sim.close
 

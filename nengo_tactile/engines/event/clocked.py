@@ -255,6 +255,7 @@ def scratch_of(plan):
         values=np.empty(room, np.float32),
         begins=np.zeros((len(stages.kind), BLOCK), np.int64),
         ends=np.zeros((len(stages.kind), BLOCK), np.int64),
+        awake=np.zeros(len(stages.kind), np.uint8),
         stop=np.zeros(1, np.uint8),
     )
 

@@ -5,8 +5,9 @@ before the next one. What a stage sends at a step is a list of events: numbers o
 ascending order, and the values of their spikes; behind it stand tables, which say for each pixel
 where its events begin.
 
-What arrives is added to the potentials. Sums are in float32, in the order of the events, which
-differs from NengoDL's: they are equal where they are exact.
+What arrives is added to the potentials. Where nothing arrives, by itself or from others, and nobody
+fired at the step before, nothing happens at all. Sums are in float32, in the order of the events,
+which differs from NengoDL's: they are equal where they are exact.
 """
 
 from collections import namedtuple
@@ -39,8 +40,11 @@ SHIFT = 40
 #: What a thread needs for itself: the memory of a sample; what a word of neurons sends whose
 #: spikes are not all alike; who fires at a step, as bits of words, and how many events there are
 #: before each word; marks of touched windows; events and their values; where those of each stage
-#: and step begin and end; a number that is not zero once all shall stop.
-Scratch = namedtuple("Scratch", "memory fired words ranks marks events values begins ends stop")
+#: and step begin and end; whether each stage fired at the step before; a number that is not zero
+#: once all shall stop.
+Scratch = namedtuple(
+    "Scratch", "memory fired words ranks marks events values begins ends awake stop"
+)
 
 #: What steps leave behind: potentials and sums of all stages, and positive less negative spikes of
 #: neurons whose spikes are not all alike, (n_samples, n_state); whether it is kept, from how many
@@ -290,6 +294,7 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
     for sample in range(first, last):
         counts = measured.counts[sample]
         state, net = memory.state[sample * memory.kept], memory.net[sample * memory.kept]
+        scratch.awake[:] = 1
         if not memory.kept:
             state[:] = plan.start
             net[:] = 0
@@ -305,6 +310,14 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                 e = stages.events[k]
                 for t in range(min(block, n_steps - done)):
                     since = memory.n_steps + done + t
+                    changes = stages.busy[k] or scratch.awake[k] or since < stages.n_early[k]
+                    for link in range(stages.first_link[k], stages.last_link[k]):
+                        changes |= begins[links.source[link], t] < ends[links.source[link], t]
+                    for link in range(stages.first_slide[k], stages.last_slide[k]):
+                        changes |= begins[slides.source[link], t] < ends[slides.source[link], t]
+                    if not changes:
+                        begins[k, t] = ends[k, t] = e
+                        continue
                     if stages.biased[k]:
                         for i in range(tops - start):
                             state[start + i] += rest[begin + i]
@@ -357,6 +370,7 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                             measured.potentials[sample, done + t, i] = state[start + i]
                             state[start + i] = 0
                     ends[k, t] = e
+                    scratch.awake[k] = begins[k, t] < e
                     for i in range(USUAL):
                         put(events, e + i, LAST)
                     if row >= 0:

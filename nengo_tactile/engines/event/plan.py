@@ -27,14 +27,14 @@ _KINDS = {IntegrateFire: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 #: whether constants or the image add to them, of a max pooling; where its state begins, in it its
 #: maxima, and its analogue current (or -1); its first link, and the one after its last, and so of
 #: slides and of the grids that readers see it as; where its events go, how many there may be with
-#: their tables, and whether they are worth other numbers than one; whether it resets to zero; most
-#: that a spike is worth, what one is below a net count of zero (0: it has none there), and whether
-#: spikes are taken back; row among the stages that spike (or -1); where its currents of the first
-#: steps begin, and how many steps have any.
+#: their tables, whether something arrives at each step by itself, and whether events are worth
+#: other numbers than one; whether it resets to zero; most that a spike is worth, what one is below
+#: a net count of zero (0: it has none there), and whether spikes are taken back; row among the
+#: stages that spike (or -1); where its currents of the first steps begin, and how many have any.
 Stages = namedtuple(
     "Stages",
     "kind size padded window biased state tops drive first_link last_link first_slide last_slide "
-    "first_grid last_grid events room graded to_zero most slope signed row early n_early",
+    "first_grid last_grid events room busy graded to_zero most slope signed row early n_early",
 )
 #: Of each link: the stage it comes from; channels, and their reciprocal; weights of a channel;
 #: where its weights, pointers and shifts (or -1) begin. The rest are those of all links (see
@@ -184,6 +184,7 @@ def _row(stage, dt, around, driven):
             for name, span in zip(("link", "slide", "grid"), around)
             for end, place in zip(("first", "last"), span)
         },
+        "busy": bool(driven or stage.bias.any()),
         "graded": stage.neuron.graded or stage.neuron.forwards or not stage.spikes,
         "to_zero": getattr(stage.neuron, "reset", None) == "zero",
         # as Nengo computes it: the slope times the amplitude of one step, by the step

@@ -17,7 +17,10 @@ from nengo_tactile.engines.event.clocked import Clocked
 from nengo_tactile.engines.event.kernel import BLOCK
 from nengo_tactile.engines.event.plan import plan_of
 from nengo_tactile.errors import DataError, EngineError
-from nengo_tactile.networks.neurons import IntegrateFire
+from nengo_tactile.networks.linear_maps import Convolution
+from nengo_tactile.networks.neurons import IntegrateFire, Sum
+from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.networks.stages import Graph, Link, Stage
 from tests.support import stage_graphs as graphs
 from tests.support import step_loop
 from tests.support.engine_networks import BAD_INPUTS
@@ -333,6 +336,39 @@ def test_events_keep_their_room_as_long_as_they_are_read():
     engine = Clocked(network, threads=1)
     stages = engine.plan.stages
     assert len(engine.memories.take(1)[0].events) < 0.8 * BLOCK * (stages.size + 1).sum()
+
+
+@pytest.mark.parametrize("neuron", [IntegrateFire(), IntegrateFire(signed=True, spikes_per_step=3)])
+def test_layers_in_which_nothing_changes(neuron):
+    """They wait for the first spike; but what fires without one, from its start, goes on firing."""
+    rng, size = np.random.default_rng(3), (4, 5, 3)
+    maps = [
+        Convolution(rng.integers(-4, 9, (3, 3, 3, 3)) / 8, size, size, padding=(1, 1))
+        for _ in range(4)
+    ]
+    full = np.where(np.arange(60) % 7 == 0, 3.75, 0.5)
+    stages = (
+        Stage("first", size, neuron, [Link("input", maps[0])]),
+        Stage("late", size, neuron, [Link("first", maps[1])]),
+        Stage("full", size, neuron, [Link("late", maps[2])], start=full),
+        Stage("sums", size, Sum(), [Link("full", maps[3])]),
+        Stage("last", size, Sum(), [Link("sums", maps[1])]),
+    )
+    graph = Graph(size, stages)
+    network = types.SimpleNamespace(
+        graph=graph, synapse=None, dt=0.001, fan_out=graph.fan_out, discard=0.0,
+        read_out=ReadOut.linear((60,)),
+    )  # fmt: skip
+    x, n_steps = (rng.random((2, 60)) < 0.2) / 64, 2 * BLOCK + 5
+    sent = step_loop.shown(graph, x, n_steps)
+    got = Clocked(network, threads=1).record(x.astype(np.float32), n_steps)
+    silent = {name: (sent[name] == 0).all(axis=2).mean() for name in ("first", "late", "full")}
+    assert all(0.05 < share < 1 for share in silent.values()), silent
+    for name in silent:
+        fired = (sent[name] != 0).sum(axis=2)
+        np.testing.assert_array_equal(got.spikes_over_time[name], fired)
+    outputs = np.cumsum(sent["last"], axis=1) / np.arange(1, n_steps + 1)[:, None]
+    np.testing.assert_allclose(got.outputs, outputs, rtol=1e-6, atol=1e-6)
 
 
 def test_lif_networks_are_refused(small):
