@@ -1,20 +1,18 @@
 """The command line: thin, every command calls the Python face.
 
-Bad input and a full disk end with one clear message and exit code 2, Ctrl-C and SIGTERM with a
-word and the exit codes 130 and 143.
+How they end, see `nengo_tactile.cli_end`.
 """
 
 import contextlib
 import dataclasses
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nengo_tactile import __version__, cli_exchange, cli_reproduce, stack
+from nengo_tactile import __version__, cli_exchange, cli_reproduce
+from nengo_tactile.cli_end import ended
 from nengo_tactile.cli_options import (
     DataDir,
     Jobs,
@@ -443,64 +441,7 @@ def _options(
 
 def main(arguments=None):
     """Entry point: maps errors to one message and an exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # names need not be text that a terminal can show
-            stream.reconfigure(errors="backslashreplace")
-    stopped: list[int] = []  # signals that came
-    try:
-        with _signals_as_ctrl_c(stopped), stack.quiet():
-            code = app(args=arguments, standalone_mode=False) or 0
-        return _end(stopped) if stopped or code == _CTRL_C else code
-    except (typer.Abort, KeyboardInterrupt):
-        return _end(stopped)
-    except TactileError as error:
-        return _fail(str(error))
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(
-            f"{where}{error.strerror or error}: check the path, its permissions and free space; "
-            "nothing half-written was left"
-        )
-    except Exception as error:
-        # usage errors: typer ships its own copy of click or uses the installed one, by version
-        if not (hasattr(error, "show") and hasattr(error, "exit_code")):
-            raise
-        error.show()
-        return 2
-
-
-@contextlib.contextmanager
-def _signals_as_ctrl_c(stopped):
-    """Let SIGTERM end a command as Ctrl-C does, cleaned up; the signal is added to a list."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number, frame):
-        stopped.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-#: What typer returns for Ctrl-C (128 + SIGINT).
-_CTRL_C = 130
-
-
-def _end(stopped):
-    """Say what ended the command; returns the exit code that shells give it."""
-    what, code = ("ended by SIGTERM", 128 + signal.SIGTERM) if stopped else ("interrupted", _CTRL_C)
-    _fail(f"{what}; nothing half-written was left, finished parts are kept")
-    return code
-
-
-def _fail(text):
-    print(f"nengo-tactile: {text}", file=sys.stderr)
-    return 2
+    return ended(lambda: app(args=arguments, standalone_mode=False))
 
 
 if __name__ == "__main__":
