@@ -321,7 +321,9 @@ def test_commands_are_grouped_by_what_one_wants(capsys):
     assert run() == 2
     lines = capsys.readouterr().out.splitlines()
     titles = [line.strip("╭─╮ ") for line in lines if line.startswith("╭─")]
-    assert titles[-4:] == ["Begin", "Bring or train a network", "Run and look", "Papers"]
+    assert titles[-5:] == [
+        *("Begin", "Bring or train a network", "Run and look", "Other simulators", "Papers")
+    ]
 
 
 @pytest.mark.parametrize(
