@@ -22,6 +22,7 @@ from nengo_tactile.engines import Recording as Recording
 from nengo_tactile.engines import State as State
 from nengo_tactile.engines import run as run
 from nengo_tactile.engines import start as start
+from nengo_tactile.exchange.lava import from_lava as from_lava
 from nengo_tactile.exchange.nir_export import to_nir as to_nir
 from nengo_tactile.exchange.nir_in import from_nir as from_nir
 from nengo_tactile.experiments.sweeps import sweep as sweep

@@ -1,3 +1,4 @@
+from nengo_tactile.exchange.lava import from_lava as from_lava
 from nengo_tactile.exchange.nir_export import Loss as Loss
 from nengo_tactile.exchange.nir_export import losses as losses
 from nengo_tactile.exchange.nir_export import to_nir as to_nir
