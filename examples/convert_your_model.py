@@ -15,7 +15,7 @@ import numpy as np
 
 import nengo_tactile as nt
 from nengo_tactile import stack
-from nengo_tactile.analysis import cost_until, latency_step
+from nengo_tactile.analysis import accuracy_text, cost_until, latency_step
 from nengo_tactile.ann import training
 
 
@@ -78,10 +78,10 @@ def main(arguments=None):
         count = min(options.emulator, n) if engine == "loihi" else n
         recording = nt.run(snn, x[:count], engine=engine)
         curve = recording.accuracy(y[:count])
-        step = latency_step(curve)
+        step = latency_step(curve, n_samples=count)
         cost = cost_until(recording, step)
         print(
-            f"{engine}: accuracy {curve[-1]:.3f} of {count} samples; settled at step {step} with "
+            f"{engine}: accuracy {accuracy_text(curve[-1], count)}; settled at step {step} with "
             f"{cost.spikes:.0f} spikes and {cost.synops:.0f} synaptic operations a sample"
         )
     if options.out:

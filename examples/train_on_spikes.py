@@ -66,12 +66,11 @@ def recordings(task, split, n, data_dir, seed):
 def row(name, accuracy, recording, labels):
     """A line of the table."""
     curve = recording.accuracy(labels)
-    step = analysis.latency_step(curve)
+    step = analysis.latency_step(curve, n_samples=len(labels))
     cost = analysis.cost_until(recording, step)
     return (
         name,
-        f"{accuracy:.3f}",
-        f"{curve[-1]:.3f}",
+        *(analysis.accuracy_text(value, len(labels)) for value in (accuracy, curve[-1])),
         f"{step * recording.dt * 1000:.0f} ms",
         f"{cost.spikes:,.0f}",
         f"{cost.synops:,.0f}",

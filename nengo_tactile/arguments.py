@@ -23,6 +23,7 @@ def whole(name: str, value: Any, least: int = 1, error: type[TactileError] = Dat
         Or another, for anything else, for less than ``least`` and more than `MOST`.
     """
     if not _is_number(value) or value != int(value) or not least <= value <= MOST:
+        value = _plain(value)
         raise error(f"{name} is {value!r}: give a whole number of at least {least}, up to {MOST:,}")
     return int(value)
 
@@ -36,7 +37,7 @@ def nearest(given: Any, known: Iterable[str]) -> str:
 def positive(name: str, value: Any, what: str, error: type[TactileError] = DataError) -> float:
     """A finite number above zero as a float; ``what`` it is is told otherwise."""
     if not _is_number(value) or not value > 0:
-        raise error(f"{name} is {value!r}: give {what} above zero")
+        raise error(f"{name} is {_plain(value)!r}: give {what} above zero")
     return float(value)
 
 
@@ -47,7 +48,7 @@ def names(name: str, values: Any, error: type[TactileError] = DataError) -> tupl
     values = tuple(values)
     twice = [value for value in values if values.count(value) > 1]
     if twice:
-        raise error(f"{name}: {twice[0]!r} is there twice: give each a name of its own")
+        raise error(f"{name}: {_plain(twice[0])!r} is there twice: give each a name of its own")
     return values
 
 
@@ -57,6 +58,11 @@ def array(name: str, value: Any, error: type[TactileError] = DataError) -> np.nd
         return np.asarray(value)
     except (ValueError, TypeError) as problem:  # rows of different lengths
         raise error(f"{name}: is no array ({problem}): give samples of one shape") from problem
+
+
+def _plain(value):
+    """What NumPy made of a number or text, as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_number(value):

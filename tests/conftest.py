@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import warnings
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import hypothesis
 import nengo
 import numpy as np
 import pytest
+
+from nengo_tactile.errors import TactileError
 
 # a busy machine is no failure, and the same commit gives the same examples
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
@@ -30,6 +33,20 @@ def pytest_collection_modifyitems(config, items):
         files = sorted({item.path for item in items})
         random.Random(seed).shuffle(files)
         items.sort(key=lambda item: files.index(item.path))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_numbers():
+    """No error says ``np.int64(3)``, as NumPy 2 writes its numbers in lists, or with ``!r``."""
+
+    def init(self, *args, **options):
+        said = " ".join(map(str, args))
+        assert not re.search(r"\bnp\.(u?int|float|bool|str|bytes)\w*\(", said), said
+        super(TactileError, self).__init__(*args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TactileError, "__init__", init, raising=False)
+        yield
 
 
 @pytest.fixture

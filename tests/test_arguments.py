@@ -18,6 +18,12 @@ def test_what_is_no_number_of_things(value):
         arguments.whole("n", value)
 
 
+def test_numbers_are_told_plainly():
+    for value in (2.5, np.float64(2.5), np.float32(2.5)):
+        with pytest.raises(DataError, match=r"n is 2\.5: give a whole"):
+            arguments.whole("n", value)
+
+
 def test_whole_numbers_of_any_type():
     for value in (3, 3.0, np.int8(3), np.float32(3), np.uint64(3)):
         assert arguments.whole("n", value) == 3 and type(arguments.whole("n", value)) is int

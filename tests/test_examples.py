@@ -18,11 +18,10 @@ NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 
 #: Sizes that take seconds; they replace the cell tagged "parameters".
 SMALL = {
-    "01_from_touch_to_spikes": {"N_TRAIN": 120, "N_TEST": 40, "N_EMULATOR": 2, "EPOCHS": 2},
+    "01_from_touch_to_spikes": {"N_TRAIN": 120, "N_TEST": 40, "EPOCHS": 2},
     "02_what_does_it_cost": {
         "N_TRAIN": 120,
         "N_TEST": 20,
-        "N_EMULATOR": 2,
         "EPOCHS": 2,
         "FACTORS": (0.5,),
     },

@@ -29,6 +29,7 @@ def _within(accuracy, tolerance, n_samples=None):
         )
     if not tolerance >= 0:
         raise DataError(f"tolerance is {tolerance}, wanted zero or more (0.01 is one point)")
+    tolerance = tolerance if n_samples is None else max(tolerance, 1 / n_samples)
     low, high = accuracy[-1] - tolerance, accuracy[-1] + tolerance
     if n_samples is not None:
         ends = accuracy_interval(accuracy[-1], n_samples)
@@ -40,7 +41,8 @@ def latency_step(accuracy: ArrayLike, tolerance: float = 0.01, n_samples: int | 
     """First step from which the accuracy stays within ``tolerance`` of the final one.
 
     On few samples one of them is more than that, and the step would be chance: given their
-    number, the accuracy may also differ by as much as its 95 % interval (`accuracy_interval`).
+    number, the accuracy may also differ by as much as its 95 % interval (`accuracy_interval`), which
+    near the ends is narrower than a sample on one side, and by one sample.
 
     Steps count from 1: after ``k`` steps the accuracy is ``accuracy[k - 1]`` and ``k * dt``
     seconds have passed. Both sides count: an accuracy that overshoots its final value by
@@ -53,7 +55,7 @@ def latency_step(accuracy: ArrayLike, tolerance: float = 0.01, n_samples: int | 
     tolerance : float
         Largest distance from the final accuracy, as a fraction (0.01 is one point).
     n_samples : int, optional
-        That the accuracy is of. Whichever is wider counts, its interval or the tolerance.
+        That the accuracy is of. Whichever is wider counts: its interval, a sample, the tolerance.
 
     Returns
     -------

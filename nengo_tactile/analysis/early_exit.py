@@ -95,6 +95,8 @@ def exit_margin(
 
     Those of the fewest steps among levels that lose at most so many points: each step's in turn is
     the best for the others, at a price of a point in steps that rises until no more are lost.
+    Losses between those that prices come to get the levels of the smaller one, so that two loose
+    losses may get the same.
 
     Parameters
     ----------

@@ -54,6 +54,10 @@ def describe(model):
     if is_keras2(model):
         return describe_keras2(model)
     kind = f"{type(model).__module__}.{type(model).__name__}"
+    if hasattr(model, "_orig_mod"):  # what torch.compile makes of a model
+        raise ConversionError(
+            f"model is a {kind}, compiled by torch: give the original, model._orig_mod"
+        )
     raise ConversionError(
         f"model is a {kind}: give a Keras model or the path of a saved one (.keras or .h5)"
     )

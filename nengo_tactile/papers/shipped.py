@@ -138,10 +138,7 @@ def make(name, out=None, work=None, data_dir=None, **options):
         **card,
         "made with": _versions(),
     }
-    network = dataclasses.replace(network, card=card)
-    network.save(out)
-    order.say(f"wrote {out}")
-    return network
+    return _written(network, card, out, order)
 
 
 def measure(name, out=None, data_dir=None, **options):
@@ -179,6 +176,10 @@ def measure(name, out=None, data_dir=None, **options):
             "--measure-only out"
         )
     card = {**network.card, **found, "measured with": _versions()}
+    return _written(network, card, out, order)
+
+
+def _written(network, card, out, order):
     network = dataclasses.replace(network, card=card)
     network.save(out)
     order.say(f"wrote {out}")

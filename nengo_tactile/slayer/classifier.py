@@ -7,13 +7,9 @@ import numpy as np
 
 from nengo_tactile.networks.protocol import Reference
 from nengo_tactile.networks.stepped import SteppedNetwork
-from nengo_tactile.progress import track
 
 if TYPE_CHECKING:
     from nengo_tactile.slayer.surrogates import Surrogate
-
-#: Samples that the Keras layers are shown at once.
-_BATCH = 32
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -40,13 +36,16 @@ class SlayerNetwork(SteppedNetwork):
         self, x: Any, labels: np.ndarray, recording: Any, progress: bool | None = None
     ) -> dict[str, float]:
         """Accuracy of the Keras layers on the samples of a recording, after as many steps."""
-        model, hits = self.keras_model(), 0
-        starts = range(0, len(x), _BATCH)
-        for start in track(starts, "running the Keras layers", progress=progress):
-            batch = slice(start, start + _BATCH)
-            fired = model.predict_on_batch(x[batch][:, : recording.n_steps])
-            hits += (fired.sum(1).argmax(1) == labels[batch]).sum()
-        return {f"{self.reference.key}_accuracy": float(hits / len(x))}
+        from nengo_tactile.slayer.training import measured
+
+        n_steps = recording.n_steps
+
+        def dense(rows):
+            return np.asarray(x[rows[0] : rows[-1] + 1][:, :n_steps], np.float32)
+
+        lengths = np.full(len(x), n_steps)
+        found = measured(self.keras_model(), dense, labels, lengths, n_steps, progress=progress)
+        return {f"{self.reference.key}_accuracy": found["accuracy"]}
 
     def keras_model(self, surrogate: "Surrogate | None" = None) -> Any:
         """The network as a Keras model, to look into or train on.

@@ -238,8 +238,39 @@ def evaluate(
 
 def _measured(model, samples, batch_size, progress):
     """What `evaluate` returns."""
-    labels = np.asarray(samples.labels)
-    layers, spikes = spiking_layers(model), {}
+    told = samples.dense, samples.labels, samples.lengths, samples.n_steps
+    return measured(model, *told, batch_size, progress, "testing")
+
+
+def measured(
+    model: Any,
+    dense: Callable[[np.ndarray], np.ndarray],
+    labels: np.ndarray,
+    lengths: np.ndarray,
+    n_steps: int,
+    batch_size: int = 32,
+    progress: bool | None = None,
+    description: str = "running the Keras layers",
+) -> dict[str, Any]:
+    """What `evaluate` says, of samples in any form.
+
+    Parameters
+    ----------
+    model : tf.keras.Model
+    dense : callable
+        ``dense(indices)`` gives samples, (n_samples, n_steps, ...) float32.
+    labels, lengths : (n_samples,) int array
+        Classes, and steps of each sample.
+    n_steps : int
+    batch_size : int
+    progress : bool, optional
+    description : str
+
+    Returns
+    -------
+    dict
+    """
+    labels, layers, spikes = np.asarray(labels), spiking_layers(model), {}
 
     @tf.function(reduce_retracing=True)
     def predict(x):
@@ -250,18 +281,18 @@ def _measured(model, samples, batch_size, progress):
             x = layer.send(answer)
         return fired, x
 
-    hits, starts = 0, range(0, len(samples), batch_size)
-    for start in track(starts, "testing", progress=progress):
-        chosen = np.arange(start, min(start + batch_size, len(samples)))
-        fired, outputs = predict(tf.constant(samples.dense(chosen)))
+    hits, starts = 0, range(0, len(labels), batch_size)
+    for start in track(starts, description, progress=progress):
+        chosen = np.arange(start, min(start + batch_size, len(labels)))
+        fired, outputs = predict(tf.constant(dense(chosen)))
         for name, count in fired.items():
             spikes[name] = spikes.get(name, 0) + float(count)
-        there = np.arange(samples.n_steps) < samples.lengths[chosen][:, None]
+        there = np.arange(n_steps) < lengths[chosen][:, None]
         counts = (outputs.numpy() * there[..., None]).cumsum(1)
         hits = hits + (counts.argmax(2) == labels[chosen][:, None]).sum(0)
     return {
-        "accuracy": float(hits[-1] / len(samples)),
-        "spikes": {name: count / len(samples) for name, count in spikes.items()},
+        "accuracy": float(hits[-1] / len(labels)),
+        "spikes": {name: count / len(labels) for name, count in spikes.items()},
         "hits_over_time": hits,
     }
 

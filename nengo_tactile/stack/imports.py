@@ -255,6 +255,14 @@ def _remedy_named(name):
         yield
     except StackError:
         raise
+    except ValueError as error:
+        if "backend" not in str(error):
+            raise
+        raise StackError(
+            f"{name} cannot be imported: {error}; Keras takes it from KERAS_BACKEND or "
+            "~/.keras/keras.json: choose tensorflow, jax or torch there, before Python starts",
+            name=name,
+        ) from error
     except ImportError as error:
         from nengo_tactile.stack.distributions import INSTALL, then, untried
 

@@ -50,6 +50,9 @@ def test_latency_on_few_samples_waits_for_no_single_one():
     assert acc.latency_step(curve, n_samples=50) == 11
     assert acc.latency_step(curve, n_samples=10_000) == 101
     assert acc.latency_step([1.0, 0.99, 1.0], n_samples=100) == 1
+    # 49 of 50 are right, whose interval ends below 50 of 50
+    assert acc.latency_step([0.1, 1.0, 1.0, 0.98], n_samples=50) == 2
+    assert acc.latency_step([0.1, 1.0, 1.0, 0.96], n_samples=50) == 4
 
 
 def test_interval_is_scipys():

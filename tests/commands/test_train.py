@@ -1,5 +1,7 @@
 """Training of residual networks on image data sets, cut down: files, resuming, fine-tuning."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -117,7 +119,9 @@ def test_the_sigma_delta_papers_network(folder, tmp_path, monkeypatch):
     out = tmp_path / "mnist-deltacnn.npz"
     lines = []
     arguments = {"data_dir": folder, "progress": False, "say": lines.append}
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
     model = train.train_model("deltacnn", out, "mnist", **arguments)
+    assert before == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
     assert "digits recipe, 1 epochs" in lines[-1]
     assert "SpikeNoise" not in {type(layer).__name__ for layer in model.layers}
     x = read_npz(folder / "mnist.npz")["x_test"][..., None].astype(np.float32)

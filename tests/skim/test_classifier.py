@@ -27,7 +27,7 @@ from nengo_tactile.skim.supervision import METHODS, determine, determine_over_ti
 from tests.support.skim_networks import LAYOUT, Recordings, small_layer, small_network
 
 
-def test_encode_gives_the_recordings_patterns():
+def test_encode_gives_the_recordings_patterns(monkeypatch):
     network, data = small_network(), Recordings(5, seed=1)
     patterns, labels = network.encode(data, progress=False)
     assert labels.tolist() == [0, 1, 0, 1, 0]
@@ -36,6 +36,11 @@ def test_encode_gives_the_recordings_patterns():
     alone, none = network.encode(data.read_events(3))
     assert none is None and len(alone) == 1
     np.testing.assert_array_equal(alone[0], patterns[3])
+    with monkeypatch.context() as patch:  # sparse ones are not made dense to be looked at
+        patch.setattr(type(patterns), "dense", None)
+        assert network.encode(patterns)[0] is patterns
+        with pytest.raises(DataError, match=r"\(50, 13\).*12 channels"):
+            network.encode(dataclasses.replace(patterns, shape=(13,)))
     arrays = patterns[:]
     assert network.encode(arrays)[0] is arrays
     np.testing.assert_array_equal(network.predict(arrays), network.predict(patterns))

@@ -198,6 +198,16 @@ except Exception as error:
     assert process.stdout.startswith("StackError tf_keras cannot be imported")
 
 
+def test_a_backend_that_keras_has_not_names_the_remedy():
+    process = run(
+        "from nengo_tactile import stack, errors\n"
+        "try: stack.tensorflow()\n"
+        "except errors.StackError as error: print(error)",
+        KERAS_BACKEND="abacus",
+    )
+    assert "abacus; Keras takes it from KERAS_BACKEND" in process.stdout
+
+
 def test_nengo_dl_starts_no_second_tensorflow_to_ask_for_a_gpu():
     """Where there can be none; its answer is TensorFlow's."""
     if imports._may_have_gpu():
