@@ -70,7 +70,8 @@ def row(name, accuracy, recording, labels):
     cost = analysis.cost_until(recording, step)
     return (
         name,
-        *(analysis.accuracy_text(value, len(labels)) for value in (accuracy, curve[-1])),
+        f"{accuracy:.3f}",
+        f"{curve[-1]:.3f}",
         f"{step * recording.dt * 1000:.0f} ms",
         f"{cost.spikes:,.0f}",
         f"{cost.synops:,.0f}",

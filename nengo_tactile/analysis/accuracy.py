@@ -29,7 +29,7 @@ def _within(accuracy, tolerance, n_samples=None):
         )
     if not tolerance >= 0:
         raise DataError(f"tolerance is {tolerance}, wanted zero or more (0.01 is one point)")
-    tolerance = tolerance if n_samples is None else max(tolerance, 1 / n_samples)
+    tolerance = tolerance if n_samples is None else max(tolerance, 1 / max(n_samples, 1))
     low, high = accuracy[-1] - tolerance, accuracy[-1] + tolerance
     if n_samples is not None:
         ends = accuracy_interval(accuracy[-1], n_samples)
