@@ -41,8 +41,8 @@ def latency_step(accuracy: ArrayLike, tolerance: float = 0.01, n_samples: int | 
     """First step from which the accuracy stays within ``tolerance`` of the final one.
 
     On few samples one of them is more than that, and the step would be chance: given their
-    number, the accuracy may also differ by as much as its 95 % interval (`accuracy_interval`), which
-    near the ends is narrower than a sample on one side, and by one sample.
+    number, the accuracy may also differ by as much as its 95 % interval (`accuracy_interval`),
+    and by one sample: near 0 and 1 the interval is narrower than that on one side.
 
     Steps count from 1: after ``k`` steps the accuracy is ``accuracy[k - 1]`` and ``k * dt``
     seconds have passed. Both sides count: an accuracy that overshoots its final value by

@@ -270,7 +270,9 @@ def measured(
     -------
     dict
     """
-    labels, layers, spikes = np.asarray(labels), spiking_layers(model), {}
+    labels, layers = np.asarray(labels), spiking_layers(model)
+    spikes: dict[str, float] = {}
+    hits: Any = 0
 
     @tf.function(reduce_retracing=True)
     def predict(x):
@@ -281,7 +283,7 @@ def measured(
             x = layer.send(answer)
         return fired, x
 
-    hits, starts = 0, range(0, len(labels), batch_size)
+    starts = range(0, len(labels), batch_size)
     for start in track(starts, description, progress=progress):
         chosen = np.arange(start, min(start + batch_size, len(labels)))
         fired, outputs = predict(tf.constant(dense(chosen)))
