@@ -1,13 +1,20 @@
 """Files of event cameras, written here by the descriptions of their formats."""
 
 import os
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from nengo_tactile.datasets import Recordings, read_events, sensor_files, stream_events
+from nengo_tactile.datasets import (
+    Recordings,
+    open_dataset,
+    read_events,
+    sensor_files,
+    stream_events,
+)
 from nengo_tactile.errors import DataError, StackError
 from tests.support import camera_files
 from tests.support.fake_formats import random_events
@@ -63,6 +70,8 @@ def test_a_data_set_of_cameras(rng, tmp_path):
     assert data.sensor_size == (64, 48, 2)
     for index, file in enumerate(data.files):
         np.testing.assert_array_equal(data[index][0], kept[file])
+    (tmp_path / "recordings.json").write_text("{}")  # for the command line
+    assert len(open_dataset(tmp_path, split="all")) == 6
     write(tmp_path / "b" / "3.raw", random_events(rng, 50, 30, 30), (30, 30))
     with pytest.raises(DataError, match=r"3.raw: is of a sensor of 30 x 30 pixels, wanted 64 x 48"):
         list(Recordings(tmp_path).recordings())
@@ -119,6 +128,7 @@ def test_without_the_library(monkeypatch):
         sensor_files.library("faery", "AEDAT4")
 
 
+@pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps, which lists processes")
 def test_stopping_early_leaves_no_process(rng, tmp_path):
     path = write(tmp_path / "a.aedat4", random_events(rng, 300, *SIZE))
     parts = stream_events(path)
