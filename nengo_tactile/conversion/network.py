@@ -35,6 +35,7 @@ from nengo_tactile.networks.protocol import Reference, check_data, read, summary
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.networks.targets import targets_of
+from nengo_tactile.networks.weights import export_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -495,6 +496,10 @@ class SpikingNetwork:
         from nengo_tactile.conversion.storage import described, unpickled
 
         return unpickled, (*described(self), self.card)
+
+    def export_weights(self, file: str | Path) -> None:
+        """Write weights, biases, thresholds and delays as npz: see `networks.weights`."""
+        export_weights(self.graph, self.dt, file)
 
     def save(self, folder: str | Path) -> None:
         """Write the network to a folder, whole or not at all."""

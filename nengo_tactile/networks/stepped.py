@@ -16,6 +16,7 @@ from nengo_tactile.networks.protocol import Reference, chosen, read, runner, sum
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.networks.targets import targets_of
+from nengo_tactile.networks.weights import export_weights
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -236,6 +237,10 @@ class SteppedNetwork:
         targets = targets_of(self.read_out, labels)
         outputs = recording.outputs[:, -1]
         return {f"{self.reference.key}_{targets.what}": targets.measure(outputs)}
+
+    def export_weights(self, file: str | Path) -> None:
+        """Write weights, biases, thresholds and delays as npz: see `networks.weights`."""
+        export_weights(self.graph, self.dt, file)
 
     def save(self, folder: str | Path) -> None:
         """Write the network to a folder, whole or not at all."""

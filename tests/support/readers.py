@@ -432,6 +432,47 @@ def _folder(members):
     return lambda folder: fake_formats.write_folder(folder, members)
 
 
+def _nir():
+    from tests.support import nir_graphs, nir_reference
+
+    case = nir_graphs.cases()["a loop, and values at the end"]
+
+    def read(folder):
+        import nengo_tactile as nt
+
+        network = nt.from_nir(folder / "net.nir", dt=1e-3)
+        nt.run(network, np.ones((1, 3, *network.graph.input_shape), np.float32), engine="event")
+
+    return Reader(
+        lambda folder: nir_reference.write(folder / "net.nir", case.nodes, case.edges), read
+    )
+
+
+def _lava():
+    import h5py
+
+    neuron = {"type": "CUBA", "iDecay": 4096, "vDecay": 128, "vThMant": 10, "refDelay": 1}
+
+    def make(folder):
+        with h5py.File(folder / "network.net", "w") as file:
+            file["layer/0/type"], file["layer/0/shape"] = "input", np.array([2, 4, 5])
+            file["layer/1/type"], file["layer/1/weight"] = "conv", np.ones((3, 2, 3, 3))
+            file["layer/2/type"] = "flatten"
+            file["layer/3/type"], file["layer/3/weight"] = "dense", np.ones((4, 18))
+            file["layer/3/delay"] = np.arange(4.0)
+            for number in (1, 3):
+                for key, value in neuron.items():
+                    file[f"layer/{number}/neuron/{key}"] = value
+
+    def read(folder):
+        import nengo_tactile as nt
+
+        network = nt.from_lava(folder / "network.net")
+        nt.run(network, np.ones((1, 3, *network.graph.input_shape), np.float32), engine="event")
+
+    return Reader(make, read)
+
+
 def readers():
     """{name: Reader}."""
     rng = np.random.default_rng(0)
@@ -448,6 +489,8 @@ def readers():
         "checkpoint": _checkpoint(),
         "run": Reader(_run, _report),
         "study": Reader(_study, _study),
+        "nir": _nir(),
+        "lava": _lava(),
         "samples.npz": _samples("npz"),
         "samples.npy": _samples("npy"),
         "grid": _grid(),
