@@ -96,10 +96,13 @@ def interruptible(compute: Callable[[], Any]) -> Any:
     try:
         return answer.result()
     except BaseException:
-        if not answer.done():  # this thread was interrupted: neither graphs nor Python go on
-            stop.start_cancel()
-            end, number = ctypes.pythonapi.PyThreadState_SetAsyncExc, worker.ident or 0
-            end(ctypes.c_ulong(number), ctypes.py_object(SystemExit))  # which no thread prints
+        end, number = ctypes.pythonapi.PyThreadState_SetAsyncExc, ctypes.c_ulong(worker.ident or 0)
+        while worker.is_alive():
+            stop.start_cancel()  # of what runs; a graph that begins later needs another one
+            stop = cancellation.CancellationManager()
+            cancellation.CancellationManagerContext(stop).__enter__()
+            end(number, ctypes.py_object(SystemExit))  # of Python, which no thread prints
+            worker.join(0.2)
         raise
     finally:
         worker.join()
