@@ -391,6 +391,29 @@ def report(
     say(f"wrote {write_run_report(folder)}")
 
 
+@app.command(rich_help_panel=_RUN)
+def play(
+    network: Annotated[
+        str, typer.Argument(help="A saved network's folder, or a shipped name, of the e-skin.")
+    ] = "eskin-cnn",
+    engine: Annotated[
+        str | None, typer.Option(help="event or loihi (default: the first that takes it).")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for a free one.")] = 8765,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the page's address and open nothing.")
+    ] = False,
+    noise: Annotated[
+        float, typer.Option(help="Stray messages of the skin per second and taxel, at first.")
+    ] = 0.015,
+    dead: Annotated[float, typer.Option(help="Share of dead taxels, 0 to 1, at first.")] = 0.0,
+):
+    """Draw on the e-skin in a browser while a spiking network decides."""
+    from nengo_tactile.play.command import play as serve_page
+
+    serve_page(network, engine, port, not no_browser, noise, dead, say)
+
+
 app.command(rich_help_panel=_EXCHANGE)(cli_exchange.export)
 app.command("import", rich_help_panel=_EXCHANGE)(cli_exchange.import_)
 

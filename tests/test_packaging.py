@@ -59,7 +59,7 @@ def data_files():
     inside = [
         path.relative_to(ROOT)
         for path in PACKAGE.rglob("*")
-        if path.is_file() and path.suffix in (".json", ".html", ".css", ".pyi", ".typed")
+        if path.is_file() and path.suffix in (".json", ".html", ".css", ".mjs", ".pyi", ".typed")
     ]
     models = [
         Path("nengo_tactile") / path.relative_to(ROOT)

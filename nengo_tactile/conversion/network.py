@@ -375,7 +375,7 @@ class SpikingNetwork:
 
     def steps_in(self, seconds: float) -> int | None:
         """Steps of a chunk of input that lasts so long; with a coding those in which it arrives."""
-        return max(1, round(seconds / self.dt)) if self.coding is None else self.coding.n_steps
+        return self.coding.n_steps if self.coding else max(1, round(seconds / self.dt))
 
     def steps(self, n_steps: int | None = None) -> int | None:
         """Steps of a run that is asked for so many: see `networks.protocol.Network.steps`.
