@@ -10,6 +10,7 @@ pytest.importorskip("uvicorn", reason="the extra [play] is not installed")
 pytest.importorskip("starlette", reason="the extra [play] is not installed")
 pytest.importorskip("websockets", reason="the extra [play] is not installed")
 
+from nengo_tactile.datasets import read_events
 from nengo_tactile.play.desk import Networks
 from tests.support import chromium
 from tests.support.play_pages import served
@@ -82,6 +83,27 @@ def test_keys_draw_too(page):
     page.wait("document.getElementById('status').textContent === 'Recording.'")
     page.wait(OVER)
     assert count(page, "events") > 20
+
+
+def test_a_recording_is_saved_and_loaded(page, tmp_path):
+    draw(page, EIGHT)
+    before = [decision(page), *(count(page, name) for name in ("events", "packets", "synops"))]
+    folder = tmp_path / "saved"
+    page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    page.value("document.getElementById('save').click()")
+    file, end = folder / "eskin-recording.npz", time.monotonic() + 30
+    while not file.is_file():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert len(read_events(file, sensor_size=(10, 10), time_unit="us", repeats="keep")) == before[1]
+    draw(page, ONE, 0.5)
+    root = page.call("DOM.getDocument")["root"]["nodeId"]
+    chosen = page.call("DOM.querySelector", nodeId=root, selector="#load")["nodeId"]
+    page.call("DOM.setFileInputFiles", nodeId=chosen, files=[str(file)])
+    page.wait(f"!{OVER}")
+    page.wait(OVER)
+    after = [decision(page), *(count(page, name) for name in ("events", "packets", "synops"))]
+    assert after == before
 
 
 def test_a_phone_shows_it_whole(page):
