@@ -1,7 +1,7 @@
 """Few time steps: points that trained networks lose, and what they send.
 
-``python benchmarks/few_steps.py DATA [NETWORK] [N_TEST]``: ``cifar10-resnet20``, ``mnist-resnet8``
-or ``stemnist-cnn`` (default: all); results are in docs/conversion.md. Everything is chosen on 512
+``python benchmarks/few_steps.py DATA [NETWORK] [N_TEST]``: ``cifar10-resnet20``,
+``cifar10-mobilenet``, ``mnist-resnet8`` or ``stemnist-cnn`` (default: all); results are in docs/conversion.md. Everything is chosen on 512
 training samples. "Layers that wait" are those of `nengo_tactile.conversion.bound`.
 """
 
@@ -26,6 +26,11 @@ ROWS = {
         *((4, {"spikes_per_step": 4, "correction": by}) for by in (None, "bias", "potential")),
         *((2, {"spikes_per_step": 8, "correction": by}) for by in (None, "bias", "potential")),
         *((n_steps, None) for n_steps in (2, 4, 8, 16)),
+    ),
+    "cifar10-mobilenet": (
+        *((8, {"spikes_per_step": k, "correction": "bias"}) for k in (1, 2, 4, 8)),
+        *((8, {"spikes_per_step": 8, "correction": by}) for by in (None, "potential")),
+        (8, None),
     ),
     "mnist-resnet8": (
         *((4, {"correction": by}) for by in (None, "bias", "potential", "steps")),

@@ -30,7 +30,7 @@ from nengo_tactile.files import path_of
 
 _NAME = re.compile(r"(resnet|plain)(\d+)")
 #: Epochs that weights of the package were trained for, where they are not the recipe's.
-_EPOCHS = {"cifar10-plain20": 16, "cifar10-plain32": 4}
+_EPOCHS = {"cifar10-plain20": 16, "cifar10-plain32": 4, "cifar10-mobilenet": 30}
 #: Shallower weights that weights of the package began with: see `nengo_tactile.ann.deepen`.
 _BEGIN = {
     f"cifar10-{kind}{depth}": f"cifar10-{kind}{depth - 12}"
