@@ -1,8 +1,9 @@
 """Few time steps: points that trained networks lose, and what they send.
 
 ``python benchmarks/few_steps.py DATA [NETWORK] [N_TEST]``: ``cifar10-resnet20``,
-``cifar10-mobilenet``, ``mnist-resnet8`` or ``stemnist-cnn`` (default: all); results are in docs/conversion.md. Everything is chosen on 512
-training samples. "Layers that wait" are those of `nengo_tactile.conversion.bound`.
+``cifar10-mobilenet``, ``mnist-resnet8`` or ``stemnist-cnn`` (default: all); results are in
+docs/conversion.md. Everything is chosen on 512 training samples. "Layers that wait" are those of
+`nengo_tactile.conversion.bound`.
 """
 
 import sys
