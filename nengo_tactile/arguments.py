@@ -12,6 +12,8 @@ from nengo_tactile.errors import DataError, TactileError
 
 #: Of numbers of things: what does not fit into 32 bits is no number of steps or samples.
 MOST = 2**31 - 1
+#: Share of letters that a word has in common with the one that was meant (`difflib`).
+_NEAR = 0.7
 
 
 def whole(name: str, value: Any, least: int = 1, error: type[TactileError] = DataError) -> int:
@@ -30,7 +32,7 @@ def whole(name: str, value: Any, least: int = 1, error: type[TactileError] = Dat
 
 def nearest(given: Any, known: Iterable[str]) -> str:
     """What to say of a word that is none of those known: the nearest of them, if one is near."""
-    found = difflib.get_close_matches(str(given).lower(), list(known), 1)
+    found = difflib.get_close_matches(str(given).lower(), list(known), 1, _NEAR)
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
