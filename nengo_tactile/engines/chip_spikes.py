@@ -49,6 +49,7 @@ _SHOWN = "input spikes"
 _REMEDY = "train with smaller weights, or fewer spikes"
 
 
+@stack.guest()
 def run(
     network, x, n_steps=None, progress=None, batch_size=None, threads=None, verify=0, rasters=0
 ):
@@ -218,6 +219,7 @@ class SpikeChip:
         return memory.run(shown, len(late), f"sample {index}, ", _REMEDY)
 
 
+@stack.guest()
 def start(network, threads=None, progress=None):
     """Begin a run in chunks on the chip's integers.
 
@@ -387,6 +389,7 @@ def register_neurons():
     Builder.builders[CurrentBased] = build
 
 
+@stack.guest()
 def chip_report(network, on_host=None):
     """Place a network on the chip and say what it takes.
 

@@ -1,6 +1,7 @@
 """SLAYER networks on the Loihi emulator against integer loops, and beside the trained network."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -206,3 +207,14 @@ def test_registers_that_overflow_end_the_run(rng):
     x = np.ones((1, 10, 400), np.float32)
     with pytest.raises(EngineError, match="more current arrives at a neuron"):
         run(strong, x, engine="loihi")
+
+
+def test_threads_take_turns():
+    """What is built is kept with the network, and built by one of them."""
+    graph, x = without_delays("cuba-dense")
+    network = network_of(graph)
+    wanted = nt.run(network_of(graph), x, engine="loihi").outputs
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: nt.run(network, x, engine="loihi").outputs, range(4)))
+    for outputs in found:
+        np.testing.assert_array_equal(outputs, wanted)

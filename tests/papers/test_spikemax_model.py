@@ -115,4 +115,7 @@ def test_the_command_line(small, tmp_path, monkeypatch, capsys):
     assert "model eskin-slayer --samples 11 --seed 3 " in card["command"]
     assert (card["epochs"], card["seed"], card["training samples"]) == (1, 3, 11)
     assert cli.main(["model", "eskin"]) == 2
-    assert "model 'eskin' is unknown (did you mean 'eskin-cnn'?): choose one of eskin-cnn" in capsys.readouterr().err
+    assert (
+        "model 'eskin' is unknown (did you mean 'eskin-cnn'?): choose one of eskin-cnn"
+        in capsys.readouterr().err
+    )
