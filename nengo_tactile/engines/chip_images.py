@@ -118,8 +118,7 @@ class ImageChip:
         compile_loops(self.layout, progress)
         if verify:
             self._verify(x[:verify], memories[0], progress)
-        starts = [*range(0, len(x), LARGEST_BATCH)] if len(x) <= first else []
-        starts = starts or [0, *range(first, len(x), LARGEST_BATCH)]
+        starts = [0, *range(first, len(x), LARGEST_BATCH)]
         parts = list(itertools.pairwise([*starts, len(x)]))
         doing = f"running the chip's integers, {self.n_steps} steps"
         for start, stop in track(parts, doing, progress=progress):
@@ -173,8 +172,11 @@ class ImageChip:
 
         return self._read(self._readings.record(len(x), self.n_steps, memories, sample, rasters))
 
-    def _prepared(self, image):
+    def _show(self, image):
         self._shown.values = image.reshape(-1).astype(float)
+
+    def _prepared(self, image):
+        self._show(image)
         return self._host.prepared(self.n_steps)
 
     def _fired(self, prepared, index, memory):
@@ -196,7 +198,7 @@ class ImageChip:
         )
         with contextlib.closing(samples):
             for index, sim in samples:
-                self._shown.values = x[index].reshape(-1).astype(float)
+                self._show(x[index])
                 run_steps(sim, self.n_steps, index, _REMEDY)
                 fired = self._fired(self._prepared(x[index]), index, memory)
                 verify_sample(sim, self._built.spike_probes, fired, memory, index)
@@ -212,7 +214,7 @@ class ImageChip:
         probes = self._built.spike_probes
         with contextlib.closing(samples):
             for index, sim in samples:
-                self._shown.values = x[index].reshape(-1).astype(float)
+                self._show(x[index])
                 run_steps(sim, self.n_steps, index, _REMEDY)
                 fired = {
                     name: np.asarray(sim.data[probe])[None] > 0 for name, probe in probes.items()

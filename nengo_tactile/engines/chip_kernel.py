@@ -53,18 +53,23 @@ def _deliver(program, sender, arriving):
 
 
 @register_jitable
+def _charged(arriving, current, bias, keep):
+    """Current, the same with its bias, and whether a register overflowed, of a compartment."""
+    u = np.int32(_kept(current, keep) + arriving)
+    driven = np.int32(u + bias)
+    over = np.int32(arriving + _MOST_Q) & _OVER_Q
+    return u, driven, over | ((np.int32(u + _MOST_U) | np.int32(driven + _MOST_U)) & _OVER_U)
+
+
+@register_jitable
 def _advance(arriving, current, voltage, spiked, constants, alike):
     """A step of compartments that are alike; says whether a register overflowed."""
     bias, threshold, floor = constants
     keep_u, keep_v, ceiling = alike
     over = np.int32(0)
     for i in range(len(arriving)):
-        q = arriving[i]
-        u = np.int32(_kept(current[i], keep_u) + q)
-        current[i] = u
-        driven = np.int32(u + bias[i])
-        over |= np.int32(q + _MOST_Q) & _OVER_Q
-        over |= (np.int32(u + _MOST_U) | np.int32(driven + _MOST_U)) & _OVER_U
+        current[i], driven, overflowed = _charged(arriving[i], current[i], bias[i], keep_u)
+        over |= overflowed
         v = voltage[i]
         if keep_v != _WHOLE:
             v = _kept(v, keep_v)
@@ -82,12 +87,8 @@ def _advance_refractory(arriving, current, voltage, spiked, waiting, constants, 
     keep_u, keep_v, ceiling = alike
     over = np.int32(0)
     for i in range(len(arriving)):
-        q = arriving[i]
-        u = np.int32(_kept(current[i], keep_u) + q)
-        current[i] = u
-        driven = np.int32(u + bias[i])
-        over |= np.int32(q + _MOST_Q) & _OVER_Q
-        over |= (np.int32(u + _MOST_U) | np.int32(driven + _MOST_U)) & _OVER_U
+        current[i], driven, overflowed = _charged(arriving[i], current[i], bias[i], keep_u)
+        over |= overflowed
         v = min(max(np.int32(_kept(voltage[i], keep_v) + driven), floor[i]), ceiling)
         v = np.int32(0) if waiting[i] > 0 else v
         fires = v > threshold[i]

@@ -92,7 +92,7 @@ def run(
     batch_size = batch_size_for(len(x), 4 * size) if batch_size is None else batch_size
     batch_size, threads = checked_counts(batch_size, threads)
     with stack.quiet_build():
-        chip = kept_in(network, "_chips", None, lambda: SpikeChip(network))
+        chip = _chip(network)
         threads = min(threads, len(x))
         parts = chip.recordings(x, n_steps, batch_size, threads, verify, progress, rasters)
         whole = Recording.concatenate(parts)
@@ -242,9 +242,14 @@ def start(network, threads=None, progress=None):
         As `run`.
     """
     _, threads = checked_counts(1, threads)
-    with stack.quiet_build():
-        chip = kept_in(network, "_chips", None, lambda: SpikeChip(network))
+    chip = _chip(network)
     return State(network, chip.beginning(threads, progress), chip.signals)
+
+
+def _chip(network):
+    """The network built for the chip, now or before."""
+    with stack.quiet_build():
+        return kept_in(network, "_chips", None, lambda: SpikeChip(network))
 
 
 def check_chip(graph):

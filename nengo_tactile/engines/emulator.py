@@ -139,11 +139,11 @@ def verify_sample(sim, probes, fired, memory, index):
                 f"{'fires' if wanted[step, neuron] else 'is silent'} on nengo-loihi's emulator, "
                 "and not so in the compiled steps: please report the network"
             )
-    state, n = sim.sims["emulator"].compartment, len(layout.numbers)
+    state = sim.sims["emulator"].compartment
     real = layout.numbers < len(state.voltage)
     for name in ("current", "voltage"):
         wanted = getattr(state, name)[layout.numbers[real]]
-        got = getattr(memory.state, name)[:n][real]
+        got = getattr(memory.state, name)[real]
         if not np.array_equal(wanted, got):
             place = layout.place(np.flatnonzero(real)[np.flatnonzero(wanted != got)[0]])
             raise EngineError(

@@ -93,7 +93,7 @@ def run(
     Parameters
     ----------
     network : SpikingNetwork
-        Run with `chip_settings`, unless it has them alchip.
+        Run with `chip_settings`, unless it has them already.
     x : (n_samples, ...) float array
     n_steps : int, optional
         By default the network's own, more of them by as much as its rates are lowered.
