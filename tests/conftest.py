@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import sys
 import warnings
 from pathlib import Path
 
@@ -33,6 +34,18 @@ def pytest_collection_modifyitems(config, items):
         files = sorted({item.path for item in items})
         random.Random(seed).shuffle(files)
         items.sort(key=lambda item: files.index(item.path))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Weights that a test leaves to Keras are the same in each run, in whatever order tests run.
+
+    Before any fixture: models of a whole file are built in fixtures.
+    """
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002, the generator that libraries without one of their own use
+    for keras in filter(None, (sys.modules.get("tf_keras"), sys.modules.get("keras"))):
+        keras.utils.set_random_seed(0)
 
 
 @pytest.fixture(autouse=True, scope="session")
