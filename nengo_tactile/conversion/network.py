@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,18 +27,17 @@ from nengo_tactile.events.coding import CurrentCoding, DelayCoding
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.events.labelled import holds_images, is_recordings
 from nengo_tactile.lazy import cached_property
-from nengo_tactile.networks import folders
+from nengo_tactile.networks.base import GraphNetwork
 from nengo_tactile.networks.image_scale import ImageScale
 from nengo_tactile.networks.nengo_network import build
-from nengo_tactile.networks.protocol import Reference, check_data, read, summary
+from nengo_tactile.networks.protocol import Reference, check_data, read
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.networks.targets import targets_of
-from nengo_tactile.networks.weights import export_weights
 
 
-@dataclasses.dataclass(frozen=True)
-class SpikingNetwork:
+@dataclasses.dataclass(frozen=True, repr=False)
+class SpikingNetwork(GraphNetwork):
     """A spiking network and all that is needed to run it again.
 
     Attributes
@@ -251,9 +249,6 @@ class SpikingNetwork:
         membrane = self.min_voltage, self.initial_voltage
         return graph_of(self.layers, self.dt, self.synapse, *membrane, rates)
 
-    def __repr__(self):
-        return summary(self)
-
     @property
     def decision(self) -> str:
         """How the outputs of a step are read."""
@@ -275,21 +270,6 @@ class SpikingNetwork:
         lacks = {"event": self.fastest != "event"}
         lacks["loihi"] = any(len(e.step_bias) or not e.neuron.on_chip for e in self.graph)
         return tuple(engine for engine in self.runners if not lacks.get(engine))
-
-    @property
-    def sensor_size(self) -> tuple[int, ...] | None:
-        """(width, height, polarities) of recordings, None where it does not read them."""
-        return None if self.image is None else self.image.sensor_size
-
-    @property
-    def n_neurons(self) -> int:
-        """Spiking neurons; max poolings, `relays`, have none."""
-        return sum(math.prod(stage.shape) for stage in self.graph if stage.fires)
-
-    @property
-    def relays(self) -> tuple[str, ...]:
-        """Names of max poolings of spikes, which send changes of the largest sum."""
-        return tuple(stage.name for stage in self.graph if stage.spikes and not stage.fires)
 
     @property
     def ann_multiplications(self) -> int:
@@ -496,11 +476,3 @@ class SpikingNetwork:
         from nengo_tactile.conversion.storage import described, unpickled
 
         return unpickled, (*described(self), self.card)
-
-    def export_weights(self, file: str | Path) -> None:
-        """Write weights, biases, thresholds and delays as npz: see `networks.weights`."""
-        export_weights(self.graph, self.dt, file)
-
-    def save(self, folder: str | Path) -> None:
-        """Write the network to a folder, whole or not at all."""
-        folders.save(self, folder)

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,16 +10,14 @@ from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.coding import StepCoding
 from nengo_tactile.events.labelled import is_recordings
 from nengo_tactile.events.spikes import SpikeLayout
-from nengo_tactile.networks import folders
-from nengo_tactile.networks.protocol import Reference, chosen, read, runner, summary
-from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.networks.base import GraphNetwork, SpikeInputNetwork
+from nengo_tactile.networks.protocol import Reference, chosen, read, runner
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.networks.targets import targets_of
-from nengo_tactile.networks.weights import export_weights
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class SteppedNetwork:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class SteppedNetwork(SpikeInputNetwork, GraphNetwork):
     """A network of any graph whose input comes step by step: spikes of any worth.
 
     Attributes
@@ -46,11 +43,9 @@ class SteppedNetwork:
         "loihi": "nengo_tactile.engines.loihi",
     }
     others: ClassVar[dict[str, str]] = {}
-    ann_multiplications: ClassVar[None] = None
     storage: ClassVar = "nengo_tactile.networks.stepped_storage"
     reference: ClassVar = Reference("exact", "exact sums", "network", "exact sums")
     fastest: ClassVar = "event"
-    scale: ClassVar = None
     coding: ClassVar = StepCoding()
     discard: ClassVar = 0.0
 
@@ -60,21 +55,12 @@ class SteppedNetwork:
     card: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        n_classes = self.graph.stages[-1].n_neurons
-        classes = tuple(self.classes) or tuple(str(i) for i in range(n_classes))
-        if len(classes) != n_classes:
-            raise DataError(
-                f"{len(classes)} class names for a network with {n_classes} outputs: give one each"
-            )
+        self._name_classes(self.graph.stages[-1].n_neurons)
         if self.layout.shape != self.graph.input_shape:
             raise DataError(
                 f"the layout makes steps of shape {self.layout.shape}, the network reads "
                 f"{self.graph.input_shape}: give the layout that it was trained with"
             )
-        object.__setattr__(self, "classes", classes)
-
-    def __repr__(self):
-        return summary(self)
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -97,11 +83,6 @@ class SteppedNetwork:
         return "The class is that of the output whose potential is largest."
 
     @property
-    def relays(self) -> tuple[str, ...]:
-        """Names of max poolings of spikes, which send changes of the largest sum."""
-        return tuple(stage.name for stage in self.graph if stage.spikes and not stage.fires)
-
-    @property
     def n_steps(self) -> int:
         """Steps of a sample."""
         return self.layout.n_steps
@@ -115,26 +96,6 @@ class SteppedNetwork:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of a sample, (n_steps, ...)."""
         return (self.n_steps, *self.layout.shape)
-
-    @property
-    def read_out(self) -> ReadOut:
-        """What outputs mean: spikes, or values, of each class."""
-        return ReadOut.linear((len(self.classes),))
-
-    @property
-    def sensor_size(self) -> tuple[int, ...]:
-        """(width, height, polarities) of the recordings that it reads."""
-        return self.layout.sensor_size
-
-    @property
-    def n_neurons(self) -> int:
-        """Spiking neurons."""
-        return sum(stage.n_neurons for stage in self.graph if stage.fires)
-
-    @property
-    def net(self) -> Any:
-        """A new Nengo network to look into, connect and simulate."""
-        return self.build()
 
     def build(self, **options: Any) -> Any:
         """Make the Nengo network: see `nengo_tactile.networks.stepped_nengo.build`."""
@@ -237,11 +198,3 @@ class SteppedNetwork:
         targets = targets_of(self.read_out, labels)
         outputs = recording.outputs[:, -1]
         return {f"{self.reference.key}_{targets.what}": targets.measure(outputs)}
-
-    def export_weights(self, file: str | Path) -> None:
-        """Write weights, biases, thresholds and delays as npz: see `networks.weights`."""
-        export_weights(self.graph, self.dt, file)
-
-    def save(self, folder: str | Path) -> None:
-        """Write the network to a folder, whole or not at all."""
-        folders.save(self, folder)

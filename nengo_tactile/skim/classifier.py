@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,16 +9,15 @@ import numpy as np
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.labelled import is_recordings
 from nengo_tactile.events.patterns import PatternLayout, event_pattern
-from nengo_tactile.networks import folders
-from nengo_tactile.networks.protocol import Reference, chosen, read, summary
-from nengo_tactile.networks.read_out import ReadOut
+from nengo_tactile.networks.base import SpikeInputNetwork
+from nengo_tactile.networks.protocol import Reference, chosen, read
 from nengo_tactile.skim.activity import check_pattern, check_shape
 from nengo_tactile.skim.layer import HiddenLayer, check_weights
 from nengo_tactile.skim.supervision import Supervision, check_method, determine
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class SkimNetwork:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class SkimNetwork(SpikeInputNetwork):
     """A trained SKIM classifier and all that is needed to run it again.
 
     `nengo_tactile.run` runs it in Nengo and NengoDL; `predict` gives the same classes faster.
@@ -55,7 +53,6 @@ class SkimNetwork:
         "kernel for each neuron",
     }
     relays: ClassVar[tuple[str, ...]] = ()
-    ann_multiplications: ClassVar[None] = None
     storage: ClassVar = "nengo_tactile.skim.storage"
     reference: ClassVar = Reference("batch", "batch code", "network", "batch code")
     decision: ClassVar = (
@@ -63,7 +60,6 @@ class SkimNetwork:
         "determination with the steps so far; before, that of the highest output."
     )
     fastest: ClassVar = "nengo-dl"
-    scale: ClassVar = None
 
     layer: HiddenLayer
     weights: np.ndarray
@@ -75,12 +71,7 @@ class SkimNetwork:
 
     def __post_init__(self):
         weights = check_weights(self.layer, self.weights)
-        classes = tuple(self.classes) or tuple(str(i) for i in range(len(weights)))
-        if len(classes) != len(weights):
-            raise DataError(
-                f"{len(classes)} class names for a network with {len(weights)} outputs: give one "
-                "each"
-            )
+        self._name_classes(len(weights))
         check_method(self.method)
         pairs = {
             "channels": (self.layout.n_channels, self.layer.n_inputs, "the hidden layer"),
@@ -93,10 +84,6 @@ class SkimNetwork:
                     "that the network was trained with"
                 )
         object.__setattr__(self, "weights", weights)
-        object.__setattr__(self, "classes", classes)
-
-    def __repr__(self):
-        return summary(self)
 
     @property
     def n_steps(self) -> int:
@@ -114,24 +101,9 @@ class SkimNetwork:
         return self.n_steps, self.layer.n_inputs
 
     @property
-    def read_out(self) -> ReadOut:
-        """What outputs mean: a value for each class."""
-        return ReadOut.linear((len(self.classes),))
-
-    @property
-    def sensor_size(self) -> tuple[int, ...]:
-        """(width, height, polarities) of the recordings that it reads."""
-        return self.layout.sensor_size
-
-    @property
     def n_neurons(self) -> int:
         """Spiking neurons."""
         return self.layer.n_hidden if self.layer.nonlinearity == "lif" else 0
-
-    @property
-    def net(self) -> Any:
-        """A new Nengo network to look into, connect and simulate."""
-        return self.build()
 
     def build(self, rule: Any = None) -> Any:
         """Make the Nengo network: see `nengo_tactile.skim.network.build`."""
@@ -255,10 +227,6 @@ class SkimNetwork:
         return determine(
             self.window_outputs(patterns, threads, progress), self.method, self.supervision
         )
-
-    def save(self, folder: str | Path) -> None:
-        """Write the network to a folder, whole or not at all."""
-        folders.save(self, folder)
 
 
 class Samples:
