@@ -1,8 +1,6 @@
-"""Examples run, small: notebooks in a kernel of their own, scripts in this process."""
+"""Examples run, small."""
 
-import ast
 import json
-import warnings
 from pathlib import Path
 
 import h5py
@@ -14,75 +12,9 @@ from tests.support.scripts import load
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
-
-#: Sizes that take seconds; they replace the cell tagged "parameters".
-SMALL = {
-    "01_from_touch_to_spikes": {"N_TRAIN": 120, "N_TEST": 40, "EPOCHS": 2},
-    "02_what_does_it_cost": {
-        "N_TRAIN": 120,
-        "N_TEST": 4,  # so few that nobody compares the chip's answers with the model's
-        "EPOCHS": 2,
-        "FACTORS": (0.5,),
-    },
-}
 
 if not EXAMPLES.is_dir():
     pytest.skip("the examples are not beside the tests", allow_module_level=True)
-
-
-def read_notebook(path):
-    import nbformat
-
-    return nbformat.read(path, as_version=4)
-
-
-def set_parameters(notebook, values):
-    """Change assignments in the cell tagged "parameters"; each name must be there."""
-    (cell,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
-    names = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
-    assert set(values) <= names, f"{set(values) - names} are no parameters of the notebook"
-    cell.source += "\n" + "\n".join(f"{name} = {value!r}" for name, value in values.items())
-
-
-def test_every_notebook_is_tested():
-    assert len(NOTEBOOKS) >= 2
-    assert {path.stem for path in NOTEBOOKS} == set(SMALL)
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_is_stored_clean(path):
-    notebook = read_notebook(path)
-    assert notebook.nbformat == 4
-    assert set(notebook.metadata) == {"kernelspec", "language_info"}
-    for cell in notebook.cells:
-        assert set(cell.metadata) <= {"tags"}
-        if cell.cell_type == "code":
-            assert cell.outputs == []
-            assert cell.execution_count is None
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs(path, tmp_path):
-    from nbclient import NotebookClient
-
-    notebook = read_notebook(path)
-    set_parameters(notebook, SMALL[path.stem])
-    # the client's event loop and sockets warn of their own clean-up
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        client = NotebookClient(
-            notebook,
-            timeout=300,
-            kernel_name="python3",
-            resources={"metadata": {"path": tmp_path}},
-        )
-        client.execute()
-    outputs = [output for c in notebook.cells if c.cell_type == "code" for output in c.outputs]
-    noise = [o.text for o in outputs if o.output_type == "stream" and o.name == "stderr"]
-    # tonic's progress bars, which nothing here uses, miss ipywidgets
-    assert [text for text in noise if "TqdmWarning" not in text] == []
-    assert any("image/png" in output.get("data", {}) for output in outputs)
 
 
 def test_pressure_to_events(tmp_path, capsys):

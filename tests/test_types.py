@@ -10,13 +10,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-if not (ROOT / "tools").is_dir():
+if not (ROOT / "docs").is_dir():
     pytest.skip("the sources are not beside the tests", allow_module_level=True)
 
 
 def public_functions():
     """{dotted name: its definition} of functions, and of methods that are not a library's own."""
-    api = runpy.run_path(str(ROOT / "tools" / "api_page.py"))
+    api = runpy.run_path(str(ROOT / "docs" / "api_pages.py"))
     found = {}
     packages = [path.parent for path in (ROOT / "nengo_tactile").rglob("__init__.py")]
     for package in (".".join(folder.relative_to(ROOT).parts) for folder in packages):

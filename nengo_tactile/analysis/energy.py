@@ -72,6 +72,7 @@ class Device:
 
 _DEGNAN = "Degnan, Marr and Hasler 2016, IEEE Trans. VLSI Systems 24(1):58-66"
 
+#: Name -> published energies per operation, each with its source.
 DEVICES = {
     device.name: device
     for device in (

@@ -52,7 +52,7 @@ class Recordings(EventDataset):
         Names of the labels in their order; by default those that are there, sorted.
     pattern : str, optional
         Of a folder: how paths say labels, and subjects or sessions:
-        "{label}/{subject}_{session}_*.csv". By default "{label}/*".
+        ``"{label}/{subject}_{session}_*.csv"``. By default ``"{label}/*"``.
     table : path or dict, optional
         Of a folder: a CSV file with the columns file and label, and any others.
     transform, target_transform, transforms : callable, optional

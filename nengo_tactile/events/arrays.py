@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.clocks import check_clock, microseconds
 
-# The dtype of tonic 1.7 (tonic.io.events_struct): x, y are addresses from 0, t is in
-# microseconds, p is True for ON (FA+, pressure rises) and False for OFF (FA-).
+#: The dtype of tonic 1.7 (tonic.io.events_struct): x, y are addresses from 0, t is in
+#: microseconds, p is True for ON (FA+, pressure rises) and False for OFF (FA-).
 EVENT_DTYPE = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", bool)])
 
 _LARGEST_ADDRESS = np.iinfo(EVENT_DTYPE["x"]).max

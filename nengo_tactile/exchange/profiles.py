@@ -83,6 +83,7 @@ class Profile:
 #: Most spikes of a step, where a simulator has no limit.
 MANY = 1 << 20
 
+#: Name -> how a simulator reads and runs NIR graphs.
 PROFILES = {
     profile.name: profile
     for profile in (
