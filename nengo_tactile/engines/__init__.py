@@ -103,9 +103,11 @@ def start(
     engine = network.fastest if engine is None else engine
     module = runner(network, engine)
     if not hasattr(module, "start"):
+        able = [name for name in network.runners if hasattr(runner(network, name), "start")]
+        remedy = f"use engine={' or '.join(map(repr, able))}, or " if able else "use "
         raise EngineError(
-            f"engine {engine!r} shows samples as a whole and keeps no state: use engine='event' or "
-            "'loihi', or nengo_tactile.run with all steps"
+            f"engine {engine!r} shows samples of a {type(network).__name__} as a whole and keeps "
+            f"no state: {remedy}nengo_tactile.run with all steps"
         )
     check_options(network, engine, module.start, options)
     return module.start(network, progress=progress, **options)

@@ -1,12 +1,11 @@
 """Running trained SKIM networks in Nengo and NengoDL, minibatch by minibatch."""
 
 import nengo
-import numpy as np
 
 from nengo_tactile import stack
 from nengo_tactile.engines.recording import Recording
+from nengo_tactile.engines.skim_events import recorded
 from nengo_tactile.skim import network as skim_network
-from nengo_tactile.skim.supervision import determine_over_time
 
 
 @stack.guest()
@@ -50,28 +49,11 @@ def run(
         fired = nengo.Probe(net.hidden.neurons) if network.layer.nonlinearity == "lif" else None
     parts, start = [], 0
     for data in skim_network.stream(net, patterns, engine, batch_size, progress):
-        spikes = None if fired is None else data[fired]
+        # kernels are one step late, and spikes are ones
+        spikes = None if fired is None else data[fired][:, 1 : 1 + network.n_steps] > 0.5
         outputs = data[net.probe][:, net.lag :]
         batch = [patterns[number] for number in range(start, start + len(outputs))]
         kept = max(0, rasters - start)
-        parts.append(_recording(network, engine, batch, outputs, spikes, kept))
+        parts.append(recorded(network, engine, batch, outputs, spikes, kept))
         start += len(outputs)
     return Recording.concatenate(parts)
-
-
-def _recording(network, engine, patterns, outputs, spikes, rasters):
-    layer, n_classes = network.layer, len(network.classes)
-    fired = {"input": np.stack([np.asarray(pattern) != 0 for pattern in patterns])}
-    fan_out = {"input": layer.n_hidden, "hidden": n_classes}
-    if spikes is not None:
-        # kernels are one step late; spikes are ones
-        fired["hidden"] = spikes[:, 1 : 1 + network.n_steps] > 0.5
-    return Recording.of_spikes(
-        outputs.astype(np.float32),
-        fired,
-        {name: np.full(spikes.shape[2], fan_out[name]) for name, spikes in fired.items()},
-        dt=network.dt,
-        engine=engine,
-        rasters=rasters,
-        decisions=determine_over_time(outputs, network.method, network.supervision),
-    )

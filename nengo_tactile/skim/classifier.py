@@ -20,7 +20,7 @@ from nengo_tactile.skim.supervision import Supervision, check_method, determine
 class SkimNetwork(SpikeInputNetwork):
     """A trained SKIM classifier and all that is needed to run it again.
 
-    `nengo_tactile.run` runs it in Nengo and NengoDL; `predict` gives the same classes faster.
+    `nengo_tactile.run` runs it event by event, in NengoDL and in Nengo.
 
     Attributes
     ----------
@@ -44,11 +44,13 @@ class SkimNetwork(SpikeInputNetwork):
         If one of them does not fit the others.
     """
 
-    engines: ClassVar = ("nengo-dl", "nengo")
-    runners: ClassVar = dict.fromkeys(engines, "nengo_tactile.engines.skim")
+    engines: ClassVar = ("event", "nengo-dl", "nengo")
+    runners: ClassVar = {
+        "event": "nengo_tactile.engines.skim_events",
+        "nengo-dl": "nengo_tactile.engines.skim",
+        "nengo": "nengo_tactile.engines.skim",
+    }
     others: ClassVar = {
-        "event": "runs integrate-and-fire and sigma-delta neurons, which rest between events; "
-        "synaptic kernels change at every step",
         "loihi": "filters a connection with one low-pass, as nengo-loihi does; SKIM has a synaptic "
         "kernel for each neuron",
     }
@@ -59,7 +61,7 @@ class SkimNetwork(SpikeInputNetwork):
         "From the first step of the training pattern on the class is that of the network's output "
         "determination with the steps so far; before, that of the highest output."
     )
-    fastest: ClassVar = "nengo-dl"
+    fastest: ClassVar = "event"
 
     layer: HiddenLayer
     weights: np.ndarray

@@ -125,7 +125,7 @@ def test_on_recordings(folder, model, tmp_path):
 
 def test_bad_input(folder, model, tmp_path, capsys):
     arguments = {"n_samples": 2, "data_dir": folder, "progress": False, "say": str}
-    with pytest.raises(EngineError, match=r"'loihi', which filters .* use 'nengo-dl' or 'nengo'"):
+    with pytest.raises(EngineError, match=r"'loihi', which filters .* use 'event' or"):
         run_network(model, tmp_path / "run", engine="loihi", **arguments)
     with pytest.raises(EngineError, match="leave n_steps out"):
         run_network(model, tmp_path / "run", n_steps=20, **arguments)

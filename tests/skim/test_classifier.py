@@ -82,6 +82,24 @@ def test_run_is_what_the_batch_code_gives(nonlinearity, engine):
     assert recording.accuracy(labels)[-1] == (classes == labels).mean()
 
 
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu", "lif"])
+def test_event_by_event_it_is_what_nengo_simulates(nonlinearity):
+    """Outputs at every step, from the first on, every spike and every decision."""
+    network = small_network(nonlinearity)
+    patterns, _ = network.encode(Recordings(5, seed=1), progress=False)
+    options = {"batch_size": 2, "rasters": 3, "progress": False}
+    events, nengo = (nt.run(network, patterns, engine=e, **options) for e in ("event", "nengo"))
+    assert events.engine == "event" and np.abs(nengo.outputs).max() > 0.1
+    np.testing.assert_allclose(events.outputs, nengo.outputs, atol=1e-6, rtol=0)
+    np.testing.assert_array_equal(events.predictions(), nengo.predictions())
+    assert set(events.rasters) == set(nengo.rasters)
+    assert ("hidden" in events.rasters) == (nonlinearity == "lif")
+    for name in events.rasters:
+        np.testing.assert_array_equal(events.rasters[name], nengo.rasters[name])
+        np.testing.assert_array_equal(events.spike_counts[name], nengo.spike_counts[name])
+        np.testing.assert_array_equal(events.synops_over_time[name], nengo.synops_over_time[name])
+
+
 def test_spikes_and_operations_are_counted():
     network = small_network("lif")
     patterns, _ = network.encode(Recordings(3, seed=1), progress=False)
@@ -151,9 +169,9 @@ def test_a_network_learns_on():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"engine": "loihi"}, r"'loihi', which filters .* use 'nengo-dl' or 'nengo'"),
-        ({"engine": "event"}, r"'event', which runs integrate-and-fire .* use 'nengo-dl'"),
-        ({"engine": "brian"}, r"'brian', which is unknown: use 'nengo-dl'"),
+        ({"engine": "loihi"}, r"'loihi', which filters .* use 'event' or 'nengo-dl' or 'nengo'"),
+        ({"engine": "brian"}, r"'brian', which is unknown: use 'event'"),
+        ({"threads": 0.5}, "threads is 0.5"),
         ({"n_steps": 60}, "n_steps is 60, a SKIM network reads patterns of 50 steps"),
         ({"batch_size": 0}, "batch_size is 0"),
     ],
@@ -164,9 +182,14 @@ def test_runs_that_are_refused(options, words):
         nt.run(network, np.zeros((1, 50, 12)), progress=False, **options)
 
 
+def test_no_engine_keeps_its_state():
+    with pytest.raises(EngineError, match=r"of a SkimNetwork as a whole .*: use nengo_tactile.run"):
+        nt.start(small_network())
+
+
 def test_patterns_that_are_refused():
     network = small_network()
-    for engine in ENGINES:
+    for engine in network.engines:
         with pytest.raises(DataError, match="no samples"):
             nt.run(network, [], engine=engine)
         with pytest.raises(DataError, match=r"sample 0: .*\(50, 3\)"):
