@@ -65,7 +65,8 @@ def console(**options):
 def table_text(table, width):
     """A rich table as text of a width."""
     file = io.StringIO()
-    console(width=width, file=file).print(table)
+    # plain, also where colours are forced, as in notebooks
+    console(width=width, file=file, force_terminal=False).print(table)
     return file.getvalue().rstrip()
 
 

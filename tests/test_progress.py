@@ -25,6 +25,11 @@ def test_a_table_shows_once_everywhere():
     assert page.startswith("<pre>") and "a &amp; b" in page and page.count("&lt;one&gt;") == 1
 
 
+def test_a_table_is_plain_where_colours_are_forced(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as the kernels of notebooks do
+    assert "\x1b" not in str(Two())
+
+
 @pytest.mark.parametrize("widgets", [None, sys])
 def test_bars_in_notebooks_without_widgets(widgets, monkeypatch, capfd):
     monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
