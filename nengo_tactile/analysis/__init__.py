@@ -25,6 +25,7 @@ from nengo_tactile.analysis.energy import (
     joules_text,
 )
 from nengo_tactile.analysis.measured import Measured
+from nengo_tactile.analysis.neurobench import beside_quantised, neurobench, spike_rate
 
 __all__ = [
     "ANN_NOTE",
@@ -39,6 +40,7 @@ __all__ = [
     "SplitSummary",
     "accuracy_interval",
     "accuracy_text",
+    "beside_quantised",
     "class_accuracy",
     "confusion_matrix",
     "cost_until",
@@ -53,4 +55,6 @@ __all__ = [
     "latency_step",
     "layer_activity",
     "mean_and_sd",
+    "neurobench",
+    "spike_rate",
 ]

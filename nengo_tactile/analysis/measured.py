@@ -9,6 +9,7 @@ import numpy as np
 from nengo_tactile.analysis.accuracy import latency_step
 from nengo_tactile.analysis.activity import cost_until, layer_activity
 from nengo_tactile.analysis.energy import energies_of_ann, energy_of_recording
+from nengo_tactile.analysis.neurobench import beside_quantised, neurobench
 from nengo_tactile.networks.targets import Targets, targets_of
 
 if TYPE_CHECKING:
@@ -25,10 +26,13 @@ class Measured:
     recording : Recording
     labels : (n_samples, ...) array
         Or values, of a regression: see `nengo_tactile.networks.targets`.
+    x : samples, optional
+        What the network was shown; what NeuroBench counts depends on it.
     """
 
     recording: "Recording"
     labels: np.ndarray
+    x: Any = None
 
     @property
     def targets(self) -> Targets:
@@ -54,8 +58,10 @@ class Measured:
     def numbers(self, network: "Network") -> dict[str, Any]:
         """Plain numbers for JSON: of accuracy, or for values of the error.
 
-        Energies are there only where something ran on the chip: see
-        `nengo_tactile.analysis.energy_of_recording`.
+        Energies on the chip are there only where something ran on it: see
+        `nengo_tactile.analysis.energy_of_recording`; NeuroBench's metrics and the arithmetic
+        beside a quantised network's only with ``x``, of networks that are a graph: see
+        `nengo_tactile.analysis.neurobench`.
 
         Parameters
         ----------
@@ -80,6 +86,7 @@ class Measured:
             "relays": list(network.relays),
             "ann_multiplications": network.ann_multiplications,
             **self._energy(network),
+            **self._neurobench(network),
             "layers": [activity.row() for activity in layer_activity(self.recording)],
         }
 
@@ -94,3 +101,15 @@ class Measured:
             "chip_joules_rough": chip.joules,
             "ann_joules_rough": {each.device.name: each.joules for each in ann},
         }
+
+    def _neurobench(self, network):
+        if self.x is None or getattr(network, "graph", None) is None:
+            return {}
+        metrics = neurobench(network, self.recording, self.x)
+        beside = beside_quantised(
+            1 - metrics["activation_sparsity"],
+            self.recording.n_steps,
+            network.ann_multiplications,
+            metrics["synaptic_operations"],
+        )
+        return {"neurobench": metrics, "beside_quantised": beside}

@@ -1,7 +1,13 @@
 """What a run cost, in words and tables: spikes, operations, energy, and the ANN beside."""
 
 from nengo_tactile.analysis import ANN_NOTE, DEVICES, ENERGY_NOTE, joules_text
+from nengo_tactile.analysis.neurobench import PUBLISHED_RATE
 from nengo_tactile.report import Note, Table
+
+_NO_CHIP = (
+    "Published energies per operation times counted operations: nothing ran on a chip, and memory, "
+    "which takes most, is left out."
+)
 
 
 def relayed(numbers):
@@ -34,13 +40,24 @@ def ann_beside(numbers):
 
 
 def energy_rows(numbers):
-    """Energies of a run on the chip, one dict a row; none of a run elsewhere."""
-    if "chip_joules_rough" not in numbers:
-        return []
+    """Energies of a run, one dict a row: of one on the chip, and of arithmetic alone."""
+    rows = _on_loihi(numbers) if "chip_joules_rough" in numbers else []
+    return [
+        {
+            "energy of a sample": what,
+            "operations": None if operations is None else round(operations),
+            "energy": joules_text(joules),
+            "source": source,
+        }
+        for what, operations, joules, source in rows + _arithmetic(numbers)
+    ]
+
+
+def _on_loihi(numbers):
     loihi = DEVICES["loihi"]
     count, synops = numbers["ann_multiplications"], numbers["chip_synops"]
     updates = numbers["chip_neuron_updates"]
-    rows = [
+    return [
         ("Loihi, synaptic operations", synops, synops * loihi.joules_per_synop, ""),
         ("Loihi, neuron updates", updates, updates * loihi.joules_per_neuron_update, ""),
         ("Loihi, both", None, numbers["chip_joules_rough"], f"rough: {loihi.source}"),
@@ -49,15 +66,69 @@ def energy_rows(numbers):
             for name, joules in numbers["ann_joules_rough"].items()
         ),
     ]
-    return [
-        {
-            "energy of a sample": what,
-            "operations": None if operations is None else round(operations),
-            "energy": joules_text(joules),
-            "source": source,
-        }
-        for what, operations, joules, source in rows
-    ]
+
+
+def _arithmetic(numbers):
+    """Arithmetic alone, of what spikes and of a quantised network of equal bits."""
+    beside = numbers.get("beside_quantised")
+    if beside is None:
+        return []
+    done, source = numbers["neurobench"]["synaptic_operations"], DEVICES["arithmetic"].source
+    operations = done["Effective_ACs"] + done["Effective_MACs"]
+    source = f"{source.split(',')[0]}: 0.2 pJ a product of 8 bits, 0.1 pJ a sum of 32; no memory"
+    rows = [("spikes, arithmetic in integers", operations, beside["spiking_joules_rough"], source)]
+    if "quantised_joules_rough" in beside:
+        what = f"a quantised network of equal bits ({beside['bits']}), arithmetic"
+        count = numbers["ann_multiplications"]
+        rows.append((what, count, beside["quantised_joules_rough"], source))
+    return rows
+
+
+def standing(numbers):
+    """Where a network stands beside a quantised one, a sentence; "" where it was not measured."""
+    beside = numbers.get("beside_quantised")
+    if beside is None:
+        return ""
+    rate, even = beside["spikes_per_neuron_and_step"], beside.get("break_even")
+    told = f"{rate:.2%} of the neurons fire in a step."
+    if even is not None:
+        saves = "less" if rate < even else "more"
+        told += (
+            f" In arithmetic alone that is {saves} than a quantised network of equal bits "
+            f"({beside['bits']} for {numbers['n_steps']} steps) takes; both take the same at "
+            f"{even:.2%}."
+        )
+    return told + (
+        " With memory and data movement counted, spikes were found to save only below about "
+        f"{PUBLISHED_RATE:.1%} at 5 steps (Yan et al. 2026, arXiv:2409.08290)."
+    )
+
+
+def neurobench_rows(numbers):
+    """NeuroBench's metrics in words, {name: value}; none where they were not measured."""
+    found = numbers.get("neurobench")
+    if found is None:
+        return {}
+    done = found["synaptic_operations"]
+    return {
+        "NeuroBench: footprint": f"{found['footprint']:,} bytes",
+        "NeuroBench: connection sparsity": f"{found['connection_sparsity']:.4f}",
+        "NeuroBench: activation sparsity": f"{found['activation_sparsity']:.4f}",
+        "NeuroBench: synaptic operations": f"{done['Effective_MACs']:,.0f} effective MACs, "
+        f"{done['Effective_ACs']:,.0f} effective ACs, {done['Dense']:,.0f} dense",
+        "beside a quantised network": standing(numbers),
+    }
+
+
+def neurobench_items(numbers):
+    """The same as items of a report's section."""
+    rows = neurobench_rows(numbers)
+    if not rows:
+        return []
+    told = rows.pop("beside a quantised network")
+    rows = [{"metric": name.split(": ")[1], "value": value} for name, value in rows.items()]
+    note = "Weights, biases and states in 32 bits; operations a sample, without poolings."
+    return [Table(["metric", "value"], rows, f"NeuroBench's metrics. {note}"), Note(told)]
 
 
 def energy_line(numbers):
@@ -72,5 +143,6 @@ def energy_items(numbers):
     rows = energy_rows(numbers)
     if not rows:
         return []
-    note = ENERGY_NOTE + (f" {ANN_NOTE}" if numbers["ann_joules_rough"] else "")
-    return [Table(list(rows[0]), rows, "Energy, a rough estimate."), Note(note)]
+    notes = [ENERGY_NOTE] if "chip_joules_rough" in numbers else [_NO_CHIP]
+    notes += [ANN_NOTE] if numbers.get("ann_joules_rough") else []
+    return [Table(list(rows[0]), rows, "Energy, a rough estimate."), Note(" ".join(notes))]

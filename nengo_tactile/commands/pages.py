@@ -108,6 +108,9 @@ def activity_section(recording, numbers):
                 "Spikes and synaptic operations per sample.",
                 "Bars of spikes and synaptic operations for each layer",
             ),
+            *costs.neurobench_items(numbers),
+            # the chip's section has its own
+            *([] if "chip_joules_rough" in numbers else costs.energy_items(numbers)),
         ],
     )
 

@@ -72,7 +72,7 @@ def to_spikes(model, task, x, seed=0, progress=None, **options):
 
 def on_nengo_dl(network, x, y, progress=None, n_steps=None):
     """Run all samples in NengoDL."""
-    return Measured(engines.run(network, x, n_steps, progress=progress), np.asarray(y))
+    return Measured(engines.run(network, x, n_steps, progress=progress), np.asarray(y), x)
 
 
 def on_emulator(network, x, y, progress=None, rate=CHIP_RATE):
@@ -83,7 +83,7 @@ def on_emulator(network, x, y, progress=None, rate=CHIP_RATE):
     """
     shown = chip_settings(network, rate)
     recording = engines.run(shown, x, engine="loihi", progress=progress, least_agreement=0)
-    return Measured(recording, np.asarray(y))
+    return Measured(recording, np.asarray(y), x)
 
 
 def on_chip(network, rate=CHIP_RATE):

@@ -93,7 +93,7 @@ def run_network(
     recording = engines.run(network, samples, n_steps, engine, progress, **options)
     for note in recording.notes:
         say(note)
-    measured = Measured(recording, targets.y)
+    measured = Measured(recording, targets.y, samples)
     repeated = _settings(engine, n_steps, n_samples, seed, scale, options)
     numbers = {
         "network": printable(str(name)),
@@ -201,6 +201,7 @@ def _run_table(numbers):
         rows["of these spikes"] = costs.relayed(numbers)
     if numbers["ann_multiplications"] is not None:
         rows["multiplications of the ANN"] = f"{numbers['ann_multiplications']:,} a sample"
+    rows |= costs.neurobench_rows(numbers)
     for row in costs.energy_rows(numbers):
         about = f", {row['source']}" if row["source"] else ""
         rows[f"energy: {row['energy of a sample']}"] = f"{row['energy']}{about}"

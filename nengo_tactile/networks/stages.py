@@ -233,7 +233,9 @@ class Graph:
                 sent[stage.name] = windows.max(axis=2)
         return result
 
-    def fan_out(self, into: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    def fan_out(
+        self, into: Collection[str] | None = None, weights_only: bool = False
+    ) -> dict[str, np.ndarray]:
         """Synapses that leave each neuron, also behind stages that only add up.
 
         A synapse is an entry of a map with weights, or one into neurons. Passing a stage that only
@@ -243,28 +245,34 @@ class Graph:
         ----------
         into : collection of str, optional
             Only those into these stages; by default into all.
+        weights_only : bool
+            Leave out what only copies or pools.
 
         Returns
         -------
         dict of str to (n_neurons,) int array
             By stage, and of the input.
         """
-        return dict(self._fan_out) if into is None else self._synapses(into)
+        if into is None and not weights_only:
+            return dict(self._fan_out)
+        names = [stage.name for stage in self.stages]
+        return self._synapses(names if into is None else into, weights_only)
 
     @cached_property
     def _fan_out(self):
         return self._synapses([stage.name for stage in self.stages])
 
-    def _synapses(self, into):
+    def _synapses(self, into, weights_only=False):
         counts = {stage.name: np.zeros(stage.n_neurons, np.int64) for stage in self.stages}
         counts["input"] = np.zeros(math.prod(self.input_shape), np.int64)
         for stage in reversed(self.stages):
             relay = not stage.spikes and stage.neuron.window == 1 and stage is not self.stages[-1]
             counted = int(stage.name in into)
             for link in stage.links:
-                reached = np.full(stage.n_inputs, counted, np.int64)
+                own = counted * int(link.map.weighted and not (weights_only and link.map.pools))
+                reached = np.full(stage.n_inputs, own if weights_only else counted, np.int64)
                 if relay:
-                    reached = counts[stage.name] + counted * int(link.map.weighted)
+                    reached = counts[stage.name] + own
                 reached = reached if link.target is None else reached[link.target]
                 counts[link.source] = counts[link.source] + link.map.fan_out(reached)
         return counts
