@@ -35,6 +35,8 @@ def main():
             data = nt.datasets.NMNIST(chosen.data_dir, split=split)
             x, y = network.encode(data, range(chosen.samples or len(data)))
             recording = nt.run(network, x, engine=engine)
+            for note in recording.notes if not hits else ():
+                print(f"  {note}")
             right = recording.predictions()[:, -1] == y
             hits.append(right)
             spikes = sum(each.sum() for each in recording.units_over_time.values()) / len(y)

@@ -26,6 +26,7 @@ from nengo_tactile.engines.chip_samples import (
     spikes_of,
 )
 from nengo_tactile.engines.chip_stages import FLOOR, check_stage
+from nengo_tactile.engines.chip_stepped import chip_form
 from nengo_tactile.engines.core_shapes import cut_stages
 from nengo_tactile.engines.emulator import each_sample, run_steps, verify_sample
 from nengo_tactile.engines.placement import place
@@ -97,7 +98,9 @@ def run(
         parts = chip.recordings(x, n_steps, batch_size, threads, verify, progress, rasters)
         whole = Recording.concatenate(parts)
     # all layers are on the chip
-    return dataclasses.replace(whole, chip_synops_over_time=whole.synops_over_time)
+    return dataclasses.replace(
+        whole, chip_synops_over_time=whole.synops_over_time, notes=chip.notes
+    )
 
 
 class SpikeChip:
@@ -110,22 +113,26 @@ class SpikeChip:
     Attributes
     ----------
     network : SlayerNetwork
+    notes : tuple of str
+        What is different on the chip.
     layout : Layout
     report : ChipReport
     """
 
     def __init__(self, network):
-        graph, self.network = network.graph, network
-        lags = check_chip(graph)
+        self.network, self._form = network, chip_form(network.graph, network.n_steps)
+        graph, self.notes = self._form.graph, self._form.notes
+        lags = _lags(graph)
         self._lag, last = max(lags.values()), graph.stages[-1]
-        self._built, model, self.report = _placed(network)
+        self._built, model, self.report = _placed(graph, network.dt)
         probes = self._built.spike_probes
         ensembles = {name: probe.target.ensemble for name, probe in probes.items()}
         shown = ensembles.pop(_SHOWN)
         host = {_SHOWN: (shown, shown.n_neurons)}
         self.layout = layout_of(model, ensembles, host)
         fan_out = graph.fan_out()
-        self._input_fan_out = fan_out["input"]
+        read = self._form.places >= 0
+        self._input_fan_out = np.where(read, fan_out["input"][self._form.places], 0)
         self._readings = Readings(
             self.layout,
             lags,
@@ -178,7 +185,7 @@ class SpikeChip:
 
             def advance(signals, n_steps):
                 def sample(index, memory):
-                    shown = spikes_of(_spikes(signals[index]), self.layout.host[_SHOWN].start)
+                    shown = spikes_of(self._shown(signals[index]), self.layout.host[_SHOWN].start)
                     fired = memories[index].run(shown, n_steps, f"sample {index}, ", _REMEDY)
                     sent = so_far[index] + np.cumsum(bring(fired, n_steps, self._last), axis=0)
                     so_far[index] = sent[-1:]
@@ -200,10 +207,13 @@ class SpikeChip:
         samples = each_sample(self._built.net, self.network.dt, len(x), whole, progress=progress)
         with contextlib.closing(samples):
             for index, sim in samples:
-                self._built.input.output.rows = _spikes(signals[index]).astype(float)
+                self._built.input.output.rows = self._shown(signals[index]).astype(float)
                 run_steps(sim, whole, index, _REMEDY)
                 fired = self._fired(signals[index], index, memory)
                 verify_sample(sim, self._built.spike_probes, fired, memory, index)
+
+    def _shown(self, signal):
+        return self._form.bordered(_spikes(signal))
 
     def _sample(self, signals, start, index, memory):
         """One of them: its spikes, their steps, and spikes of the last layer so far."""
@@ -214,7 +224,7 @@ class SpikeChip:
 
     def _fired(self, signal, index, memory):
         memory.rest()
-        late = np.pad(_spikes(signal), ((0, self._lag), (0, 0)))
+        late = np.pad(self._shown(signal), ((0, self._lag), (0, 0)))
         shown = spikes_of(late, self.layout.host[_SHOWN].start)
         return memory.run(shown, len(late), f"sample {index}, ", _REMEDY)
 
@@ -252,12 +262,14 @@ def _chip(network):
         return kept_in(network, "_chips", None, lambda: SpikeChip(network))
 
 
-def check_chip(graph):
+def check_chip(graph, n_steps=1):
     """Refuse what the emulator has not.
 
     Parameters
     ----------
     graph : Graph
+    n_steps : int
+        Steps of a sample.
 
     Returns
     -------
@@ -269,42 +281,14 @@ def check_chip(graph):
     EngineError
         Naming the stage and the remedy.
     """
+    return _lags(chip_form(graph, n_steps).graph)
+
+
+def _lags(graph):
+    """Steps by which each stage of a graph in the chip's form is late, all of it checked."""
     lags = {"input": 0}
     for stage in graph:
-        check_stage(stage)
-        neuron = stage.neuron
-        if not isinstance(neuron, IntegrateFire):
-            raise EngineError(
-                f"stage {stage.name!r}: its neurons are {type(neuron).__name__}, which have two "
-                "alpha functions; the chip's have a leaky current and a reset: train the network "
-                "with current-based neurons, or use engine='event'"
-            )
-        if stage.axon is not None and np.any(stage.axon):
-            raise EngineError(
-                f"stage {stage.name!r} has axonal delays up to {np.max(stage.axon)} steps, which "
-                "nengo-loihi's emulator has not: train the network without, or use engine='event'"
-            )
-        if neuron.floor > FLOOR * neuron.threshold:
-            raise EngineError(
-                f"stage {stage.name!r}: its potentials go down to {neuron.floor:g}, and the chip's "
-                f"to about {FLOOR * neuron.threshold:g}: use engine='event', or a network without "
-                "a floor"
-            )
-        for name in _DECAYS:
-            share = getattr(neuron, name)
-            if not 1 <= round(share * DECAY_UNIT) < DECAY_UNIT:
-                raise EngineError(
-                    f"stage {stage.name!r}: its {name} is {share:g}, the chip's decays go from "
-                    f"1/{DECAY_UNIT} to {DECAY_UNIT - 1}/{DECAY_UNIT}: train it with one of these"
-                )
-        if not any(link.map.values.any() for link in stage.links):
-            raise EngineError(f"stage {stage.name!r}: all its weights are zero: train the network")
-        if neuron.reset != "zero" or stage.bias.any() or stage.start.any():
-            raise EngineError(
-                f"stage {stage.name!r}: on the chip a spike sets to zero, and what its neurons "
-                "have at the start or get at each step would come before the spikes do: train "
-                "the network without, or use engine='event'"
-            )
+        _check(stage)
         lags[stage.name] = next((lags[e.source] + 1 for e in stage.links if e.source in lags), 1)
     for stage in graph:
         for link in stage.links:
@@ -316,6 +300,44 @@ def check_chip(graph):
                 )
     del lags["input"]
     return lags
+
+
+def _check(stage):
+    check_stage(stage)
+    neuron = stage.neuron
+    if not isinstance(neuron, IntegrateFire):
+        raise EngineError(
+            f"stage {stage.name!r}: its neurons are {type(neuron).__name__}, which have two "
+            "alpha functions; the chip's have a leaky current and a reset: train the network "
+            "with current-based neurons, or use engine='event'"
+        )
+    if stage.axon is not None and np.any(stage.axon):
+        raise EngineError(
+            f"stage {stage.name!r} has axonal delays up to {np.max(stage.axon)} steps, which "
+            "nengo-loihi's emulator has not: train the network without, or use engine='event'"
+        )
+    for name, whole in zip(_DECAYS, (1, 0)):  # a current of its step alone, a potential that stays
+        share = getattr(neuron, name)
+        if share != whole and not 1 <= round(share * DECAY_UNIT) < DECAY_UNIT:
+            raise EngineError(
+                f"stage {stage.name!r}: its {name} is {share:g}, the chip's decays go from "
+                f"1/{DECAY_UNIT} to {DECAY_UNIT - 1}/{DECAY_UNIT}: train it with one of these"
+            )
+    if not any(link.map.values.any() for link in stage.links):
+        raise EngineError(f"stage {stage.name!r}: all its weights are zero: train the network")
+    if stage.start.any() or (stage.bias.any() and neuron.current_decay < 1):
+        raise EngineError(
+            f"stage {stage.name!r}: the chip's leaky neurons begin at zero, and what they get at "
+            "each step does not pass their current: train the network without, or use "
+            "engine='event'"
+        )
+    for link in stage.links:
+        if link.map.n_axes == 2 and link.map.padding_word() is None:
+            raise EngineError(
+                f"stage {stage.name!r}: nengo-loihi has no word for its padding of "
+                f"{link.map.padding} at strides of {link.map.strides}: pad as TensorFlow does "
+                "(valid or same), or use engine='event'"
+            )
 
 
 def build_chip(graph, dt):
@@ -351,7 +373,8 @@ def _in_units_of_the_chip(graph):
     stages = [Stage(_SHOWN, graph.input_shape, IntegrateFire(), shown, start=np.zeros(n))]
     for stage in graph:
         decays = {name: _rounded(getattr(stage.neuron, name)) for name in _DECAYS}
-        gain = 1 / (stage.neuron.threshold * math.prod(decays.values()))
+        membrane = stage.neuron.threshold * (decays["voltage_decay"] or 1)
+        gain = 1 / (membrane * decays["current_decay"])
         links = [
             dataclasses.replace(
                 link,
@@ -362,8 +385,10 @@ def _in_units_of_the_chip(graph):
             )
             for link in stage.links
         ]
-        neuron = IntegrateFire(**decays, reset="zero")
-        stages.append(dataclasses.replace(stage, neuron=neuron, links=links))
+        floor = max(stage.neuron.floor / stage.neuron.threshold, FLOOR)
+        neuron = IntegrateFire(**decays, reset="zero", floor=floor)
+        bias = stage.bias / np.float32(membrane)
+        stages.append(dataclasses.replace(stage, neuron=neuron, links=links, bias=bias))
     return dataclasses.replace(graph, stages=stages)
 
 
@@ -386,10 +411,10 @@ def register_neurons():
     def build(model, neuron_type, neurons, block):
         compartment = block.compartment
         compartment.decay_v[:] = _as_share(neuron_type.voltage_decay)
-        compartment.scale_v = True
+        compartment.scale_v = neuron_type.voltage_decay > 0
         compartment.refract_delay[:] = 1  # fires at the next step again, if it can
         compartment.vth[:] = 1
-        compartment.vmin = FLOOR
+        compartment.vmin = neuron_type.floor
 
     Builder.builders[CurrentBased] = build
 
@@ -413,13 +438,14 @@ def chip_report(network, on_host=None):
     EngineError
         If the emulator does not run it, or it does not fit.
     """
-    check_chip(network.graph)
+    graph = chip_form(network.graph, network.n_steps).graph
+    _lags(graph)
     with stack.quiet_build():
-        return _placed(network)[-1]
+        return _placed(graph, network.dt)[-1]
 
 
-def _placed(network):
-    graph, dt, made = network.graph, network.dt, {}
+def _placed(graph, dt):
+    made = {}
 
     def make_network():
         built = made["built"] = build_chip(graph, dt)
@@ -447,7 +473,7 @@ def _as_share(decay):
 def _time_constant(decay):
     """In steps, of the low-pass whose decay nengo-loihi makes that integer of."""
     share = _as_share(decay)
-    return 0.0 if share == 1 else -1 / math.log1p(-share)
+    return 0.0 if share >= 1 else -1 / math.log1p(-share)
 
 
 __all__ = ["build_chip", "check_chip", "chip_report", "register_neurons", "run", "start"]

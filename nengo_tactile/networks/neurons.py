@@ -54,6 +54,10 @@ class Neuron:
         """What holds for its numbers, {name: (function, words)}."""
         return {}
 
+    def as_on_chip(self) -> tuple["Neuron", tuple[str, ...]]:
+        """The nearest that Loihi has, and in words what it does otherwise."""
+        return self, ()
+
 
 ABOVE_ZERO = (lambda value: 0 < value < math.inf, "a finite number above zero")
 FROM_ZERO = (lambda value: 0 <= value < math.inf, "a finite number from zero")
@@ -119,6 +123,20 @@ class IntegrateFire(Neuron):
             "floor": UP_TO_ZERO,
             **shares,
         }
+
+    def as_on_chip(self):
+        if self.signed or self.negative_slope:
+            return self, ()
+        lost = {
+            "a spike sets to zero, and what was above the threshold is lost": self.reset != "zero",
+            "neurons send at most one spike a step": self.spikes_per_step > 1,
+            f"the floor of {self.floor:g} is the next power of two": self.floor > -math.inf,
+            "whole numbers are scaled anew, to fill eight bits": self.whole,
+        }
+        changes = {"reset": "zero", "spikes_per_step": 1}
+        changes = {name: new for name, new in changes.items() if getattr(self, name) != new}
+        near = dataclasses.replace(self, **changes) if changes else self
+        return near, tuple(words for words, applies in lost.items() if applies)
 
     @property
     def graded(self):
