@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from nengo_tactile.datasets import event_tables
+from nengo_tactile.datasets.aedat4 import opened_aedat4
 from nengo_tactile.datasets.event_columns import EventColumns, Names
 from nengo_tactile.datasets.ros_bags import opened_bag
-from nengo_tactile.datasets.sensor_files import opened_aedat4, opened_dat, opened_raw
+from nengo_tactile.datasets.sensor_files import opened_dat, opened_raw
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import EVENT_DTYPE
 from nengo_tactile.files import path_of
@@ -52,8 +53,8 @@ def endings() -> str:
 def stream_events(path: str | Path, **options: Any) -> Iterator[np.ndarray]:
     """Read a recording part by part, so that one of any length fits memory.
 
-    CSV, text, .npy, HDF5 and the formats of event cameras are read as they are asked for, about a
-    million events at a time; .npz and .mat, which are packed as a whole, at once.
+    All are read as they are asked for, some 100,000 events at a time, but .mat, whose variables
+    are packed one after the other, at once.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from nengo_tactile.errors import DataError
 from nengo_tactile.lazy import compiled
 
 #: Events that are read at a time.
-ROWS = 1 << 20
+ROWS = 1 << 17
 #: Bytes of text that are read at a time, of one line at most, and from which compiling is worth it.
 _BLOCK, _LONGEST_LINE, _WORTH = 1 << 22, 1 << 16, 1 << 16
 #: Between columns of text; without any of them there is white space.
@@ -63,11 +63,15 @@ def read_npy(path, names):
 
 def read_npz(path, names):
     """Read arrays, one for each column; or one alone, as in .npy."""
-    arrays = archives.read_npz(path, DATA)
-    if len(arrays) == 1:
-        yield columns_of(next(iter(arrays.values())), names, path)
+    there = archives.npz_names(path, DATA)
+    if len(there) == 1:
+        for part in archives.npz_parts(path, DATA, ROWS, there):
+            yield columns_of(part[there[0]], names, path)
         return
-    yield _of_arrays(arrays, names, path)
+    theirs = names.theirs(there, path)
+    for arrays in archives.npz_parts(path, DATA, ROWS, list(theirs.values())):
+        _check_ends(arrays, theirs.values(), path)
+        yield _checked({ours: np.squeeze(arrays[n]) for ours, n in theirs.items()}, theirs, path)
 
 
 def read_matlab(path, names):
@@ -220,17 +224,25 @@ def _checked(table, theirs, path):
     return table
 
 
+def _check_ends(rows, names, path):
+    """Refuse columns of which some have ended and others go on."""
+    for name in names:
+        if name not in rows:
+            raise DataError(f"{path}: {name!r} is shorter than other columns: give as many numbers")
+
+
 def _hdf5_tables(file, places, path):
     """Columns of an opened file, part by part; arrays that hold several are read once."""
-    parts = {array: file.rows(array, ROWS) for array in {array for array, _ in places.values()}}
+    arrays = {array for array, _ in places.values()}
+    n_rows = max(file.whole_chunks(array, ROWS) for array in arrays)
+    parts = {array: file.rows(array, n_rows) for array in arrays}
     told = {ours: "/".join(filter(None, place)) for ours, place in places.items()}
     while True:
         rows = {array: next(part, None) for array, part in parts.items()}
-        lacking = [array for array, part in rows.items() if part is None]
-        if len(lacking) == len(rows):
+        rows = {array: part for array, part in rows.items() if part is not None}
+        if not rows:
             return
-        if lacking:
-            raise DataError(f"{path}: {lacking[0]!r} is shorter than other columns")
+        _check_ends(rows, arrays, path)
         table = {}
         for ours, (array, field) in places.items():
             table[ours] = rows[array] if field is None else rows[array][field]

@@ -1,16 +1,13 @@
 """Recordings of event cameras in their own formats, through libraries that are kept.
 
 Each opener yields a `Sensor`: its size, and parts of the recording, {x, y, t in microseconds, p}.
-RAW (EVT 2.0, 3.0), DAT and AEDAT4 are read by faery, ROS bags by rosbags (`ros_bags.py`); both are
-optional.
+RAW (EVT 2.0, 3.0), DAT and AEDAT4 (`aedat4.py`) are read by faery, ROS bags by rosbags
+(`ros_bags.py`); both are optional.
 """
 
 import contextlib
 import importlib
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,26 +19,8 @@ from nengo_tactile.errors import DataError, StackError
 
 #: What is installed for sensors' formats.
 EXTRA = "pip install 'nengo-tactile[sensors]'"
-#: What faery has for an event, and what comes through the pipe of a process of its own.
-_EVENT = np.dtype([("t", "<u8"), ("x", "<u2"), ("y", "<u2"), ("p", "?")])
 #: Lines of a file's header at most, and bytes of each.
 _MOST_LINES, _LONGEST_LINE = 1000, 1 << 16
-#: Events at a time from another process, and how much memory it may take.
-_ROWS, _CHILD_BYTES = 1 << 20, 4 << 30
-#: Reads standard input and writes events: a damaged AEDAT4 file ends the process (faery 0.7).
-_CHILD = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_DATA, ({bytes}, {bytes}))
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-import faery
-stream = faery.events_stream_from_file(sys.argv[1], file_type="aedat", dimensions_fallback=(0, 0))
-out = sys.stdout.buffer
-out.write(b"%d %d\\n" % stream.dimensions())
-for part in stream:
-    out.write(part.tobytes())
-out.write(b"")
-out.flush()
-"""
 
 
 class Sensor(NamedTuple):
@@ -84,26 +63,6 @@ def opened_dat(path: Path, size: tuple[int, int] | None) -> Iterator[Sensor]:
         header = _header(file, path)
         size = agreed(_geometry(header), size, path)
         yield Sensor(size, _faery(file, path, "dat", None, size))
-
-
-@contextlib.contextmanager
-def opened_aedat4(path: Path, size: tuple[int, int] | None) -> Iterator[Sensor]:
-    """Open an AEDAT4 file of iniVation's, in a process of its own, which damage may end."""
-    library("faery", "AEDAT4")
-    with DATA.opened(path) as (file, _):
-        if file.read(14) != b"#!AER-DAT4.0\r\n":
-            raise DATA.refusal(path, "is no AEDAT4 file (it does not begin with #!AER-DAT4.0)")
-        os.lseek(file.fileno(), 0, os.SEEK_SET)  # where the other process begins
-        command = [sys.executable, "-c", _CHILD.format(bytes=_CHILD_BYTES), "/dev/stdin"]
-        process = subprocess.Popen(
-            command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        try:
-            size = agreed(_child_size(process, path), size, path)
-            yield Sensor(size, _child_parts(process, path))
-        finally:
-            process.kill()
-            process.communicate()
 
 
 def _header(file, path):
@@ -187,31 +146,3 @@ def _no_panic(path):
         if type(error).__name__ != "PanicException":
             raise
         raise DATA.refusal(path, f"cannot be read ({str(error)[:200]})") from error
-
-
-def _child_size(process, path):
-    """The sensor's size, which comes first."""
-    line = process.stdout.readline(64)
-    if re.fullmatch(rb"\d+ \d+\n", line) is None:
-        raise _child_error(process, path)
-    width, height = map(int, line.split())
-    return (width, height) if width and height else None
-
-
-def _child_parts(process, path):
-    """Events of another process, part by part."""
-    while content := process.stdout.read(_ROWS * _EVENT.itemsize):
-        if len(content) % _EVENT.itemsize:
-            raise _child_error(process, path)
-        part = np.frombuffer(content, _EVENT)
-        yield {name: part[name] for name in "xytp"}
-    if process.wait():
-        raise _child_error(process, path)
-
-
-def _child_error(process, path):
-    """What a process that failed has said last."""
-    process.kill()
-    lines = process.communicate()[1].decode("utf-8", "replace").strip().splitlines() or ["nothing"]
-    told = next((line for line in lines if "panicked" in line), lines[-1])
-    return DATA.refusal(path, f"cannot be read ({told[:200]})")

@@ -57,8 +57,11 @@ def is_zip(path: str | Path, door: Door) -> bool:
         return zipfile.is_zipfile(file)
 
 
-def check_member(info: zipfile.ZipInfo, source: Any, door: Door) -> None:
-    """Refuse a member whose size cannot be true, or that is packed in a way that has no bounds."""
+def check_member(info: zipfile.ZipInfo, source: Any, door: Door, whole: bool = True) -> None:
+    """Refuse a member whose size cannot be true, or that is packed in a way that has no bounds.
+
+    And one that does not fit memory, unless it is read in parts (``whole`` is False).
+    """
     if info.flag_bits & 1:
         raise door.refusal(source, "is encrypted")
     if info.compress_type not in _METHODS:
@@ -69,7 +72,8 @@ def check_member(info: zipfile.ZipInfo, source: Any, door: Door) -> None:
         raise door.refusal(
             source, f"says it unpacks to {told(info.file_size)}, of {told(info.compress_size)}"
         )
-    check_fits(f"{source}: unpacking it", info.file_size, door.remedy, door.error)
+    if whole:
+        check_fits(f"{source}: unpacking it", info.file_size, door.remedy, door.error)
 
 
 def member_content(
@@ -133,14 +137,49 @@ def read_npy(path: str | Path, door: Door) -> np.ndarray:
 def npy_parts(path: str | Path, door: Door, n_rows: int) -> Iterator[np.ndarray]:
     """Read the array of an .npy by so many rows at a time; whole if it is stored by columns."""
     with door.opened(path) as (file, size), door.guarded(path, "is no readable array"):
-        shape, by_columns, dtype = _header(file, size, path, door)
-        if not shape or (by_columns and len(shape) > 1):
-            check_fits(f"{path}: reading it", size, door.remedy, door.error)
-            yield _filled(file, shape, by_columns, dtype, path, door)
-            return
-        for start in range(0, max(shape[0], 1), n_rows):
-            part = (min(n_rows, shape[0] - start), *shape[1:])
-            yield _filled(file, part, False, dtype, path, door, start + n_rows >= shape[0])
+        yield from _parts(file, size, path, door, n_rows)
+
+
+def npz_parts(
+    path: str | Path, door: Door, n_rows: int, names: Collection[str]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Read arrays of an .npz side by side, by so many rows at a time.
+
+    Yields
+    ------
+    dict of str to array
+        Those that have not ended yet.
+    """
+    with contextlib.ExitStack() as stack:
+        archive = stack.enter_context(opened_zip(path, door))
+        infos, parts = _arrays_in(archive, path, door), {}
+        for name in names:
+            source = f"{path}: array {name!r}"
+            check_member(infos[name], source, door, whole=False)
+            with door.guarded(source, "is damaged"):
+                member = stack.enter_context(archive.open(infos[name]))
+            parts[name] = _parts(member, infos[name].file_size, source, door, n_rows)
+        while parts:
+            rows = {}
+            for name, part in parts.items():
+                with door.guarded(f"{path}: array {name!r}", "is damaged"):
+                    rows[name] = next(part, None)
+            rows = {name: row for name, row in rows.items() if row is not None}
+            parts = {name: parts[name] for name in rows}
+            if rows:
+                yield rows
+
+
+def _parts(stream: Any, size, source, door, n_rows):
+    """An opened .npy by so many rows at a time; whole if it is stored by columns."""
+    shape, by_columns, dtype = _header(stream, size, source, door)
+    if not shape or (by_columns and len(shape) > 1):
+        check_fits(f"{source}: reading it", size, door.remedy, door.error)
+        yield _filled(stream, shape, by_columns, dtype, source, door)
+        return
+    for start in range(0, max(shape[0], 1), n_rows):
+        part = (min(n_rows, shape[0] - start), *shape[1:])
+        yield _filled(stream, part, False, dtype, source, door, start + n_rows >= shape[0])
 
 
 def _arrays_in(archive, path, door):

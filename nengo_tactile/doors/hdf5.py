@@ -133,6 +133,17 @@ class Group:
             for start in range(0, max(len(dataset), 1), n_rows):
                 yield np.asarray(dataset[start : start + n_rows])
 
+    def whole_chunks(self, path: str, n_rows: int) -> int:
+        """About so many rows of an array, of whole chunks: a part of one is unpacked with the rest.
+
+        Parameters
+        ----------
+        path : str
+        n_rows : int
+        """
+        chunk = (self._dataset(path)[0].chunks or (1,))[0]
+        return max(n_rows // chunk, 1) * chunk
+
     def holds(self, path: str) -> bool:
         """Whether there is an array of that path that is not nothing at all."""
         found = self._follow(path)

@@ -133,8 +133,11 @@ def _check_columns(columns, source):
 def _check_addresses(values, name, limit, source):
     """Raise unless all values are whole numbers from 0 to below ``limit``."""
     most = _LARGEST_ADDRESS if limit is None else min(limit - 1, _LARGEST_ADDRESS)
-    if values.dtype.kind != "f" and (not len(values) or 0 <= values.min() <= values.max() <= most):
-        return
+    if values.dtype.kind != "f":
+        # as numbers without a sign what is negative is larger than all others: one look is enough
+        unsigned = values.view(values.dtype.str.replace("i", "u"))
+        if unsigned.max(initial=0) <= most:
+            return
     if values.dtype.kind == "f":
         remedy = "addresses are whole numbers; round them, or scale them to the sensor's pixels"
         _refuse(values, name, ~(values == np.floor(values)), source, remedy)
@@ -154,14 +157,15 @@ def _is_on(values, polarity, source):
     off, on = _convention(polarity)
     if values.dtype.kind == "b":
         return values
-    wrong = (values != off) & (values != on)
-    if wrong.any():
-        index = int(wrong.argmax())
+    are_on = values == on
+    right = are_on | (values == off)
+    if not right.all():
+        index = int(right.argmin())
         raise DataError(
             f"{source}: event {index} has p = {values[index]}: polarity {polarity!r} is {off} for "
             f"OFF and {on} for ON; {_polarity_remedy(values)}"
         )
-    return values == on
+    return are_on
 
 
 def _convention(polarity):

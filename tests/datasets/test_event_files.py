@@ -58,7 +58,7 @@ def test_formats_hold_the_same(ending, rng, tmp_path):
     np.testing.assert_array_equal(read_events(tmp_path / f"one{ending}", **SAID), events)
 
 
-@pytest.mark.parametrize("ending", [".csv", ".npy", ".h5"])
+@pytest.mark.parametrize("ending", [".csv", ".npy", ".npz", ".h5"])
 def test_parts_are_the_whole(ending, rng, tmp_path, monkeypatch):
     events = random_events(rng, 500)
     write(tmp_path / f"one{ending}", events)
@@ -68,6 +68,30 @@ def test_parts_are_the_whole(ending, rng, tmp_path, monkeypatch):
     parts = list(stream_events(tmp_path / f"one{ending}", **SAID))
     assert len(parts) > 5
     np.testing.assert_array_equal(np.concatenate(parts), events)
+
+
+def test_columns_that_end_early_and_damage_later_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(event_tables, "ROWS", 64)
+    columns = {name: np.zeros(500, np.int64) for name in "xytp"}
+    np.savez_compressed(tmp_path / "short.npz", **columns | {"y": np.zeros(128, int)})
+    with pytest.raises(DataError, match=r"short\.npz: 'y' is shorter than other columns"):
+        read_events(tmp_path / "short.npz", **SAID)
+    np.savez(tmp_path / "late.npz", **columns)
+    content = bytearray((tmp_path / "late.npz").read_bytes())
+    content[content.index(b"\x93NUMPY") + 128 + 8 * 300] = 7  # of "x": a number as good as others
+    (tmp_path / "late.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"late\.npz: array 'x':? is damaged"):
+        read_events(tmp_path / "late.npz", **SAID)
+
+
+def test_chunks_are_unpacked_once(tmp_path, monkeypatch):
+    """Parts are whole chunks, of whatever size."""
+    monkeypatch.setattr(event_tables, "ROWS", 64)
+    for chunk, wanted in ((10, [60] * 5), (64, [64] * 4 + [44]), (150, [150] * 2)):
+        with h5py.File(tmp_path / "one.h5", "w") as file:
+            for name in "xytp":
+                file.create_dataset(name, data=np.zeros(300, int), chunks=(chunk,), compression=1)
+        assert [len(part) for part in stream_events(tmp_path / "one.h5", **SAID)] == wanted
 
 
 TEXTS = st.lists(

@@ -10,6 +10,7 @@ import pytest
 
 from nengo_tactile.datasets import (
     Recordings,
+    aedat4,
     open_dataset,
     read_events,
     sensor_files,
@@ -113,6 +114,43 @@ def test_damaged_aedat4_ends_no_process(rng, tmp_path):
     path.write_bytes(b"#!AER-DAT3.1\r\n")
     with pytest.raises(DataError, match=r"is no AEDAT4 file"):
         read_events(path)
+
+
+def test_one_process_reads_all_aedat4_files(rng, tmp_path, monkeypatch):
+    monkeypatch.setattr(aedat4, "_ROWS", 100)  # many parts, in two places in turn
+    monkeypatch.setattr(aedat4, "_IDLE", [])
+    events = [random_events(rng, n, *SIZE) for n in (250, 0, 1, 700, 200)]
+    paths = [write(tmp_path / f"{n}.aedat4", each) for n, each in enumerate(events)]
+    processes = set()
+    for path, wanted in zip(paths, events):
+        np.testing.assert_array_equal(read_events(path), wanted)
+        (reader,) = aedat4._IDLE
+        processes.add(reader.process.pid)
+    assert len(processes) == 1
+    parts = stream_events(paths[0])
+    first = next(parts)
+    assert len(first) == 100 and not aedat4._IDLE
+    np.testing.assert_array_equal(read_events(paths[3]), events[3])  # beside it, by another
+    np.testing.assert_array_equal(np.concatenate([first, *parts]), events[0])
+    assert len(aedat4._IDLE) == 2
+    aedat4._end_all()
+    assert not aedat4._IDLE
+
+
+def test_a_process_that_ended_is_replaced(rng, tmp_path, monkeypatch):
+    monkeypatch.setattr(aedat4, "_IDLE", [])
+    events = random_events(rng, 300, *SIZE)
+    path = write(tmp_path / "a.aedat4", events)
+    read_events(path)
+    aedat4._IDLE[0].process.kill()
+    aedat4._IDLE[0].process.wait()
+    np.testing.assert_array_equal(read_events(path), events)
+    reader = aedat4._IDLE[0]
+    reader.pid -= 1  # as in a process that was forked: its reader is another's
+    np.testing.assert_array_equal(read_events(path), events)
+    reader.pid += 1
+    reader.end()
+    aedat4._end_all()
 
 
 def test_pipes_are_refused(tmp_path):
