@@ -215,7 +215,7 @@ def _summary(out, network):
     return f"wrote {out}: {layers} spike, synapse {synapse}{thresholds}{chosen}"
 
 
-def check_model(model, x=None, scale=None):
+def check_model(model, x=None, scale=None, nir=False):
     """Say for each layer of a model whether it can be converted.
 
     Parameters
@@ -226,6 +226,8 @@ def check_model(model, x=None, scale=None):
         File of samples, on which what would be converted is compared with the model.
     scale : str, optional
         See `convert_model`; here images are by default taken as they are.
+    nir : bool
+        See `nengo_tactile.check`.
 
     Returns
     -------
@@ -237,11 +239,11 @@ def check_model(model, x=None, scale=None):
     # a file's table names layers that cannot be read, too
     source = path if path.is_file() and path.suffix != ".npz" else find_model(model)
     if x is None:
-        return check(source)
+        return check(source, nir=nir)
     samples, _ = Files(x).read(describe(source).input_shape)
     if scale is not None:
         samples = ImageScale.from_text(scale).apply(samples)
-    return check(source, samples)
+    return check(source, samples, nir)
 
 
 def is_network(source):

@@ -72,11 +72,15 @@ class Check(Tabular):
     difference : float or None
         Of the network's outputs, with rectifiers for neurons, from the model's, in units of the
         largest: measured where samples were given.
+    nir : dict of str to list or str
+        What it would lose, with ``nt.IF()``, in each simulator that reads NIR, by profile, or why
+        it cannot be written for it: see `nengo_tactile.exchange.nir_losses`. Where it was asked.
     """
 
     model: str
     layers: tuple
     difference: float | None = None
+    nir: dict = dataclasses.field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -136,6 +140,11 @@ class Check(Tabular):
                 ", ".join(layer.engines) or "none",
                 "\n".join([layer.remedy] * bool(layer.remedy) + notes) or "-",
             )
+        if self.nir:
+            from nengo_tactile.exchange import losses_text
+
+            told = (f"NIR for {name}: {losses_text(found)}" for name, found in self.nir.items())
+            table.caption, table.caption_justify = "\n".join(told), "left"
         return table
 
     def _alike(self):
@@ -155,7 +164,7 @@ class Check(Tabular):
 
 @stack.guest()
 @tensorflow_errors_named
-def check(model: Any, x: ArrayLike | None = None) -> Check:
+def check(model: Any, x: ArrayLike | None = None, nir: bool = False) -> Check:
     """Say what would become of each layer, before converting.
 
     The table of support is asked about each layer, and then the model goes through all passes of
@@ -168,6 +177,8 @@ def check(model: Any, x: ArrayLike | None = None) -> Check:
     x : (n_samples, ...) array, optional
         Samples on which the network's outputs are compared with the model's; see
         `Check.difference`.
+    nir : bool
+        Also say what other simulators would do otherwise: see `Check.nir`.
 
     Returns
     -------
@@ -199,7 +210,14 @@ def check(model: Any, x: ArrayLike | None = None) -> Check:
     except ConversionError as error:
         return Check(description.name, tuple(_blame(rows, error)))
     rows = _off_chip(_with_maxima(rows, graph), _chip_problems(graph))
-    return Check(description.name, tuple(rows), difference)
+    return Check(description.name, tuple(rows), difference, _nir(graph) if nir else {})
+
+
+def _nir(graph):
+    """What other simulators would do otherwise, of neurons as conversion leaves them."""
+    from nengo_tactile.exchange import nir_losses
+
+    return nir_losses(graph)
 
 
 def _by_table(call, problem, at_end):

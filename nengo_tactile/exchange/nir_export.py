@@ -14,10 +14,13 @@ from nengo_tactile.errors import ConversionError
 from nengo_tactile.exchange import nir_files
 from nengo_tactile.exchange.nir_maps import order_of
 from nengo_tactile.exchange.nir_out import names_of, nir_of
-from nengo_tactile.exchange.profiles import Profile, profile_named
+from nengo_tactile.exchange.profiles import PROFILES, Profile, profile_named
 from nengo_tactile.files import path_of
 from nengo_tactile.networks.protocol import Network, check_network
 from nengo_tactile.networks.stages import Graph
+
+#: Names of what may be lost.
+LOSSES = ("start", "reset", "spikes", "floor")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +67,48 @@ def losses(graph: Graph, profile: Profile) -> list[Loss]:
             found["floor"] = f"potentials go down to {theirs:g} thresholds, and here to {floor:g}"
     settings = {name: profile.settings.get(name, "") for name in found}
     return [Loss(name, what, settings[name]) for name, what in found.items()]
+
+
+def nir_losses(graph: Graph, dt: float = 0.001) -> dict[str, list[Loss] | str]:
+    """What a network would lose in each simulator, or why it cannot be written for it.
+
+    Parameters
+    ----------
+    graph : Graph
+        ``network.graph``.
+    dt : float
+        Seconds of a step.
+
+    Returns
+    -------
+    dict of str to list of Loss or str
+        By profile; a text is why `to_nir` refuses, with the remedy.
+    """
+    found: dict[str, list[Loss] | str] = {}
+    for name, profile in PROFILES.items():
+        try:
+            nir_of(graph, profile, dt)
+            found[name] = losses(graph, profile)
+        except ConversionError as error:
+            found[name] = str(error)
+    return found
+
+
+def losses_text(found: list[Loss] | str) -> str:
+    """The losses of one profile in words.
+
+    Parameters
+    ----------
+    found : list of Loss or str
+        Of `nir_losses`.
+    """
+    if isinstance(found, str):
+        return f"refused: {found}"
+    told = [
+        f"{loss.what} ({loss.name}: " + (f"set {loss.setting})" if loss.setting else "to accept)")
+        for loss in found
+    ]
+    return "; ".join(told) or "nothing is lost"
 
 
 def to_nir(
@@ -113,6 +158,12 @@ def to_nir(
         raise ConversionError(
             f"the network has a synapse of {network.synapse} s, which NIR has not: convert with "  # type: ignore[attr-defined]
             "synapse=None"
+        )
+    accept = {accept} if isinstance(accept, str) else set(accept)
+    if not accept <= set(LOSSES):
+        raise ConversionError(
+            f"accept names {', '.join(sorted(map(str, accept - set(LOSSES))))}: a loss is one of "
+            f"{', '.join(LOSSES)}"
         )
     nir = nir_of(graph, kind, network.dt)
     lost = losses(graph, kind)

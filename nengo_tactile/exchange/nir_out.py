@@ -121,7 +121,7 @@ class _Nodes:
         if stage.neuron == Sum():
             self.sent[stage.name] = parts
         else:
-            self.nodes[name] = self._node(stage.neuron, shapes[0])
+            self.nodes[name] = self._node(stage, shapes[0])
             self.edges += [(part, name) for part in parts]
             self.sent[stage.name] = [name]
         if stage.axon is not None and stage.axon.any():
@@ -249,11 +249,11 @@ class _Nodes:
 
     # -- neurons -------------------------------------------------------------------------------
 
-    def _node(self, neuron, shape):
+    def _node(self, stage, shape):
         def each(value):
             return np.full(shape, value, np.float64)
 
-        unit = each(1.0)
+        neuron, unit = stage.neuron, each(1.0)
         if neuron.kind == Sum.kind:
             if neuron.decay == 0:
                 return Node("I", {"r": each(1 / self.dt if self.profile.follows_r else 1.0)})
@@ -280,8 +280,8 @@ class _Nodes:
             return Node("LIF", {"tau": tau, **common})
         if "CubaLIF" not in kinds:
             raise ConversionError(
-                f"neurons of a leaky current, which {self.profile.version} does not read: choose "
-                "another profile"
+                f"stage {stage.name!r}: its neurons have a leaky current, which "
+                f"{self.profile.version} does not read: choose another profile"
             )
         kept = min(currents, 1 - 1e-12) if not self.profile.euler else currents
         tau_syn = each(self.profile.tau(kept, self.dt))

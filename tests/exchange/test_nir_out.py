@@ -1,6 +1,7 @@
 """Networks written as NIR: run by a loop over NIR's nodes, read again, read by the nir package."""
 
 import json
+import re
 
 import h5py
 import numpy as np
@@ -205,3 +206,41 @@ def test_on_the_command_line(trained, tmp_path, capsys):
     outputs = [nt.run(each, x).outputs for each in (network, nt.load(out))]
     np.testing.assert_array_equal(*outputs)
     assert cli.main(["export", str(tmp_path / "net"), "--nir", str(file), "--profile", "x"]) == 2
+
+
+def test_losses_of_all_profiles_are_told_before(trained, tmp_path, capsys):
+    network, _ = trained
+    found = nt.exchange.nir_losses(network.graph, network.dt)
+    assert set(found) == set(nt.exchange.PROFILES)
+    for name, losses in found.items():
+        file = tmp_path / f"{name}.nir"
+        if isinstance(losses, str):
+            with pytest.raises(ConversionError, match=re.escape(losses)):
+                nt.to_nir(network, file, name)
+            continue
+        names = [loss.name for loss in losses if not loss.setting]
+        assert nt.to_nir(network, file, name, accept=names) == losses
+    assert "does not read" in found["sinabs"] and "stage '" in found["sinabs"]
+    with pytest.raises(ConversionError, match="accept names resett: a loss is one of start, reset"):
+        nt.to_nir(network, tmp_path / "net.nir", accept="resett")
+    network.save(tmp_path / "net")
+    assert cli.main(["check", str(tmp_path / "net"), "--nir", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["sinabs"] == found["sinabs"] and set(told) == set(found)
+
+
+def test_check_lists_what_a_converted_model_would_lose(tmp_path, capsys):
+    model = nt.ann.build("6x6-3c3-4o", seed=0)
+    found = nt.check(model, nir=True)
+    x = np.random.default_rng(0).random((8, 6, 6, 1), dtype=np.float32)
+    network = nt.convert(model, x, nt.IF(), n_steps=8)
+    wanted = nt.exchange.nir_losses(network.graph, network.dt)
+    assert {name: [loss.name for loss in losses] for name, losses in found.nir.items()} == {
+        name: [loss.name for loss in losses] for name, losses in wanted.items()
+    }
+    assert [loss.name for loss in found.nir["sinabs"]] == ["start", "spikes", "floor"]
+    assert not nt.check(model).nir
+    model.save(tmp_path / "net.keras")
+    assert cli.main(["check", str(tmp_path / "net.keras"), "--nir"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "NIR for sinabs:" in out and "(start: set layer.v_mem" in out
