@@ -1,8 +1,14 @@
 """``nengo-tactile play``."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+from nengo_tactile.datasets.event_files import read_table
 from nengo_tactile.errors import DataError, StackError
+from nengo_tactile.events.taxels import TaxelMap
+from nengo_tactile.files import path_of
+
+_COLUMNS = ("taxel", "x", "y")
 
 
 def play(
@@ -12,6 +18,7 @@ def play(
     browser: bool = True,
     noise: float = 0.015,
     dead: float = 0.0,
+    taxels: Path | str | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Serve a page on which one draws on the e-skin, until Ctrl-C.
@@ -19,7 +26,8 @@ def play(
     Parameters
     ----------
     network : str
-        A shipped one's name, or the folder of a saved one that reads the 10 x 10 e-skin.
+        A shipped one's name, or the folder of a saved one that reads recordings: of the 10 x 10
+        e-skin, or of another sensor, whose cells then feel the e-skin below them.
     engine : {"event", "loihi"}, optional
         By default the first that takes it.
     port : int
@@ -30,6 +38,8 @@ def play(
         Stray messages per second and taxel.
     dead : float
         Share of taxels that send nothing.
+    taxels : path, optional
+        Table of the taxels (taxel, x, y) of the network's own sensor, if that is no grid.
     say : callable
 
     Raises
@@ -53,4 +63,5 @@ def play(
         if not 0 <= value <= most:
             raise DataError(f"--{name} is {value}: give a number from 0 to {most}")
     settings = {"noise": noise, "dead": dead}
-    server.serve(lambda: Networks(network, engine), settings, port, browser, say)
+    table = None if taxels is None else TaxelMap.of(read_table(path_of(taxels), _COLUMNS))
+    server.serve(lambda: Networks(network, engine, table), settings, port, browser, say)

@@ -10,9 +10,10 @@ from nengo_tactile.engines.recording import Recording
 from nengo_tactile.engines.state import State
 from nengo_tactile.errors import DataError, EngineError, TactileError
 from nengo_tactile.events.arrays import EVENT_DTYPE
-from nengo_tactile.events.eskin import SENSOR_SIZE
+from nengo_tactile.events.taxels import TaxelMap
 from nengo_tactile.networks.protocol import Network
 from nengo_tactile.networks.stages import Graph
+from nengo_tactile.play.sensing import View
 
 #: Engines that keep their state between chunks.
 ENGINES = ("event", "loihi")
@@ -71,7 +72,7 @@ class Chunk:
 
 
 class Listener:
-    """A network on an engine, ready to read recordings of the e-skin as they are made.
+    """A network on an engine, ready to read the e-skin's recordings as they are made.
 
     Parameters
     ----------
@@ -80,9 +81,13 @@ class Listener:
         By default the first that takes it.
     name : str
         What errors and the page call it.
+    taxels : TaxelMap, optional
+        Where the network's own sensor has taxels, of one that is no grid.
 
     Attributes
     ----------
+    seen : View
+        The e-skin's events as the network's own sensor has them.
     engine : str
     live : bool
         Whether it decides while the recording is made, or at its end.
@@ -90,14 +95,20 @@ class Listener:
     Raises
     ------
     DataError
-        For networks of another sensor, without classes, or of too long recordings.
+        For networks that read no recordings, without classes, or of too long recordings.
     EngineError
         Where no engine runs it in chunks.
     """
 
-    def __init__(self, network: LiveNetwork, engine: str | None = None, name: str = "network"):
+    def __init__(
+        self,
+        network: LiveNetwork,
+        engine: str | None = None,
+        name: str = "network",
+        taxels: TaxelMap | None = None,
+    ):
         self.network, self.name = network, name
-        self._check_sensor()
+        self.seen = View(self._sensor_size(taxels), taxels)
         self.engine = self._engine(engine)
         self._check()
         self.live = network.layout.in_parts
@@ -123,14 +134,19 @@ class Listener:
                 return each
         raise EngineError(f"{self.name}: {'; '.join(reasons)}")
 
-    def _check_sensor(self):
+    def _sensor_size(self, taxels):
         size = self.network.sensor_size
-        if size is None or tuple(size[:2]) != SENSOR_SIZE[:2]:
-            told = "no recordings" if size is None else f"{size[0]} x {size[1]} taxels"
+        if size is None:
             raise DataError(
-                f"{self.name} reads {told}, the e-skin has {SENSOR_SIZE[0]} x {SENSOR_SIZE[1]}: "
-                "choose a network that was trained on it, such as eskin-cnn"
+                f"{self.name} reads no recordings: choose a network that was trained on some, such "
+                "as eskin-cnn"
             )
+        if taxels is not None and taxels.grid != tuple(size[:2]):
+            raise DataError(
+                f"{self.name} reads {size[0]} x {size[1]} cells, the map of taxels has "
+                f"{taxels.grid[0]} x {taxels.grid[1]}: give the map that it was trained with"
+            )
+        return tuple(size)
 
     def _check(self):
         network, read_out = self.network, self.network.read_out
@@ -201,6 +217,7 @@ class Decider:
             Of input that was due: none, one, or several.
         """
         network, duration = self._listener.network, self._listener.duration_us
+        events = self._listener.seen(events)
         chunks: list[Chunk] = []
         while self._listener.live:
             arriving = network.layout.arriving(events, self._since_us, min(until_us, duration))
@@ -217,7 +234,7 @@ class Decider:
     def whole(self, events: np.ndarray) -> Chunk:
         """What `nengo_tactile.run` makes of a whole recording, shown from the beginning."""
         network, engine = self._listener.network, self._listener.engine
-        x, _ = network.encode([events], progress=False)
+        x, _ = network.encode([self._listener.seen(events)], progress=False)
         recording = engines.run(network, x, engine=engine, progress=False, threads=1)
         return self._chunk(recording, np.full(recording.n_steps, self._listener.duration_us))
 

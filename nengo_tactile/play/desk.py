@@ -8,6 +8,7 @@ from nengo_tactile import saved
 from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.eskin_table1 import fitted_parameters
+from nengo_tactile.events.taxels import TaxelMap
 from nengo_tactile.play import files
 from nengo_tactile.play.deciding import Listener
 from nengo_tactile.play.drawing import Drawing
@@ -27,12 +28,19 @@ class Networks:
         A shipped one's name, or a folder; loaded at once.
     engine : str, optional
         Of that one; by default the first that takes it.
+    taxels : TaxelMap, optional
+        Of that one: see `nengo_tactile.play.deciding.Listener`.
     """
 
-    def __init__(self, first: str = SHIPPED[0], engine: str | None = None) -> None:
+    def __init__(
+        self,
+        first: str = SHIPPED[0],
+        engine: str | None = None,
+        taxels: TaxelMap | None = None,
+    ) -> None:
         self.names = tuple(dict.fromkeys((first, *SHIPPED)))
         network: Any = saved.load(first)
-        self._listeners = {first: Listener(network, engine, first)}
+        self._listeners = {first: Listener(network, engine, first, taxels)}
 
     def listener(self, name: str) -> Listener:
         """One of them, ready.

@@ -160,10 +160,8 @@ def test_no_network_for_it(integrating):
         Listener(integrating, "nengo-dl")
     with pytest.raises(EngineError, match=r"'elsewhere', which is unknown"):
         Listener(integrating, "elsewhere")
-    with pytest.raises(DataError, match=r"reads no recordings, the e-skin has 10 x 10"):
+    with pytest.raises(DataError, match=r"reads no recordings: choose"):
         Listener(dataclasses.replace(integrating, image=None))
-    with pytest.raises(DataError, match=r"reads 16 x 16 taxels, the e-skin has 10 x 10"):
-        Listener(nt.load("stemnist-cnn"))
     with pytest.raises(DataError, match=r"recordings of 100 s, here they last 20 s"):
         long = TactileImage(upright=True, normalise="log", duration_us=100_000_000)
         Listener(dataclasses.replace(integrating, image=long))
