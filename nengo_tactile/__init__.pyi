@@ -25,6 +25,7 @@ from nengo_tactile.engines import start as start
 from nengo_tactile.exchange.lava import from_lava as from_lava
 from nengo_tactile.exchange.nir_export import to_nir as to_nir
 from nengo_tactile.exchange.nir_in import from_nir as from_nir
+from nengo_tactile.exchange.onnx_in import from_onnx as from_onnx
 from nengo_tactile.experiments.sweeps import sweep as sweep
 from nengo_tactile.networks.protocol import Network as Network
 from nengo_tactile.networks.stepped import SteppedNetwork as SteppedNetwork

@@ -179,6 +179,9 @@ def check(
     split: Split = "test",
     steps: Annotated[int | None, typer.Option(min=1, help="Default: the network's.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Of a network: so many random ones.")] = 256,
+    nir: Annotated[
+        bool, typer.Option("--nir", help="What other simulators would do otherwise (NIR).")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Also write the numbers as JSON.")] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
@@ -189,13 +192,18 @@ def check(
     Of a saved network: which layers cost it accuracy, and why.
     """
     from nengo_tactile.commands.converting import check_model, check_network, is_network
+    from nengo_tactile.commands.exchanging import is_saved, nir_table
 
+    if nir and is_saved(model):
+        found, table = nir_table(model)
+        show_or_write(as_json, found, [table])
+        return
     if is_network(model):
         options = (x, y, scale, task, split, steps, samples, data_dir, seed, out)
         found = check_network(model, *options, say=saying(as_json))
         show_or_write(as_json, found.to_dict(), [found.table()])
         return
-    result = check_model(model, x, scale)
+    result = check_model(model, x, scale, nir)
     show_or_write(as_json, dataclasses.asdict(result), [result.table()])
     if not result.ok:
         raise TactileError(f"{model}: cannot be converted as it is; the table names the remedies")
@@ -394,7 +402,7 @@ def report(
 @app.command(rich_help_panel=_RUN)
 def play(
     network: Annotated[
-        str, typer.Argument(help="A saved network's folder, or a shipped name, of the e-skin.")
+        str, typer.Argument(help="A shipped name, or a saved network of recordings, of any sensor.")
     ] = "eskin-cnn",
     engine: Annotated[
         str | None, typer.Option(help="event or loihi (default: the first that takes it).")
@@ -407,11 +415,14 @@ def play(
         float, typer.Option(help="Stray messages of the skin per second and taxel, at first.")
     ] = 0.015,
     dead: Annotated[float, typer.Option(help="Share of dead taxels, 0 to 1, at first.")] = 0.0,
+    taxels: Annotated[
+        Path | None, typer.Option(help="Table (taxel, x, y) of a sensor that is no grid.")
+    ] = None,
 ):
     """Draw on the e-skin in a browser while a spiking network decides."""
     from nengo_tactile.play.command import play as serve_page
 
-    serve_page(network, engine, port, not no_browser, noise, dead, say)
+    serve_page(network, engine, port, not no_browser, noise, dead, taxels, say)
 
 
 app.command(rich_help_panel=_EXCHANGE)(cli_exchange.export)

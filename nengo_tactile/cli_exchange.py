@@ -26,8 +26,8 @@ def export(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="A NIR file.")],
-    out: Annotated[Path, typer.Option(help="Folder for the network.")],
+    file: Annotated[Path, typer.Argument(help="A NIR file, or an ONNX model.")],
+    out: Annotated[Path, typer.Option(help="Folder for the network; of ONNX a .keras file.")],
     profile: Annotated[
         str | None, typer.Option(help="Its writer: sinabs, norse, snntorch, spikingjelly.")
     ] = None,
@@ -37,7 +37,7 @@ def import_(
         str | None, typer.Option(help="zero or subtract (default: its writer's).")
     ] = None,
 ):
-    """Read a network of another simulator (NIR) and save it."""
+    """Read a network of another simulator (NIR), or an ONNX model, and save it."""
     from nengo_tactile.commands.exchanging import import_network
 
     import_network(file, out, profile, dt, steps, reset, say)

@@ -13,7 +13,7 @@ import numpy as np
 
 from nengo_tactile.engines.chip_stages import start_as_current
 from nengo_tactile.errors import EngineError
-from nengo_tactile.networks.linear_maps import Convolution, Map
+from nengo_tactile.networks.linear_maps import Convolution
 from nengo_tactile.networks.neurons import Sum
 from nengo_tactile.networks.stages import Graph
 
@@ -113,7 +113,7 @@ def _merged(stage, link, first):
     return dataclasses.replace(link, source=first.source, map=found, low_pass=slow, delay=delay)
 
 
-def merged(first: Map, second: Map) -> Map | None:
+def merged(first, second):
     """The convolution or dense map that does what two do, one behind the other.
 
     Parameters

@@ -1,4 +1,4 @@
-"""A Keras 3 model trained on the torch backend comes in as a .keras file.
+"""A Keras 3 model trained on the torch backend, or on TensorFlow's, comes in as a .keras file.
 
 In a process of its own, of this Python or of the one that NENGO_TACTILE_READERS names.
 """
@@ -27,25 +27,28 @@ rng = np.random.default_rng(0)
 x, y = rng.random((64, 8, 8, 1), dtype="float32"), rng.integers(0, 3, 64)
 model.compile("adam", "sparse_categorical_crossentropy")
 model.fit(x, y, epochs=2, verbose=0)
-assert keras.backend.backend() == "torch"
+assert keras.backend.backend() == sys.argv[2]
 model.save(sys.argv[1] + "/model.keras")
 np.savez(sys.argv[1] + "/wanted.npz", x=x, outputs=model.predict(x, verbose=0))
 """
 
 
-def test_a_model_of_the_torch_backend_is_converted(tmp_path):
-    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+@pytest.mark.parametrize("backend", ["torch", "tensorflow"])
+def test_a_model_of_that_backend_is_converted(backend, tmp_path):
+    environment = {**os.environ, "KERAS_BACKEND": backend}
     pythons = [os.environ.get("NENGO_TACTILE_READERS"), sys.executable]
     for python in filter(None, pythons):
         known = subprocess.run(
-            [python, "-c", "import torch, keras"], capture_output=True, env=environment
+            [python, "-c", f"import {backend}, keras"], capture_output=True, env=environment
         )
         if not known.returncode:
             break
     else:
-        pytest.skip("needs torch and Keras 3: set NENGO_TACTILE_READERS to a Python that has both")
+        pytest.skip(
+            f"needs {backend} and Keras 3: set NENGO_TACTILE_READERS to a Python that has both"
+        )
     done = subprocess.run(
-        [python, "-c", MAKE, tmp_path], capture_output=True, text=True, env=environment
+        [python, "-c", MAKE, tmp_path, backend], capture_output=True, text=True, env=environment
     )
     assert done.returncode == 0, done.stderr
     wanted = np.load(tmp_path / "wanted.npz")
