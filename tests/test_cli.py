@@ -134,7 +134,10 @@ def test_train_check_convert_run_report(small_model, network, tmp_path, capsys):
         assert ("On the chip" in page) == (engine == "loihi")
         for word in ("chip_joules_rough", "ann_joules_rough"):
             assert (word in numbers) == (engine == "loihi")
-        assert ("Horowitz" in page) == ("Davies" in page) == (engine == "loihi")
+        assert ("Davies" in page) == (engine == "loihi") and "Horowitz" in page
+        bits = numbers["beside_quantised"]["bits"]
+        assert bits == 5 and "a quantised network of equal bits (5), arithmetic" in page
+        assert "effective ACs" in page and 0 < numbers["neurobench"]["activation_sparsity"] < 1
         assert f"takes {numbers['ann_multiplications']:,} multiplications" in page
     # all layers on the chip: the input is a layer of spikes of its own
     out = tmp_path / "chip"

@@ -152,7 +152,7 @@ def _effective(network, recording, x):
     macs = acs = 0.0
     for name, counts in recording.spike_counts.items():
         units, spikes = recording.units_over_time[name], recording.spikes_over_time[name]
-        operations = float((counts.astype(float) @ leaving[name]).mean())
+        operations = float(counts.sum(axis=0, dtype=np.int64) @ leaving[name]) / len(counts)
         if name in graded or units.sum() != spikes.sum() or (name == "input" and _values(x)):
             macs += operations
         else:
