@@ -117,7 +117,7 @@ def from_onnx(file: str | Path, out: str | Path) -> Path:
     out = path_of(out)
     if out.suffix != ".keras":
         raise ConversionError(f"out is {out}: give a name that ends in .keras")
-    files.check_writable(out)
+    files.check_writable(out.parent)
     with DOOR.opened(path_of(file)) as (content, _), tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "model.keras"
         code = _CHILD.format(missing=_MISSING, refused=_REFUSED)

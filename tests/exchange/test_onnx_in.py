@@ -61,7 +61,8 @@ def residual(path, opset=15):
 def test_a_residual_network_comes_in_and_spikes(tmp_path):
     pytest.importorskip("onnx2keras", reason="needs onnx2keras: pip install '.[onnx]'")
     residual(tmp_path / "net.onnx", opset=13)
-    nt.from_onnx(tmp_path / "net.onnx", tmp_path / "older.keras")
+    (tmp_path / "net.keras").write_text("an older one, which is replaced")
+    nt.from_onnx(tmp_path / "net.onnx", tmp_path / "net.keras")
     model = residual(tmp_path / "net.onnx")
     file, out = str(tmp_path / "net.onnx"), str(tmp_path / "net.keras")
     assert cli.main(["import", file, "--out", out]) == 0
