@@ -10,7 +10,7 @@ import numpy as np
 from nengo_tactile.engines.batches import Memories, batch_size_for, checked_counts, side_by_side
 from nengo_tactile.engines.event.columns import aligned
 from nengo_tactile.engines.event.kernel import BLOCK, Exit, Measured, Memory, Scratch, simulate
-from nengo_tactile.engines.event.plan import n_driven, plan_of, pool_size
+from nengo_tactile.engines.event.plan import n_driven, n_words, plan_of, pool_size
 from nengo_tactile.engines.event.vectors import WORD
 from nengo_tactile.engines.recording import ReadOutMean, Recording, exit_levels, read_out
 from nengo_tactile.engines.state import State
@@ -250,6 +250,8 @@ def scratch_of(plan):
         fired=aligned(np.zeros(WORD, np.float32)),
         words=np.zeros(largest // WORD + 1, np.uint64),
         ranks=np.zeros(largest // WORD + 1, np.int64),
+        bits=np.zeros(n_words(plan), np.uint64),
+        recent=aligned(np.zeros(len(plan.start), np.uint8)),
         marks=np.zeros(largest // WORD, np.uint64),
         events=np.empty(room, np.int32),
         values=np.empty(room, np.float32),

@@ -4,6 +4,9 @@ A kernel of many rows, or one that moves by several, is put together of parts th
 themselves: of the rows that meet the same rows of input, at most three at a time. Filters are cut
 into tiles of vectors; what the last of these have too much are zeros, which change nothing of what
 lies behind.
+
+Weights of 8 bits are found in their values: whole numbers times a scale for each filter. Sums of
+whole numbers are exact, in whichever order, and of 16 bits where they fit in all cases.
 """
 
 import functools
@@ -11,35 +14,37 @@ from collections import namedtuple
 
 import numpy as np
 
-from nengo_tactile.engines.event.slides import SHAPES
+from nengo_tactile.engines.event.slides import NARROW_LANES, SHAPES
 from nengo_tactile.engines.event.vectors import LANES
 from nengo_tactile.networks.linear_maps import Convolution
 
 #: Of each slide: the stage it comes from; its channels, and where the table of its pixels begins
-#: behind the stage's events; its shape, and where its weights begin; first target, and from one
+#: behind the stage's events; its shape, where its weights begin, whether they are 8 bits for sums
+#: of 16, and where their scales begin; first target, and from one
 #: row and column to the next; columns of outputs, the columns of events from one to the next, that
 #: of the first and how many the kernel covers; columns of events in all; rows of the slide, the row
-#: of events that the first is, how many from one to the next, and rows of outputs; standard
-#: deviations of the number of events in a row by which more are added than there are on average.
-#: Last, the weights of all.
+#: of events that the first is, how many from one to the next, and rows of outputs.
+#: Last, the weights of all, those of 8 bits apart, and scales.
 Slides = namedtuple(
     "Slides",
-    "source channels table shape weight goal goal_row goal_column n_columns stride pad side width "
-    "first last row row_step n_out spare weights",
+    "source channels table shape weight narrow scale goal goal_row goal_column n_columns stride "
+    "pad side width first last row row_step n_out weights whole scales",
 )
 
 #: Weights that are zero may be so many times those that are not, where groups and dilation are
 #: written out.
 MOST_ZEROS = 3
-#: Filters of columns that are computed side by side.
-TOGETHER = 32
-#: See ``spare``, by the vectors of a slide: a row too long costs as much as a few events too many.
-SPARE = {n: 1.0 if n <= 4 else 0.8 if n <= 6 else 0.0 for n in range(1, 13)}
+#: Filters of columns that are computed side by side, in floats and in 16 bits.
+TOGETHER = 32, 64
+#: Largest whole number of 8 bits, and largest sum of 16.
+BYTE, SUM = 127, 2**15 - 1
+#: By how much weights may be off the whole number that they are: rounding.
+ROUNDING = 1e-4
 _MOST_ROWS = max(rows for rows, _ in SHAPES)
 
 
 @functools.singledispatch
-def slides_of(linear, target):
+def slides_of(linear, target, worth=None):
     """The slides of a map, or None if it is not one of them.
 
     Parameters
@@ -47,24 +52,28 @@ def slides_of(linear, target):
     linear : Map
     target : (n_out,) int array or None
         Where outputs go to, if not all to their own number.
+    worth : (int, int) or None
+        Least and most that an event is worth, if that is a whole number.
 
     Returns
     -------
     list of dict
-        What `Slides` have, but for the source, its table, and where ``weights`` begin.
+        What `Slides` have, but for the source, its table, and where ``weights`` and ``scales``
+        begin.
     """
     return None
 
 
 @slides_of.register
-def _(linear: Convolution, target):
+def _(linear: Convolution, target, worth=None):
     if linear.transposed or linear.n_axes > 2 or linear.diagonal is not None:
         return None
     plain = linear.plain()
     if plain.kernel.size > MOST_ZEROS * linear.kernel.size:
         return None
     missing, last = 2 - plain.n_axes, plain.kernel.shape[-2:]
-    kernel = plain.kernel.reshape(*plain.sides, *[1] * missing, *last)
+    numbers, scales = whole_of(plain.kernel)
+    kernel = numbers.reshape(*plain.sides, *[1] * missing, *last)
     shapes = plain.input_shape, plain.output_shape
     there, here = ((*shape[:-1], *[1] * missing, shape[-1]) for shape in shapes)
     strides, padding = (*plain.strides, 1, 1)[:2], (*plain.padding, 0, 0)[:2]
@@ -75,7 +84,48 @@ def _(linear: Convolution, target):
         if _steps(column) is not None:  # pixel by pixel, in any order
             goals, here, there = column, column.shape, (len(column), 1, there[2])
     steps = _steps(goals)
-    return None if steps is None else _slides(kernel, there, here, strides, padding, steps)
+    if steps is None:
+        return None
+    fits = numbers.dtype == np.int8 and worth is not None and _largest(kernel, worth) <= SUM
+    return _slides(kernel, scales, bool(fits), there, here, strides, padding, steps)
+
+
+def whole_of(kernel):
+    """Weights as whole numbers of 8 bits times a scale, where they are so.
+
+    Parameters
+    ----------
+    kernel : (..., filters) float array
+
+    Returns
+    -------
+    numbers : int8 array, or ``kernel`` itself
+    scales : (filters,) float32 array
+        Of a kernel itself ones.
+    """
+    rows = np.asarray(kernel, float).reshape(-1, kernel.shape[-1])
+    tops = np.abs(rows).max(axis=0)
+    tops[tops == 0] = 1
+    for bits in range(2, 9):
+        most = 2 ** (bits - 1) - 1
+        numbers = np.rint(rows[:1] * (most / tops))
+        if (np.abs(rows[:1] * (most / tops) - numbers) > ROUNDING).any():
+            continue
+        exact = rows * (most / tops)
+        numbers = np.rint(exact)
+        if (np.abs(exact - numbers) <= ROUNDING).all():
+            shared = np.maximum(np.gcd.reduce(numbers.astype(np.int64), axis=0), 1)
+            numbers = (numbers / shared).astype(np.int8).reshape(kernel.shape)
+            return numbers, (tops / (most // shared)).astype(np.float32)
+    return kernel, np.ones(kernel.shape[-1], np.float32)
+
+
+def _largest(numbers, worth):
+    """Size of the largest sum that events bring to an output."""
+    rows = numbers.reshape(-1, numbers.shape[-1]).astype(np.int64)
+    least, most = np.minimum(0, worth[0]), np.maximum(0, worth[1])
+    above, below = np.maximum(rows * least, rows * most), np.minimum(rows * least, rows * most)
+    return max(above.sum(axis=0).max(), -below.sum(axis=0).min())
 
 
 def _steps(goals):
@@ -89,9 +139,12 @@ def _steps(goals):
     return (first, row, column) if same.all() else None
 
 
-def _slides(kernel, there, here, strides, padding, steps):
+def _slides(kernel, scales, narrow, there, here, strides, padding, steps):
     """Slides of a convolution over two axes."""
-    kernel, here, strides, steps = _side_by_side(kernel, here, strides, steps)
+    lanes = NARROW_LANES if narrow else LANES
+    together = _together(kernel, here, steps, TOGETHER[narrow])
+    kernel, here, strides, steps = _side_by_side(kernel, here, strides, steps, together)
+    scales = np.tile(scales, together)
     result = []
     for phase in range(min(strides[0], len(kernel))):
         rows = np.arange(phase, len(kernel), strides[0])
@@ -99,9 +152,10 @@ def _slides(kernel, there, here, strides, padding, steps):
             row = int(part[0]) - padding[0]
             first = max(0, -(row // strides[0]))
             last = min((there[0] - 1 - row) // strides[0], here[0] + len(part) - 2) + 1
-            for begin, vectors in _tiles(here[2]):
-                weights = kernel[part, :, :, begin : begin + vectors * LANES]
-                lacking = vectors * LANES - weights.shape[-1]
+            for begin, vectors in _tiles(here[2], lanes):
+                filters = slice(begin, begin + vectors * lanes)
+                weights = kernel[part, :, :, filters]
+                lacking = vectors * lanes - weights.shape[-1]
                 weights = np.pad(weights, [*[(0, 0)] * 3, (0, lacking)])
                 result.append(
                     {
@@ -120,25 +174,29 @@ def _slides(kernel, there, here, strides, padding, steps):
                         "row": row,
                         "row_step": strides[0],
                         "n_out": here[0],
-                        "spare": SPARE[len(part) * vectors],
+                        "narrow": int(narrow),
                         "weights": weights.transpose(1, 2, 0, 3),
+                        "scales": np.pad(scales[filters], (0, lacking)),
                     }
                 )
     return result
 
 
-def _side_by_side(kernel, here, strides, steps):
-    """The convolution that computes some columns of outputs as filters of one.
-
-    Its kernel is wider, with zeros where a column is not reached; that pays where a column by
-    itself is soon done.
-    """
-    *sides, inputs, filters = kernel.shape
-    together = TOGETHER // filters if here[1] > 1 and sides[1] > 1 and steps[2] == filters else 1
+def _together(kernel, here, steps, most):
+    """Columns of outputs that are computed side by side: that pays where one is soon done."""
+    sides, filters = kernel.shape[:2], kernel.shape[-1]
+    together = most // filters if here[1] > 1 and sides[1] > 1 and steps[2] == filters else 1
     while together > 1 and here[1] % together:
         together -= 1
-    if together < 2:
-        return kernel, here, strides, steps
+    return max(together, 1)
+
+
+def _side_by_side(kernel, here, strides, steps, together):
+    """The convolution that computes some columns of outputs as filters of one.
+
+    Its kernel is wider, with zeros where a column is not reached.
+    """
+    *sides, inputs, filters = kernel.shape
     wide = np.zeros(
         (sides[0], sides[1] + strides[1] * (together - 1), inputs, together * filters),
         kernel.dtype,
@@ -150,13 +208,13 @@ def _side_by_side(kernel, here, strides, steps):
     return wide, here, (strides[0], strides[1] * together), (*steps[:2], steps[2] * together)
 
 
-def _tiles(filters):
+def _tiles(filters, lanes):
     """First filter and vectors of each tile."""
-    begin, left = 0, -(-filters // LANES)
+    begin, left = 0, -(-filters // lanes)
     while left:
         vectors = max(v for _, v in SHAPES if v <= left)
         yield begin, vectors
-        begin, left = begin + vectors * LANES, left - vectors
+        begin, left = begin + vectors * lanes, left - vectors
 
 
 def joined(every):
@@ -171,15 +229,26 @@ def joined(every):
     -------
     Slides
     """
-    nothing = np.zeros(LANES * max(rows * vectors for rows, vectors in SHAPES))
-    weights = [nothing, *(one["weights"].ravel() for one in every)]
-    begins = np.cumsum([0, *map(len, weights)])[1:]
-    every = [{**one, "weight": begin} for one, begin in zip(every, begins)]
+    room = max(rows * vectors for rows, vectors in SHAPES)
+    parts = [np.zeros(room * LANES, np.float32)], [np.zeros(room * NARROW_LANES, np.int8)]
+    found, n_scales = [], 0
+    for one in every:
+        mine = parts[one["narrow"]]
+        places = {"weight": sum(map(len, mine)), "scale": n_scales}
+        found.append({**one, **places})
+        mine.append(one["weights"].ravel())
+        n_scales += len(one["scales"])
     columns = {
-        name: np.array([one[name] for one in every], float if name == "spare" else np.int64)
-        for name in Slides._fields[:-1]
+        name: np.array([one[name] for one in found], np.int64) for name in Slides._fields[:-3]
     }
-    return Slides(**columns, weights=aligned(np.concatenate(weights).astype(np.float32)))
+    weights, whole = (np.concatenate(each) for each in parts)
+    scales = np.concatenate([np.zeros(0), *(one["scales"] for one in every)])
+    return Slides(
+        **columns,
+        weights=aligned(weights.astype(np.float32)),
+        whole=aligned(whole.astype(np.int8)),
+        scales=aligned(scales.astype(np.float32)),
+    )
 
 
 def aligned(array):

@@ -16,8 +16,11 @@ import numpy as np
 
 from nengo_tactile.engines.event.slides import slide_down
 from nengo_tactile.engines.event.vectors import (
+    LANES,
     WORD,
+    add_bits,
     at,
+    count_bits,
     fire,
     fire_graded,
     fire_to_zero,
@@ -25,6 +28,7 @@ from nengo_tactile.engines.event.vectors import (
     n_bits,
     put,
     put_bits,
+    put_values,
 )
 from nengo_tactile.lazy import compiled
 
@@ -37,13 +41,17 @@ LAST, USUAL = np.int32(2**31 - 1), 32
 #: Binary places of the reciprocals that stand for division by the number of channels.
 SHIFT = 40
 
+#: Steps whose spikes of a neuron a byte counts.
+COUNTED = 255
 #: What a thread needs for itself: the memory of a sample; what a word of neurons sends whose
 #: spikes are not all alike; who fires at a step, as bits of words, and how many events there are
-#: before each word; marks of touched windows; events and their values; where those of each stage
-#: and step begin and end; whether each stage fired at the step before; a number that is not zero
-#: once all shall stop.
+#: before each word; these bits of a block of steps, of stages that others read neuron by neuron;
+#: spikes of each neuron in the last steps; marks of touched windows; events and their values; where
+#: those of each stage and step begin and end; whether each stage fired at the step before; a number
+#: that is not zero once all shall stop.
 Scratch = namedtuple(
-    "Scratch", "memory fired words ranks marks events values begins ends awake stop"
+    "Scratch",
+    "memory fired words ranks bits recent marks events values begins ends awake stop",
 )
 
 #: What steps leave behind: potentials and sums of all stages, and positive less negative spikes of
@@ -75,7 +83,7 @@ def slide(slides, k, state, start, events, values, graded, n_events, tables):
     goal = start + slides.goal[k]
     met = n_events * slides.side[k] / (slides.stride[k] * slides.row_step[k])
     mean = met / (slides.n_columns[k] * (slides.last[k] - slides.first[k]))
-    usual = min(np.int64(mean + slides.spare[k] * np.sqrt(mean)), USUAL)
+    usual = min(np.int64(mean), USUAL)
     for column in range(slides.n_columns[k]):
         x = column * slides.stride[k] - slides.pad[k]
         begin, end = max(x, 0), min(x + slides.side[k], width)
@@ -83,7 +91,8 @@ def slide(slides, k, state, start, events, values, graded, n_events, tables):
             slide_down(
                 slides.shape[k], usual,
                 state, goal + column * slides.goal_column[k], slides.goal_row[k],
-                slides.weights, slides.weight[k], graded, events, values,
+                slides.weights, slides.whole, slides.narrow[k], slides.weight[k],
+                slides.scales, slides.scale[k], graded, events, values,
                 table + row * width + begin, row_step, (row * width + x) * channels,
                 (row * width + end) * channels, row_step * channels,
                 slides.first[k], slides.last[k], slides.n_out[k],
@@ -117,6 +126,45 @@ def scatter(links, k, state, start, events, values, graded, e, end):
             j, a = to + at(runs, 3 * run), row + at(runs, 3 * run + 1)
             for k in range(at(runs, 3 * run + 2)):
                 put(state, j + k, at(state, j + k) + value * at(weights, a + k))
+
+
+@compiled
+def forward(bits, first, n, state, start, weights, weight):
+    """Add what ``n`` neurons bring that fire, each to one potential from ``start`` on."""
+    for word in range(n // WORD):
+        fires = at(bits, first + word)
+        if fires:
+            add_bits(state, start + word * WORD, fires, weights, weight + word * WORD)
+
+
+@compiled
+def counted(n, words, start, recent, fans, fan_out):
+    """Count who fires; returns the synapses that this passes."""
+    synops = 0
+    for word in range(n // WORD):
+        fires = at(words, word)
+        if fires == 0:
+            continue
+        i = start + word * WORD
+        count_bits(recent, i, fires)
+        for first in range(0, WORD, LANES):
+            part = fires >> np.uint64(first) & np.uint64((1 << LANES) - 1)
+            fan = at(fans, (i + first) // LANES)
+            if fan >= 0:
+                synops += fan * n_bits(part)
+            else:  # not all the same
+                while part:
+                    synops += at(fan_out, i + first + first_bit(part))
+                    part &= part - np.uint64(1)
+    return synops
+
+
+@compiled
+def tell(counts, recent):
+    """Add the spikes of the last steps to those before."""
+    for i in range(len(recent)):
+        counts[i] += np.int32(recent[i])
+        recent[i] = 0
 
 
 @compiled
@@ -156,11 +204,7 @@ def integrate(n, state, start, drive, begin, to_zero, words):
 def integrate_graded(
     n, state, net, fired, start, drive, begin, most, slope, signed, words, ranks, events, values, e
 ):
-    """The same for spikes that are worth up to ``most``, and of both signs, which are listed.
-
-    With a ``slope`` a spike is worth that much below a net count of zero, and one above, in
-    either direction: what a neuron has sent is the leaky ReLU of its net count.
-    """
+    """The same for spikes that are worth up to ``most``, and of both signs, which are listed."""
     zero = np.float32(0)
     for word in range(n // WORD):
         i = start + word * WORD
@@ -170,16 +214,9 @@ def integrate_graded(
         )  # fmt: skip
         put(words, word, fires)
         put(ranks, word, e)
-        while fires:
-            k = first_bit(fires)
-            sent, after = at(fired, k), at(net, i + k)
-            if slope != 0:
-                above = max(after, zero) - max(after - sent, zero)
-                sent = above + slope * (sent - above)
-            put(events, e, np.int32(word * WORD + k))
-            put(values, e, sent)
-            fires &= fires - np.uint64(1)
-            e += 1
+        if fires:
+            put_values(values, e, fires, fired)
+            e = put_bits(events, e, fires, word * WORD)
     put(words, n // WORD, np.uint64(0))
     put(ranks, n // WORD, e)
     return e
@@ -287,7 +324,7 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
     measured : Measured
     """
     stages, links, slides, fired = plan.stages, plan.links, plan.slides, scratch.fired
-    words, ranks, marks = scratch.words, scratch.ranks, scratch.marks
+    words, ranks, marks, recent = scratch.words, scratch.ranks, scratch.marks, scratch.recent
     begins, ends, events, values = scratch.begins, scratch.ends, scratch.events, scratch.values
     # whoever may stop after any step has to know the outputs after each
     block = 1 if exit.stops else BLOCK
@@ -298,9 +335,12 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
         if not memory.kept:
             state[:] = plan.start
             net[:] = 0
+        recent[:] = 0
         for done in range(0, n_steps, block):
             if scratch.stop[0]:
                 return
+            if done % (COUNTED // BLOCK * BLOCK) == 0:
+                tell(counts, recent)
             for k in range(len(stages.kind)):
                 kind, n, start = stages.kind[k], stages.size[k], stages.state[k]
                 row, tops, padded = stages.row[k], stages.tops[k], stages.padded[k]
@@ -330,6 +370,13 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                             touch(
                                 links, link, state, start, marks, events, values,
                                 stages.graded[source], arrived, end,
+                            )  # fmt: skip
+                        elif links.ahead[link] >= 0 and not stages.graded[source]:
+                            forward(
+                                scratch.bits, (stages.bits[source] + t * stages.padded[source])
+                                // WORD, stages.padded[source] if arrived < end else 0,
+                                state, start + links.ahead[link], links.weights,
+                                links.weight[link],
                             )  # fmt: skip
                         else:
                             scatter(
@@ -374,18 +421,21 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                     for i in range(USUAL):
                         put(events, e + i, LAST)
                     if row >= 0:
-                        synops, units = 0, e - begins[k, t]
-                        for j in range(begins[k, t], e):
-                            i = start + at(events, j)
-                            put(counts, i, at(counts, i) + np.int32(1))
-                            synops += at(plan.fan_out, i)
-                        if stages.graded[k]:
+                        units = e - begins[k, t]
+                        if units:
+                            measured.synops[sample, row, done + t] = counted(
+                                padded, words, start, recent, plan.fans, plan.fan_out
+                            )
+                        measured.spikes[sample, row, done + t] = units
+                        if stages.several[k]:
                             units = 0
-                            for j in range(begins[k, t], e):
-                                units += max(1, np.int64(abs(at(values, j)) + np.float32(0.5)))
-                        measured.spikes[sample, row, done + t] = e - begins[k, t]
+                            for value in values[begins[k, t] : e]:
+                                units += max(1, np.int64(abs(value) + np.float32(0.5)))
                         measured.units[sample, row, done + t] = units
-                        measured.synops[sample, row, done + t] = synops
+                        if stages.bits[k] >= 0:
+                            first = (stages.bits[k] + t * padded) // WORD
+                            for word in range(padded // WORD):
+                                put(scratch.bits, first + word, at(words, word))
                         if sample < len(measured.rasters):
                             for j in range(begins[k, t], e):
                                 measured.rasters[sample, done + t, start + events[j]] += 1
@@ -401,3 +451,4 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                 ):
                     measured.exit_steps[sample] = done + 1
                     break
+        tell(counts, recent)

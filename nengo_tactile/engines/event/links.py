@@ -36,6 +36,12 @@ class Runs:
     lengths: np.ndarray
     shifts: np.ndarray | None = None
 
+    @property
+    def ahead(self):
+        """Target of the first neuron, where each has one and these follow one another, else -1."""
+        alone = len(self.pointers) == 2 and self.weights.shape[1] == 1 and self.shifts is not None
+        return int(self.shifts[0]) if alone and (np.diff(self.shifts) == 1).all() else -1
+
 
 def runs_of(link):
     """The runs of a link.

@@ -17,7 +17,7 @@ from nengo_tactile.engines.event.kernel import (
     USUAL,
 )
 from nengo_tactile.engines.event.links import runs_of
-from nengo_tactile.engines.event.vectors import WORD
+from nengo_tactile.engines.event.vectors import LANES, WORD
 from nengo_tactile.errors import EngineError
 from nengo_tactile.networks.neurons import IntegrateFire, MaxPool, Sum
 
@@ -29,25 +29,30 @@ _KINDS = {IntegrateFire: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 #: slides and of the grids that readers see it as; where its events go, how many there may be with
 #: their tables, whether something arrives at each step by itself, and whether events are worth
 #: other numbers than one; whether it resets to zero; most that a spike is worth, what one is below
-#: a net count of zero (0: it has none there), and whether spikes are taken back; row among the
-#: stages that spike (or -1); where its currents of the first steps begin, and how many have any.
+#: a net count of zero (0: it has none there), whether spikes are taken back, and whether one may be
+#: worth several; row among the stages that spike (or -1); where its firing is kept as bits, for
+#: those who read it neuron by neuron (or -1); where its currents of the first steps begin, and how
+#: many have any.
 Stages = namedtuple(
     "Stages",
     "kind size padded window biased state tops drive first_link last_link first_slide last_slide "
-    "first_grid last_grid events room busy graded to_zero most slope signed row early n_early",
+    "first_grid last_grid events room busy graded to_zero most slope signed several row bits early "
+    "n_early",
 )
 #: Of each link: the stage it comes from; channels, and their reciprocal; weights of a channel;
-#: where its weights, pointers and shifts (or -1) begin. The rest are those of all links (see
+#: where its weights, pointers and shifts (or -1) begin; target of the first neuron, where each has
+#: one and these follow one another (or -1). The rest are those of all links (see
 #: `links.Runs`); target, offset and length of a run stand side by side. For a max pooling, targets
 #: are slots and offsets the windows that these are in.
 Links = namedtuple(
     "Links",
-    "source channels reciprocal width weight pointer shift weights pointers runs shifts",
+    "source channels reciprocal width weight pointer shift ahead weights pointers runs shifts",
 )
 #: These, links as `columns.Slides`, and channels of each grid; of all neurons the potential at the
-#: start, constant current, synapses that leave it; and currents of the first steps, stage by stage
+#: start, constant current, synapses that leave it, and of each vector of neurons the same number
+#: (or -1, where they have not the same); and currents of the first steps, stage by stage
 #: and step by step.
-Plan = namedtuple("Plan", "stages links slides grids start constant fan_out early")
+Plan = namedtuple("Plan", "stages links slides grids start constant fan_out fans early")
 
 
 def plan_of(network):
@@ -71,7 +76,11 @@ def plan_of(network):
     driven, stages = network.graph.driven, network.graph.varying().stages
     check(network, stages)
     fan_out = network.fan_out()
-    found = [[(link, _slides(stage, link)) for link in stage.links] for stage in stages]
+    worths = _worths(stages, driven)
+    found = [
+        [(link, _slides(stage, link, worths[link.source])) for link in stage.links]
+        for stage in stages
+    ]
     spans, links = links_of(
         [
             dataclasses.replace(stage, links=[link for link, slides in each if slides is None])
@@ -104,11 +113,18 @@ def plan_of(network):
     )]  # fmt: skip
     for row, place, table in zip(rows, _places(stages, tables), tables):
         row["events"], row["room"] = place, _room(row["size"] + table)
+    read, n_bits = set(links.source[links.ahead >= 0].tolist()), 0
+    for index, row in enumerate(rows):
+        kept = index in read and not row["graded"]
+        row["bits"] = n_bits if kept else -1
+        n_bits += BLOCK * row["padded"] if kept else 0
     types = dict.fromkeys(("most", "slope", "signed"), np.float32)
     columns = {
         name: np.array([row[name] for row in rows], types.get(name, np.int64))
         for name in Stages._fields
     }
+    synapses = np.concatenate(synapses).astype(np.int64)
+    groups = synapses.reshape(-1, LANES)
     plan = Plan(
         Stages(**columns),
         links,
@@ -117,7 +133,8 @@ def plan_of(network):
         # a tile of the last neurons may have more places than there are
         aligned(np.concatenate([*start, np.zeros(WORD)]).astype(np.float32)),
         aligned(np.concatenate(constant).astype(np.float32)),
-        np.concatenate(synapses).astype(np.int64),
+        synapses,
+        np.where(np.ptp(groups, axis=1) == 0, groups[:, 0], -1),
         np.concatenate(early).astype(np.float32),
     )
     return plan, stages
@@ -163,6 +180,12 @@ def pool_size(plan):
     return int((plan.stages.events + plan.stages.room).max())
 
 
+def n_words(plan):
+    """Words of bits that are kept of a block of steps."""
+    stages = plan.stages
+    return int((stages.padded[stages.bits >= 0] * BLOCK).sum()) // WORD
+
+
 def n_driven(plan):
     """Currents that the input drives by itself, (n_samples, n_driven) in all."""
     stages = plan.stages
@@ -191,6 +214,7 @@ def _row(stage, dt, around, driven):
         "slope": getattr(stage.neuron, "negative_slope", 0.0) * dt / dt,
         "most": getattr(stage.neuron, "spikes_per_step", 1),
         "signed": getattr(stage.neuron, "signed", False),
+        "several": stage.neuron.forwards or getattr(stage.neuron, "spikes_per_step", 1) > 1,
     }
 
 
@@ -199,9 +223,27 @@ def _kind(neuron):
     return GRADED if kind == NEURONS and neuron.graded else kind
 
 
-def _slides(stage, link):
+def _worths(stages, driven):
+    """Least and most that an event of each stage is worth; None where that is no whole number."""
+    worths = {}
+    for stage in stages:
+        neuron, worth = stage.neuron, None
+        if neuron.forwards:  # what rises by the spikes of others
+            ones = all((link.map.values == 1).all() for link in stage.links)
+            found = [worths[link.source] for link in stage.links]
+            if ones and None not in found and not stage.bias.any() and stage.name not in driven:
+                most = max((each[1] for each in found), default=1)
+                worth = -most, most
+        elif stage.spikes and not neuron.negative_slope:
+            most = neuron.spikes_per_step
+            worth = -most if neuron.signed else 0, most
+        worths[stage.name] = worth
+    return worths
+
+
+def _slides(stage, link, worth):
     """Slides of a link into neurons, or None; a max pooling has marks to set."""
-    return None if stage.neuron.forwards else slides_of(link.map, link.target)
+    return None if stage.neuron.forwards else slides_of(link.map, link.target, worth)
 
 
 def _all_slides(stages, found):
@@ -269,7 +311,8 @@ def links_of(stages):
         reciprocal=np.array(
             [reciprocal_of(len(link.weights), len(link.pointers) - 1) for link in links], np.uint64
         ),
-        weights=aligned(_joined([link.weights for link in links], np.float32)),
+        ahead=np.array([link.ahead for link in links], np.int64),
+        weights=aligned(_joined([*(link.weights for link in links), np.zeros(WORD)], np.float32)),
         pointers=_joined(pointers, np.int64),
         runs=_joined(runs, np.int32),
         shifts=_joined(moved, np.int64),

@@ -5,6 +5,9 @@ in registers. The events of a row that the kernel's width reaches are one run of
 adds the weights of its channel to all of these sums. An output that no later row reaches is stored,
 and the sums shift by one. A loop that adds weights to memory, event by event, loads and stores a
 sum for each of them.
+
+Sums are float32, or where weights have 8 bits and a sum has room in it, whole numbers of 16 bits,
+of which twice as many fill a vector. They meet their scales when they are stored.
 """
 
 import functools
@@ -14,10 +17,12 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from nengo_tactile.engines.event.vectors import LANES, ZEROS, data_of, load, spread, store
+from nengo_tactile.engines.event.vectors import LANES, data_of, load, number, spread, store
 
 #: Rows of a kernel and vectors of a row that slide together; others are put together of these.
 SHAPES = tuple((rows, vectors) for rows in (1, 2, 3) for vectors in (1, 2, 4))
+#: Sums of 16 bits in a vector.
+NARROW_LANES = 2 * LANES
 
 _WORD = ir.IntType(64)
 
@@ -26,10 +31,68 @@ def _number(value):
     return ir.Constant(_WORD, value)
 
 
+class _Floats:
+    """Weights and sums in float32."""
+
+    lanes, kind = LANES, ir.FloatType()
+    sums = ir.VectorType(kind, lanes)
+
+    @staticmethod
+    def scalar(builder, value):
+        """What an event is worth, as a number that weights are multiplied with."""
+        return value
+
+    def weights(self, builder, data, place):
+        """A vector of them."""
+        return number(builder, data, place, self.sums)
+
+    def product(self, builder, weights, value):
+        return builder.fmul(weights, value, flags=["contract"])
+
+    def sum(self, builder, one, other):
+        return builder.fadd(one, other, flags=["contract"])
+
+    def parts(self, builder, total):
+        """As vectors of floats."""
+        return [total]
+
+
+class _Whole(_Floats):
+    """Weights of 8 bits, sums of 16."""
+
+    lanes, kind = NARROW_LANES, ir.IntType(16)
+    sums = ir.VectorType(kind, lanes)
+
+    @staticmethod
+    def scalar(builder, value):
+        return builder.fptosi(value, ir.IntType(16))
+
+    def weights(self, builder, data, place):
+        narrow = number(builder, data, place, ir.VectorType(ir.IntType(8), self.lanes), 1)
+        return builder.sext(narrow, self.sums)
+
+    def product(self, builder, weights, value):
+        return builder.mul(weights, value)
+
+    def sum(self, builder, one, other):
+        return builder.add(one, other)
+
+    def parts(self, builder, total):
+        word = ir.IntType(32)
+        for first in range(0, self.lanes, LANES):
+            chosen = ir.Constant(ir.VectorType(word, LANES), list(range(first, first + LANES)))
+            part = builder.shuffle_vector(total, total, chosen)
+            part = builder.sext(part, ir.VectorType(word, LANES))
+            yield builder.sitofp(part, _Floats.sums)
+
+
+_FLOATS, _WHOLE = _Floats(), _Whole()
+
+
 @intrinsic
 def slide_down(
-    typing, shape, usual, sums, goal, goal_step, weights, weight, graded, events, values,
-    place, place_step, shift, limit, event_step, first, last, n_out,
+    typing, shape, usual, sums, goal, goal_step, weights, whole, narrow, weight, scales, scale,
+    graded, events, values, place, place_step, shift, limit, event_step, first, last, n_out,
 ):  # fmt: skip
     """Add to a column of outputs what events bring.
 
@@ -39,44 +102,49 @@ def slide_down(
     to the output rows ``r``, ``r - 1``, ..., of which there are ``n_out``, each at
     ``sums[goal + row * goal_step]``. What is ``graded`` is worth ``values[...]``, at the event's
     place in the list. ``shape`` is the number of one of `SHAPES`; a row has about ``usual`` events.
-    The first ``weights`` are zeros.
+    The first ``weights`` are zeros. Where it is ``narrow`` weights are those of ``whole``, of 8
+    bits, and sums whole. Sums meet the ``scales`` from ``scale`` on.
     """
 
     def code(context, builder, signature, arguments):
-        shape, usual, sums, goal, goal_step, weights, weight, graded = arguments[:8]
-        kinds, (events, values) = signature.args, arguments[8:10]
-        sums = builder.gep(data_of(context, builder, kinds[2], sums), [goal])
-        nothing = data_of(context, builder, kinds[5], weights)
-        weights = builder.gep(nothing, [weight])
-        events = data_of(context, builder, kinds[8], events)
-        values = data_of(context, builder, kinds[9], values)
+        kinds = signature.args
+        shape, usual, sums, goal, goal_step, weights, whole, narrow, weight = arguments[:9]
+        scales, scale, graded, events, values = arguments[9:14]
+        sums, weights, whole, scales, events, values = (
+            data_of(context, builder, kinds[k], arguments[k]) for k in (2, 5, 6, 9, 12, 13)
+        )
+        sums, scales = builder.gep(sums, [goal]), builder.gep(scales, [scale])
         end = builder.append_basic_block("end")
-        choice = builder.add(shape, builder.mul(graded, _number(len(SHAPES))))
+        kinds = [(lanes, worth) for lanes in (_FLOATS, _WHOLE) for worth in (None, values)]
+        choice = builder.add(graded, builder.mul(narrow, _number(2)))
+        choice = builder.add(shape, builder.mul(choice, _number(len(SHAPES))))
         switch = builder.switch(choice, end)
-        for number, (rows, vectors) in enumerate(SHAPES + SHAPES):
-            block = builder.append_basic_block(f"slide_{number}")
-            switch.add_case(_number(number), block)
+        for number_, ((lanes, worth), size) in enumerate(itertools.product(kinds, SHAPES)):
+            block = builder.append_basic_block(f"slide_{number_}")
+            switch.add_case(_number(number_), block)
             builder.position_at_end(block)
-            value = values if number >= len(SHAPES) else None
+            nothing = whole if lanes is _WHOLE else weights
             _slide(
-                builder, rows, vectors, usual, sums, goal_step, weights, nothing, events, value,
-                *arguments[10:],
+                builder, lanes, *size, usual, sums, goal_step, builder.gep(nothing, [weight]),
+                nothing, scales, events, worth, *arguments[14:],
             )  # fmt: skip
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()
 
     n = types.intp
-    arrays = n, n, sums, n, n, weights, n, n, events, values
+    arrays = n, n, sums, n, n, weights, whole, n, n, scales, n, n, events, values
     return types.void(*arrays, *[n] * 8), code
 
 
 def _slide(
-    builder, rows, vectors, usual, sums, goal_step, weights, nothing, events, values,
+    builder, lanes, rows, vectors, usual, sums, goal_step, weights, nothing, scales, events, values,
     place, place_step, shift, limit, event_step, first, last, n_out,
 ):  # fmt: skip
     """The code of `slide_down` for one shape; without ``values`` events are worth one."""
-    width, none = rows * vectors * LANES, [ZEROS] * vectors
+    width = rows * vectors * lanes.lanes
+    zeros = ir.Constant(lanes.sums, None)
+    none = [zeros] * vectors
     # so many events at a time that the sums of one need not wait for those of the other
     apart = range(2 if rows * vectors < 6 else 1)
 
@@ -88,7 +156,7 @@ def _slide(
         return event_at(builder.add(place, builder.mul(row, place_step)))
 
     def phis(*shape):
-        return [[builder.phi(ZEROS.type) for _ in range(vectors)] for _ in range(*shape)]
+        return [[builder.phi(lanes.sums) for _ in range(vectors)] for _ in range(*shape)]
 
     def join(sums_now, sums_new, block):
         for totals, new in zip(sums_now, sums_new):
@@ -101,20 +169,23 @@ def _slide(
             value = builder.load(builder.gep(values, [index]))
             if inside is not None:  # for what is there is left of earlier steps
                 value = builder.select(inside, value, ir.Constant(ir.FloatType(), 0.0))
-            value = spread(builder, value)
+            value = spread(builder, lanes.scalar(builder, value), lanes.sums)
         result = []
         for k, total in enumerate(itertools.chain.from_iterable(now)):
-            term = load(builder, terms, _number(k * LANES))
+            term = lanes.weights(builder, terms, _number(k * lanes.lanes))
             if values is not None:
-                term = builder.fmul(term, value, flags=["contract"])
-            result.append(builder.fadd(total, term, flags=["contract"]))
+                term = lanes.product(builder, term, value)
+            result.append(lanes.sum(builder, total, term))
         return [result[k : k + vectors] for k in range(0, len(result), vectors)]
 
     def flush(row, totals):
         target = builder.gep(sums, [builder.mul(row, goal_step)])
-        for k, total in enumerate(totals):
-            before = load(builder, target, _number(k * LANES))
-            store(builder, target, _number(k * LANES), builder.fadd(before, total))
+        parts = itertools.chain.from_iterable(lanes.parts(builder, each) for each in totals)
+        for k, total in enumerate(parts):
+            place, before = _number(k * LANES), load(builder, target, _number(k * LANES))
+            total = builder.fmul(total, load(builder, scales, place), flags=["contract"])
+            after = builder.fadd(before, total, flags=["contract"])
+            store(builder, target, place, after)
 
     names = "each_row", "row", "usually", "each_event", "event", "sums", "rest"
     each_row, in_row, usually, each_event, in_event, complete, rest = map(
@@ -161,7 +232,7 @@ def _slide(
     following = builder.add(index, _number(len(apart)))
     index.add_incoming(following, usually)
     some = [
-        [functools.reduce(builder.fadd, same) for same in zip(*row_sets)]
+        [functools.reduce(functools.partial(lanes.sum, builder), same) for same in zip(*row_sets)]
         for row_sets in zip(*more_sets)
     ]
     enough = builder.icmp_signed(">=", following, builder.add(begin, usual))

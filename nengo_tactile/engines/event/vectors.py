@@ -44,11 +44,18 @@ def _constant(number):
     return ir.Constant(_FLOATS, [number] * LANES)
 
 
-def spread(builder, scalar):
-    """A float in all lanes."""
+def number(builder, data, index, kind, size=_ALIGNMENT):
+    """A vector of a kind from ``index`` on."""
+    place = builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
+    return builder.load(place, align=size)
+
+
+def spread(builder, scalar, kind=_FLOATS):
+    """A number in all lanes of a kind of vector."""
     word = ir.IntType(32)
-    one = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), scalar, ir.Constant(word, 0))
-    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(word, LANES), [0] * LANES))
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(word, 0))
+    nowhere = ir.Constant(ir.VectorType(word, kind.count), [0] * kind.count)
+    return builder.shuffle_vector(one, one, nowhere)
 
 
 def _bits(builder, lanes, first):
@@ -119,6 +126,10 @@ def _least(builder, one, other):
     return builder.select(builder.fcmp_ordered("<", one, other), one, other)
 
 
+def _largest(builder, one, other):
+    return builder.select(builder.fcmp_ordered(">", one, other), one, other)
+
+
 def _of_lanes(builder, name):
     """LLVM's own function of a vector."""
     name = f"llvm.{name}.v{LANES}f32"
@@ -127,13 +138,15 @@ def _of_lanes(builder, name):
 
 
 @intrinsic
-def fire_graded(typing, potentials, i, drive, j, net, fired, most, most_negative, leaky, signed):
+def fire_graded(typing, potentials, i, drive, j, net, fired, most, most_negative, slope, signed):
     """Let 64 neurons integrate that send several spikes as one, of both signs: who fires.
 
-    Potentials gain currents as in `fire`. Potentials lose, and net counts
-    from ``i`` on gain, what is written to ``fired`` from 0 on: the whole part of the potential, up
-    to ``most``; below zero up to ``most_negative``, and no more than the net count where not
-    ``leaky``. ``signed`` neurons round down, others towards zero. All four numbers are floats.
+    Potentials gain currents as in `fire`. Potentials lose, and net counts from ``i`` on gain, the
+    whole part of the potential, up to ``most``; below zero up to ``most_negative``, and no more
+    than the net count without a ``slope``. ``signed`` neurons round down, others towards zero. What
+    that is worth is written to ``fired`` from 0 on: with a ``slope`` a spike is worth that much
+    below a net count of zero, and one above, in either direction, so that what a neuron has sent is
+    the leaky ReLU of its net count. All four numbers are floats.
     """
 
     def code(context, builder, signature, arguments):
@@ -145,6 +158,7 @@ def fire_graded(typing, potentials, i, drive, j, net, fired, most, most_negative
         most, most_negative = (spread(builder, number) for number in arguments[6:8])
         none = ir.Constant(ir.FloatType(), 0.0)
         leaky, signed = (builder.fcmp_ordered("!=", flag, none) for flag in arguments[8:])
+        slope, zero = spread(builder, arguments[8]), _constant(0.0)
         down, towards_zero = (_of_lanes(builder, name) for name in ("floor", "trunc"))
         word = ir.Constant(ir.IntType(64), 0)
         for first in range(0, WORD, LANES):
@@ -158,8 +172,13 @@ def fire_graded(typing, potentials, i, drive, j, net, fired, most, most_negative
             above = _least(builder, whole, most)
             sent = builder.fneg(_least(builder, builder.fneg(above), limit))
             store(builder, potentials, at, builder.fsub(value, sent))
-            store(builder, net, at, builder.fadd(count, sent))
-            store(builder, fired, step, sent)
+            after = builder.fadd(count, sent)
+            store(builder, net, at, after)
+            risen, fell = (_largest(builder, each, zero) for each in (after, count))
+            above = builder.fsub(risen, fell)
+            below = builder.fmul(slope, builder.fsub(sent, above))
+            worth = builder.select(leaky, builder.fadd(above, below), sent)
+            store(builder, fired, step, worth)
             fires = builder.fcmp_unordered("!=", sent, _constant(0.0))
             word = builder.or_(word, _bits(builder, fires, first))
         return word
@@ -167,6 +186,35 @@ def fire_graded(typing, potentials, i, drive, j, net, fired, most, most_negative
     n, number = types.intp, types.float32
     arrays = (potentials, n, drive, n, net, fired)
     return types.uint64(*arrays, number, number, number, number), code
+
+
+def _packs(context):
+    """Whether the processor can move the lanes that a mask chooses next to one another."""
+    _, _, features = context.codegen().magic_tuple()
+    return "+avx512f" in features.split(",")
+
+
+def _packed(builder, vector, mask):
+    kind = vector.type
+    name = f"llvm.x86.avx512.mask.compress.v{LANES}{'f32' if kind == _FLOATS else 'i32'}"
+    kinds = [kind, kind, mask.type]
+    known = builder.module.globals.get(name)
+    known = known or ir.Function(builder.module, ir.FunctionType(kind, kinds), name)
+    return builder.call(known, [vector, ir.Constant(kind, ir.Undefined), mask])
+
+
+def _masks(builder, word):
+    """The bits of a word as truth values of its lanes, a vector for each group, with their number.
+
+    Yields
+    ------
+    first, mask, count
+    """
+    wide, half = ir.IntType(64), ir.IntType(LANES)
+    for first in range(0, WORD, LANES):
+        part = builder.trunc(builder.lshr(word, ir.Constant(wide, first)), half)
+        count = builder.zext(builder.ctpop(part), wide)
+        yield first, builder.bitcast(part, ir.VectorType(ir.IntType(1), LANES)), count
 
 
 def _places_of_bits():
@@ -179,35 +227,110 @@ def _places_of_bits():
 def put_bits(typing, array, i, word, base):
     """Write ``base`` and the number of each bit that is set; returns the place behind the last.
 
-    There has to be room for eight numbers more. Byte by byte and without a branch: how many bits
-    a word has, no processor foresees.
+    There has to be room for a vector more. Without a branch: how many bits a word has, no processor
+    foresees.
     """
 
     def code(context, builder, signature, arguments):
         array, place, word, base = arguments
         data = data_of(context, builder, signature.args[0], array)
-        byte, number, wide = ir.IntType(8), ir.IntType(32), ir.IntType(64)
-        numbers, bytes_ = ir.VectorType(number, 8), ir.VectorType(byte, 8)
-        table = ir.Constant(ir.ArrayType(byte, 2048), _places_of_bits())
-        table = cgutils.global_constant(builder, "places_of_bits", table)
-        table = builder.bitcast(table, byte.as_pointer())
-        base = builder.trunc(base, number)
-        nowhere = ir.Constant(ir.VectorType(number, 8), ir.Undefined)
-        for first in range(0, WORD, 8):
-            part = builder.lshr(word, ir.Constant(wide, first))
-            part = builder.and_(part, ir.Constant(wide, 255))
-            row = builder.gep(table, [builder.shl(part, ir.Constant(wide, 3))])
-            found = builder.load(builder.bitcast(row, bytes_.as_pointer()), align=1)
-            here = builder.add(base, ir.Constant(number, first))
-            here = builder.insert_element(nowhere, here, ir.Constant(number, 0))
-            here = builder.shuffle_vector(here, here, ir.Constant(numbers, [0] * 8))
-            found = builder.add(builder.zext(found, numbers), here)
-            target = builder.bitcast(builder.gep(data, [place]), numbers.as_pointer())
-            builder.store(found, target, align=4)
-            place = builder.add(place, builder.ctpop(part))
-        return place
+        base = builder.trunc(base, ir.IntType(32))
+        put = _pack_bits if _packs(context) else _look_bits_up
+        return put(builder, data, place, word, base)
 
     return types.intp(array, types.intp, types.uint64, types.intp), code
+
+
+def _pack_bits(builder, data, place, word, base):
+    numbers = ir.VectorType(ir.IntType(32), LANES)
+    base = spread(builder, base, numbers)
+    for first, mask, count in _masks(builder, word):
+        here = ir.Constant(numbers, list(range(first, first + LANES)))
+        found = _packed(builder, builder.add(base, here), mask)
+        target = builder.bitcast(builder.gep(data, [place]), numbers.as_pointer())
+        builder.store(found, target, align=4)
+        place = builder.add(place, count)
+    return place
+
+
+def _look_bits_up(builder, data, place, word, base):
+    """Byte by byte, in a table."""
+    byte, number, wide = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+    numbers, bytes_ = ir.VectorType(number, 8), ir.VectorType(byte, 8)
+    table = ir.Constant(ir.ArrayType(byte, 2048), _places_of_bits())
+    table = cgutils.global_constant(builder, "places_of_bits", table)
+    table = builder.bitcast(table, byte.as_pointer())
+    for first in range(0, WORD, 8):
+        part = builder.lshr(word, ir.Constant(wide, first))
+        part = builder.and_(part, ir.Constant(wide, 255))
+        row = builder.gep(table, [builder.shl(part, ir.Constant(wide, 3))])
+        found = builder.load(builder.bitcast(row, bytes_.as_pointer()), align=1)
+        here = spread(builder, builder.add(base, ir.Constant(number, first)), numbers)
+        found = builder.add(builder.zext(found, numbers), here)
+        target = builder.bitcast(builder.gep(data, [place]), numbers.as_pointer())
+        builder.store(found, target, align=4)
+        place = builder.add(place, builder.ctpop(part))
+    return place
+
+
+@intrinsic
+def put_values(typing, array, i, word, values):
+    """Write those of 64 values whose bits are set, from ``i`` on; room as for `put_bits`."""
+
+    def code(context, builder, signature, arguments):
+        array, place, word, values = arguments
+        kinds = signature.args
+        array, values = (data_of(context, builder, kinds[k], arguments[k]) for k in (0, 3))
+        for first, mask, count in _masks(builder, word):
+            if _packs(context):
+                found = load(builder, values, ir.Constant(ir.IntType(64), first))
+                store(builder, array, place, _packed(builder, found, mask))
+                place = builder.add(place, count)
+                continue
+            for lane in range(LANES):  # what comes next overwrites what is not chosen
+                number_ = ir.Constant(ir.IntType(64), first + lane)
+                value = builder.load(builder.gep(values, [number_]))
+                builder.store(value, builder.gep(array, [place]))
+                bit = builder.extract_element(mask, ir.Constant(ir.IntType(32), lane))
+                place = builder.add(place, builder.zext(bit, ir.IntType(64)))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.uint64, values), code
+
+
+@intrinsic
+def count_bits(typing, array, i, word):
+    """Add one to each of 64 bytes from ``i`` on whose bit is set."""
+
+    def code(context, builder, signature, arguments):
+        data = data_of(context, builder, signature.args[0], arguments[0])
+        kind, bits = (ir.VectorType(ir.IntType(n), WORD) for n in (8, 1))
+        more = builder.zext(builder.bitcast(arguments[2], bits), kind)
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), kind.as_pointer())
+        builder.store(builder.add(builder.load(place, align=1), more), place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.uint64), code
+
+
+@intrinsic
+def add_bits(typing, array, i, word, weights, k):
+    """Add to each of 64 floats from ``i`` on whose bit is set its weight, from ``k`` on."""
+
+    def code(context, builder, signature, arguments):
+        array, i, word, weights, k = arguments
+        kinds = signature.args
+        array = data_of(context, builder, kinds[0], array)
+        weights = data_of(context, builder, kinds[3], weights)
+        for first, mask, _ in _masks(builder, word):
+            step = ir.Constant(ir.IntType(64), first)
+            at, there = builder.add(i, step), builder.add(k, step)
+            more = builder.select(mask, load(builder, weights, there), _constant(0.0))
+            store(builder, array, at, builder.fadd(load(builder, array, at), more))
+        return context.get_dummy_value()
+
+    n = types.intp
+    return types.void(array, n, types.uint64, weights, n), code
 
 
 @intrinsic
