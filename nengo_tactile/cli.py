@@ -242,6 +242,10 @@ def convert(
     minimise: Annotated[
         str, typer.Option(help="With --max-loss: cheapest by packets, steps or synops.")
     ] = "packets",
+    quantise: Annotated[
+        int | None,
+        typer.Option(min=2, help="Bits of the weights: 8 for the event engine's fastest sums."),
+    ] = None,
     for_chip: Annotated[
         bool, typer.Option("--for-chip", help="Choose settings that hold on the Loihi emulator.")
     ] = False,
@@ -271,6 +275,7 @@ def convert(
         n_steps=steps,
         max_loss=max_loss,
         minimise=minimise,
+        quantise=quantise,
     )
 
 

@@ -43,6 +43,7 @@ def convert_model(
     n_steps=None,
     max_loss=None,
     minimise="packets",
+    quantise=None,
 ):
     """Convert a Keras model, with scales and all else chosen on training samples.
 
@@ -73,7 +74,7 @@ def convert_model(
         `nengo_tactile.engines.chip_settings.chip_settings`.
     neuron : LIF, IF or SigmaDelta, optional
         With ``for_chip`` it is LIF where it would be chosen for steps or a loss.
-    n_steps, max_loss, minimise : optional
+    n_steps, max_loss, minimise, quantise : optional
         See `nengo_tactile.conversion.convert.convert`.
 
     Returns
@@ -119,6 +120,7 @@ def convert_model(
         n_steps=n_steps,
         max_loss=max_loss,
         minimise=minimise,
+        quantise=quantise,
         image=samples.image,
         classes=samples.classes,
         seed=seed,

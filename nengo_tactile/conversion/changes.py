@@ -5,12 +5,25 @@ import math
 import numpy as np
 
 from nengo_tactile.ann.portable import keras_model
+from nengo_tactile.arguments import whole
 from nengo_tactile.conversion.passes import map_neurons
 from nengo_tactile.conversion.reading import plain
 from nengo_tactile.errors import ConversionError
 
 #: Of products of factors that make 1.
 _ROUNDING = 1e-9
+#: Axes of a kernel that number its outputs, each of which has a scale, by the kind of layer.
+_OUTPUTS = {
+    "Dense": (-1,),
+    "Conv1D": (-1,),
+    "Conv2D": (-1,),
+    "DepthwiseConv1D": (-2, -1),
+    "DepthwiseConv2D": (-2, -1),
+    "Conv1DTranspose": (-2,),
+    "Conv2DTranspose": (-2,),
+}
+#: Calibration samples that the loss by rounding is measured on at most.
+LOSS_SAMPLES = 512
 
 
 def _check(layer, factor, rates):
@@ -56,15 +69,57 @@ def faster(network, factor):
 
 
 def rounded(layers, bits):
-    """Layers with weights rounded to so many bits: see `SpikingNetwork.with_weight_bits`."""
-    if int(bits) != bits or bits < 2:
-        raise ConversionError(f"weights of {bits} bits: give a whole number from 2")
-    largest = 2 ** (int(bits) - 1) - 1
+    """Layers with weights rounded to so many bits: see `SpikingNetwork.with_weight_bits`.
 
-    def coarse(array):
-        scale = np.abs(array).max(initial=0) / largest
-        return np.rint(array / scale) * scale if array.ndim > 1 and scale else array
+    Weights that are so already stay what they are, rounding apart.
+    """
+    bits = whole("bits", bits, least=2, error=ConversionError)
+    largest = 2 ** (bits - 1) - 1
 
-    return layers.rebuilt(
-        lambda layer, inputs: layer.changed(inputs, [coarse(array) for array in layer.weights])
+    def coarse(layer, inputs):
+        if layer.kind not in _OUTPUTS:
+            return None
+        kernel, *others = layer.weights
+        summed = set(range(kernel.ndim)) - {kernel.ndim + axis for axis in _OUTPUTS[layer.kind]}
+        tops = np.abs(kernel).max(axis=tuple(summed), keepdims=True, initial=0)
+        scales = np.where(tops > 0, tops, 1).astype(float) / largest
+        numbers = np.rint(kernel / scales)
+        return layer.changed(inputs, [(numbers * scales).astype(kernel.dtype), *others])
+
+    return layers.rebuilt(coarse)
+
+
+def rounding_loss(exact, bits, x, labels, read_out):
+    """What rounding the weights costs on calibration samples, in words.
+
+    Parameters
+    ----------
+    exact : nengo_tactile.ann.layers.Layers
+        Of rectifiers, or of neurons as what they come to.
+    bits : int
+    x : (n_samples, ...) array
+    labels : array or None
+    read_out : ReadOut
+
+    Returns
+    -------
+    str
+        Points of accuracy that are lost (without labels: of samples with another winner), and the
+        outputs' root mean square error, relative to their spread.
+    """
+    x = np.asarray(x)[:LOSS_SAMPLES]
+    outputs = (each.outputs(x).reshape(len(x), -1) for each in (exact, rounded(exact, bits)))
+    wanted, got = outputs
+    if labels is None:
+        lost, what = 1 - read_out.agreement(got, wanted), "other decisions"
+    else:
+        labels = np.asarray(labels)[:LOSS_SAMPLES]
+        lost = read_out.accuracy(wanted, labels) - read_out.accuracy(got, labels)
+        what = "points of accuracy lost"
+    spread = read_out.distance(np.broadcast_to(wanted.mean(axis=0), wanted.shape), wanted)
+    error = read_out.distance(got, wanted) / max(spread, np.finfo(np.float32).tiny)
+    unit = " %" if labels is None else ""
+    return (
+        f"of {bits} bits: {100 * lost:.2f}{unit} {what} on {len(x)} calibration samples by "
+        f"rounding alone, outputs {error:.1%} of their spread off"
     )

@@ -37,6 +37,7 @@ def convert(
     max_loss: float | None = None,
     minimise: Literal["steps", "packets", "synops"] = "packets",
     dt: float = 0.001,
+    quantise: int | None = None,
     image: "TactileImage | None" = None,
     classes: Sequence[str] = (),
     seed: int = 0,
@@ -71,6 +72,10 @@ def convert(
         What it is the cheapest by: steps, spikes (whatever they are worth) or synaptic operations.
     dt : float
         Length of a time step in seconds.
+    quantise : int, optional
+        Bits of the weights, 8 for the event engine's fastest sums: whole numbers times a scale for
+        each filter, rounded before anything is corrected. What that costs on the calibration
+        samples stands on the network's ``card``. Biases and thresholds stay exact.
     image : TactileImage, optional
         How recordings become inputs.
     classes : sequence of str, optional
@@ -109,6 +114,8 @@ def convert(
     dt = positive("dt", dt, "the length of a step in seconds", ConversionError)
     classes = names("classes", classes, error=ConversionError)
     seed = whole("seed", seed, least=0, error=ConversionError)
+    if quantise is not None:
+        quantise = whole("quantise", quantise, least=2, error=ConversionError)
     layers = convertible(model)
     if x is not None:
         x = check_input(layers, x)
@@ -119,7 +126,7 @@ def convert(
     linear = prepare(layers)
     blueprint = Blueprint(
         *(model, layers, linear, read_out, x, labels),
-        *(n_steps, dt, image, classes, seed, progress),
+        *(n_steps, dt, image, classes, seed, progress, quantise),
     )
     if x is not None:
         blueprint.check(linear)

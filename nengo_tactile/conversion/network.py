@@ -454,7 +454,7 @@ class SpikingNetwork(GraphNetwork):
         return dataclasses.replace(network, **chosen_anew(self, n_steps))
 
     def with_weight_bits(self, bits: int) -> "SpikingNetwork":
-        """The network with weights rounded to so many bits, one scale for each layer.
+        """The network with weights rounded to so many bits, a scale for each filter.
 
         Parameters
         ----------

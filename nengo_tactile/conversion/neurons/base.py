@@ -8,6 +8,7 @@ import numpy as np
 from nengo_tactile.ann.layers import Layers
 from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.conversion.activation_scales import activation_scales
+from nengo_tactile.conversion.changes import rounded, rounding_loss
 from nengo_tactile.conversion.comparison import compare
 from nengo_tactile.conversion.input_range import range_of
 from nengo_tactile.conversion.passes import layers_to_spike
@@ -46,6 +47,8 @@ class Blueprint:
     classes : tuple of str
     seed : int
     progress : bool or None
+    quantise : int or None
+        Bits of the weights.
     known : dict
         What was measured on ``x`` before.
     """
@@ -62,6 +65,7 @@ class Blueprint:
     classes: tuple[str, ...] = ()
     seed: int = 0
     progress: bool | None = None
+    quantise: int | None = None
     known: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -78,6 +82,21 @@ class Blueprint:
         if key not in self.known:
             self.known[key] = measure()
         return self.known[key]
+
+    def rounded(self, layers: Layers) -> Layers:
+        """The same weights in `quantise` bits, where they are wanted so."""
+        return layers if self.quantise is None else rounded(layers, self.quantise)
+
+    def with_rounded(self) -> "Blueprint":
+        """The same of a model whose weights are rounded."""
+        return dataclasses.replace(self, layers=self.rounded(self.layers), known={})
+
+    def rounding(self, exact: Layers) -> dict:
+        """What the rounding of a model's weights costs, as an entry of a card."""
+        if self.quantise is None or self.x is None:
+            return {}
+        loss = rounding_loss(exact, self.quantise, self.x, self.labels, self.read_out)
+        return {"weights": loss}
 
     def check(self, layers: Layers) -> None:
         """Refuse a form of the model, without spikes, whose outputs are not the user's."""

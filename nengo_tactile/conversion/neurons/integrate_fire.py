@@ -8,6 +8,7 @@ from nengo_tactile.conversion.compensation import search_compensation
 from nengo_tactile.conversion.correction import correct
 from nengo_tactile.conversion.learned import learn
 from nengo_tactile.conversion.neurons.base import Scaled
+from nengo_tactile.conversion.passes import use_rectifiers
 from nengo_tactile.conversion.step_scales import activations, ceilings, placed, step_scales
 from nengo_tactile.conversion.trial_run import settled_discard
 from nengo_tactile.errors import ConversionError
@@ -29,11 +30,14 @@ class Draft:
         By layer, what the highest rates were chosen on for a number of steps.
     scales : dict of str to float or (channels,) array
         What they are in the model.
+    exact : Layers
+        The same before weights were rounded and anything was corrected.
     """
 
     layers: Layers
     activations: dict
     scales: dict | None
+    exact: Layers
 
 
 #: Calibration samples, at equal distances, that compensation factors are tried on at most: each
@@ -132,20 +136,23 @@ class IF(Scaled):
     def draft(self, blueprint: "Blueprint") -> Draft:
         """The model with these neurons, all but its read-out settled."""
         x, n_steps = self.samples(blueprint), blueprint.steps
-        layers, found, scales = self._placed(blueprint, x, n_steps)
-        layers = self._corrected(layers, blueprint, x, n_steps, scales)
+        exact, found, scales = self._placed(blueprint, x, n_steps)
+        layers = self._corrected(blueprint.rounded(exact), blueprint, x, n_steps, scales)
         if self.correction == "learned":
             wanted, apart = blueprint.layers.outputs(x), self.channelwise
             options = apart, blueprint.seed, blueprint.progress
             layers, changes = learn(layers, found, wanted, x, n_steps, *options)
             found = {name: one.over(changes[name]) for name, one in found.items()}
             scales = scales and {name: scale * changes[name] for name, scale in scales.items()}
-        return Draft(layers, found, scales)
+            layers = blueprint.rounded(layers)  # other thresholds are in the weights
+        return Draft(layers, found, scales, exact)
 
     def finished(
         self, blueprint: "Blueprint", draft: Draft, discard: float, **settings: Any
     ) -> "SpikingNetwork":
         """The spiking network of a draft, with the share of steps that its read-out leaves out."""
+        loss = blueprint.rounding(use_rectifiers(draft.exact))
+        settings["card"] = {**settings.get("card", {}), **loss}
         settings |= {"synapse": None, "discard": discard, "activations": draft.activations}
         return self.rate_network(blueprint, draft.layers, **settings)
 

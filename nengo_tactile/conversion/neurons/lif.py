@@ -67,10 +67,12 @@ class LIF(Scaled):
 
     def network(self, blueprint: "Blueprint") -> "SpikingNetwork":
         """Convert a model: see `Neuron.network`."""
-        x = self.samples(blueprint)
+        x, card = self.samples(blueprint), blueprint.rounding(blueprint.layers)
+        blueprint = blueprint.with_rounded()
         synapse = START_SYNAPSE if self.synapse == "tune" else self.synapse
         layers = self._placed(blueprint.layers, x)
-        network = self.rate_network(blueprint, layers, synapse=synapse, discard=self.discard)
+        settings = {"synapse": synapse, "discard": self.discard, "card": card}
+        network = self.rate_network(blueprint, layers, **settings)
         if self.max_rate is None or self.synapse == "tune":
             network, _ = tune(
                 network,

@@ -81,6 +81,7 @@ class SigmaDelta(Neuron):
         By default a sample is shown until nothing fires on the calibration samples.
         """
         coding = named_coding(self.coding, "float32" if blueprint.x is None else blueprint.x.dtype)
+        card, blueprint = blueprint.rounding(blueprint.layers), blueprint.with_rounded()
         layers = blueprint.layers
         if not self.is_in(layers):
             thresholds = self._thresholds(blueprint, coding)
@@ -88,7 +89,7 @@ class SigmaDelta(Neuron):
         n_steps = blueprint.n_steps
         if n_steps is None:
             n_steps = _steps_to_rest(layers, blueprint.x, coding)
-        return blueprint.network(layers, n_steps, synapse=None, coding=coding)
+        return blueprint.network(layers, n_steps, synapse=None, coding=coding, card=card)
 
     def _thresholds(self, blueprint, coding):
         """A number for all layers, or {layer name: number}."""

@@ -23,12 +23,13 @@ from nengo_tactile.networks.linear_maps import Convolution
 #: of 16, and where their scales begin; first target, and from one
 #: row and column to the next; columns of outputs, the columns of events from one to the next, that
 #: of the first and how many the kernel covers; columns of events in all; rows of the slide, the row
-#: of events that the first is, how many from one to the next, and rows of outputs.
+#: of events that the first is, how many from one to the next, and rows of outputs; standard
+#: deviations of the number of events in a row by which more are added than there are on average.
 #: Last, the weights of all, those of 8 bits apart, and scales.
 Slides = namedtuple(
     "Slides",
     "source channels table shape weight narrow scale goal goal_row goal_column n_columns stride "
-    "pad side width first last row row_step n_out weights whole scales",
+    "pad side width first last row row_step n_out spare weights whole scales",
 )
 
 #: Weights that are zero may be so many times those that are not, where groups and dilation are
@@ -40,6 +41,8 @@ TOGETHER = 32, 64
 BYTE, SUM = 127, 2**15 - 1
 #: By how much weights may be off the whole number that they are: rounding.
 ROUNDING = 1e-4
+#: See ``spare``, by the vectors of a slide: a row too long costs as much as a few events too many.
+SPARE = {n: 1.0 if n <= 4 else 0.8 if n <= 6 else 0.0 for n in range(1, 13)}
 _MOST_ROWS = max(rows for rows, _ in SHAPES)
 
 
@@ -174,6 +177,7 @@ def _slides(kernel, scales, narrow, there, here, strides, padding, steps):
                         "row": row,
                         "row_step": strides[0],
                         "n_out": here[0],
+                        "spare": SPARE[len(part) * vectors],
                         "narrow": int(narrow),
                         "weights": weights.transpose(1, 2, 0, 3),
                         "scales": np.pad(scales[filters], (0, lacking)),
@@ -239,7 +243,8 @@ def joined(every):
         mine.append(one["weights"].ravel())
         n_scales += len(one["scales"])
     columns = {
-        name: np.array([one[name] for one in found], np.int64) for name in Slides._fields[:-3]
+        name: np.array([one[name] for one in found], float if name == "spare" else np.int64)
+        for name in Slides._fields[:-3]
     }
     weights, whole = (np.concatenate(each) for each in parts)
     scales = np.concatenate([np.zeros(0), *(one["scales"] for one in every)])

@@ -16,7 +16,6 @@ import numpy as np
 
 from nengo_tactile.engines.event.slides import slide_down
 from nengo_tactile.engines.event.vectors import (
-    LANES,
     WORD,
     add_bits,
     at,
@@ -29,6 +28,8 @@ from nengo_tactile.engines.event.vectors import (
     put,
     put_bits,
     put_values,
+    sum_bits,
+    sum_units,
 )
 from nengo_tactile.lazy import compiled
 
@@ -43,6 +44,8 @@ SHIFT = 40
 
 #: Steps whose spikes of a neuron a byte counts.
 COUNTED = 255
+#: Words whose synapses are added up in 32 bits.
+AT_ONCE = 128
 #: What a thread needs for itself: the memory of a sample; what a word of neurons sends whose
 #: spikes are not all alike; who fires at a step, as bits of words, and how many events there are
 #: before each word; these bits of a block of steps, of stages that others read neuron by neuron;
@@ -83,7 +86,7 @@ def slide(slides, k, state, start, events, values, graded, n_events, tables):
     goal = start + slides.goal[k]
     met = n_events * slides.side[k] / (slides.stride[k] * slides.row_step[k])
     mean = met / (slides.n_columns[k] * (slides.last[k] - slides.first[k]))
-    usual = min(np.int64(mean), USUAL)
+    usual = min(np.int64(mean + slides.spare[k] * np.sqrt(mean)), USUAL)
     for column in range(slides.n_columns[k]):
         x = column * slides.stride[k] - slides.pad[k]
         begin, end = max(x, 0), min(x + slides.side[k], width)
@@ -138,24 +141,16 @@ def forward(bits, first, n, state, start, weights, weight):
 
 
 @compiled
-def counted(n, words, start, recent, fans, fan_out):
+def counted(n, words, start, recent, fan_out):
     """Count who fires; returns the synapses that this passes."""
     synops = 0
-    for word in range(n // WORD):
-        fires = at(words, word)
-        if fires == 0:
-            continue
-        i = start + word * WORD
-        count_bits(recent, i, fires)
-        for first in range(0, WORD, LANES):
-            part = fires >> np.uint64(first) & np.uint64((1 << LANES) - 1)
-            fan = at(fans, (i + first) // LANES)
-            if fan >= 0:
-                synops += fan * n_bits(part)
-            else:  # not all the same
-                while part:
-                    synops += at(fan_out, i + first + first_bit(part))
-                    part &= part - np.uint64(1)
+    for first in range(0, n // WORD, AT_ONCE):
+        end = min(first + AT_ONCE, n // WORD)
+        synops += sum_bits(words, first, end, fan_out, start)
+        for word in range(first, end):
+            fires = at(words, word)
+            if fires:
+                count_bits(recent, start + word * WORD, fires)
     return synops
 
 
@@ -424,13 +419,11 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                         units = e - begins[k, t]
                         if units:
                             measured.synops[sample, row, done + t] = counted(
-                                padded, words, start, recent, plan.fans, plan.fan_out
+                                padded, words, start, recent, plan.fan_out
                             )
                         measured.spikes[sample, row, done + t] = units
                         if stages.several[k]:
-                            units = 0
-                            for value in values[begins[k, t] : e]:
-                                units += max(1, np.int64(abs(value) + np.float32(0.5)))
+                            units = sum_units(values, begins[k, t], e)
                         measured.units[sample, row, done + t] = units
                         if stages.bits[k] >= 0:
                             first = (stages.bits[k] + t * padded) // WORD

@@ -17,7 +17,7 @@ from nengo_tactile.engines.event.kernel import (
     USUAL,
 )
 from nengo_tactile.engines.event.links import runs_of
-from nengo_tactile.engines.event.vectors import LANES, WORD
+from nengo_tactile.engines.event.vectors import WORD
 from nengo_tactile.errors import EngineError
 from nengo_tactile.networks.neurons import IntegrateFire, MaxPool, Sum
 
@@ -49,10 +49,9 @@ Links = namedtuple(
     "source channels reciprocal width weight pointer shift ahead weights pointers runs shifts",
 )
 #: These, links as `columns.Slides`, and channels of each grid; of all neurons the potential at the
-#: start, constant current, synapses that leave it, and of each vector of neurons the same number
-#: (or -1, where they have not the same); and currents of the first steps, stage by stage
+#: start, constant current, synapses that leave it; and currents of the first steps, stage by stage
 #: and step by step.
-Plan = namedtuple("Plan", "stages links slides grids start constant fan_out fans early")
+Plan = namedtuple("Plan", "stages links slides grids start constant fan_out early")
 
 
 def plan_of(network):
@@ -123,8 +122,6 @@ def plan_of(network):
         name: np.array([row[name] for row in rows], types.get(name, np.int64))
         for name in Stages._fields
     }
-    synapses = np.concatenate(synapses).astype(np.int64)
-    groups = synapses.reshape(-1, LANES)
     plan = Plan(
         Stages(**columns),
         links,
@@ -133,8 +130,7 @@ def plan_of(network):
         # a tile of the last neurons may have more places than there are
         aligned(np.concatenate([*start, np.zeros(WORD)]).astype(np.float32)),
         aligned(np.concatenate(constant).astype(np.float32)),
-        synapses,
-        np.where(np.ptp(groups, axis=1) == 0, groups[:, 0], -1),
+        aligned(np.concatenate(synapses).astype(np.int32)),
         np.concatenate(early).astype(np.float32),
     )
     return plan, stages

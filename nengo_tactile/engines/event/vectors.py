@@ -4,6 +4,8 @@ Indices are not checked and must not be negative. LLVM makes of the vectors what
 (AVX-512, AVX, SSE, NEON).
 """
 
+import functools
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -311,6 +313,79 @@ def count_bits(typing, array, i, word):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.uint64), code
+
+
+def _summed(builder, first, end, step, terms):
+    """The sum of whole numbers over a loop from ``first`` to ``end``, as a word.
+
+    ``terms(place)`` gives vectors of 32 bits.
+    """
+    wide, kind = ir.IntType(64), ir.VectorType(ir.IntType(32), LANES)
+    entry = builder.block
+    loop, inside, done = (builder.append_basic_block(name) for name in ("loop", "in", "out"))
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    place, total = builder.phi(wide), builder.phi(kind)
+    place.add_incoming(first, entry)
+    total.add_incoming(ir.Constant(kind, None), entry)
+    builder.cbranch(builder.icmp_signed("<", place, end), inside, done)
+    builder.position_at_end(inside)
+    sums = functools.reduce(builder.add, terms(place), total)
+    place.add_incoming(builder.add(place, ir.Constant(wide, step)), inside)
+    total.add_incoming(sums, inside)
+    builder.branch(loop)
+    builder.position_at_end(done)
+    lanes = (ir.Constant(ir.IntType(32), lane) for lane in range(LANES))
+    parts = [builder.sext(builder.extract_element(total, lane), wide) for lane in lanes]
+    return functools.reduce(builder.add, parts)
+
+
+@intrinsic
+def sum_bits(typing, words, first, end, numbers, i):
+    """The sum of the numbers from ``i`` on whose bits are set in the words ``first`` to ``end``."""
+
+    def code(context, builder, signature, arguments):
+        words, first, end, numbers, i = arguments
+        words, numbers = (
+            data_of(context, builder, signature.args[k], arguments[k]) for k in (0, 3)
+        )
+        wide, kind = ir.IntType(64), ir.VectorType(ir.IntType(32), LANES)
+
+        def chosen(place):
+            begin = builder.add(i, builder.mul(place, ir.Constant(wide, WORD)))
+            for lane, mask, _ in _masks(builder, builder.load(builder.gep(words, [place]))):
+                found = number(builder, numbers, builder.add(begin, ir.Constant(wide, lane)), kind)
+                yield builder.select(mask, found, ir.Constant(kind, None))
+
+        return _summed(builder, first, end, 1, chosen)
+
+    n = types.intp
+    return types.intp(words, n, n, numbers, n), code
+
+
+@intrinsic
+def sum_units(typing, values, first, end):
+    """What values are worth in unit spikes, at least one each; behind them is room for a vector."""
+
+    def code(context, builder, signature, arguments):
+        values = data_of(context, builder, signature.args[0], arguments[0])
+        _, first, end = arguments
+        wide, kind = ir.IntType(64), ir.VectorType(ir.IntType(32), LANES)
+        lanes = ir.Constant(ir.VectorType(wide, LANES), list(range(LANES)))
+        one = ir.Constant(kind, [1] * LANES)
+
+        def units(place):
+            value = load(builder, values, place)
+            size = builder.fadd(builder.call(_of_lanes(builder, "fabs"), [value]), _constant(0.5))
+            size = builder.fptosi(size, kind)
+            size = builder.select(builder.icmp_signed(">", size, one), size, one)
+            here = builder.add(spread(builder, place, lanes.type), lanes)
+            inside = builder.icmp_signed("<", here, spread(builder, end, lanes.type))
+            yield builder.select(inside, size, ir.Constant(kind, None))
+
+        return _summed(builder, first, end, LANES, units)
+
+    return types.intp(values, types.intp, types.intp), code
 
 
 @intrinsic

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nengo_tactile.engines.event import kernel
-from nengo_tactile.engines.event.columns import joined, slides_of
+from nengo_tactile.engines.event.columns import SUM, joined, slides_of, whole_of
 from nengo_tactile.engines.event.kernel import LAST, USUAL
 from nengo_tactile.networks.linear_maps import Convolution
 from tests.engines.event.test_links import MAPS, conv
@@ -78,6 +78,58 @@ def test_slides_bring_what_the_map_brings(name, density, rng):
             got = brought(slides, linear, active, values, len(wanted))
             np.testing.assert_array_equal(got, wanted)
             assert density < 1 or got.any()
+
+
+@pytest.mark.parametrize("density", [0.05, 1.0])
+@pytest.mark.parametrize("name", WIDE)
+def test_sums_of_sixteen_bits_bring_what_the_map_brings(name, density, rng):
+    numbers = rng.integers(-127, 128, WIDE[name].kernel.shape)
+    numbers.reshape(-1, numbers.shape[-1])[0] = 127
+    scales = 2.0 ** rng.integers(-9, -5, numbers.shape[-1])
+    linear = WIDE[name].reweighted(lambda _: (numbers * scales).astype(np.float32))
+    for worth in ((0, 1), (-1, 1), (-3, 3)):
+        slides = joined(
+            [{**one, "source": 0, "table": 0} for one in slides_of(linear, None, worth)]
+        )
+        largest = worth[1] * np.abs(numbers).reshape(-1, numbers.shape[-1]).sum(axis=0).max()
+        assert slides.narrow.all() or largest > SUM
+        active = rng.random(linear.n_in) < density
+        values = None if worth == (0, 1) else rng.choice(worth, linear.n_in).astype(np.float32)
+        sent = active if values is None else active * values
+        got = brought(slides, linear, active, values, linear.n_out)
+        np.testing.assert_array_equal(got, linear.forward(sent[None].astype(float))[0])
+
+
+def test_what_does_not_fit_sixteen_bits_is_summed_in_floats():
+    linear = Convolution.matrix_of(np.full((300, 4), 127, np.float32) / 64)
+    linear.kernel[0] /= 127  # so that they are no ones times a number
+    active = np.ones(300, bool)
+    wanted = linear.forward(active[None].astype(float))[0]
+    for n_in, worth in ((300, (0, 1)), (130, (-2, 2))):
+        part = Convolution.matrix_of(linear.kernel[:n_in])
+        slides = joined([{**one, "source": 0, "table": 0} for one in slides_of(part, None, worth)])
+        assert not slides.narrow.any() and not slides.whole.any()
+    slides = joined([{**one, "source": 0, "table": 0} for one in slides_of(linear, None, (0, 1))])
+    np.testing.assert_array_equal(brought(slides, linear, active, None, 4), wanted)
+    part = Convolution.matrix_of(linear.kernel[:258])
+    (one,) = slides_of(part, None, (0, 1))
+    assert one["narrow"] and slides_of(part, None, None)[0]["narrow"] == 0
+
+
+def test_weights_of_eight_bits_are_found(rng):
+    numbers = rng.integers(-127, 128, (3, 3, 8, 5))
+    numbers[0, 0, 0] = 127
+    scales = rng.random(5) + 0.1
+    found, factors = whole_of((numbers * scales).astype(np.float32) * np.float32(0.37))
+    np.testing.assert_array_equal(found, numbers)
+    np.testing.assert_allclose(factors, 0.37 * scales, rtol=1e-6)
+    signs = np.float32(0.3) * rng.choice([-1, 0, 1], (50, 5)).astype(np.float32)
+    found, factors = whole_of(signs)
+    assert np.abs(found).max() == 1
+    np.testing.assert_array_equal(found * factors, signs)
+    kernel = rng.normal(size=(3, 3, 8, 5)).astype(np.float32)
+    found, factors = whole_of(kernel)
+    assert found is kernel and (factors == 1).all()
 
 
 def test_targets_in_no_order_do_not_slide(rng):
