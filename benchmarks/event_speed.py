@@ -8,7 +8,8 @@ Then what a step costs by the density of spikes, in a chain of convolutions whos
 at a chosen rate, as a table and as event_density.png.
 
 Where onnxruntime and onnx are installed, its passes in float32 and 8 bits take turns too: as many
-as there are steps, and a single one, which is what one would do otherwise. Beside the synaptic
+as there are steps, and a single one, which is what one would do otherwise; and beside these the
+ResNet-20 with weights of 8 bits, for many steps and for few. Beside the synaptic
 operations of a processor second stands the machine's limit, a loop that adds numbers from cache.
 What a call costs without its steps is told apart.
 
@@ -58,6 +59,13 @@ THRESHOLD = 1.0
 LENGTHS = (64, 256, 1024)
 MNIST = "28x28-16C5-2MP2-8C5-2MP2-256FC-10o"
 PROCESSORS = len(os.sched_getaffinity(0))
+#: ResNet-20 with weights of 8 bits: steps (None: those of the command line) and neurons.
+FEW = {"signed": True, "thresholds": "steps", "channelwise": True}
+EIGHT_BITS = {
+    "ResNet-20, 8 bits": (None, {}),
+    "ResNet-20, 8 bits, signed": (8, FEW),
+    "ResNet-20, 8 bits, up to 8 a step": (2, {**FEW, "spikes_per_step": 8}),
+}
 
 
 def both_clocks():
@@ -66,11 +74,14 @@ def both_clocks():
 
 
 def networks(n_steps, batch, data_dir):
-    """{name: (Keras model, spiking network, samples)}."""
+    """Yield name, Keras model, spiking network and samples."""
     model = read_weights(WEIGHTS / "cifar10-resnet20.npz")
     images = images_of(open_dataset("cifar10", split="train", data_dir=data_dir))[:512]
     spiking = convert(model, images, IF(), n_steps=n_steps)
     yield "ResNet-20", model, spiking, images[:batch].astype(np.float32)
+    for name, (steps, options) in EIGHT_BITS.items():
+        spiking = convert(model, images, IF(**options), n_steps=steps or n_steps, quantise=8)
+        yield name, model, spiking, images[:batch].astype(np.float32)
     model = mnist_network()
     images = digits(data_dir)[:512]
     yield MNIST, model, convert(model, images, IF(), n_steps=n_steps), images[:batch]
@@ -117,23 +128,27 @@ def chain(density, shape=(16, 16, 32), depth=3, seed=0):
     return network, rates(8, *shape)
 
 
-def candidates(model, network, x, n_steps, dense):
+def candidates(model, network, x, n_steps, dense, others):
     """What takes turns, and what closes it: forward passes, NengoDL, ``dense`` ones, the engine."""
-    with stack.quiet_build():
-        works = {"Keras": turns.forward_passes(model, x, n_steps)}
-        works["nengo-dl"], close = turns.engine(network, x, n_steps)
+    works, close = {}, lambda: None
+    if others:
+        with stack.quiet_build():
+            works["Keras"] = turns.forward_passes(model, x, n_steps)
+            works["nengo-dl"], close = turns.engine(network, x, n_steps)
     if dense:
         for name, one in onnx_passes.passes(model, x, PROCESSORS).items():
             works[f"{name}, one pass"] = one
             works[name] = lambda one=one: [one() for _ in range(n_steps)]
-    clocked = Clocked(network, PROCESSORS)
-    works["event"] = lambda: clocked.record(x, n_steps)
+    works["event"] = lambda: run(network, x, n_steps, engine="event", progress=False)
     return works, close
 
 
-def measured(model, network, x, n_steps, repeats, dense=False):
-    """A row about one network: seconds, (repeats, 2), how many times faster, density of spikes."""
-    works, close = candidates(model, network, x, n_steps, dense)
+def measured(model, network, x, n_steps, repeats, dense=False, others=True):
+    """A row about one network: seconds, (repeats, 2), how many times faster, density of spikes.
+
+    Without ``others`` beside dense passes alone.
+    """
+    works, close = candidates(model, network, x, n_steps, dense, others)
     seconds = turns.measure(works, repeats, both_clocks)
     close()
     recording = works["event"]()
@@ -141,6 +156,7 @@ def measured(model, network, x, n_steps, repeats, dense=False):
     synops = sum(int(values.sum()) for values in recording.synops.values())
     spikes, neurons = sum(c.sum() for c in counts), sum(c.shape[1] for c in counts)
     return {
+        "n_steps": n_steps,
         "density": float(spikes / neurons / n_steps / len(x)),
         "synops_per_processor_second": synops / float(seconds["event"][:, 1].min()),
         "seconds": {name: s[:, 0].tolist() for name, s in seconds.items()},
@@ -189,15 +205,14 @@ def call_cost(network, x):
 def dense_table(rows, options):
     """Beside dense passes in ONNX Runtime."""
     table = Table(
-        title=f"{options.steps} steps of {options.batch} samples beside ONNX Runtime, by "
-        "processors' time: how many times faster the event engine is than as many passes; passes "
-        "that one run costs",
+        title=f"Runs of {options.batch} samples beside ONNX Runtime, by processors' time: how many "
+        "times faster the event engine is than as many passes as steps; passes that one run costs",
         title_justify="left",
     )
     kinds = ("fp32", "int8")
     for column in (
-        *("network", "G operations/s", "additions/s", "a call, ms a sample"),
-        *(f"than {options.steps} passes, {kind}" for kind in kinds),
+        *("network", "steps", "G operations/s", "additions/s", "a call, ms a sample"),
+        *(f"than as many passes, {kind}" for kind in kinds),
         *(f"one run, in passes, {kind}" for kind in kinds),
     ):
         table.add_column(column, overflow="fold")
@@ -205,6 +220,7 @@ def dense_table(rows, options):
         faster = {k: np.array(v)[:, 1] for k, v in row["times_faster_than"].items()}
         table.add_row(
             row["network"],
+            f"{row['n_steps']}",
             *(f"{row[key] / 1e9:.1f}" for key in ("synops_per_processor_second", "limit")),
             f"{row['call']:.2f}",
             *(turns.median_and_range(faster[f"ONNX {kind}"]) for kind in kinds),
@@ -223,7 +239,7 @@ def speed_table(rows, options):
     columns = ("network", "spikes per neuron and step", "event, samples/s", "than forward passes")
     for column in (*columns, "by processors' time", "than nengo-dl", "by processors' time"):
         table.add_column(column, overflow="fold")
-    for row in rows:
+    for row in (row for row in rows if "Keras" in row["times_faster_than"]):
         faster = {
             name: np.array(row["times_faster_than"][name]) for name in row["times_faster_than"]
         }
@@ -389,7 +405,10 @@ def main():
     if "speed" in parts:
         results["speed"] = []
         for name, model, network, x in networks(options.steps, options.batch, options.data_dir):
-            row = measured(model, network, x, options.steps, options.repeats, dense)
+            others = name not in EIGHT_BITS
+            if not (others or dense):
+                continue
+            row = measured(model, network, x, network.n_steps, options.repeats, dense, others)
             row |= {"limit": additions_per_second(), "call": call_cost(network, x)}
             results["speed"].append({"network": name, **row})
         console.print(speed_table(results["speed"], options))

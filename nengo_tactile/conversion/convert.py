@@ -126,7 +126,8 @@ def convert(
     linear = prepare(layers)
     blueprint = Blueprint(
         *(model, layers, linear, read_out, x, labels),
-        *(n_steps, dt, image, classes, seed, progress, quantise),
+        *(n_steps, dt, image, classes, seed, progress),
+        quantise=quantise,
     )
     if x is not None:
         blueprint.check(linear)

@@ -98,6 +98,10 @@ class Map(abc.ABC):
         return nengo.Sparse(matrix.shape, init=matrix)
 
 
+#: Inputs of an output up to which a convolution gathers them, instead of adding tap by tap.
+GATHERED = 128
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sparse(Map):
     """Few weights, given one by one: interpolation, pooling; what only copies its inputs.
@@ -316,7 +320,26 @@ class Convolution(Map):
                 yield weights.swapaxes(0, 1), *places
 
     def forward(self, x):
+        few = self.kernel[..., 0].size <= GATHERED and self.n_axes
+        if few and self.groups == 1 and not self.transposed:
+            return self._gathered(x)
         return self._applied(x, self.input_shape, self.output_shape)
+
+    def _gathered(self, x):
+        """The same by one product of matrices: what each output reads side by side."""
+        x, edges = x.reshape(len(x), *self.input_shape), [(0, 0)]
+        wide = [(side - 1) * step + 1 for side, step in zip(self.sides, self.dilation)]
+        for size, out, stride, pad, side in zip(
+            self.input_shape, self.output_shape, self.strides, self.padding, wide
+        ):
+            edges.append((pad, max((out - 1) * stride + side - pad - size, 0)))
+        axes = tuple(range(1, 1 + self.n_axes))
+        read = np.lib.stride_tricks.sliding_window_view(np.pad(x, [*edges, (0, 0)]), wide, axes)
+        places = (slice(0, n * s, s) for n, s in zip(self.output_shape, self.strides))
+        taps = (slice(None, None, step) for step in self.dilation)
+        read = read[(slice(None), *places, slice(None), *taps)]  # n, out..., channel, tap...
+        kernel = np.moveaxis(self.kernel, -2, 0).reshape(-1, self.kernel.shape[-1])
+        return (read.reshape(-1, len(kernel)) @ kernel).reshape(len(x), self.n_out)
 
     def backward(self, y):
         return self._applied(y, self.output_shape, self.input_shape, back=True)

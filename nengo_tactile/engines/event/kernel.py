@@ -18,6 +18,7 @@ from nengo_tactile.engines.event.slides import slide_down
 from nengo_tactile.engines.event.vectors import (
     WORD,
     add_bits,
+    add_values,
     at,
     count_bits,
     fire,
@@ -132,12 +133,17 @@ def scatter(links, k, state, start, events, values, graded, e, end):
 
 
 @compiled
-def forward(bits, first, n, state, start, weights, weight):
-    """Add what ``n`` neurons bring that fire, each to one potential from ``start`` on."""
+def forward(bits, first, n, state, start, weights, weight, values, graded, e):
+    """Add what ``n`` neurons bring that fire, each to one potential from ``start`` on.
+
+    What is ``graded`` is worth the values from ``e`` on.
+    """
     for word in range(n // WORD):
-        fires = at(bits, first + word)
-        if fires:
-            add_bits(state, start + word * WORD, fires, weights, weight + word * WORD)
+        fires, i = at(bits, first + word), word * WORD
+        if fires and graded:
+            e = add_values(state, start + i, fires, weights, weight + i, values, e)
+        elif fires:
+            add_bits(state, start + i, fires, weights, weight + i)
 
 
 @compiled
@@ -366,12 +372,12 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                                 links, link, state, start, marks, events, values,
                                 stages.graded[source], arrived, end,
                             )  # fmt: skip
-                        elif links.ahead[link] >= 0 and not stages.graded[source]:
+                        elif links.ahead[link] >= 0 and stages.bits[source] >= 0:
                             forward(
                                 scratch.bits, (stages.bits[source] + t * stages.padded[source])
                                 // WORD, stages.padded[source] if arrived < end else 0,
                                 state, start + links.ahead[link], links.weights,
-                                links.weight[link],
+                                links.weight[link], values, stages.graded[source], arrived,
                             )  # fmt: skip
                         else:
                             scatter(

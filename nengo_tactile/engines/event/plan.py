@@ -114,7 +114,7 @@ def plan_of(network):
         row["events"], row["room"] = place, _room(row["size"] + table)
     read, n_bits = set(links.source[links.ahead >= 0].tolist()), 0
     for index, row in enumerate(rows):
-        kept = index in read and not row["graded"]
+        kept = index in read and row["row"] >= 0
         row["bits"] = n_bits if kept else -1
         n_bits += BLOCK * row["padded"] if kept else 0
     types = dict.fromkeys(("most", "slope", "signed"), np.float32)

@@ -388,6 +388,52 @@ def sum_units(typing, values, first, end):
     return types.intp(values, types.intp, types.intp), code
 
 
+def _spread_out(builder, vector, mask):
+    """The first lanes of a vector at the places that a mask chooses, zeros elsewhere."""
+    name = f"llvm.x86.avx512.mask.expand.v{LANES}f32"
+    kinds = [_FLOATS, _FLOATS, mask.type]
+    known = builder.module.globals.get(name)
+    known = known or ir.Function(builder.module, ir.FunctionType(_FLOATS, kinds), name)
+    return builder.call(known, [vector, _constant(0.0), mask])
+
+
+@intrinsic
+def add_values(typing, array, i, word, weights, k, values, place):
+    """Add to each of 64 floats whose bit is set its weight times its value, as `add_bits` does.
+
+    Values are those of set bits alone, from ``place`` on; behind them is room for a vector. Returns
+    the place of the next.
+    """
+
+    def code(context, builder, signature, arguments):
+        array, i, word, weights, k, values, place = arguments
+        array, weights, values = (
+            data_of(context, builder, signature.args[n], arguments[n]) for n in (0, 3, 5)
+        )
+        for first, mask, count in _masks(builder, word):
+            step = ir.Constant(ir.IntType(64), first)
+            at, there = builder.add(i, step), builder.add(k, step)
+            if _packs(context):
+                value = _spread_out(builder, load(builder, values, place), mask)
+                place = builder.add(place, count)
+            else:
+                value = _constant(0.0)
+                for lane in range(LANES):
+                    lane = ir.Constant(ir.IntType(32), lane)
+                    bit = builder.extract_element(mask, lane)
+                    next_ = builder.load(builder.gep(values, [place]))
+                    next_ = builder.select(bit, next_, ir.Constant(ir.FloatType(), 0.0))
+                    value = builder.insert_element(value, next_, lane)
+                    place = builder.add(place, builder.zext(bit, ir.IntType(64)))
+            more = builder.fmul(value, load(builder, weights, there))
+            more = builder.select(mask, more, _constant(0.0))
+            store(builder, array, at, builder.fadd(load(builder, array, at), more))
+        return place
+
+    n = types.intp
+    return types.intp(array, n, types.uint64, weights, n, values, n), code
+
+
 @intrinsic
 def add_bits(typing, array, i, word, weights, k):
     """Add to each of 64 floats from ``i`` on whose bit is set its weight, from ``k`` on."""
