@@ -17,7 +17,8 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from nengo_tactile.play.desk import Networks
+from nengo_tactile.play.messages import Choice
+from nengo_tactile.play.networks import Networks
 from tests.support.play_pages import opened, served
 
 FRAME_S = 1 / 60
@@ -26,7 +27,7 @@ FRAME_S = 1 / 60
 def measured(network, n_recordings):
     """Milliseconds of answers, and from touches to the decision that has them in it."""
     answers, decisions = [], []
-    with served(Networks(network)) as port, opened(port) as page:
+    with served(Networks(Choice(network))) as port, opened(port) as page:
         for seed in range(n_recordings):
             page.begin(network, seed=seed)
             begin, waiting, done = time.perf_counter(), [], False

@@ -420,14 +420,25 @@ def play(
         float, typer.Option(help="Stray messages of the skin per second and taxel, at first.")
     ] = 0.015,
     dead: Annotated[float, typer.Option(help="Share of dead taxels, 0 to 1, at first.")] = 0.0,
+    neuron: Annotated[
+        str | None, typer.Option(help="if or sigma-delta, of a network of LIF neurons.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps that each image is shown for.")] = None,
     taxels: Annotated[
         Path | None, typer.Option(help="Table (taxel, x, y) of a sensor that is no grid.")
+    ] = None,
+    data_dir: DataDir = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder in which recordings of the page are kept.")
     ] = None,
 ):
     """Draw on the e-skin in a browser while a spiking network decides."""
     from nengo_tactile.play.command import play as serve_page
 
-    serve_page(network, engine, port, not no_browser, noise, dead, taxels, say)
+    serve_page(
+        *(network, engine, port, not no_browser, noise, dead),
+        *(neuron, steps, taxels, data_dir, out, say),
+    )
 
 
 app.command(rich_help_panel=_EXCHANGE)(cli_exchange.export)

@@ -10,7 +10,7 @@ from nengo_tactile.analysis import (
 )
 from nengo_tactile.commands import costs
 from nengo_tactile.engines.placement import CORE_LIMITS
-from nengo_tactile.report import KeyNumber, Picture, Section, Table
+from nengo_tactile.report import Explorer, KeyNumber, Picture, Readings, Sample, Section, Table
 
 
 def input_section(task, dataset, index):
@@ -55,17 +55,17 @@ def accuracy_section(curves, ann_accuracy, n_samples, dt, decision, reference="C
     ``ann_accuracy`` and ``n_samples`` are numbers, or dicts of them where engines were shown
     different samples; ``decision`` is the network's.
     """
+    figure = plots.accuracy_over_time(curves, ann_accuracy, n_samples, dt=dt, reference=reference)
     return Section(
         "Accuracy over time",
         f"If one stopped reading after each step. {decision}",
         [
             Picture(
-                plots.accuracy_over_time(
-                    curves, ann_accuracy, n_samples, dt=dt, reference=reference
-                ),
+                figure,
                 "The marker is the latency: from there on the accuracy stays within one point "
                 "of its final value, or within its 95 % interval (shaded) where that is wider.",
                 "Accuracy of the spiking network rising over time steps",
+                Readings.of(figure, curves),
             )
         ],
     )
@@ -113,6 +113,37 @@ def activity_section(recording, numbers):
             *([] if "chip_joules_rough" in numbers else costs.energy_items(numbers)),
         ],
     )
+
+
+def explorer_sections(measured, classes, explored):
+    """Samples to step through, right ones and wrong ones; none where there are no such classes.
+
+    ``explored`` is None, or `nengo_tactile.commands.explored.Explored`.
+    """
+    recording, names = measured.recording, _class_names(classes)
+    if explored is None or not len(explored.indices):
+        return []
+    winners, frames = recording.predictions(), explored.frames
+    samples = [
+        Sample(
+            int(i),
+            int(measured.labels[i]),
+            winners[i],
+            recording.outputs[i],
+            {name: counts[i] for name, counts in recording.spikes_over_time.items()},
+            None if frames is None else frames[k] / 255,
+        )
+        for k, i in enumerate(explored.indices)
+    ]
+    return [
+        Section(
+            "Step by step",
+            "Some samples that are read wrong in the end, and some that are read right. The true "
+            "class is underlined.",
+            [Explorer(names, samples, recording.dt)],
+            scripted=True,
+        )
+    ]
 
 
 def raster_sections(measured, classes):
@@ -171,16 +202,18 @@ def curve_section(curves, ann, n_samples, dt, decision, reference, spread=None):
     """Accuracy, or with their ``spread`` the error of values, after every time step."""
     if spread is None:
         return accuracy_section(curves, ann, n_samples, dt, decision, reference)
+    figure = plots.error_over_time(curves, ann, spread, dt, reference=reference)
     return Section(
         "Error over time",
         "Root mean square error in the output's units, if one stopped reading after each step. "
         f"{decision}",
         [
             Picture(
-                plots.error_over_time(curves, ann, spread, dt, reference=reference),
+                figure,
                 "The marker is the latency: from there on the error stays within a hundredth of "
                 "the values' standard deviation of its final value.",
                 "Error of the spiking network falling over time steps",
+                Readings.of(figure, curves, percent=False),
             )
         ],
     )

@@ -8,8 +8,10 @@ import numpy as np
 from nengo_tactile import __version__, engines, files
 from nengo_tactile.analysis import Measured, accuracy_text
 from nengo_tactile.commands import costs, pages
+from nengo_tactile.commands.explored import Explored, explored
 from nengo_tactile.commands.samples import files_of
 from nengo_tactile.commands.shown import Source, scaled
+from nengo_tactile.commands.tasks import any_task_named
 from nengo_tactile.conversion.diagnosis import Diagnosis, check_neurons, diagnose
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door, printable
@@ -122,6 +124,7 @@ def run_network(
         arrays["decisions"] = recording.decisions
     for kind in _COUNTS:
         arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
+    arrays |= _kept(network, samples, measured, shown.source.get("task"))
     arrays |= {"dt": np.array(recording.dt), "chip_neurons": np.array(recording.chip_neurons)}
     numbers = json.loads(json.dumps(numbers, default=files.plain))  # as they are read again
     numbers["sha256"] = digest(numbers, arrays)
@@ -129,6 +132,14 @@ def run_network(
     files.write_json(out / "results.json", numbers)
     say(f"wrote {out / 'results.json'} and recording.npz")
     return numbers, [_run_table(numbers)]
+
+
+def _kept(network, samples, measured, task):
+    """Arrays of the samples that the report can step through."""
+    image = None if task is None else any_task_named(task).image
+    found = explored(network, samples, measured, image is not None and image.upright)
+    arrays = {"explored": found.indices}
+    return arrays if found.frames is None else {**arrays, "frames": found.frames}
 
 
 def _levels(text):
@@ -240,7 +251,7 @@ def write_run_report(folder):
     Path
     """
     folder = path_of(folder)
-    numbers, measured, chip = read_run(folder)
+    numbers, measured, chip, explored = read_run(folder)
     reference, what = Reference(**numbers["reference"]), _what(numbers)
     compared, n = numbers[_compared(numbers)], numbers["n_test"]
     tiles = {
@@ -258,6 +269,7 @@ def write_run_report(folder):
             reference.short,
             **({"spread": measured.targets.spread} if what == "error" else {}),
         ),
+        *pages.explorer_sections(measured, numbers["classes"], explored),
         pages.activity_section(measured.recording, numbers),
         *pages.raster_sections(measured, numbers["classes"]),
         *pages.mistakes_sections(measured, numbers["classes"]),
@@ -297,7 +309,7 @@ def _tile(label, what, value, n):
 
 
 def read_run(folder):
-    """Numbers, run and chip report (or None) of a folder that `run_network` wrote."""
+    """What `run_network` wrote: numbers, run, chip report and what can be explored, or None."""
     door = Door(ModelFileError, "make one with nengo-tactile run")
     with door.guarded(folder, "is not the folder of a run"):
         numbers = door.json(folder / "results.json")
@@ -327,4 +339,5 @@ def read_run(folder):
             read_out=ReadOut.from_dict(numbers["read_out"]),
         )
         chip = ChipReport(**numbers["chip"]) if "chip" in numbers else None
-        return numbers, Measured(recording, stored["labels"]), chip
+        kept = Explored(stored["explored"], stored.get("frames")) if "explored" in stored else None
+        return numbers, Measured(recording, stored["labels"]), chip, kept

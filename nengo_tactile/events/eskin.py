@@ -236,12 +236,12 @@ class Hand:
         )
 
 
-def taxel_mismatch(parameters):
-    """Return (gain, threshold factor), two (10, 10) arrays: the array's fixed imperfections."""
+def taxel_mismatch(parameters, side=N_TAXELS):
+    """Return (gain, threshold factor), two (side, side) arrays: the array's fixed imperfections."""
     rng = np.random.default_rng(parameters.device_seed)
-    shape = (N_TAXELS, N_TAXELS)
+    shape = (side, side)
     gain = np.exp(rng.normal(0, parameters.gain_mismatch, shape))
-    off_centre_mm = (np.arange(N_TAXELS) - (N_TAXELS - 1) / 2) * PITCH_MM
+    off_centre_mm = (np.arange(side) - (side - 1) / 2) * PITCH_MM
     down, right = parameters.gain_slope
     gain *= np.exp(np.add.outer(down * off_centre_mm, right * off_centre_mm))
     threshold = np.exp(rng.normal(0, parameters.threshold_mismatch, shape))
@@ -355,12 +355,12 @@ def felt(
         In taxel pitches, 0 at the centre of the first taxel.
     force : (n_steps,) float array
         Newton; 0 while the pen is up.
-    gain : (10, 10) float array
+    gain : (n_rows, n_columns) float array
         Sensitivity of the taxels.
 
     Returns
     -------
-    (n_steps, 100) float array
+    (n_steps, n_rows * n_columns) float array
         Kilopascal, times the gain.
     """
     # a disc of radius a has SD a / 2 along each axis

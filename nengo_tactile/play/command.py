@@ -6,7 +6,7 @@ from pathlib import Path
 from nengo_tactile.datasets.event_files import read_table
 from nengo_tactile.errors import DataError, StackError
 from nengo_tactile.events.taxels import TaxelMap
-from nengo_tactile.files import path_of
+from nengo_tactile.files import check_writable, path_of
 
 _COLUMNS = ("taxel", "x", "y")
 
@@ -18,7 +18,11 @@ def play(
     browser: bool = True,
     noise: float = 0.015,
     dead: float = 0.0,
+    neuron: str | None = None,
+    n_steps: int | None = None,
     taxels: Path | str | None = None,
+    data_dir: Path | None = None,
+    out: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Serve a page on which one draws on the e-skin, until Ctrl-C.
@@ -26,8 +30,8 @@ def play(
     Parameters
     ----------
     network : str
-        A shipped one's name, or the folder of a saved one that reads recordings: of the 10 x 10
-        e-skin, or of another sensor, whose cells then feel the e-skin below them.
+        A shipped one's name, or the folder of a saved one that reads recordings: of a square
+        skin, or of another sensor, whose cells then feel the e-skin below them.
     engine : {"event", "loihi"}, optional
         By default the first that takes it.
     port : int
@@ -38,8 +42,16 @@ def play(
         Stray messages per second and taxel.
     dead : float
         Share of taxels that send nothing.
+    neuron : {"if", "sigma-delta"}, optional
+        Of a network of LIF neurons; by default its own.
+    n_steps : int, optional
+        That images are shown for; by default the network's own.
     taxels : path, optional
         Table of the taxels (taxel, x, y) of the network's own sensor, if that is no grid.
+    data_dir : path, optional
+        Where recorded samples are; by default NENGO_TACTILE_DATA.
+    out : path, optional
+        Folder in which the page keeps recordings, a data set of one's own.
     say : callable
 
     Raises
@@ -57,11 +69,23 @@ def play(
             f"{error.name} is not installed, which the page's server needs: "
             "pip install 'nengo-tactile[play]'"
         ) from error
-    from nengo_tactile.play.desk import Networks
+    from nengo_tactile.play.files import Collection
+    from nengo_tactile.play.messages import MOST_STEPS, Choice
+    from nengo_tactile.play.networks import NEURONS, Networks
 
     for name, value, most in (("noise", noise, 1000), ("dead", dead, 1)):
         if not 0 <= value <= most:
             raise DataError(f"--{name} is {value}: give a number from 0 to {most}")
-    settings = {"noise": noise, "dead": dead}
+    if neuron not in (None, *NEURONS):
+        raise DataError(f"--neuron is {neuron!r}: choose one of {', '.join(NEURONS)}")
+    if n_steps is not None and not 1 <= n_steps <= MOST_STEPS:
+        raise DataError(f"--steps is {n_steps}: give a whole number from 1 to {MOST_STEPS}")
+    if out is not None:
+        check_writable(out)
     table = None if taxels is None else TaxelMap.of(read_table(path_of(taxels), _COLUMNS))
-    server.serve(lambda: Networks(network, engine, table), settings, port, browser, say)
+    choice = Choice(network, neuron or "", n_steps or 0, engine or "")
+    settings = {"noise": noise, "dead": dead}
+    collection = None if out is None else Collection(out)
+    server.serve(
+        lambda: Networks(choice, data_dir, table), settings, port, browser, say, collection
+    )

@@ -10,15 +10,19 @@ from nengo_tactile.engines.recording import Recording
 from nengo_tactile.engines.state import State
 from nengo_tactile.errors import DataError, EngineError, TactileError
 from nengo_tactile.events.arrays import EVENT_DTYPE
+from nengo_tactile.events.eskin import SENSOR_SIZE
 from nengo_tactile.events.taxels import TaxelMap
 from nengo_tactile.networks.protocol import Network
 from nengo_tactile.networks.stages import Graph
 from nengo_tactile.play.sensing import View
+from nengo_tactile.play.skin import Grid
 
 #: Engines that keep their state between chunks.
 ENGINES = ("event", "loihi")
 #: No recording is longer, in microseconds: the page and its server remember the whole of it.
 LONGEST_US = 20_000_000
+#: Rows and columns of the largest skin.
+LARGEST = 32
 
 
 @runtime_checkable
@@ -72,7 +76,7 @@ class Chunk:
 
 
 class Listener:
-    """A network on an engine, ready to read the e-skin's recordings as they are made.
+    """A network on an engine, ready to read the recordings of a skin as they are made.
 
     Parameters
     ----------
@@ -81,14 +85,18 @@ class Listener:
         By default the first that takes it.
     name : str
         What errors and the page call it.
+    n_steps : int, optional
+        That each image is shown for, of networks that see images; by default their own.
     taxels : TaxelMap, optional
         Where the network's own sensor has taxels, of one that is no grid.
 
     Attributes
     ----------
-    seen : View
-        The e-skin's events as the network's own sensor has them.
     engine : str
+    grid : Grid
+        The skin that is drawn on: its own, of a sensor that is a square grid, or the e-skin.
+    seen : View
+        The skin's events as the network's own sensor has them.
     live : bool
         Whether it decides while the recording is made, or at its end.
 
@@ -105,10 +113,11 @@ class Listener:
         network: LiveNetwork,
         engine: str | None = None,
         name: str = "network",
+        n_steps: int | None = None,
         taxels: TaxelMap | None = None,
-    ):
-        self.network, self.name = network, name
-        self.seen = View(self._sensor_size(taxels), taxels)
+    ) -> None:
+        self.network, self.name, self.n_steps = network, name, n_steps
+        self.grid, self.seen = self._sensor(taxels)
         self.engine = self._engine(engine)
         self._check()
         self.live = network.layout.in_parts
@@ -134,7 +143,8 @@ class Listener:
                 return each
         raise EngineError(f"{self.name}: {'; '.join(reasons)}")
 
-    def _sensor_size(self, taxels):
+    def _sensor(self, taxels):
+        """The skin that is drawn on, and how the network sees it."""
         size = self.network.sensor_size
         if size is None:
             raise DataError(
@@ -146,10 +156,19 @@ class Listener:
                 f"{self.name} reads {size[0]} x {size[1]} cells, the map of taxels has "
                 f"{taxels.grid[0]} x {taxels.grid[1]}: give the map that it was trained with"
             )
-        return tuple(size)
+        if taxels is not None or size[0] != size[1] or size[0] > LARGEST:
+            return Grid(), View(tuple(size), taxels)
+        # networks that see no images keep the e-skin's way of counting
+        downwards = getattr(self.network.layout, "upright", True)
+        return Grid(int(size[0]), downwards, int(size[2])), View(SENSOR_SIZE)
 
     def _check(self):
         network, read_out = self.network, self.network.read_out
+        if self.n_steps is not None and network.coding is not None:
+            raise DataError(
+                f"{self.name} takes what comes at each step, and steps are {self.n_steps}: they "
+                "are for networks that are shown images for a while; leave them out"
+            )
         if read_out.decides_by_sign or read_out.n_outputs != len(network.classes):
             raise DataError(
                 f"{self.name} has {read_out.n_outputs} outputs and {len(network.classes)} classes: "
@@ -160,6 +179,10 @@ class Listener:
                 f"{self.name} reads recordings of {self.duration_us / 1e6:g} s, here they last "
                 f"{LONGEST_US / 1e6:g} s at most: choose a network of shorter ones"
             )
+
+    def steps_in(self, seconds: float) -> int | None:
+        """Steps of a chunk that lasts so long; None for all that it has."""
+        return self.network.steps_in(seconds) if self.n_steps is None else self.n_steps
 
     def begin(self) -> "Decider":
         """Read a new recording."""
@@ -177,6 +200,7 @@ class Listener:
             "live": self.live,
             "classes": list(network.classes),
             "duration_ms": self.duration_us / 1e3,
+            "side": self.grid.side,
             "multiplications": network.graph.multiplications,
             "layers": {n: list(m.shape) for n, m in self.maps({}).items()},
         }
@@ -224,7 +248,7 @@ class Decider:
             if arriving is None:
                 return chunks
             x, reached = arriving
-            n_steps = network.steps_in((reached - self._since_us) * 1e-6)
+            n_steps = self._listener.steps_in((reached - self._since_us) * 1e-6)
             recording = self._state.step(x, n_steps)
             t_us = np.linspace(self._since_us, reached, recording.n_steps + 1)[1:]
             chunks.append(self._chunk(recording, t_us))
@@ -235,7 +259,9 @@ class Decider:
         """What `nengo_tactile.run` makes of a whole recording, shown from the beginning."""
         network, engine = self._listener.network, self._listener.engine
         x, _ = network.encode([self._listener.seen(events)], progress=False)
-        recording = engines.run(network, x, engine=engine, progress=False, threads=1)
+        recording = engines.run(
+            network, x, self._listener.n_steps, engine, progress=False, threads=1
+        )
         return self._chunk(recording, np.full(recording.n_steps, self._listener.duration_us))
 
     def _chunk(self, recording: Recording, t_us: np.ndarray) -> Chunk:

@@ -7,7 +7,6 @@ import numpy as np
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import EVENT_DTYPE
-from nengo_tactile.events.eskin import SENSOR_SIZE
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.play.deciding import Chunk, Listener
 from nengo_tactile.play.skin import Replay, Skin
@@ -23,7 +22,9 @@ class Progress:
         Until when the recording has come.
     events : (n_events,) structured array
         New ones.
-    image : (10, 10) float array
+    rows, columns : (n_events,) int arrays
+        Where they are on the skin.
+    image : (rows, columns) float array
         The tactile image so far, upright: events of each taxel, the most of any being 1.
     chunks : list of Chunk
         What the network did since.
@@ -41,6 +42,8 @@ class Progress:
 
     t_us: float
     events: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
     image: np.ndarray
     chunks: list[Chunk]
     outputs: np.ndarray | None
@@ -61,7 +64,7 @@ class Progress:
         return {
             "t": self.t_us / 1e3,
             "events": np.stack(
-                [events["t"] // 1000, events["x"], events["y"], events["p"]], axis=1
+                [events["t"] // 1000, self.rows, self.columns, events["p"]], axis=1
             ).tolist(),
             "image": np.round(self.image, 3).ravel().tolist(),
             "outputs": None if self.outputs is None else np.round(self.outputs, 4).tolist(),
@@ -100,8 +103,8 @@ class Drawing:
 
     def __init__(self, source: Skin | Replay, listener: Listener) -> None:
         self.source, self.listener = source, listener
-        duration = int(source.duration_us)
-        self._image = TactileImage(SENSOR_SIZE, upright=True, duration_us=duration)
+        grid, duration = source.grid, int(source.duration_us)
+        self._image = TactileImage(grid.sensor_size, upright=grid.downwards, duration_us=duration)
         self._counts = np.zeros(self._image.shape, np.float32)
         self._decider = listener.begin()
         self._events = [np.zeros(0, EVENT_DTYPE)]
@@ -156,9 +159,12 @@ class Drawing:
             self._outputs, self._winner = chunk.outputs, int(chunk.winners[-1])
             self._n_packets += chunk.packets
             self._n_synops += chunk.synops
+        rows, columns = self.source.grid.places(new)
         return Progress(
             t_us=self.t_us,
             events=new,
+            rows=rows,
+            columns=columns,
             image=self._image.normalised(self._counts)[:, :, 0],
             chunks=chunks,
             outputs=self._outputs,

@@ -4,6 +4,7 @@ import base64
 import binascii
 import dataclasses
 import json
+import re
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,8 +15,47 @@ from nengo_tactile.errors import DataError
 MOST_BYTES = 1 << 20
 #: Points of one message: those of a frame are a few.
 MOST_POINTS = 512
+#: Steps that an image may be shown for.
+MOST_STEPS = 500
+#: A folder's name on every system.
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,40}")
 #: A page's clock starts with a recording, in milliseconds.
 _MOST_MS = 1e6
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """A network, and how it is to run.
+
+    Attributes
+    ----------
+    name : str
+    neuron : str
+        A name of `NEURONS`; "" for the network's own.
+    n_steps : int
+        That each image is shown for; 0 for the network's own.
+    engine : str
+        "" for the first that takes it.
+    """
+
+    name: str
+    neuron: str = ""
+    n_steps: int = 0
+    engine: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choose:
+    """A network is wanted, and nothing of it yet.
+
+    Attributes
+    ----------
+    network : Choice
+    """
+
+    kind: ClassVar = "choose"
+
+    network: Choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +64,7 @@ class Begin:
 
     Attributes
     ----------
-    network : str
+    network : Choice
     noise : float
         Stray messages per second and taxel.
     dead : float
@@ -34,7 +74,7 @@ class Begin:
 
     kind: ClassVar = "begin"
 
-    network: str
+    network: Choice
     noise: float
     dead: float
     seed: int
@@ -42,21 +82,39 @@ class Begin:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """A new recording: a simulated sample, by number."""
+    """A new recording: a sample of a data set, by number.
+
+    Attributes
+    ----------
+    network : Choice
+    source : str
+        The data set.
+    number : int
+    """
 
     kind: ClassVar = "sample"
 
-    network: str
+    network: Choice
+    source: str
     number: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """A new recording: a file that was saved before."""
+    """A new recording: a file that was saved before.
+
+    Attributes
+    ----------
+    network : Choice
+    name : str
+        Its ending says the format.
+    content : bytes
+    """
 
     kind: ClassVar = "load"
 
-    network: str
+    network: Choice
+    name: str
     content: bytes
 
 
@@ -79,12 +137,34 @@ class Touch:
 
 @dataclasses.dataclass(frozen=True)
 class Save:
-    """The events so far are wanted as a file."""
+    """The events so far are wanted as a file.
+
+    Attributes
+    ----------
+    ending : str
+        One of `nengo_tactile.play.files.WRITERS`.
+    """
 
     kind: ClassVar = "save"
 
+    ending: str
 
-def parse(text: str) -> Begin | Sample | Load | Touch | Save:
+
+@dataclasses.dataclass(frozen=True)
+class Keep:
+    """The events so far are to become a sample of the data set that is being made.
+
+    Attributes
+    ----------
+    label : str
+    """
+
+    kind: ClassVar = "keep"
+
+    label: str
+
+
+def parse(text: str) -> Choose | Begin | Sample | Load | Touch | Save | Keep:
     """Read a message.
 
     Parameters
@@ -115,22 +195,44 @@ def parse(text: str) -> Begin | Sample | Load | Touch | Save:
 
 def _begin(network, noise, dead, seed):
     return Begin(
-        _name(network),
+        _choice(network),
         _number("noise", noise, 1000),
         _number("dead", dead, 1),
         _whole("seed", seed, 2**32),
     )
 
 
-def _sample(network, number):
-    return Sample(_name(network), _whole("number", number, 10_000))
+def _choice(value):
+    names = [field.name for field in dataclasses.fields(Choice)]
+    if not isinstance(value, dict) or set(value) != set(names):
+        raise DataError(f"network has to be an object of {', '.join(names)}, and nothing else")
+    neuron, engine = (_text(name, value[name], 40) for name in ("neuron", "engine"))
+    n_steps = _whole("n_steps", value["n_steps"], MOST_STEPS + 1)
+    return Choice(_text("network", value["name"], 4096), neuron, n_steps, engine)
 
 
-def _load(network, content):
+def _sample(network, source, number):
+    return Sample(_choice(network), _text("source", source, 40), _whole("number", number, 100_000))
+
+
+def _save(ending):
+    return Save(_text("ending", ending, 8))
+
+
+def _keep(label):
+    if not isinstance(label, str) or not _LABEL.fullmatch(label):
+        raise DataError(
+            f"the label is {label!r:.60}: give 1 to 40 letters, digits, hyphens and underscores"
+        )
+    return Keep(label)
+
+
+def _load(network, name, content):
+    choice, name = _choice(network), _text("name", name, 255)
     if not isinstance(content, str):
         raise DataError("content has to be a file in base64")
     try:
-        return Load(_name(network), base64.b64decode(content, validate=True))
+        return Load(choice, name, base64.b64decode(content, validate=True))
     except (binascii.Error, ValueError) as error:
         raise DataError("content has to be a file in base64") from error
 
@@ -151,9 +253,9 @@ def _touch(until, points):
     return Touch(_number("until", until, _MOST_MS) * 1e3, np.array(rows).reshape(-1, 4))
 
 
-def _name(value):
-    if not isinstance(value, str) or len(value) > 4096:
-        raise DataError("network has to be a name")
+def _text(name, value, most):
+    if not isinstance(value, str) or len(value) > most:
+        raise DataError(f"{name} has to be a text of at most {most} characters")
     return value
 
 
@@ -172,9 +274,11 @@ def _whole(name, value, most):
 
 #: By type: what a message has besides, and what reads that.
 _READERS: dict[str, tuple[tuple[str, ...], Any]] = {
+    "choose": (("network",), lambda network: Choose(_choice(network))),
     "begin": (("network", "noise", "dead", "seed"), _begin),
-    "sample": (("network", "number"), _sample),
-    "load": (("network", "content"), _load),
+    "sample": (("network", "source", "number"), _sample),
+    "load": (("network", "name", "content"), _load),
     "touch": (("until", "points"), _touch),
-    "save": ((), Save),
+    "save": (("ending",), _save),
+    "keep": (("label",), _keep),
 }

@@ -18,8 +18,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from nengo_tactile.errors import DataError, TactileError
-from nengo_tactile.play.desk import Desk, Networks
+from nengo_tactile.play.desk import Desk
+from nengo_tactile.play.files import Collection
 from nengo_tactile.play.messages import MOST_BYTES
+from nengo_tactile.play.networks import Networks
 
 HOST = "127.0.0.1"
 #: Pages that are served at once.
@@ -28,6 +30,8 @@ _FILES = {
     "/": ("page.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
     "/page.mjs": ("page.mjs", "text/javascript"),
+    "/painting.mjs": ("painting.mjs", "text/javascript"),
+    "/socket.mjs": ("socket.mjs", "text/javascript"),
     "/strokes.mjs": ("strokes.mjs", "text/javascript"),
 }
 #: Browsers load nothing from elsewhere, and show the page in no other.
@@ -40,7 +44,12 @@ _HEADERS = {
 }
 
 
-def application(networks: Networks, settings: dict[str, float], port: int) -> Any:
+def application(
+    networks: Networks,
+    settings: dict[str, float],
+    port: int,
+    collection: Collection | None = None,
+) -> Any:
     """The page and its socket as an ASGI application.
 
     Parameters
@@ -50,6 +59,8 @@ def application(networks: Networks, settings: dict[str, float], port: int) -> An
         What the page's sliders show at first: "noise" and "dead".
     port : int
         At which it is reached: requests of other hosts' pages are refused.
+    collection : Collection, optional
+        Where recordings are kept.
     """
     engine = anyio.CapacityLimiter(1)  # engines share memories of threads
     pages: set[Desk] = set()
@@ -62,12 +73,10 @@ def application(networks: Networks, settings: dict[str, float], port: int) -> An
             )
             await websocket.close(1013)
             return
-        desk = Desk(networks)
+        desk = Desk(networks, collection)
         pages.add(desk)
         try:
-            await websocket.send_json(
-                {"type": "hello", "networks": list(networks.names), **settings}
-            )
+            await websocket.send_json({**desk.hello(), **settings})
             while True:
                 text = await websocket.receive_text()
                 # one message after the other: what floods waits in its own connection
@@ -181,6 +190,7 @@ def serve(
     port: int,
     browser: bool,
     say: Callable[[str], None],
+    collection: Collection | None = None,
 ) -> None:
     """Serve the page until Ctrl-C.
 
@@ -194,12 +204,13 @@ def serve(
     browser : bool
         Open the page.
     say : callable
+    collection : Collection, optional
     """
     with listening(port) as (found, number):
         made = networks()
         address = f"http://{HOST}:{number}/"
-        first = made.listener(made.names[0])
+        first = made.listener(made.first)
         say(f"{first.name} on engine {first.engine}: draw on {address} (Ctrl-C ends)")
         if browser:
             webbrowser.open(address)
-        server_of(application(made, settings, number)).run(sockets=[found])
+        server_of(application(made, settings, number, collection)).run(sockets=[found])

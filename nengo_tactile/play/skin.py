@@ -1,5 +1,7 @@
 """The simulated e-skin while somebody writes on it."""
 
+import dataclasses
+
 import numpy as np
 
 from nengo_tactile.errors import DataError
@@ -15,8 +17,52 @@ from nengo_tactile.events.eskin import (
     taxel_mismatch,
 )
 
-#: Taxels of the skin.
-_ALL = N_TAXELS**2
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """Where the taxels of a square skin lie, and what their events say.
+
+    Attributes
+    ----------
+    side : int
+        Rows and columns.
+    downwards : bool
+        Whether x is the row and y the column, as on the e-skin; otherwise x runs to the right.
+    polarities : int
+        2, or 1 where all events are ON.
+    """
+
+    side: int = N_TAXELS
+    downwards: bool = True
+    polarities: int = 2
+
+    @property
+    def sensor_size(self) -> tuple[int, int, int]:
+        """(width, height, polarities)."""
+        return self.side, self.side, self.polarities
+
+    @property
+    def n_taxels(self) -> int:
+        """Of the whole skin."""
+        return self.side**2
+
+    def events(self, time_us: np.ndarray, taxels: np.ndarray, on: np.ndarray) -> np.ndarray:
+        """Messages of taxels, numbered row by row, as events.
+
+        Returns
+        -------
+        (n_events,) structured array of `nengo_tactile.events.EVENT_DTYPE`
+        """
+        events = np.empty(len(time_us), EVENT_DTYPE)
+        row, column = ("x", "y") if self.downwards else ("y", "x")
+        events[row], events[column] = np.divmod(taxels, self.side)
+        events["t"], events["p"] = time_us, on | (self.polarities == 1)
+        return events
+
+    def places(self, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of events, two (n_events,) arrays."""
+        places = events["x"], events["y"]
+        return places if self.downwards else places[::-1]
 
 
 class Pen:
@@ -108,6 +154,8 @@ class Skin:
         Share of the taxels that send nothing. With the same seed more of them are those and others.
     seed : int
         Of all that is drawn.
+    grid : Grid
+        Taxels lie a millimetre apart, however many there are.
 
     Raises
     ------
@@ -116,32 +164,38 @@ class Skin:
     """
 
     def __init__(
-        self, parameters: ESkinParameters, duration_us: float, dead: float = 0.0, seed: int = 0
+        self,
+        parameters: ESkinParameters,
+        duration_us: float,
+        dead: float = 0.0,
+        seed: int = 0,
+        grid: Grid = Grid(),
     ) -> None:
         if not 0 <= dead <= 1:
             raise DataError(f"dead is {dead}: give the share of taxels that send nothing, 0 to 1")
-        self.parameters, self.duration_us = parameters, duration_us
+        self.parameters, self.duration_us, self.grid = parameters, duration_us, grid
+        n = grid.n_taxels
         once, self._noise, self._decoder = np.random.default_rng(seed).spawn(3)
-        self._gain, factors = taxel_mismatch(parameters)
+        self._gain, factors = taxel_mismatch(parameters, grid.side)
         self._factors = factors.ravel()
-        self._dead = np.zeros(_ALL, bool)
-        self._dead[once.permutation(_ALL)[: round(dead * _ALL)]] = True
+        self._dead = np.zeros(n, bool)
+        self._dead[once.permutation(n)[: round(dead * n)]] = True
         self._gain.flat[self._dead] = 0.0
-        self._electronics, self._taxels = electronics(parameters), at_rest(np.zeros(_ALL))
+        self._electronics, self._taxels = electronics(parameters), at_rest(np.zeros(n))
         self._pen = Pen(parameters, once)
         self._spread = np.exp(once.normal(0, parameters.repeats_spread))
         self._waiting = self._repeated(*self._strays(once))
 
     @property
     def dead(self) -> np.ndarray:
-        """Taxels that send nothing, (10, 10) bool array."""
-        return self._dead.reshape(N_TAXELS, N_TAXELS)
+        """Taxels that send nothing, (rows, columns) bool array."""
+        return self._dead.reshape(self.grid.side, self.grid.side)
 
     def _strays(self, rng):
         """Messages of the whole recording that come from nothing."""
-        mean = self.parameters.noise_rate_hz * _ALL * self.duration_us * 1e-6
-        n = rng.poisson(mean)
-        time_us, taxels = rng.uniform(0, self.duration_us, n), rng.integers(0, _ALL, n)
+        n_taxels = self.grid.n_taxels
+        n = rng.poisson(self.parameters.noise_rate_hz * n_taxels * self.duration_us * 1e-6)
+        time_us, taxels = rng.uniform(0, self.duration_us, n), rng.integers(0, n_taxels, n)
         alive = ~self._dead[taxels]
         return time_us[alive], taxels[alive], (rng.random(n) < 0.5)[alive]
 
@@ -163,8 +217,8 @@ class Skin:
         Returns
         -------
         (n_events,) structured array of `nengo_tactile.events.EVENT_DTYPE`
-            That came since the last time, sorted; x runs downwards and y to the right, as in
-            ST-MNIST. Those of the last step come with the next.
+            That came since the last time, sorted, with places as the grid has them. Those of the
+            last step come with the next.
         """
         until_us = min(until_us, self.duration_us)
         row, column, force = self._pen.move(points, until_us)
@@ -183,10 +237,7 @@ class Skin:
         now = time_us < sure
         self._waiting = tuple(each[~now] for each in (time_us, taxels, on))
         order = np.argsort(time_us[now], kind="stable")
-        events = np.empty(len(order), EVENT_DTYPE)
-        events["x"], events["y"] = np.divmod(taxels[now][order], N_TAXELS)
-        events["t"], events["p"] = time_us[now][order], on[now][order]
-        return events
+        return self.grid.events(*(each[now][order] for each in (time_us, taxels, on)))
 
 
 class Replay:
@@ -198,17 +249,18 @@ class Replay:
         Sorted by time.
     duration_us : float
         Later events are left out.
+    grid : Grid
     """
 
-    def __init__(self, events: np.ndarray, duration_us: float) -> None:
-        self.duration_us = duration_us
+    def __init__(self, events: np.ndarray, duration_us: float, grid: Grid = Grid()) -> None:
+        self.duration_us, self.grid = duration_us, grid
         self._events = events[(events["t"] >= 0) & (events["t"] < duration_us)]
         self._n_shown = 0
 
     @property
     def dead(self) -> np.ndarray:
         """No taxel is known to be dead."""
-        return np.zeros((N_TAXELS, N_TAXELS), bool)
+        return np.zeros((self.grid.side, self.grid.side), bool)
 
     def advance(self, points: np.ndarray, until_us: float) -> np.ndarray:
         """Events since the last time; what touches the skin meanwhile does not count."""

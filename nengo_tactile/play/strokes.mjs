@@ -1,10 +1,8 @@
 // What a pointer does on the skin, as points of the server's form. No page is needed for it.
 
-export const TAXELS = 10;
-
 /** Place on a canvas, 0 to 1 each way, as taxel pitches from the centre of the first taxel. */
-export function place(across, down) {
-  return [across * TAXELS - 0.5, down * TAXELS - 0.5];
+export function place(across, down, side) {
+  return [across * side - 0.5, down * side - 0.5];
 }
 
 /** Pressure relative to a hand's mean: mice tell none, and many fingers 0 or 1. */

@@ -1,5 +1,6 @@
 """The self-contained HTML report."""
 
+from nengo_tactile.report.exploring import Explorer, Readings, Sample
 from nengo_tactile.report.report import (
     KeyNumber,
     Note,
@@ -12,10 +13,13 @@ from nengo_tactile.report.report import (
 )
 
 __all__ = [
+    "Explorer",
     "KeyNumber",
     "Note",
     "Picture",
+    "Readings",
     "Report",
+    "Sample",
     "Section",
     "Table",
     "render_report",

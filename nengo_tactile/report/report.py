@@ -1,12 +1,15 @@
 """One HTML file that holds everything: text, numbers, tables and pictures.
 
-The page loads nothing from anywhere: the style sheet is inline, the pictures are PNG data
-and the page's own content policy forbids the rest. Every text is escaped by the template,
-so labels and file names may hold anything.
+The page loads nothing from anywhere: style sheet and script are inline, the pictures are PNG data
+and the page's own content policy forbids the rest, other scripts too. Every text is escaped by the
+template, so labels and file names may hold anything. Without its script the page says the same;
+with it, tables can be sorted, curves read, and samples stepped through.
 """
 
 import base64
 import dataclasses
+import hashlib
+import json
 import math
 import numbers
 import struct
@@ -17,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from nengo_tactile.errors import DataError
 from nengo_tactile.files import atomic_write
+from nengo_tactile.report.exploring import Explorer, Readings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,11 +81,14 @@ class Picture:
         What to see in it.
     alt : str
         What it shows, for those who cannot see it. Required.
+    readings : Readings, optional
+        Values of its curves, which the page's script tells at the pointer.
     """
 
     figure: "Figure | bytes"
     caption: str
     alt: str
+    readings: Readings | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,13 +115,16 @@ class Section:
     title : str
     text : str
         A paragraph; empty lines separate several.
-    items : sequence of Table, Picture or Note
+    items : sequence of Table, Picture, Note or Explorer
         In reading order; neighbouring pictures share a row where the screen is wide.
+    scripted : bool
+        Whether there is nothing of it on a page without its script.
     """
 
     title: str
     text: str = ""
-    items: Sequence[Table | Picture | Note] = ()
+    items: Sequence[Table | Picture | Note | Explorer] = ()
+    scripted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,7 +258,16 @@ def _picture(picture):
         "height": height,
         "wide": width > _NARROW_PIXELS,
         "source": "data:image/png;base64," + base64.b64encode(data).decode("ascii"),
+        "readings": None if picture.readings is None else _data(picture.readings.to_dict()),
     }
+
+
+def _data(values):
+    """Values as JSON that ends no script, whatever texts are in it."""
+    text = json.dumps(values, allow_nan=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
 
 
 def _item(item):
@@ -258,9 +277,11 @@ def _item(item):
         return _picture(item)
     if isinstance(item, Note):
         return {"kind": "note", "paragraphs": _paragraphs(item.text), "warning": item.warning}
+    if isinstance(item, Explorer):
+        return {"kind": "explorer", "data": _data(item.to_dict())}
     raise DataError(
         f"a report cannot show {type(item).__name__} {item!r:.80}: "
-        "give a Table, a Picture or a Note"
+        "give a Table, a Picture, a Note or an Explorer"
     )
 
 
@@ -302,12 +323,15 @@ def render_report(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    script = f"\n{(folder / 'explore.js').read_text('utf-8')}"
     template = environment.from_string((folder / "template.html").read_text("utf-8"))
     return template.render(
         title=report.title,
         lead=_paragraphs(report.lead),
-        # the package's own file, the only text that is not escaped
+        # the package's own files: with data that have no signs of HTML, all that is not escaped
         style=environment.filters["safe"]((folder / "style.css").read_text("utf-8")),
+        script=environment.filters["safe"](script),
+        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         metadata=[(str(key), str(value)) for key, value in report.metadata.items()],
         key_numbers=[(k.label, _text(k.value), k.note) for k in report.key_numbers],
         notes=[_item(note) for note in report.notes],
@@ -315,6 +339,7 @@ def render_report(report: Report) -> str:
             {
                 "id": f"section-{number}",
                 "title": section.title,
+                "scripted": section.scripted,
                 "paragraphs": _paragraphs(section.text),
                 "groups": _groups(section.items),
             }

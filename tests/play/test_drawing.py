@@ -9,7 +9,7 @@ from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events import TactileImage
 from nengo_tactile.play.deciding import Listener
 from nengo_tactile.play.drawing import Drawing
-from nengo_tactile.play.skin import Replay, Skin
+from nengo_tactile.play.skin import Grid, Replay, Skin
 
 #: Ticks as a page makes them, in microseconds, and an uneven one.
 TICKS = (*range(16_000, 1_000_000, 16_000), 1_300_000, 1_999_999, 2_000_000)
@@ -134,6 +134,37 @@ def test_a_touch_is_decided_on(integrating):
     values = progress.to_dict()
     assert len(values["image"]) == 100 and max(values["image"]) == 1.0
     assert values["counters"]["synops"] == progress.n_synops
+
+
+def test_steps_of_an_image(integrating, events):
+    """Each image so far for seven steps in place of 50."""
+    drawing = Drawing(Replay(events, 2e6), Listener(integrating, "event", n_steps=7))
+    progress = [drawing.advance([], until) for until in TICKS]
+    state = nt.start(integrating, "event")
+    parts = [state.step(image[None], 7) for image in frames(integrating, events)]
+    winners = np.concatenate([part.predictions()[0] for part in parts])
+    np.testing.assert_array_equal(np.concatenate(of_chunks(progress, "winners")), winners)
+    wanted = nt.run(integrating, [events], 7, engine="event").predictions()[0, -1]
+    assert progress[-1].whole == wanted
+
+
+def test_another_skin():
+    """16 x 16 taxels whose x runs to the right, all events ON, of a network in time bins."""
+    image = TactileImage((16, 16, 1), n_bins=2)
+    x = np.random.default_rng(0).random((32, *image.shape), np.float32)
+    network = nt.convert(nt.ann.build("16x16x2-3c3-5o", seed=1), x, nt.IF(), n_steps=12)
+    listener = Listener(dataclasses.replace(network, image=image), "event")
+    assert listener.grid == Grid(16, False, 1) and listener.to_dict()["side"] == 16
+    still = dataclasses.replace(nt.events.fitted_parameters(), noise_rate_hz=0.0)
+    drawing = Drawing(Skin(still, 2e6, grid=listener.grid), listener)
+    first = drawing.advance([[0, 12, 2, 1], [3e5, 12, 2, 1]], 3e5)  # column 12, row 2
+    assert set(first.columns) <= set(range(10, 15)) and set(first.rows) <= set(range(5))
+    np.testing.assert_array_equal(first.events["x"], first.columns)
+    assert first.image.shape == (16, 16) and first.image[2, 12] > 0 and first.events["p"].all()
+    last = drawing.advance([], 2e6)
+    wanted = nt.run(listener.network, [drawing.events], engine="event")
+    np.testing.assert_array_equal(last.outputs, wanted.predict()[0])
+    assert len(last.to_dict()["image"]) == 256
 
 
 @pytest.mark.parametrize(

@@ -1,64 +1,41 @@
 """The page in a browser."""
 
 import contextlib
-import math
 import time
 
+import numpy as np
 import pytest
 
 pytest.importorskip("uvicorn", reason="the extra [play] is not installed")
 pytest.importorskip("starlette", reason="the extra [play] is not installed")
 pytest.importorskip("websockets", reason="the extra [play] is not installed")
 
-from nengo_tactile.datasets import read_events
-from nengo_tactile.play.desk import Networks
+import nengo_tactile as nt
+from nengo_tactile.datasets import read_events, read_spiketrain
+from nengo_tactile.play.files import Collection
+from nengo_tactile.play.messages import Choice
+from nengo_tactile.play.networks import Networks
 from tests.support import chromium
+from tests.support.drawing import EIGHT, ONE, OVER, READY, STATUS, count, decision, draw, saved
 from tests.support.play_pages import served
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="Chromium is not installed")
-#: Ways over the skin, in shares of its width and height from its middle.
-ONE = [(0, -0.35 + 0.7 * k / 24) for k in range(25)]
-TURN = [math.tau * k / 48 for k in range(49)]
-EIGHT = [(0.2 * math.sin(2 * angle), -0.35 * math.cos(angle)) for angle in TURN]
-OVER = "document.getElementById('status').textContent.startsWith('The recording is over')"
 
 
 @pytest.fixture(scope="module")
 def networks():
-    return Networks("eskin-cnn")
+    return Networks(Choice("eskin-cnn"))
 
 
 @pytest.fixture
 def page(networks, tmp_path):
     with (
-        served(networks) as port,
+        served(networks, collection=Collection(tmp_path / "mine")) as port,
         chromium.browsing(tmp_path, f"http://127.0.0.1:{port}/") as browser,
     ):
-        browser.wait("document.getElementById('status')?.textContent.startsWith('Ready')")
+        browser.wait(READY)
         yield browser
         assert not browser.complaints
-
-
-def draw(page, way, seconds=0.8):
-    box = page.value("document.getElementById('skin').getBoundingClientRect().toJSON()")
-    places = [
-        (box["x"] + box["width"] * (0.5 + x), box["y"] + box["height"] * (0.5 + y)) for x, y in way
-    ]
-    begin = time.monotonic()
-    page.mouse("mousePressed", *places[0])
-    for k, place in enumerate(places):
-        time.sleep(max(0, begin + seconds * k / len(places) - time.monotonic()))
-        page.mouse("mouseMoved", *place)
-    page.mouse("mouseReleased", *places[-1])
-    page.wait(OVER)
-
-
-def decision(page):
-    return page.value("document.querySelector('#bars .wins span').textContent")
-
-
-def count(page, name):
-    return int(page.value(f"document.getElementById('{name}').textContent").replace(",", ""))
 
 
 def test_a_one_and_an_eight_are_decided_on(page):
@@ -73,10 +50,13 @@ def test_a_one_and_an_eight_are_decided_on(page):
 
 def test_keys_draw_too(page):
     page.value("document.getElementById('skin').focus()")
-    for key in (" ", *["ArrowDown"] * 6, " "):
+    for key in ("ArrowUp", " ", *["ArrowDown"] * 6, " "):
         for kind in ("keyDown", "keyUp"):
             page.call("Input.dispatchKeyEvent", type=kind, key=key)
         time.sleep(0.03)
+    assert page.value("document.getElementById('pen').textContent") == (
+        "Pen up at row 8, column 5.5."
+    )
     page.wait(OVER)
     assert count(page, "events") > 20
     page.value("document.getElementById('again').click()")
@@ -85,25 +65,61 @@ def test_keys_draw_too(page):
     assert count(page, "events") > 20
 
 
-def test_a_recording_is_saved_and_loaded(page, tmp_path):
-    draw(page, EIGHT)
-    before = [decision(page), *(count(page, name) for name in ("events", "packets", "synops"))]
-    folder = tmp_path / "saved"
-    page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
-    page.value("document.getElementById('save').click()")
-    file, end = folder / "eskin-recording.npz", time.monotonic() + 30
-    while not file.is_file():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    assert len(read_events(file, sensor_size=(10, 10), time_unit="us", repeats="keep")) == before[1]
-    draw(page, ONE, 0.5)
+def told(page):
+    return [decision(page), *(count(page, name) for name in ("events", "packets", "synops"))]
+
+
+def load(page, file):
     root = page.call("DOM.getDocument")["root"]["nodeId"]
     chosen = page.call("DOM.querySelector", nodeId=root, selector="#load")["nodeId"]
     page.call("DOM.setFileInputFiles", nodeId=chosen, files=[str(file)])
     page.wait(f"!{OVER}")
     page.wait(OVER)
-    after = [decision(page), *(count(page, name) for name in ("events", "packets", "synops"))]
-    assert after == before
+
+
+def test_a_recording_is_saved_kept_and_loaded(page, tmp_path):
+    draw(page, EIGHT)
+    before = told(page)
+    npz, mat = (saved(page, ending, tmp_path / "saved") for ending in (".npz", ".mat"))
+    columns = {"sensor_size": (10, 10), "time_unit": "us", "repeats": "keep"}
+    events = read_events(npz, **columns)
+    assert len(events) == before[1]
+    np.testing.assert_array_equal(read_spiketrain(mat), events)
+    page.value("document.getElementById('label').value = '8'")
+    page.value("document.getElementById('keep').click()")
+    page.wait(f"{STATUS} === 'Kept as 8/0000.npz: 1 of 8.'")
+    np.testing.assert_array_equal(nt.datasets.Recordings(tmp_path / "mine")[0][0], events)
+    draw(page, ONE, 0.5)
+    load(page, mat)
+    assert told(page) == before
+
+
+def test_another_network_is_prepared_before_it_is_drawn_for(page):
+    choose = "for (const [id, value] of [['neuron', 'if'], ['steps', 20]]) {"
+    choose += " document.getElementById(id).value = value; }"
+    page.value(f"{choose} document.getElementById('steps').dispatchEvent(new Event('change'))")
+    page.wait("document.getElementById('about').textContent.includes('engine: event')")
+    draw(page, ONE, 0.5)
+    assert decision(page) == "1"
+    page.value("document.getElementById('network').value = 'eskin-slayer'")
+    page.value("document.getElementById('network').dispatchEvent(new Event('change'))")
+    page.wait(f"{STATUS}.includes('leave neuron out')")
+
+
+def test_all_that_can_be_used_has_a_name(page):
+    """As a screen reader is told it."""
+    roles = "application", "button", "combobox", "spinbutton", "textbox", "image"
+    names = {}
+    for node in page.call("Accessibility.getFullAXTree")["nodes"]:
+        role = node.get("role", {}).get("value")
+        if not node["ignored"] and role in roles:
+            names.setdefault(role, []).append(node.get("name", {}).get("value", ""))
+    assert [len(names[role]) for role in ("combobox", "spinbutton", "textbox")] == [4, 4, 1]
+    buttons = "Draw that again", "Save as .npz", "Save as .mat", "Play it", "Keep this recording"
+    assert set(buttons) <= set(names["button"])
+    assert names["application"] == ["Skin of 10 by 10 taxels to draw on"]
+    assert len(names["image"]) == 5
+    assert all(name for found in names.values() for name in found)
 
 
 def test_a_phone_shows_it_whole(page):
@@ -113,15 +129,16 @@ def test_a_phone_shows_it_whole(page):
 
 
 def test_a_lost_connection_is_said_and_comes_back(networks, tmp_path):
-    told = "document.getElementById('status')?.textContent"
     with contextlib.ExitStack() as first:
         port = first.enter_context(served(networks))
         address = f"http://127.0.0.1:{port}/"
         with chromium.browsing(tmp_path, address) as browser:
-            browser.wait(f"{told}.startsWith('Ready')")
+            browser.wait(READY)
+            draw(browser, ONE, 0.5)
             first.close()
-            browser.wait(f"{told}.startsWith('The connection to the server is lost')")
+            browser.wait(f"{STATUS}.startsWith('The connection to the server is lost')")
             with served(networks, port):
-                browser.wait(f"{told}.startsWith('Ready')")
-                draw(browser, ONE, 0.5)
+                browser.wait(READY)
+                browser.value("document.getElementById('again').click()")  # what was drawn is there
+                browser.wait(OVER)
                 assert decision(browser) == "1"

@@ -15,9 +15,11 @@ exceptions = pytest.importorskip("websockets.exceptions", reason="[play] is not 
 import nengo_tactile as nt  # noqa: E402
 from nengo_tactile.errors import DataError  # noqa: E402
 from nengo_tactile.play import server  # noqa: E402
-from nengo_tactile.play.desk import Networks  # noqa: E402
-from nengo_tactile.play.files import from_npz  # noqa: E402
-from tests.support.play_pages import opened, served  # noqa: E402
+from nengo_tactile.play.files import Collection, loaded  # noqa: E402
+from nengo_tactile.play.messages import Choice  # noqa: E402
+from nengo_tactile.play.networks import Networks  # noqa: E402
+from nengo_tactile.play.skin import Grid  # noqa: E402
+from tests.support.play_pages import chosen, opened, served  # noqa: E402
 
 SLAYER = "eskin-slayer"
 #: A stroke down the middle in 0.4 s: a 1.
@@ -25,8 +27,13 @@ ONE = [[t, 4.5, 1 + t / 55, 1.0] for t in range(0, 400, 16)] + [[400, 4.5, 8.2, 
 
 
 @pytest.fixture(scope="module")
-def port():
-    with served(Networks(SLAYER)) as found:
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept") / "mine"
+
+
+@pytest.fixture(scope="module")
+def port(folder):
+    with served(Networks(Choice(SLAYER)), collection=Collection(folder)) as found:
         yield found
 
 
@@ -50,7 +57,7 @@ def get(port, path="/", **headers):
 
 def test_a_drawing_is_decided_on_saved_and_played_again(visit):
     page = visit()
-    assert page.hello["networks"] == [SLAYER, "eskin-cnn"]
+    assert page.hello["networks"] == [SLAYER, "eskin-cnn", "stemnist-cnn"]
     begun = page.begin(SLAYER)
     assert begun["type"] == "begun" and begun["network"]["live"]
     answers = page.draw(ONE, 2000)
@@ -59,14 +66,34 @@ def test_a_drawing_is_decided_on_saved_and_played_again(visit):
     assert last["whole"] == last["winner"]
     assert last["counters"]["events"] == sum(len(each["events"]) for each in answers) > 50
     assert all(last["counters"][name] > 0 for name in ("packets", "synops"))
-    saved = page.ask(type="save")
-    events = from_npz(base64.b64decode(saved["content"]))
+    saved = page.ask(type="save", ending=".npz")
+    events = loaded(saved["name"], base64.b64decode(saved["content"]), Grid())
     assert len(events) == last["counters"]["events"]
     wanted = nt.run(nt.load(SLAYER), [events], engine="event").outputs[0, -1]
     np.testing.assert_allclose(last["outputs"], wanted)
-    page.ask(type="load", network=SLAYER, content=saved["content"])
-    again = page.draw([], 2000)[-1]
-    assert (again["outputs"], again["counters"]) == (last["outputs"], last["counters"])
+    for ending in (".npz", ".mat"):
+        saved = page.ask(type="save", ending=ending)
+        page.ask(type="load", network=chosen(SLAYER), **of_file(saved))
+        again = page.draw([], 2000)[-1]
+        assert (again["outputs"], again["counters"]) == (last["outputs"], last["counters"])
+
+
+def of_file(answer):
+    return {name: answer[name] for name in ("name", "content")}
+
+
+def test_what_was_drawn_is_kept(visit, folder):
+    page = visit()
+    assert page.hello["collection"] == "mine"
+    page.begin(SLAYER)
+    page.draw(ONE, 900)
+    assert "not over" in page.ask(type="keep", label="1")["message"]
+    last = page.ask(type="touch", until=2000, points=[])
+    assert page.ask(type="keep", label="1") == {
+        "type": "kept", "file": "1/0000.npz", "label": "1", "n_files": 1,
+    }  # fmt: skip
+    own = nt.datasets.Recordings(folder)
+    assert own.classes == ("1",) and len(own[0][0]) == last["counters"]["events"]
 
 
 def test_dead_taxels_and_samples(visit):
@@ -74,22 +101,37 @@ def test_dead_taxels_and_samples(visit):
     begun = page.begin(SLAYER, dead=1.0)
     assert begun["dead"] == [1] * 100
     assert page.draw(ONE, 500)[-1]["counters"]["events"] == 0
-    begun = page.ask(type="sample", network=SLAYER, number=3)
+    begun = page.ask(type="sample", network=chosen(SLAYER), source="eskin", number=3)
     assert begun["label"] == "3"
-    events = nt.datasets.ESkin(split="test", n_samples=4)[3][0]
+    events = nt.datasets.ESkin(split="test")[3][0]
     assert page.draw([], 2000)[-1]["counters"]["events"] == len(events)
+    for source, number, told in (
+        ("eskin", 1500, "1,500 test samples"), ("nothing", 0, "choose one of eskin"),
+    ):  # fmt: skip
+        answer = page.ask(type="sample", network=chosen(SLAYER), source=source, number=number)
+        assert told in answer["message"]
 
 
 def test_what_is_wrong_is_said_and_does_no_harm(visit):
     page = visit()
-    assert "touch the skin first" in page.ask(type="save")["message"]
+    assert "touch the skin first" in page.ask(type="save", ending=".npz")["message"]
     page.begin(SLAYER)
     before = page.ask(type="touch", until=100, points=[[50, 4, 4, 1]])
     for bad, told in (
         ({"type": "touch", "until": 50, "points": []}, "time goes back"),
         ({"type": "touch", "until": 200, "points": [[150, 1, 1, 1], [140, 1, 1, 1]]}, "in order"),
-        ({"type": "begin", "network": "/etc", "noise": 0, "dead": 0, "seed": 0}, "is not here"),
-        ({"type": "load", "network": SLAYER, "content": "AAAA"}, "recording.npz"),
+        (
+            {"type": "begin", "network": chosen("/etc"), "noise": 0, "dead": 0, "seed": 0},
+            "is not here",
+        ),
+        (
+            {"type": "load", "network": chosen(SLAYER), "name": "a.npz", "content": "AAAA"},
+            "recording.npz",
+        ),
+        ({"type": "choose", "network": chosen(SLAYER, neuron="if")}, "leave neuron out"),
+        ({"type": "choose", "network": chosen(SLAYER, n_steps=9)}, "steps are 9"),
+        ({"type": "choose", "network": chosen("eskin-cnn", neuron="cat")}, "choose one of if"),
+        ({"type": "choose", "network": chosen("eskin-cnn", engine="event")}, "neurons are LIF"),
         ({"type": "nothing"}, "type is"),
     ):
         answer = page.ask(**bad)
@@ -164,8 +206,8 @@ def test_files_of_the_page(port):
     status, headers, text = get(port)
     assert status == 200 and "Draw on the e-skin" in text
     assert "default-src 'self'" in headers["content-security-policy"]
-    for path, kind in (("/page.mjs", "javascript"), ("/strokes.mjs", "javascript"),
-                       ("/page.css", "css")):  # fmt: skip
+    scripts = [f"/{name}.mjs" for name in ("socket", "page", "painting", "strokes")]
+    for path, kind in (*((path, "javascript") for path in scripts), ("/page.css", "css")):
         status, headers, content = get(port, path)
         assert status == 200 and kind in headers["content-type"]
         assert "http://" not in content and "https://" not in content
@@ -184,7 +226,24 @@ def test_a_port_in_use():
 def test_the_other_network_is_loaded_when_it_is_asked_for(visit):
     page = visit()
     begun = page.begin("eskin-cnn")
-    assert begun["network"]["engine"] == "loihi"
+    assert begun["network"]["engine"] == "loihi" and begun["network"]["side"] == 10
     last = page.draw(ONE, 2000)[-1]
     assert begun["network"]["classes"][last["whole"]] == "1"
     json.dumps(last, allow_nan=False)
+
+
+def test_other_neurons_steps_and_engines(visit):
+    """The model of a network of LIF neurons, converted anew: what `nt.run` makes of it."""
+    page, choice = visit(), chosen("eskin-cnn", neuron="if", n_steps=20)
+    begun = page.ask(type="choose", network=choice)
+    assert begun["network"]["engine"] == "event"
+    begun = page.ask(type="begin", network=choice, noise=0, dead=0, seed=1)
+    last = page.draw(ONE, 2000)[-1]
+    assert begun["network"]["classes"][last["winner"]] == "1"
+    fewer = {**choice, "n_steps": 5}
+    page.ask(type="begin", network=fewer, noise=0, dead=0, seed=1)
+    less = page.draw(ONE, 2000)[-1]["counters"]
+    assert less["events"] == last["counters"]["events"]
+    assert 0 < 3 * less["packets"] < last["counters"]["packets"]  # a quarter of the steps
+    chip = page.ask(type="choose", network={**choice, "engine": "loihi"})
+    assert chip["network"]["engine"] == "loihi"

@@ -23,18 +23,19 @@ def node(code):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("name", ["page.mjs", "strokes.mjs"])
-def test_syntax(name):
-    subprocess.run([NODE, "--check", FOLDER / name], check=True, timeout=60)
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.mjs")), ids=lambda path: path.name)
+def test_syntax(path):
+    subprocess.run([NODE, "--check", path], check=True, timeout=60)
 
 
 def test_places_pressures_and_bars():
     found = node(
-        "console.log(JSON.stringify([s.place(0, 1), s.place(0.5, 0.25), s.pressureOf('mouse', 0.9),"
-        "s.pressureOf('pen', 0.25), s.pressureOf('pen', 0.9), s.pressureOf('touch', 1),"
+        "console.log(JSON.stringify([s.place(0, 1, 10), s.place(0.5, 0.25, 16),"
+        "...[['mouse', 0.9], ['pen', 0.25], ['pen', 0.9], ['touch', 1]]"
+        ".map((told) => s.pressureOf(...told)),"
         "s.lengths([-2, 2, 0]), s.lengths([4, 1]), s.lengths([0, 0])]))"
     )
-    assert found == [[-0.5, 9.5], [4.5, 2], 1, 0.5, 1.8, 1, [0, 1, 0.5], [1, 0.25], [0, 0]]
+    assert found == [[-0.5, 9.5], [7.5, 3.5], 1, 0.5, 1.8, 1, [0, 1, 0.5], [1, 0.25], [0, 0]]
 
 
 def test_points_are_taken_once_and_in_order():

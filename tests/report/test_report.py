@@ -1,6 +1,8 @@
 import base64
+import hashlib
 import html.parser
 import io
+import json
 import re
 
 import numpy as np
@@ -10,10 +12,13 @@ from PIL import Image
 from nengo_tactile.analysis import plots
 from nengo_tactile.errors import DataError
 from nengo_tactile.report import (
+    Explorer,
     KeyNumber,
     Note,
     Picture,
+    Readings,
     Report,
+    Sample,
     Section,
     Table,
     render_report,
@@ -117,15 +122,23 @@ def test_the_page_refers_to_nothing_outside(report):
     assert not re.search(r"https?://|@import|url\(", text)
     page = Page(text)
     for tag, attrs in page.tags:
-        assert tag not in {"script", "iframe", "object", "embed", "base", "form"}
+        assert tag not in {"iframe", "object", "embed", "base", "form"}
         for name in ("src", "href", "srcset", "data"):
             assert attrs.get(name, "#").startswith(("#", "data:")), (tag, attrs)
         assert not any(name.startswith("on") for name in attrs)
     (policy,) = (a["content"] for a in page.all("meta") if "http-equiv" in a)
     assert "default-src 'none'" in policy
+    assert "unsafe" not in policy.partition("script-src")[2]
+    # scripts are the package's own, by its digest, or data
+    (own,) = (data for name, data in page.texts if name == "script" and "use strict" in data)
+    assert base64.b64encode(hashlib.sha256(own.encode()).digest()).decode() in policy
+    kinds = [attrs.get("type") for attrs in page.all("script")]
+    assert kinds == ["application/json"] * (len(kinds) - 1) + [None]
 
 
 def test_every_text_is_escaped():
+    readings = Readings(0.1, 0.9, 0.1, 0.9, {EVIL: [0.5], "[/x]": [0.25]}, unit=EVIL)
+    sample = Sample(0, 0, np.zeros(1, int), np.zeros((1, 2)), {EVIL: np.ones(1)})
     evil = Report(
         title=EVIL,
         lead=EVIL,
@@ -138,17 +151,20 @@ def test_every_text_is_escaped():
                 EVIL,
                 [
                     Table([EVIL, "b"], [[EVIL, EVIL]], EVIL),
-                    Picture(tiny_png(), EVIL, EVIL),
+                    Picture(tiny_png(), EVIL, EVIL, readings),
                     Note(EVIL),
+                    Explorer([EVIL, "[/x]"], [sample], 0.001),
                 ],
             )
         ]
         * 3,
     )
     text = render_report(evil)
-    assert "<script" not in text
+    assert text.count("<script") == text.count("</script") == 7  # two of each section, and its own
     page = Page(text)
-    assert not page.all("script")
+    told = [json.loads(data) for name, data in page.texts if name == "script" and data[0] == "{"]
+    assert told[0]["unit"] == EVIL and list(told[0]["curves"]) == [EVIL, "[/x]"]
+    assert told[1]["classes"] == [EVIL, "[/x]"] and list(told[1]["samples"][0]["spikes"]) == [EVIL]
     assert all(image["alt"] == EVIL for image in page.all("img"))
     assert sum(EVIL in data for _, data in page.texts) >= 20
 
@@ -218,7 +234,7 @@ def test_rows_may_be_dicts():
         (Picture(tiny_png(), "P", ""), "picture 'P' has no alt text"),
         (Picture(b"GIF89a", "P", "alt"), "picture 'P' is not a PNG"),
         (Picture(b"\x89PNG\r\n\x1a\n", "P", "alt"), "picture 'P' is not a PNG"),
-        ("text", "cannot show str 'text'.*Table, a Picture or a Note"),
+        ("text", "cannot show str 'text'.*Table, a Picture, a Note or an Explorer"),
     ],
 )
 def test_refusals(item, message):

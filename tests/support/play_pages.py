@@ -11,10 +11,10 @@ from nengo_tactile.play import server
 
 
 @contextlib.contextmanager
-def served(networks, port=0):
+def served(networks, port=0, collection=None):
     """Serve, by default on a free port, and say on which."""
     with server.listening(port) as (found, port):
-        app = server.application(networks, {"noise": 0.015, "dead": 0.0}, port)
+        app = server.application(networks, {"noise": 0.015, "dead": 0.0}, port, collection)
         running = server.server_of(app)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [found]}, daemon=True)
         thread.start()
@@ -38,6 +38,11 @@ def opened(port, **options):
         yield Client(socket)
 
 
+def chosen(name, **choice):
+    """A network as messages have it."""
+    return {"name": name, "neuron": "", "n_steps": 0, "engine": "", **choice}
+
+
 class Client:
     """A page without a browser."""
 
@@ -54,7 +59,7 @@ class Client:
 
     def begin(self, network, seed=1, **settings):
         settings = {"noise": 0.0, "dead": 0.0, **settings}
-        return self.ask(type="begin", network=network, seed=seed, **settings)
+        return self.ask(type="begin", network=chosen(network), seed=seed, **settings)
 
     def draw(self, points, until):
         """Points as a page sends them, a message every 16 ms; returns all answers."""
