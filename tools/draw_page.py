@@ -30,8 +30,8 @@ ROOT = Path(__file__).parents[1]
 PLAY, HERE = ROOT / "nengo_tactile" / "play", ROOT / "tools" / "draw_page"
 FILE = ROOT / "docs" / "draw" / "draw.html"
 NAME, STEPS = "eskin-cnn", 20
-#: Of weights and biases. Sums of them up to 4,096 are exact in float32.
-UNIT = 2.0**-12
+#: Of weights and biases. Sums of them up to 8,192 are exact in float32.
+UNIT = 2.0**-11
 #: In the order of their imports.
 MODULES = (
     *(PLAY / f"{name}.mjs" for name in ("painting", "strokes", "page")),
@@ -51,7 +51,8 @@ def network():
     """eskin-cnn with integrate-and-fire neurons and weights in whole numbers of `UNIT`."""
     saved = nt.load(NAME)
     x, _ = saved.encode(nt.datasets.ESkin(n_samples=128), progress=False)
-    found = with_neuron(saved, nt.IF(), x, STEPS)
+    # while a recording is made, its first images count only half as long
+    found = with_neuron(saved, nt.IF(discard=0.5), x, STEPS)
     vars(found)["graph"] = rounded(found.graph)  # in place of the one that it would make
     return found
 
@@ -92,7 +93,7 @@ def told(spiking):
         "layers": {stage.name: list(stage.shape[:2]) for stage in graph if stage.spikes},
         "steps": STEPS,
         "noise": parameters.noise_rate_hz,
-        "network": {"unit": UNIT, "layers": _layers(graph)},
+        "network": {"unit": UNIT, "discard": spiking.discard, "layers": _layers(graph)},
         "skin": {
             "parameters": {**parameters.to_dict(), "tip_mm": TIP_DIAMETER_MM},
             "gain": np.round(gain, 6).ravel().tolist(),

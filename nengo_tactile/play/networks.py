@@ -17,8 +17,8 @@ from nengo_tactile.play.messages import Choice
 
 #: Shipped networks of skins.
 SHIPPED = ("eskin-cnn", "eskin-slayer", "stemnist-cnn")
-#: Besides a network's own.
-NEURONS = {"if": IF(), "sigma-delta": SigmaDelta(threshold=0.05)}
+#: Besides a network's own. The first images of a recording, of nothing yet, count half as long.
+NEURONS = {"if": IF(discard=0.5), "sigma-delta": SigmaDelta(threshold=0.05)}
 #: Data sets whose test samples are played.
 SOURCES = ("eskin", "stemnist", "stmnist")
 #: Training samples that thresholds are chosen on, by the rows of the skin.

@@ -28,6 +28,11 @@ def draw(page, way, seconds=0.8):
 
 
 def decision(page):
+    """The class of the whole recording: of a busy machine's stroke another may win meanwhile."""
+    return page.value("document.getElementById('decision').textContent").rpartition(" ")[2]
+
+
+def winner(page):
     """The class whose bar wins."""
     return page.value("document.querySelector('#bars .wins span').textContent")
 

@@ -56,13 +56,13 @@ export class Network {
   constructor(told) {
     this.layers = told.layers.map((layer) => new Layer(layer, told.unit));
     this.potentials = this.layers.map((layer) => Float32Array.from(layer.start));
-    this.sums = new Float64Array(this.layers.at(-1).size);
-    this.nSteps = 0;
+    this.discard = told.discard;
+    this.sums = [new Float64Array(this.layers.at(-1).size)]; // up to each step
   }
 
   /**
    * Show an image for some steps: `spikes` has the firing neurons of each layer and step,
-   * `outputs` the read-out after each step, the mean of all steps so far.
+   * `outputs` the read-out after each step, the mean over the last of the steps so far.
    */
   run(values, nSteps) {
     const readOut = this.layers.at(-1), neurons = this.layers.slice(0, -1);
@@ -86,9 +86,12 @@ export class Network {
         }
         spikes[number].push(fired);
       });
-      for (const i of fired) readOut.reach(i, (j, weight) => { this.sums[j] += weight; });
-      this.nSteps += 1;
-      outputs.push(Array.from(this.sums, (sum, j) => fround(fround(sum / this.nSteps) + readOut.bias[j])));
+      const sums = Float64Array.from(this.sums.at(-1)), stop = this.sums.length;
+      for (const i of fired) readOut.reach(i, (j, weight) => { sums[j] += weight; });
+      this.sums.push(sums);
+      const start = Math.floor(stop * this.discard), early = this.sums[start];
+      const mean = (j) => fround((sums[j] - early[j]) / (stop - start));
+      outputs.push(Array.from(readOut.bias, (constant, j) => fround(mean(j) + constant)));
     }
     return { spikes, outputs, synops };
   }
