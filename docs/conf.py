@@ -26,6 +26,8 @@ html_title = "nengo-tactile"
 html_theme_options = {"top_of_page_buttons": []}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+# pages that are whole as they are: links to them lead there and download nothing
+html_extra_path = ["draw"]
 
 # headings get anchors, as on the pages where the files are read directly
 myst_heading_anchors = 3
@@ -63,6 +65,7 @@ def setup(app):
 
     app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / "api"))
     app.connect("source-read", link_to_repository)
+    app.connect("source-read", link_to_whole_pages)
     app.connect("autodoc-process-docstring", number_references)
 
 
@@ -70,6 +73,12 @@ def link_to_repository(app, name, source):
     """Links to files beside docs/ (``../benchmarks/README.md``), in pages and notebooks."""
     up = "../" * (name.count("/") + 1)
     source[0] = source[0].replace(f"]({up}", f"]({REPOSITORY}/")
+
+
+def link_to_whole_pages(app, name, source):
+    """Links to pages of ``html_extra_path``, which lie at the site's root."""
+    link = re.compile(r"\[([^\]]*)\]\(draw/([\w.]+)\)")
+    source[0] = link.sub(r'<a href="\2">\1</a>', source[0])
 
 
 def number_references(app, kind, name, thing, options, lines):
