@@ -47,10 +47,11 @@ class Readings:
         (axes,) = figure.axes
         figure.draw_without_rendering()  # places the axes
         longest = max(len(curve) for curve in curves.values())
-        ends = axes.transData.transform([(1, 0), (longest, 0)])[:, 0] / figure.bbox.width
+        left, right = axes.transData.transform([(1, 0), (longest, 0)])[:, 0] / figure.bbox.width
         box = axes.get_position()
         values = {name: np.asarray(curve, float).tolist() for name, curve in curves.items()}
-        return cls(*map(float, (*ends, 1 - box.y1, 1 - box.y0)), values, **told)
+        ends = float(left), float(right), float(1 - box.y1), float(1 - box.y0)
+        return cls(*ends, values, **told)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; what is no number is None."""
