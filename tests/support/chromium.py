@@ -39,7 +39,7 @@ class Browser:
             "value"
         )
 
-    def wait(self, expression, seconds=60):
+    def wait(self, expression, seconds=180):
         """Until an expression is true."""
         end = time.monotonic() + seconds
         while not self.value(expression):
