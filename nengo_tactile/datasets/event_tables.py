@@ -80,7 +80,7 @@ def read_matlab(path, names):
     arrays = {n: np.squeeze(v) for n, v in variables.items() if isinstance(v, np.ndarray)}
     others = {n: v for n, v in variables.items() if n not in arrays}
     if len(arrays) == 1 and next(iter(arrays.values())).ndim == 2:
-        yield columns_of(next(iter(arrays.values())), names, path)
+        yield from _in_parts(columns_of(next(iter(arrays.values())), names, path))
         return
     for name in names.theirs(variables, path).values():
         if name in others:
@@ -88,7 +88,14 @@ def read_matlab(path, names):
                 f"{path}: variable {name!r} is of class {others[name]}: save the columns as arrays "
                 "of numbers of their own"
             )
-    yield _of_arrays({n: np.atleast_1d(a) for n, a in arrays.items()}, names, path)
+    yield from _in_parts(_of_arrays({n: np.atleast_1d(a) for n, a in arrays.items()}, names, path))
+
+
+def _in_parts(table):
+    """Columns that are in memory, as many rows at a time as are looked at quickly."""
+    n_rows = max(map(len, table.values()))
+    for start in range(0, max(n_rows, 1), ROWS):
+        yield {name: column[start : start + ROWS] for name, column in table.items()}
 
 
 def read_hdf5(path, names):

@@ -8,7 +8,9 @@ References
 .. [1] MathWorks, "MAT-File Format", chapter 1 (Level 5 MAT-files).
 """
 
+import os
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -20,6 +22,8 @@ MAX_BYTES = 2**28
 
 _LONGEST_NAME = 63  # MATLAB's namelengthmax
 _HEADER_BYTES = 128
+#: Variables that are unpacked at once.
+_THREADS = min(os.cpu_count() or 1, 4)
 _TAG_BYTES = 8
 
 # Data types of elements [1]_ (Table 1-1).
@@ -108,20 +112,32 @@ class _Damage(Exception):
 
 
 def _read_variables(content, order, names):
-    variables = {}
+    variables, elements = {}, []
     place = _HEADER_BYTES
     while place < len(content):
         kind, body, place = _element(content, place, order)
-        if kind == _COMPRESSED:
-            kind, body = _unpack(body, order)
-        if kind != _MATRIX:
-            raise _Damage(f"element of type {kind} where a variable should be")
-        name, value = _read_matrix(body, order, names)
-        if name and (names is None or name in names):
-            if name in variables:
-                raise _Damage(f"variable {name!r} is there twice")
-            variables[name] = value
+        elements.append((kind, body))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        # side by side where all are kept, else one after the other, each let go
+        side_by_side = pool.map if names is None else map
+        for kind, body in side_by_side(lambda each: _whole(*each, order), elements):
+            _add_variable(variables, kind, body, order, names)
     return variables
+
+
+def _add_variable(variables, kind, body, order, names):
+    if kind != _MATRIX:
+        raise _Damage(f"element of type {kind} where a variable should be")
+    name, value = _read_matrix(body, order, names)
+    if name and (names is None or name in names):
+        if name in variables:
+            raise _Damage(f"variable {name!r} is there twice")
+        variables[name] = value
+
+
+def _whole(kind, body, order):
+    """The element, unpacked if it is packed."""
+    return _unpack(body, order) if kind == _COMPRESSED else (kind, body)
 
 
 def _element(content, place, order):

@@ -55,7 +55,7 @@ def microseconds(t, time_unit, source):
     unit = time_unit or "us"
     check_clock(t, source, unit)
     if t.dtype.kind != "f" and unit in ("us", "ms", "s"):
-        t, factor = t.astype(np.int64), int(1 / _PER_MICROSECOND[unit] + 0.5)
+        t, factor = t.astype(np.int64, copy=False), int(1 / _PER_MICROSECOND[unit] + 0.5)
         return t if factor == 1 else t * factor
     return np.rint(t.astype(np.float64) / _PER_MICROSECOND[unit]).astype(np.int64)
 

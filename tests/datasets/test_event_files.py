@@ -322,3 +322,31 @@ def test_metavisions_codec_is_named(tmp_path):
         h5py.h5d.create(place, b"events", kind, h5py.h5s.create_simple((10,)), plist)
     with pytest.raises(DataError, match=r"Metavision's own codec .* convert it to RAW"):
         read_events(tmp_path / "a.hdf5", **SAID)
+
+
+def test_gzipped_chunks_are_unpacked_as_hdf5_does(rng, tmp_path):
+    """Whatever the type, the filters, the length, and chunks that were never written."""
+    from nengo_tactile.doors import hdf5
+    from nengo_tactile.doors.plain import DATA
+
+    values = rng.integers(-(10**6), 10**6, 1000)
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+        for kind in ("<i8", ">i4", "<u2", "<f4", ">f8"):
+            for name, options in (
+                ("plain", {}),
+                ("shuffled", {"shuffle": True}),
+                ("summed", {"fletcher32": True}),
+            ):
+                data = values.astype(kind)
+                file.create_dataset(
+                    f"{kind}{name}", data=data, chunks=(64,), compression="gzip", **options
+                )
+        holes = file.create_dataset("holes", (1000,), "i8", chunks=(64,), compression="gzip")
+        holes[:100] = values[:100]
+        names = list(file)
+    with h5py.File(tmp_path / "all.h5") as theirs, hdf5.opened(tmp_path / "all.h5", DATA) as ours:
+        for name in names:
+            for n_rows in (64, 640, 100):
+                parts = list(ours.rows(name, n_rows))
+                np.testing.assert_array_equal(np.concatenate(parts), theirs[name][()], name)
+                assert len(parts) == -(-1000 // n_rows)
