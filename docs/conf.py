@@ -43,6 +43,7 @@ nb_execution_raise_on_error = True
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
+autodoc_mock_imports = ["anyio", "starlette", "uvicorn", "websockets"]  # of the extra play
 autodoc_inherit_docstrings = False  # texts of Keras, which differ from version to version
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
