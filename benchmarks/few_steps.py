@@ -18,6 +18,7 @@ from nengo_tactile.conversion.bound import waiting_outputs
 from nengo_tactile.conversion.passes import use_relu
 from nengo_tactile.papers import images
 
+COARSE = {"spikes_per_step": 8, "coarseness": 0.5}
 #: Steps, and options of the neurons besides `FEW`; None: what is chosen for the steps.
 ROWS = {
     "cifar10-resnet20": (
@@ -26,6 +27,7 @@ ROWS = {
         *((8, {"correction": by}) for by in ("bias", "potential", "steps")),
         *((4, {"spikes_per_step": 4, "correction": by}) for by in (None, "bias", "potential")),
         *((2, {"spikes_per_step": 8, "correction": by}) for by in (None, "bias", "potential")),
+        *((2, {**COARSE, "correction": by}) for by in ("bias", "potential")),
         *((n_steps, None) for n_steps in (2, 4, 8, 16)),
     ),
     "cifar10-mobilenet": (

@@ -4,6 +4,7 @@ Half of the calibration samples, every other one, decide thresholds and correcti
 is held out: it decides between the networks that these give.
 """
 
+import bisect
 import dataclasses
 from typing import Any, Literal
 
@@ -29,13 +30,15 @@ NEAR, NEARER = 0.1, 1.1
 LUCK = 1.0
 #: Samples times steps that a simulation has where the steps are given; the least samples, while
 #: these are not more sample-steps than the third.
-SAMPLE_STEPS, LEAST, MOST_STEPS = 768, 32, 3072
+SAMPLE_STEPS, LEAST, MOST_STEPS = 576, 32, 3072
 #: Samples that a correction is made on at most: it is a mean over positions and these.
 CORRECTED = 128
 #: The one that is tried: of "bias" and "potential" the nearer on ResNet-20, at 4 and 8 steps.
 CORRECTION: Literal["potential"] = "potential"
 #: Calibration samples that it takes.
 FEWEST = 16
+#: With it thresholds are tried that send less.
+COARSENESS = 0.5
 
 PLAIN = IF(thresholds="steps", channelwise=True, discard="tune")
 
@@ -114,13 +117,12 @@ def for_steps(blueprint: Any) -> Any:
     n_steps = blueprint.n_steps
     n_samples = max(SAMPLE_STEPS // n_steps, min(LEAST, MOST_STEPS // n_steps), 2)
     bench = _Bench(blueprint, n_samples, min(n_samples, CORRECTED))
-    errors: dict[int, float] = {}
-    for most in (SPIKES[-1], *SPIKES[:-1]):
-        errors[most] = bench.error(bench.waiting(few_spikes(most), n_steps))
-        if most < SPIKES[-1] and _as_good(errors[most], errors[SPIKES[-1]]):
-            break
-    else:
-        most = SPIKES[-1]
+
+    def error(most):
+        return bench.error(bench.waiting(few_spikes(most), n_steps))
+
+    least = error(SPIKES[-1])
+    most = SPIKES[bisect.bisect_left(SPIKES[:-1], True, key=lambda k: _as_good(error(k), least))]
     last = few_spikes(most)
     bench.keep((last, n_steps))
     tried = [bench.trial(last, n_steps)]
@@ -150,7 +152,8 @@ def for_loss(
         Its ``n_steps`` are the only ones, where they are given.
     max_loss : float
     minimise : {"steps", "packets", "synops"}
-        Of equally many steps, those of the fewest spikes a step.
+        Of equally many steps, those of the fewest spikes a step. Else the cheapest is tried again
+        with coarser thresholds.
     neuron : IF, optional
         Whose options stay as they are; by default plain neurons, and signed ones of `SPIKES` spikes
         a step, are tried, with a correction where they miss.
@@ -186,6 +189,12 @@ def for_loss(
                 break
         if minimise == "steps" and best is not None:
             break
+    if best is not None and minimise != "steps" and neuron is None:
+        other = dataclasses.replace(best.neuron, coarseness=COARSENESS, correction=CORRECTION)
+        coarse = bench.trial(other, best.n_steps)
+        tried.append(coarse)
+        if coarse.loss <= max_loss and getattr(coarse, minimise) < getattr(best, minimise):
+            best = coarse
     if best is None:
         raise _none(max_loss, tried, bench.passed_over)
     return bench.network(best, tried, f"fewest {minimise} at {max_loss:g} points lost at most")
@@ -240,7 +249,7 @@ class _Bench:
         """The model with neurons for so many steps: see `IF.draft`."""
         key = neuron, n_steps
         if key not in self.drafts:
-            if neuron.correction == CORRECTION:
+            if neuron.correction == CORRECTION and not neuron.coarseness:
                 self.drafts[key] = self._corrected(neuron, n_steps)
             else:
                 fit = dataclasses.replace(self.fit, n_steps=n_steps)
@@ -287,8 +296,10 @@ class _Bench:
         discard = run.best_discard() if neuron.discard == "tune" else neuron.discard
         outputs = run.outputs(discard)
         sent = {name: n_steps * rates.ravel() for name, rates in simulation.rates.items()}
-        graph = graph_of(layers, self.blueprint.dt)
+        graph = graph_of(layers, self.blueprint.dt).varying()
         fan_out, made = graph.fan_out(), {stage.layer: stage.name for stage in graph if stage.fires}
+        # what adds up is reached by something at nearly every step
+        sums = sum(fan_out[stage.name].sum() for stage in graph if stage.adds_up)
         return Trial(
             neuron,
             n_steps,
@@ -298,7 +309,9 @@ class _Bench:
             self.loss(self.waiting(neuron, n_steps)),
             self.error(outputs),
             float(sum(spikes.sum() for spikes in sent.values())),
-            float(sum(spikes @ fan_out[made[name]] for name, spikes in sent.items())),
+            float(
+                n_steps * sums + sum(spikes @ fan_out[made[name]] for name, spikes in sent.items())
+            ),
         )
 
     def walk(self, neuron, n_steps, max_loss, given):

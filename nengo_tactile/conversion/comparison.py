@@ -20,7 +20,20 @@ SAMPLES = 32
 TOLERANCE, COARSE = 1e-3, 0.1
 
 
-def differences(model, read, linear, read_out, x):
+def compared_outputs(model, read, x):
+    """A model's outputs for the samples that networks are compared on.
+
+    Parameters are those of `differences`.
+
+    Returns
+    -------
+    (n, ...) float32 array
+    """
+    x = _some(x)
+    return read.outputs(x) if isinstance(model, str | Path) else _outputs(model, x)
+
+
+def differences(model, read, linear, read_out, x, wanted=None):
     """Largest difference of a network's outputs from a model's.
 
     Parameters
@@ -31,14 +44,15 @@ def differences(model, read, linear, read_out, x):
         What was read, and what conversion made of it; the second ends in potentials.
     read_out : ReadOut
     x : (n_samples, ...) array
+    wanted : array, optional
+        From `compared_outputs`, where it is there already.
 
     Returns
     -------
     float
         In units of the model's largest output; 0 where both are zero.
     """
-    x = np.asarray(x)[:: -(-len(x) // SAMPLES)]
-    wanted = read.outputs(x) if isinstance(model, str | Path) else _outputs(model, x)
+    wanted, x = compared_outputs(model, read, x) if wanted is None else wanted, _some(x)
     got = read_out.apply(linear.outputs(x).reshape(len(x), -1))
     top = np.abs(wanted).max()
     if not top:
@@ -46,7 +60,7 @@ def differences(model, read, linear, read_out, x):
     return float(np.abs(got - wanted).max() / top)
 
 
-def compare(model, read, linear, read_out, x):
+def compare(model, read, linear, read_out, x, wanted=None):
     """Refuse a conversion whose outputs are not the model's, beyond rounding.
 
     Parameters are those of `differences`.
@@ -61,7 +75,7 @@ def compare(model, read, linear, read_out, x):
     ConversionError
         With the difference, and the first layer whose own output is another, where one is found.
     """
-    found = differences(model, read, linear, read_out, x)
+    found = differences(model, read, linear, read_out, x, wanted)
     allowed = COARSE if is_coarse(model) else TOLERANCE
     if found <= allowed:
         return found
@@ -71,6 +85,10 @@ def compare(model, read, linear, read_out, x):
         f"on calibration samples, at most {allowed:g} is allowed{where}; build it from the layers "
         "that docs/layers.md lists, and report it if it is"
     )
+
+
+def _some(x):
+    return np.asarray(x)[:: -(-len(x) // SAMPLES)]
 
 
 def _outputs(model, x):

@@ -22,6 +22,8 @@ _BINS = 1024
 #: Scales that are tried, as shares of the largest activation, and refinements of the best.
 _SHARES = np.geomspace(0.02, 1.0, 64)
 _REFINEMENTS = 10
+#: Coarser ones that are tried, as multiples of the best.
+_COARSER = np.geomspace(1.0, 3.0, 61)[1:]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,13 +44,15 @@ class Activations:
     shares: np.ndarray
     ends: np.ndarray
 
-    def scales(self, n_spikes):
+    def scales(self, n_spikes, coarseness=0.0):
         """The activation that becomes the highest rate, (rows,) float array; 0 without any.
 
         Parameters
         ----------
         n_spikes : int
             That a neuron sends at most.
+        coarseness : float
+            Share of the least squared error that the largest scale taken may add to it.
         """
         n_rows, n_bins = self.shares.shape
         values = (np.arange(n_bins) + 0.5) / n_bins  # in tops
@@ -71,6 +75,10 @@ class Activations:
             step = (self.shares * whole * values).sum(axis=1) / np.where(squares > 0, squares, 1)
             better = np.where(squares > 0, np.minimum(n_spikes * step, 1), best)
             best = np.where(errors(better) < errors(best), better, best)
+        if coarseness:
+            most, finest = (1 + coarseness) * errors(best), best
+            for factor in _COARSER:
+                best = np.where(errors(factor * finest) <= most, factor * finest, best)
         scales = np.where(self.shares.any(axis=1), best, 0) * self.tops
         at_end = scales * self.ends > 1 - 2 / n_bins
         return np.where(at_end, 1 / np.where(at_end, self.ends, 1), scales)
@@ -153,7 +161,7 @@ def limits(layers, found):
         return {name: np.float32(1) / end for name, end in ends.items()}
 
 
-def step_scales(found, n_spikes):
+def step_scales(found, n_spikes, coarseness=0.0):
     """The activation of each layer that becomes the highest rate.
 
     Parameters
@@ -161,6 +169,8 @@ def step_scales(found, n_spikes):
     found : dict of str to Activations
     n_spikes : int
         That a neuron sends at most: steps times spikes a step.
+    coarseness : float
+        See `Activations.scales`.
 
     Returns
     -------
@@ -169,7 +179,7 @@ def step_scales(found, n_spikes):
     """
     scales = {}
     for name, one in found.items():
-        scale = one.scales(n_spikes)
+        scale = one.scales(n_spikes, coarseness)
         scale = np.where(scale > 0, scale, scale.max())
         scales[name] = scale if len(scale) > 1 else float(scale[0])
     return scales

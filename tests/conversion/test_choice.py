@@ -86,6 +86,7 @@ def test_the_cheapest_network_within_a_loss(model, x, minimise, labelled):
     index = {"steps": 1, "packets": 3, "synops": 4}[minimise]
     cheapest = min((one for one in tried if one[2] <= 5), key=lambda one: one[index])
     assert network.card["chosen"].startswith(f"{cheapest[0]!r} for {cheapest[1]} step")
+    assert any(one[0].coarseness for one in tried) == (minimise != "steps")
     # what the engine measures is what the card says
     loss, packets, synops = lost(network, model, x[held], wanted)
     np.testing.assert_allclose([loss, packets, synops], cheapest[2:], rtol=1e-2, atol=0.02)

@@ -43,6 +43,23 @@ def test_no_other_scale_has_a_smaller_squared_error(n_spikes, rng):
     assert found[0] < 0.8 * tops[0] or n_spikes > 8  # the tail is cut off
 
 
+@pytest.mark.parametrize("coarseness", [0.1, 0.5])
+@pytest.mark.parametrize("n_spikes", [2, 8])
+def test_coarser_scales_cost_no_more_than_they_may(n_spikes, coarseness, rng):
+    values = np.abs(rng.normal(0, 1, 20_000))
+    top, counts = values.max(), np.histogram(values, 1024, (0, values.max()))[0] / values.size
+    told = Activations(np.array([top]), counts[None], np.zeros(1))
+    (finest,), (coarse,) = told.scales(n_spikes), told.scales(n_spikes, coarseness)
+    most = (1 + coarseness) * error(values, finest, n_spikes)
+    assert 1.05 * finest < coarse and error(values, coarse, n_spikes) < 1.02 * most
+    # none of those above costs as little
+    above = [error(values, factor * coarse, n_spikes) for factor in np.geomspace(1.03, 3, 50)]
+    assert min(above) > 0.98 * most
+    # and fewer spikes are sent
+    sent = [(quantised(values, one, n_spikes) > 0).mean() for one in (finest, coarse)]
+    assert sent[1] < sent[0]
+
+
 def small_model(relu="relu"):
     """Channels of quite different sizes, a shortcut, and one that is never active."""
     la = keras().layers
@@ -206,6 +223,9 @@ def test_what_was_corrected_for_its_steps_takes_samples():
         ({"signed": True, "reset": "zero"}, "reset goes neither with neurons that are signed"),
         ({"spikes_per_step": 2, "compensation": "layer"}, "compensation goes neither"),
         ({"thresholds": "steps", "percentile": 99.0}, "percentile goes neither"),
+        ({"coarseness": 0.5, "correction": "bias"}, "coarseness is of thresholds='steps' with"),
+        ({"coarseness": 0.5, "thresholds": "steps"}, "coarseness is of thresholds='steps' with"),
+        ({"coarseness": -1.0}, "coarseness is -1"),
         ({"thresholds": "time"}, "thresholds is 'time': give 'percentile' or 'steps'"),
     ],
 )

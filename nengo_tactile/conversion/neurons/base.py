@@ -9,7 +9,7 @@ from nengo_tactile.ann.layers import Layers
 from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.conversion.activation_scales import activation_scales
 from nengo_tactile.conversion.changes import rounded, rounding_loss
-from nengo_tactile.conversion.comparison import compare
+from nengo_tactile.conversion.comparison import compare, compared_outputs
 from nengo_tactile.conversion.input_range import range_of
 from nengo_tactile.conversion.passes import layers_to_spike
 from nengo_tactile.errors import ConversionError
@@ -100,7 +100,9 @@ class Blueprint:
 
     def check(self, layers: Layers) -> None:
         """Refuse a form of the model, without spikes, whose outputs are not the user's."""
-        compare(self.brought, self.read, layers, self.read_out, self.x)
+        model = self.brought, self.read
+        wanted = self.remembered("outputs", lambda: compared_outputs(*model, self.x))
+        compare(*model, layers, self.read_out, self.x, wanted)
 
     def network(self, layers: Layers, n_steps: int, **settings: Any) -> "SpikingNetwork":
         """The spiking network of a model with rates, or what was sent, for neurons."""

@@ -67,7 +67,12 @@ class IF(Scaled):
         "what becomes the highest rate: a percentile of the activations, or what has the least "
         "squared error, clipped and rounded, after the network's number of steps",
     )
-
+    coarseness: float = option(
+        0.0,
+        "share that thresholds for the steps, taken as large, may add to their least squared "
+        "error: fewer spikes, whose means a correction brings back",
+        least=0,
+    )
     channelwise: bool = option(False, "a percentile, or threshold, for each channel of a layer")
     shortcut_normalisation: bool = option(
         True, "scale shortcuts like the weights; without, to see what it is good for (SNN-alpha)"
@@ -99,7 +104,7 @@ class IF(Scaled):
     layer: ClassVar[str] = "RateIF"
     settled: ClassVar[tuple] = (
         *("percentile", "nonzero", "channelwise", "shortcut_normalisation", "start", "reset"),
-        *("signed", "spikes_per_step", "thresholds"),
+        *("signed", "spikes_per_step", "thresholds", "coarseness"),
     )
 
     def __post_init__(self):
@@ -115,6 +120,12 @@ class IF(Scaled):
                     "several spikes a step, nor, if it is about percentiles, with "
                     "thresholds='steps'; leave one out"
                 )
+
+        if self.coarseness and (self.thresholds != "steps" or self.correction is None):
+            raise ConversionError(
+                f"neuron is {self}: coarseness is of thresholds='steps' with a correction; give "
+                "both, or leave it out"
+            )
 
     def network(self, blueprint: "Blueprint") -> "SpikingNetwork":
         """Convert a model: see `Neuron.network`.
@@ -164,7 +175,7 @@ class IF(Scaled):
         if self.thresholds == "steps":
             key = "activations", self.channelwise
             found = blueprint.remembered(key, lambda: activations(layers, x, self.channelwise))
-            scales = {**ceilings(layers), **step_scales(found, most * n_steps)}
+            scales = {**ceilings(layers), **step_scales(found, most * n_steps, self.coarseness)}
             found = {name: one.over(scales[name]) for name, one in found.items()}
         else:
             scales = self.scales(layers, x, self.channelwise)
