@@ -94,9 +94,9 @@ def exit_margin(
     """Choose the levels at which a sample can be stopped.
 
     Those of the fewest steps among levels that lose at most so many points: each step's in turn is
-    the best for the others, at a price of a point in steps that rises until no more are lost.
-    Losses between those that prices come to get the levels of the smaller one, so that two loose
-    losses may get the same.
+    the best for the others, at a price of a point in steps that rises until no more are lost. What
+    may be lost besides is spent by lowering levels one by one, each as far as it goes, that first
+    which saves the most steps.
 
     Parameters
     ----------
@@ -132,7 +132,28 @@ def exit_margin(
             low = price
         else:
             high, chosen = price, levels
-    return chosen
+    while True:
+        lower = [_lowered(margins, right, chosen, step, wanted) for step in range(n_steps - 1)]
+        saved, levels = max(lower, key=lambda one: one[0], default=(0, chosen))
+        if saved <= 0:
+            return chosen
+        chosen = levels
+
+
+def _lowered(margins, right, levels, step, wanted):
+    """Steps saved by the lowest level of a step that leaves so many right, and the levels then."""
+    stops, levels = _stops(margins, levels), levels.copy()
+    later = np.flatnonzero(stops > step)
+    order = later[np.argsort(-margins[later, step], kind="stable")]
+    gains = right[order, step].astype(int) - right[order, stops[order]]
+    left = np.take_along_axis(right, stops[:, None], 1).sum() + np.cumsum(gains)
+    # samples of one margin stop together
+    ends = np.diff(margins[order, step], append=-np.inf) < 0
+    (enough,) = np.nonzero((left >= wanted * len(margins)) & ends)
+    if not len(enough):
+        return 0, levels
+    levels[step] = margins[order[enough[-1]], step]
+    return (stops[order[: enough[-1] + 1]] - step).sum(), levels
 
 
 def _best_levels(margins, right, price):

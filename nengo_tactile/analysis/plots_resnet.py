@@ -1,5 +1,7 @@
 """Pictures of deep networks: firing rates by layer, what conversion loses, how fast it settles."""
 
+import math
+
 import numpy as np
 
 from nengo_tactile.analysis.style import (
@@ -155,6 +157,8 @@ def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
 def accuracy_over_packets(lines, ann_accuracy, dashed=(), least=None, title=None):
     """Draw accuracy over the packets of a sample, on a logarithmic axis.
 
+    Points have their time steps beside them, but for those that would lie on another number.
+
     Parameters
     ----------
     lines : dict of str to list of (float, float, int)
@@ -181,16 +185,28 @@ def accuracy_over_packets(lines, ann_accuracy, dashed=(), least=None, title=None
     axes = new_axes(3.6 + 0.2 * len(lines), grid="y")
     accuracy_axis(axes, ann_accuracy, digits=2)
     least = max(0.0, ann_accuracy - 0.15) if least is None else least
+    top, taken = min(1.0, ann_accuracy + 0.01) + 1e-3, []
+    every = [point for found in lines.values() for point in found if point[0] > 0] or [(1, 1, 1)]
+    seen = [point[0] for point in every if point[1] >= least] or [point[0] for point in every]
+    fewest, most = min(seen), max(seen)
     for index, (name, found) in enumerate(lines.items()):
         packets, accuracies, steps = zip(*sorted(found))
         style = {**line_style(index), "linestyle": "--" if name in dashed else "-"}
         axes.plot(packets, accuracies, **style, marker="o", markersize=4, label=name)
         for place, accuracy, n_steps in zip(packets, accuracies, steps):
-            if accuracy >= least:
+            if accuracy < least or place <= 0:
+                continue
+            # as shares of the axes
+            x = math.log(place / fewest) / max(math.log(most / fewest), 1e-9)
+            y = (accuracy - least) / (top - least)
+            free = all(abs(x - a) > 0.05 or abs(y - b) > 0.045 for a, b in taken)
+            if free:
+                taken.append((x, y))
                 axes.annotate(
                     str(n_steps), (place, accuracy), (3, -10), textcoords="offset points",
                     fontsize=8, color=style["color"],
                 )  # fmt: skip
     axes.set_xscale("log")
-    axes.set_ylim(least, min(1.0, ann_accuracy + 0.01) + 1e-3)
+    axes.set_xlim(fewest / 1.15, most * 1.25)
+    axes.set_ylim(least, top)
     return finished(axes, "packets of a sample", "accuracy", title, key_columns=2)

@@ -77,6 +77,16 @@ def test_the_level_loses_no_more_than_it_may():
         # one level for all steps that loses no more takes more of them
         same = [told([level] * 6) for level in np.linspace(0, 6, 60)]
         assert steps < min(steps for lost, steps in same if lost <= max_loss)
+        # and no level can be lowered alone, so that what may be lost is used
+        for step in range(5):
+            margins = np.sort(shown.read_out.margin(shown.outputs)[:, step])
+            for lower in margins[margins < levels[step]][::7]:
+                less = exits(shown, np.where(np.arange(6) == step, lower, levels))
+                fewer = less.mean_steps < steps - 1e-9
+                assert not fewer or 100 * (last - less.accuracy(labels)) > max_loss + 1e-6
+    losses = (2.0, 2.5, 3.0, 3.5)
+    steps = [exits(shown, exit_margin(shown, labels, loss)).mean_steps for loss in losses]
+    assert steps == sorted(steps)[::-1] and len(set(steps)) == 4
     # without labels, decisions count
     levels = exit_margin(shown, max_loss=1.0)
     same = exits(shown, levels).outputs.argmax(1) == outputs[:, -1].argmax(1)

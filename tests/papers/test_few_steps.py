@@ -1,5 +1,6 @@
 """The study of few steps, cut down: rows against runs of their own, resuming, what is drawn."""
 
+import itertools
 import json
 
 import numpy as np
@@ -114,6 +115,16 @@ def test_the_picture_needs_points():
     figure = plots_resnet.accuracy_over_packets(lines, 0.91, {"b"})
     line = figure.axes[0].lines[1]
     assert list(line.get_xdata()) == [50, 100]
+    # no number lies on another, and the axis begins where points are seen
+    lines = {
+        str(k): [(100 * 2**n * 1.01**k, 0.9 - 0.2 / 3**n, n) for n in range(6)] for k in (1, 2)
+    }
+    lines["silent"] = [(0, 0.1, 1)]
+    figure = plots_resnet.accuracy_over_packets(lines, 0.91)
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 5 and not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    assert 170 < figure.axes[0].get_xlim()[0] < 202
 
 
 def test_a_shipped_network_and_its_card(folder, small, tmp_path):
