@@ -196,6 +196,12 @@ def layer_activity(
     return activities
 
 
+def passed_on_synops(recording: "Recording") -> float:
+    """Synaptic operations of a sample, on average, of what has no neurons and adds up."""
+    sums = (n for name, n in recording.synops.items() if name not in recording.spike_counts)
+    return float(sum(each.mean() for each in sums))
+
+
 def cost_until(recording: "Recording", step: int | None = None) -> Cost:
     """Spikes, synaptic operations and neuron updates per sample up to a step.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nengo_tactile.analysis.accuracy import latency_step
-from nengo_tactile.analysis.activity import cost_until, layer_activity
+from nengo_tactile.analysis.activity import cost_until, layer_activity, passed_on_synops
 from nengo_tactile.analysis.energy import energies_of_ann, energy_of_recording
 from nengo_tactile.analysis.neurobench import beside_quantised, neurobench
 from nengo_tactile.networks.targets import Targets, targets_of
@@ -83,6 +83,7 @@ class Measured:
             "spikes": whole.spikes,
             "unit_spikes": whole.unit_spikes,
             "synops": whole.synops,
+            "passed_on_synops": passed_on_synops(self.recording),
             "relays": list(network.relays),
             "ann_multiplications": network.ann_multiplications,
             **self._energy(network),

@@ -36,7 +36,8 @@ def neurobench(network: Any, recording: "Recording", x: Any) -> dict[str, Any]:
     """NeuroBench's metrics of a network and its run [1]_.
 
     Poolings and copies are no synapses there. A constant image counts once a sample, spikes each
-    time they are sent, also behind a pooling, which only adds them up.
+    time they are sent, also behind a pooling, which only adds them up. What weights add up without
+    neurons, as in linear bottlenecks, are values, which are multiplied.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ def _effective(network, recording, x):
             acs += operations
     if "input" not in recording.spike_counts:
         macs += _of_input(network, recording, x, leaving["input"])
-    return macs, acs
+    return macs + _of_sums(network, recording, leaving), acs
 
 
 def _values(x):
@@ -180,6 +181,17 @@ def _of_input(network, recording, x, leaving):
         part = np.asarray(part)
         total += int(((part != 0).reshape(-1, len(leaving)) @ leaving).sum())
     return total / len(x)
+
+
+def _of_sums(network, recording, leaving):
+    """Multiplications a sample of what weights have added up before: constant ones once."""
+    graph, every = network.graph, network.graph.fan_out()
+    constant = graph.constant & graph.sums if network.coding is None else set()
+    total = float(sum(leaving[name].sum() for name in constant))
+    for name in recording.synops.keys() - recording.spike_counts.keys():
+        share = leaving[name].sum() / every[name].sum()  # of synapses that are no pooling
+        total += float(recording.synops[name].mean() * share)
+    return total
 
 
 def _dense(network, recording):

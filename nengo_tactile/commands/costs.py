@@ -31,6 +31,17 @@ def relayed(numbers):
     )
 
 
+def passed_on(numbers):
+    """What a count of operations holds that no spike caused, a sentence; "" where there is none."""
+    count = numbers["passed_on_synops"]
+    if not count:
+        return ""
+    return (
+        f"{count:,.0f} of the synaptic operations are of layers without neurons, which send what "
+        "they have added up on, one value a step."
+    )
+
+
 def ann_beside(numbers):
     """What the ANN computes for a sample, a sentence; "" of networks that stand for none."""
     count = numbers["ann_multiplications"]

@@ -87,7 +87,8 @@ def activity_section(recording, numbers):
         }
         for row in numbers["layers"]
     ]
-    beside = " ".join(filter(None, (costs.relayed(numbers), costs.ann_beside(numbers))))
+    about = costs.relayed, costs.passed_on, costs.ann_beside
+    beside = " ".join(filter(None, (each(numbers) for each in about)))
     return Section(
         "Activity and cost",
         f"Until the latency step ({numbers['latency_step']}) a sample takes "

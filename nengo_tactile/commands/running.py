@@ -208,6 +208,8 @@ def _run_table(numbers):
         rows["steps per sample"] = f"{numbers['mean_steps']:.2f}, stopped by their margin"
     if "largest_difference" in numbers:
         rows["largest difference of outputs"] = f"{numbers['largest_difference']:.1e}"
+    if numbers["passed_on_synops"]:
+        rows["of these operations"] = costs.passed_on(numbers)
     if numbers["relays"]:
         rows["of these spikes"] = costs.relayed(numbers)
     if numbers["ann_multiplications"] is not None:

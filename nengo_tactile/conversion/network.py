@@ -282,7 +282,7 @@ class SpikingNetwork(GraphNetwork):
         return [stage.name for stage in self.graph if stage.spikes]
 
     def fan_out(self) -> dict[str, np.ndarray]:
-        """Synapses that leave each neuron, {spiking layer: (n_neurons,) int array}."""
+        """Synapses that each neuron meets, {spiking layer: (n_neurons,) int array}."""
         counts = self.graph.fan_out()
         return {name: counts[name] for name in self.spiking_layers}
 

@@ -68,7 +68,7 @@ class CountingNetwork:
         of its windows, see `spike_counts`.
     sums : dict of str to nengo.Probe
         Per layer and step: spikes, and the two parts of synaptic operations; of layers whose
-        spikes are worth several also what they are worth.
+        spikes are worth several also what they are worth. And of stages that only add up.
     rasters : dict of str to nengo.Probe
         Per layer and step: what each neuron sends; more behind it.
     engine : str
@@ -135,14 +135,12 @@ def build_counting(
     with built.net:
         configure(built.net, planner, dtype)
         nengo_dl.configure_settings(keep_history=True)  # lets each probe choose
-        for stage in [*stages, last]:
-            if not stage.spikes:
+        for stage in stages if not last.spikes else [*stages, last]:
+            if not stage.spikes and stage.name not in graph.sums:
                 continue
-            neurons, events = built.neurons[stage.name], built.sent[stage.name]
-            if stage.axon is not None:
+            neurons, events = built.neurons.get(stage.name), built.sent[stage.name]
+            if stage.axon is not None and stage.spikes:
                 events = neurons
-            counts[stage.name] = nengo.Probe(neurons, "spike_count")
-            built.net.config[counts[stage.name]].keep_history = False
             weights = event_weights(fan_out[stage.name])
             if stage.name in graded:
                 events = _events(events, stage.n_neurons, engine)
@@ -150,6 +148,10 @@ def build_counting(
                 zeros, ones = np.zeros_like(weights), np.ones((1, stage.n_neurons))
                 weights = np.block([[weights, zeros], [0 * ones, ones]])
             sums[stage.name] = event_sums(events, weights)
+            if not stage.spikes:
+                continue
+            counts[stage.name] = nengo.Probe(neurons, "spike_count")
+            built.net.config[counts[stage.name]].keep_history = False
             if rasters:
                 kept[stage.name] = nengo.Probe(events, synapse=None)
             if stage.name in driven:

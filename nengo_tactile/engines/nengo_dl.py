@@ -147,11 +147,13 @@ def _recording(network, built, data, n, constants=0):
     return Recording(
         outputs,
         counts,
-        {name: s[:, :, 0] for name, s in sums.items()},
+        {name: sums[name][:, :, 0] for name in counts},
         {name: s[:, :, 1] + BASE * s[:, :, 2] for name, s in sums.items()},
         network.dt,
         built.engine,
-        units_over_time={name: s[:, :, 3 if s.shape[2] > 3 else 0] for name, s in sums.items()},
+        units_over_time={
+            name: sums[name][:, :, 3 if sums[name].shape[2] > 3 else 0] for name in counts
+        },
         read_out=network.read_out,
         rasters=rasters,
     )

@@ -44,7 +44,9 @@ class Recording:
         Spikes of each layer in each time step, as packets: however much one is worth.
     synops_over_time : dict of str to (n_samples, n_steps) int array
         Synaptic operations that the spikes of each layer cause in each time step: every
-        spike counts once per outgoing synapse (edges of padded convolutions counted exactly).
+        spike counts once per outgoing synapse (edges of padded convolutions counted exactly). And
+        those of stages without neurons, which send what they have added up on, one value a step:
+        see `nengo_tactile.networks.stages.Graph.fan_out`.
     dt : float
         Length of a time step in seconds.
     engine : str

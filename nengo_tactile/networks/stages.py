@@ -112,6 +112,11 @@ class Stage:
         return self.neuron.spikes and not self.neuron.forwards
 
     @property
+    def adds_up(self) -> bool:
+        """Whether it has no neurons and sends sums on, or is a read-out of such."""
+        return not self.neuron.spikes and self.neuron.window == 1
+
+    @property
     def n_neurons(self) -> int:
         """Neurons, or outputs of the last stage."""
         return math.prod(self.shape)
@@ -236,22 +241,23 @@ class Graph:
     def fan_out(
         self, into: Collection[str] | None = None, weights_only: bool = False
     ) -> dict[str, np.ndarray]:
-        """Synapses that leave each neuron, also behind stages that only add up.
+        """Synapses that each neuron meets, and each unit of a stage that only adds up.
 
-        A synapse is an entry of a map with weights, or one into neurons. Passing a stage that only
-        adds up costs nothing by itself.
+        A synapse is an entry of a map with weights, or one into neurons. What only adds up sends
+        one value a step, whatever has reached it, and that meets synapses of its own: so each
+        weight is met once a step at most. What copies passes on, without any of its own.
 
         Parameters
         ----------
         into : collection of str, optional
             Only those into these stages; by default into all.
         weights_only : bool
-            Leave out what only copies or pools.
+            Leave out what only copies or pools, and let spikes pass where nothing else adds up.
 
         Returns
         -------
         dict of str to (n_neurons,) int array
-            By stage, and of the input.
+            By stage, also of those that only add up (see `sums`), and of the input.
         """
         if into is None and not weights_only:
             return dict(self._fan_out)
@@ -266,16 +272,22 @@ class Graph:
         counts = {stage.name: np.zeros(stage.n_neurons, np.int64) for stage in self.stages}
         counts["input"] = np.zeros(math.prod(self.input_shape), np.int64)
         for stage in reversed(self.stages):
-            relay = not stage.spikes and stage.neuron.window == 1 and stage is not self.stages[-1]
-            counted = int(stage.name in into)
+            passes_on = stage.adds_up and stage is not self.stages[-1]
+            through = passes_on and (_pools(stage) if weights_only else _copies(stage))
+            reached = np.full(stage.n_inputs, stage.name in into, np.int64)
+            if through:
+                reached, counts[stage.name] = counts[stage.name], 0 * reached
             for link in stage.links:
-                own = counted * int(link.map.weighted and not (weights_only and link.map.pools))
-                reached = np.full(stage.n_inputs, own if weights_only else counted, np.int64)
-                if relay:
-                    reached = counts[stage.name] + own
-                reached = reached if link.target is None else reached[link.target]
-                counts[link.source] = counts[link.source] + link.map.fan_out(reached)
+                if through or _counts(link, passes_on, weights_only):
+                    behind = reached if link.target is None else reached[link.target]
+                    counts[link.source] = counts[link.source] + link.map.fan_out(behind)
         return counts
+
+    @cached_property
+    def sums(self) -> set[str]:
+        """Names of the stages without neurons whose values meet synapses of their own."""
+        found = self.fan_out()
+        return {stage.name for stage in self.stages if stage.adds_up and found[stage.name].any()}
 
     @property
     def multiplications(self) -> int:
@@ -285,6 +297,28 @@ class Graph:
         """
         maps = [link.map for stage in self.stages for link in stage.links]
         return sum(_n_weights(each) for each in maps if each.weighted)
+
+
+def _counts(link, passes_on, weights_only):
+    """Whether a link's entries are synapses, into neurons or what ``passes_on``."""
+    if weights_only:
+        return link.map.weighted and not link.map.pools
+    return link.map.weighted or not passes_on
+
+
+def _pools(stage):
+    """Whether nothing reaches it by weights of their own."""
+    return not any(link.map.weighted and not link.map.pools for link in stage.links)
+
+
+def _copies(stage):
+    """Whether each of its units has what one other sends, as it is: concatenation, padding."""
+    if any(link.map.weighted or link.low_pass is not None for link in stage.links):
+        return False
+    reached = np.zeros(stage.n_inputs, int)
+    for link in stage.links:
+        reached[slice(None) if link.target is None else link.target] += 1
+    return bool(reached.max() <= 1)
 
 
 def _n_weights(found):

@@ -96,6 +96,34 @@ def test_an_image_is_multiplied_once():
     assert "neurobench" not in told  # nobody knows what it was shown
 
 
+def test_sums_behind_weights_are_multiplied():
+    """Spikes that a linear layer adds up: additions into it, multiplications out of it."""
+    fires, first = IntegrateFire(threshold=0.5), Convolution.matrix_of(some(8, 6, seed=0))
+    narrow, wide = (Convolution.matrix_of(some(*shape, seed=3)) for shape in ((6, 2), (2, 9)))
+    graph = Graph(
+        (1, 8, 1),
+        [
+            Stage("first", (6,), fires, [Link("input", first)]),
+            Stage("narrow", (2,), Sum(), [Link("first", narrow)]),
+            Stage("wide", (9,), fires, [Link("narrow", wide)]),
+            Stage("out", (9,), Sum(), [Link("wide", Sparse.routing(None, 9))]),
+        ],
+    )
+    network = nt.SteppedNetwork(graph, nt.events.SpikeLayout((8, 1, 1), 1000, N_STEPS))
+    x = (np.random.default_rng(5).random((3, N_STEPS, 1, 8, 1)) < 0.1).astype(np.float32)
+    recording = nt.run(network, x, rasters=3, progress=False)
+    sent = recording.rasters["first"].reshape(-1, 6)
+    into, out = (each.matrix().toarray().T for each in (narrow, wide))
+    sums = sent @ into  # (samples and steps, units)
+    assert 10 < np.count_nonzero(sums) < sums.size - 10
+    products = ((sums != 0) @ (out != 0).sum(axis=1)).sum()
+    found = neurobench(network, recording, x)["synaptic_operations"]
+    assert found["Effective_MACs"] == pytest.approx(products / 3)
+    arrived = x.reshape(-1, 8) @ (first.matrix().toarray().T != 0)
+    additions = (sent @ (into != 0)).sum() + arrived.sum()
+    assert found["Effective_ACs"] == pytest.approx(additions / 3)
+
+
 def test_at_break_even_both_take_the_same():
     operations = {"Effective_ACs": 900.0, "Effective_MACs": 50.0}
     found = beside_quantised(0.03, 64, 400, operations)

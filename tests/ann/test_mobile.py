@@ -61,3 +61,10 @@ def test_linear_bottlenecks_convert():
     recording = nt.run(snn, x[:16])
     error = recording.predict() - model(x[:16]).numpy()
     assert np.sqrt(np.mean(error**2)) < 0.1 * model(x).numpy().std()
+    # each weight is met once a step at most, also behind bottlenecks
+    steps = sum(each.sum(axis=0) for each in recording.synops_over_time.values()) / 16
+    assert 0.2 * snn.ann_multiplications < steps.max() <= snn.ann_multiplications
+    # each value of a bottleneck meets the weights that widen it again, one for each of 12 channels
+    (sums,) = (stage for stage in snn.graph if stage.layer == "block2_project")
+    found, most = recording.synops_over_time[sums.name], 12 * sums.n_neurons
+    assert (found <= most).all() and found[:, 8:].mean() > 0.9 * most and not (found % 12).any()

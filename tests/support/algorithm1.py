@@ -105,9 +105,9 @@ class Loop:
         self.windows[node.name] = [np.flatnonzero(column).tolist() for column in raised.T]
 
     def _costs(self):
-        """Synapses that leave each unit, through relays too."""
+        """Synapses that each unit meets."""
         costs = {}
-        for name in reversed(["input", *self.order]):
+        for name in ["input", *self.order]:
             costs[name] = [0] * self.sizes[name]
             for unit, synapses in self.synapses[name].items():
                 for target, index, _ in synapses:
@@ -115,8 +115,6 @@ class Loop:
                     if kind == "pool":  # one for each window that it is in
                         within = sum(index in window for window in self.windows[target])
                         costs[name][unit] += within
-                    elif kind == "relay":
-                        costs[name][unit] += 1 + costs[target][index]
                     else:
                         costs[name][unit] += 1
         return costs
@@ -182,11 +180,12 @@ class Loop:
             relay = self.nodes[target].kind == "relay"
             (waiting if relay else touched).setdefault(target, set()).add(index)
 
-    def _empty(self, waiting, touched):
+    def _empty(self, waiting, touched, counted=True):
         for name in self.order:
             for unit in sorted(waiting.get(name, ())):
                 value, self.v_mem[name][unit] = self.v_mem[name][unit], 0.0
                 if value:
+                    self.synops[name][self.step] += counted * self.costs[name][unit]
                     self._add_direct(name, unit, value, touched, waiting)
 
     def _answer(self, touched):
@@ -227,7 +226,7 @@ class Loop:
         waiting = {}
         for pixel, value in group:
             self._add_direct("input", pixel, value, touched, waiting)
-        self._empty(waiting, touched)
+        self._empty(waiting, touched, counted=self.step == 0)  # the same at each step
         if group:
             driven = self._driven()
             self._answer({name: set(range(self.sizes[name])) for name in driven})
@@ -345,6 +344,15 @@ def assert_equal(recording, network, loop, x, n_steps, settle, frames=None):
             np.testing.assert_array_equal(
                 recording.synops_over_time[layer][sample], loop.synops[node]
             )
+        relays = [name for name, node in loop.nodes.items() if node.kind == "relay"]
+        sums = [stage.name for stage in network.graph.stages[:-1] if stage.adds_up]
+        for node, layer in zip(relays, sums, strict=True):
+            if not any(loop.costs[node]):  # all weights behind it are zero
+                assert layer not in recording.synops_over_time
+                continue
+            found = recording.synops_over_time[layer][sample]
+            np.testing.assert_array_equal(found, loop.synops[node])
+        for node, layer in wanted.items():
             if node in loop.nodes and loop.nodes[node].kind == "neurons":
                 sent = np.array(loop.v_mem_q[node]) / loop.nodes[node].threshold
                 np.testing.assert_array_equal(recording.sent[layer][sample], sent)

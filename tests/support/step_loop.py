@@ -97,24 +97,29 @@ def fire(neuron, s, arrived):
 
 
 def fan_outs(graph):
-    """Synapses that leave each neuron, by following a mark through relays, neuron by neuron."""
-    last, result = graph.stages[-1], {}
+    """Weights that each neuron, and each unit of a relay, meets, counted one by one.
+
+    What a relay copies from one place meets the weights behind the relay itself.
+    """
+    last = graph.stages[-1]
     sizes = {"input": math.prod(graph.input_shape)} | {s.name: s.n_neurons for s in graph}
-    for name, n in sizes.items():
-        counts = np.zeros(n, int)
-        marks = {name: np.eye(n)}  # (neurons to follow, neurons of the stage): paths to it
-        for stage in graph:
-            relay = isinstance(stage.neuron, kinds.Sum) and stage is not last
-            for link in stage.links:
-                if link.source not in marks:
-                    continue
-                exists = (link.map.matrix() != 0).toarray().T.astype(float)
-                paths = marks[link.source] @ exists
-                if link.map.weighted or not relay:
-                    counts += np.rint(paths.sum(axis=1)).astype(int)
-                if relay:
-                    reached = np.zeros((n, stage.n_inputs))
-                    reached[:, slice(None) if link.target is None else link.target] = paths
-                    marks[stage.name] = marks.get(stage.name, 0) + reached
-        result[name] = counts
-    return result
+    counts = {name: np.zeros(n, int) for name, n in sizes.items()}
+    for stage in graph.stages[::-1]:
+        relay, matrices = isinstance(stage.neuron, kinds.Sum) and stage is not last, []
+        for link in stage.links:
+            matrix = np.zeros((stage.n_inputs, link.map.n_in))
+            matrix[slice(None) if link.target is None else link.target] = (
+                link.map.matrix().toarray()
+            )
+            matrices.append(matrix)
+        weighted = [link.map.weighted for link in stage.links]
+        arriving = sum((matrix != 0).sum(axis=1) for matrix in matrices)
+        copies = relay and not any(weighted) and arriving.max() <= 1
+        behind = counts[stage.name].copy() if copies else np.ones(stage.n_inputs, int)
+        if copies:
+            counts[stage.name][:] = 0
+        for link, matrix in zip(stage.links, matrices):
+            if link.map.weighted or not relay or copies:
+                for target, source in np.argwhere(matrix):
+                    counts[link.source][source] += behind[target]
+    return counts

@@ -262,12 +262,16 @@ class Asynchronous:
             if row["row"] < 0:
                 continue
             name = "input" if stage is None else stage.name
+            if stage is not None and not stage.spikes and name not in self.network.graph.sums:
+                continue
+            synops[name] = measured.synops[:, row["row"]]
+            row_of[name] = 1 + row["row"]
+            if stage is not None and not stage.spikes:
+                continue
             units = slice(row["unit"], row["unit"] + row["size"])
             counts[name] = measured.counts[:, units]
             spikes[name] = measured.spikes[:, row["row"]]
-            synops[name] = measured.synops[:, row["row"]]
             kept[name] = measured.rasters[:, :, units]
-            row_of[name] = 1 + row["row"]
             if stage is not None and stage.fires:
                 sent[name] = measured.sent[:, units]
         trace = None
@@ -278,7 +282,7 @@ class Asynchronous:
                 whole[:, 0],
                 values[:, 0],
                 values[:, 1:],
-                {name: whole[:, row] for name, row in row_of.items()},
+                {name: whole[:, row_of[name]] for name in spikes},
                 {name: whole[:, half + row] for name, row in row_of.items()},
                 self.network.read_out,
             )

@@ -195,14 +195,15 @@ class Clocked:
             steps = np.minimum(np.arange(n_steps), measured.exit_steps[:, None] - 1)
             outputs = np.take_along_axis(outputs, steps[:, :, None], axis=1)
         counts, spikes, units, synops, kept = {}, {}, {}, {}, {}
-        for index, stage in enumerate(self.stages):
+        for index, stage in enumerate(self.stages[:-1]):
+            begin = plan.stages.state[index]
+            if stage.spikes or stage.name in network.graph.sums:
+                synops[stage.name] = measured.synops[:, index]
             if stage.spikes:
-                begin, row = plan.stages.state[index], plan.stages.row[index]
                 counts[stage.name] = measured.counts[:, begin : begin + stage.n_neurons]
                 kept[stage.name] = measured.rasters[:, :, begin : begin + stage.n_neurons]
-                spikes[stage.name] = measured.spikes[:, row]
-                units[stage.name] = measured.units[:, row]
-                synops[stage.name] = measured.synops[:, row]
+                spikes[stage.name] = measured.spikes[:, index]
+                units[stage.name] = measured.units[:, index]
         return Recording(
             *(outputs, counts, spikes, synops, network.dt, "event"),
             units_over_time=units,
@@ -264,14 +265,14 @@ def scratch_of(plan):
 
 def measured_of(plan, n_samples, n_steps, n_rasters):
     """Room for what is measured of some samples."""
-    n_spiking = int((plan.stages.row >= 0).sum())
+    n_sending = len(plan.stages.kind) - 1
     return Measured(
         potentials=np.zeros((n_samples, n_steps, int(plan.stages.size[-1])), np.float32),
         counts=np.zeros((n_samples, len(plan.start)), np.int32),
         exit_steps=np.full(n_samples, n_steps, np.int32),
         rasters=np.zeros((n_rasters, n_steps, len(plan.start)), np.uint16),
         **{
-            name: np.zeros((n_samples, n_spiking, n_steps), np.int64)
+            name: np.zeros((n_samples, n_sending, n_steps), np.int64)
             for name in ("spikes", "units", "synops")
         },
     )

@@ -65,7 +65,7 @@ Memory = namedtuple("Memory", "state net kept n_steps")
 
 #: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
 #: neuron, (n_samples, n_state); spikes, what they are worth and synaptic operations of each stage
-#: and step, (n_samples, n_spiking, n_steps).
+#: but the last, and step, (n_samples, n_stages - 1, n_steps).
 #: And the step after which each sample was stopped, (n_samples,); spikes of each neuron at each
 #: step, of the first samples, (n_rasters, n_steps, n_state).
 Measured = namedtuple("Measured", "potentials counts spikes units synops exit_steps rasters")
@@ -344,7 +344,7 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                 tell(counts, recent)
             for k in range(len(stages.kind)):
                 kind, n, start = stages.kind[k], stages.size[k], stages.state[k]
-                row, tops, padded = stages.row[k], stages.tops[k], stages.padded[k]
+                tops, padded = stages.tops[k], stages.padded[k]
                 rest, begin = plan.constant, start
                 if stages.drive[k] >= 0:
                     rest, begin = drives[sample], stages.drive[k]
@@ -421,16 +421,16 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                     scratch.awake[k] = begins[k, t] < e
                     for i in range(USUAL):
                         put(events, e + i, LAST)
-                    if row >= 0:
+                    if kind != READ_OUT:
                         units = e - begins[k, t]
                         if units:
-                            measured.synops[sample, row, done + t] = counted(
+                            measured.synops[sample, k, done + t] = counted(
                                 padded, words, start, recent, plan.fan_out
                             )
-                        measured.spikes[sample, row, done + t] = units
+                        measured.spikes[sample, k, done + t] = units
                         if stages.several[k]:
                             units = sum_units(values, begins[k, t], e)
-                        measured.units[sample, row, done + t] = units
+                        measured.units[sample, k, done + t] = units
                         if stages.bits[k] >= 0:
                             first = (stages.bits[k] + t * padded) // WORD
                             for word in range(padded // WORD):

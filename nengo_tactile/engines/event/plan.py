@@ -30,13 +30,12 @@ _KINDS = {IntegrateFire: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 #: their tables, whether something arrives at each step by itself, and whether events are worth
 #: other numbers than one; whether it resets to zero; most that a spike is worth, what one is below
 #: a net count of zero (0: it has none there), whether spikes are taken back, and whether one may be
-#: worth several; row among the stages that spike (or -1); where its firing is kept as bits, for
-#: those who read it neuron by neuron (or -1); where its currents of the first steps begin, and how
-#: many have any.
+#: worth several; where its firing is kept as bits, for those who read it neuron by neuron (or -1);
+#: where its currents of the first steps begin, and how many have any.
 Stages = namedtuple(
     "Stages",
     "kind size padded window biased state tops drive first_link last_link first_slide last_slide "
-    "first_grid last_grid events room busy graded to_zero most slope signed several row bits early "
+    "first_grid last_grid events room busy graded to_zero most slope signed several bits early "
     "n_early",
 )
 #: Of each link: the stage it comes from; channels, and their reciprocal; weights of a channel;
@@ -74,7 +73,7 @@ def plan_of(network):
     """
     driven, stages = network.graph.driven, network.graph.varying().stages
     check(network, stages)
-    fan_out = network.fan_out()
+    fan_out = network.graph.fan_out()
     worths = _worths(stages, driven)
     found = [
         [(link, _slides(stage, link, worths[link.source])) for link in stage.links]
@@ -98,11 +97,10 @@ def plan_of(network):
         room = row["tops"] + row["padded"] if pools else row["padded"]
         row["state"], row["tops"] = begin, begin + row["tops"]
         row["drive"] = n_driven if own else -1
-        row["row"] = sum(one["row"] >= 0 for one in rows) if stage.spikes else -1
         rows.append(row)
         start.append(_filled(room, stage.start))
         constant.append(_filled(room, stage.bias))
-        synapses.append(_filled(room, fan_out.get(stage.name, 0)))
+        synapses.append(_filled(room, fan_out[stage.name]))
         row["early"], row["n_early"] = sum(map(len, early)), len(stage.step_bias)
         early.append(np.tile(stage.step_bias, stage.n_inputs // stage.step_bias.shape[1]).ravel())
         begin += room
@@ -114,7 +112,7 @@ def plan_of(network):
         row["events"], row["room"] = place, _room(row["size"] + table)
     read, n_bits = set(links.source[links.ahead >= 0].tolist()), 0
     for index, row in enumerate(rows):
-        kept = index in read and row["row"] >= 0
+        kept = index in read and stages[index].spikes
         row["bits"] = n_bits if kept else -1
         n_bits += BLOCK * row["padded"] if kept else 0
     types = dict.fromkeys(("most", "slope", "signed"), np.float32)

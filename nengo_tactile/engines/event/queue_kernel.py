@@ -18,7 +18,7 @@ from nengo_tactile.lazy import compiled
 inlined = register_jitable(inline="always")
 
 #: Of a stage: what it does; its size; where its state begins, in it the maxima of a max pooling;
-#: inputs of a window; row among the stages that spike (or -1), and where its neurons begin among
+#: inputs of a window; row among those that send (or -1), and where its neurons or units begin among
 #: theirs; where its marks begin; the links that leave it, the relays that these reach, in order,
 #: and the other stages reached directly or through relays, in order; threshold; ReLU.
 STAGE = np.dtype(
@@ -93,12 +93,13 @@ def add_row(potentials, above, below, weights, i, a, n, value):
 @inlined
 def spread(
     potentials, above, below, marks, low, high, senders, sent_values,
-    stages, links, weights, pointers, runs, shifts, outs, relays, k, n_senders,
+    stages, links, weights, pointers, runs, shifts, outs, relays, fan_out, spent, synops, step,
+    k, n_senders,
 ):  # fmt: skip
     """Bring what a stage sends to all that it reaches, also through relays.
 
     ``n_senders`` numbers and values of its neurons stand in ``senders`` and ``sent_values``. Who
-    may cross is marked.
+    may cross is marked. Operations of relays are added to ``spent`` and, at the step, ``synops``.
     """
     place, last_relay = stages[k].first_relay, stages[k].last_relay
     while True:
@@ -157,6 +158,9 @@ def spread(
                     put(senders, n_senders, unit)
                     put(sent_values, n_senders, value)
                     n_senders += 1
+                    cost = at(fan_out, stages[k].unit + unit)
+                    spent[1, stages[k].row] += cost
+                    synops[stages[k].row, step] += cost
         put(low, k, NONE)
         put(high, k, -1)
 
@@ -270,7 +274,8 @@ def drain(plan, memory, measured, step, time, most, trace, trace_values):
         put(sent_values, 0, waiting.value)
         spread(
             potentials, above, below, marks, low, high, senders, sent_values,
-            stages, links, weights, pointers, runs, shifts, outs, relays, source, 1,
+            stages, links, weights, pointers, runs, shifts, outs, relays, fan_out, spent, synops,
+            step, source, 1,
         )  # fmt: skip
         changed = False
         for place in range(stage.first_reached, stage.last_reached):
@@ -425,7 +430,8 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
             spread(
                 memory.drive, memory.above, memory.below, memory.marks, memory.low, memory.high,
                 memory.senders, memory.values, plan.stages, plan.links, plan.weights,
-                plan.pointers, plan.runs, plan.shifts, plan.outs, plan.relays, entry, length,
+                plan.pointers, plan.runs, plan.shifts, plan.outs, plan.relays, plan.fan_out,
+                memory.spent, measured.synops[sample], 0, entry, length,
             )  # fmt: skip
             measured.spikes[sample, source.row, 0] = memory.spent[0, source.row]
             measured.synops[sample, source.row, 0] = memory.spent[1, source.row]

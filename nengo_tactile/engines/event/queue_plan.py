@@ -12,7 +12,7 @@ from nengo_tactile.networks.neurons import MaxPool, SigmaDelta, Sum
 
 _KINDS = {SigmaDelta: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 #: Kind of the stage that stands for the input.
-INPUT = 4
+INPUT = READ_OUT + 1
 #: Spikes that wait at once, for each neuron of the network.
 WAITING_PER_NEURON = 32
 #: Room in the queue of a small network.
@@ -20,8 +20,8 @@ SHORTEST_QUEUE = 2**12
 
 #: Stages (the read-out last but one, then the input) and links; of all links: weights, pointers,
 #: runs and shifts; links by their source; relays that stages reach, and other stages that they
-#: reach; potentials at the start and the bounds at which they fire first; synapses that leave each
-#: neuron.
+#: reach; potentials at the start and the bounds at which they fire first; synapses that each neuron
+#: meets, and each unit of a relay.
 QueuePlan = namedtuple(
     "QueuePlan",
     "stages links weights pointers runs shifts outs relays reached start above below fan_out",
@@ -66,9 +66,8 @@ def queue_plan(network):
         for column, lists in (("relay", relays), ("reached", reached)):
             row[f"first_{column}"] = sum(map(len, lists[:index]))
             row[f"last_{column}"] = row[f"first_{column}"] + len(lists[index])
-        if stage is None or stage.spikes:
-            spiking = [one.name for one in stages if one.spikes]
-            row["row"] = 0 if stage is None else 1 + spiking.index(name)
+        if row["kind"] != READ_OUT:
+            row["row"] = 0 if stage is None else 1 + index
             fan_out.append(synapses[name])
             units += n
         if stage is not None:

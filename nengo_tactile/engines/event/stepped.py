@@ -230,7 +230,11 @@ class Stepped:
             (so_far or self.read_out())(measured.outputs),
             {e.name: measured.counts[:, begins[s] : begins[s] + e.n_neurons] for s, e in rows},
             {e.name: measured.spikes[:, s] for s, e in rows},
-            {e.name: measured.synops[:, s] for s, e in rows},
+            {
+                e.name: measured.synops[:, s]
+                for s, e in enumerate(self.graph)
+                if e.spikes or e.name in self.graph.sums
+            },
             self.network.dt,
             "event",
             units_over_time={e.name: measured.units[:, s] for s, e in rows},

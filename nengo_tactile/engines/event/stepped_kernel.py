@@ -188,11 +188,12 @@ def fire(plan, s, t, step, scratch, measured, sample, begin, end):
 
 
 @compiled
-def pass_on(plan, s, t, scratch, begin, end):
-    """Send what a chunk of sums has."""
+def pass_on(plan, s, t, step, scratch, measured, sample, begin, end):
+    """Send what a chunk of sums has; the operations are those of ``step`` in ``measured``."""
     for k in range(end - begin):
         if scratch.potential[k] != 0:
             event, delay = begin + k - plan.stages.first[s], plan.delays[begin + k]
+            measured.synops[sample, s, step] += plan.fan_out[begin + k]
             send(plan.stages, s, t, delay, scratch, event, scratch.potential[k])
 
 
@@ -269,7 +270,7 @@ def simulate(plan, x, since, first, last, scratch, measured):
                     else:
                         integrate(plan, s, t, scratch, a, b)
                     if stages.model[s] == SUM:
-                        pass_on(plan, s, t, scratch, a, b)
+                        pass_on(plan, s, t, step, scratch, measured, sample, a, b)
                     else:
                         fire(plan, s, t, step, scratch, measured, sample, a, b)
                 if responds:

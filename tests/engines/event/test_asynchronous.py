@@ -243,7 +243,7 @@ def test_memory_does_not_grow_with_steps():
         return peak_bytes(engine.record, arrivals, n_steps)
 
     of_step = (peak(4010) - peak(10)) / 4000 / 6
-    n_rows, n_outputs = len(network.spiking_layers) + 1, network.graph.stages[-1].n_neurons
+    n_rows, n_outputs = len(network.graph.stages), network.graph.stages[-1].n_neurons
     assert of_step <= 2 * 8 * n_rows + 4 * n_outputs + 1  # what is recorded of each step
     n_units = sum(stage.n_neurons for stage in network.graph)
     rest = sum(

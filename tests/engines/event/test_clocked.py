@@ -74,10 +74,15 @@ def recordings():
 def test_every_spike_and_output_is_nengo_dls(name):
     network, wanted, got = recordings()[name]
     assert got.engine == "event" and got.dt == wanted.dt
+    sums = network.graph.sums
+    sending = [s.name for s in network.graph.varying() if s.spikes or s.name in sums]
+    fan_out = step_loop.fan_outs(network.graph)
     for what in MEASURED:
-        assert list(getattr(got, what)) == list(getattr(wanted, what)) == network.spiking_layers
+        layers = sending if what == "synops_over_time" else network.spiking_layers
+        assert list(getattr(got, what)) == list(getattr(wanted, what)) == layers
         for layer, values in getattr(wanted, what).items():
-            assert values.any(), f"{layer} is silent and proves nothing"
+            copied = what == "synops_over_time" and not fan_out[layer].any()  # into sums
+            assert values.any() != copied, f"{layer} is silent and proves nothing"
             found = getattr(got, what)[layer]
             np.testing.assert_array_equal(found, values, err_msg=f"{what} of {layer}")
             assert found.dtype == values.dtype
@@ -99,6 +104,19 @@ def test_every_spike_is_that_of_loops_over_stages(name):
         units = np.floor(np.abs(sent[layer]) + 0.5).clip(1) * fired
         np.testing.assert_array_equal(got.units_over_time[layer], units.sum(axis=2))
         np.testing.assert_array_equal(got.synops_over_time[layer], fired @ fan_out[layer])
+    # what the spikes bring to sums, apart from what the image and constants do
+    values, stages = dict(sent), network.graph.varying().stages[:-1]
+    for stage in (stage for stage in stages if stage.adds_up):
+        arrived = sum(
+            link.forward(np.concatenate(values[link.source]), stage.n_inputs)
+            for link in stage.links
+        )
+        values[stage.name] = arrived.reshape(*sent[stage.name].shape)
+        if fan_out[stage.name].any():
+            synops = (values[stage.name] != 0) @ fan_out[stage.name]
+            np.testing.assert_array_equal(got.synops_over_time[stage.name], synops)
+            assert synops.any()
+    assert network.graph.sums or name.endswith("maps")
     outputs = np.cumsum(sent[network.graph.stages[-1].name], axis=1)
     outputs /= np.arange(1, n_steps + 1)[:, None]
     np.testing.assert_allclose(got.outputs, outputs, rtol=1e-6, atol=1e-6)

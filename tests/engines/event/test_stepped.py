@@ -332,6 +332,10 @@ def test_any_graph_is_that_of_a_loop(engine, most, last, rng):
         worth = sent[stage.name]
         if not stage.spikes:
             assert stage.name not in recording.spike_counts
+            if stage is not graph.stages[-1]:
+                synops = (worth != 0) @ fan_out[stage.name]
+                np.testing.assert_array_equal(recording.synops_over_time[stage.name], synops)
+                assert synops.any()
             continue
         fired = worth != 0
         units = recording.units_over_time[stage.name]
