@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from nengo_tactile import __version__, cli_exchange, cli_reproduce
+from nengo_tactile import __version__, cli_exchange, cli_reproduce, cli_robustness
 from nengo_tactile.cli_end import ended
 from nengo_tactile.cli_options import (
     DataDir,
@@ -134,6 +134,10 @@ def train(
     deepen: Annotated[
         str | None, typer.Option(help="Weights of a shallower network to begin with.")
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(help='What happens to recordings in each epoch: "drop=0.2,dead=0.1,shift=1".'),
+    ] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
     threads: Annotated[
@@ -161,6 +165,7 @@ def train(
             fine_tune,
             levels,
             deepen,
+            augment,
             say=say,
         )
 
@@ -392,6 +397,9 @@ def sweep(
     show_or_write(as_json, results, tables)
     if "failed" in results:
         raise typer.Exit(1)
+
+
+app.command(rich_help_panel=_RUN)(cli_robustness.robustness)
 
 
 @app.command(rich_help_panel=_RUN)

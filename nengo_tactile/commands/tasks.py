@@ -11,6 +11,7 @@ from nengo_tactile.datasets.images import images_of
 from nengo_tactile.datasets.recordings import SETTINGS, Recordings
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError
+from nengo_tactile.events.augment import Augmentation, augmented_epochs
 from nengo_tactile.events.images import TactileImage
 from nengo_tactile.events.labelled import Labelled
 from nengo_tactile.files import path_of
@@ -230,6 +231,29 @@ def epochs_of(task, x, y, seed):
     if not task.shifts:
         return x, y
     return shifted_epochs([x], [y], seed)
+
+
+def recordings_augmented(task, dataset, disturbance, seed):
+    """Training images of recordings to which something happens anew in each epoch.
+
+    Parameters
+    ----------
+    task : Task
+        Of tactile recordings.
+    dataset : data set of events
+    disturbance : Disturbance
+    seed : int
+
+    Returns
+    -------
+    callable
+        ``epoch -> (x, y)``, for `nengo_tactile.ann.training.train`.
+    """
+    recordings, image = Labelled(dataset), task.image
+    kept = list(recordings)
+    size, duration = image.sensor_size, image.duration_us
+    change = Augmentation(disturbance, size, seed, dataset.taxels, duration)
+    return augmented_epochs(kept, recordings.labels, image, change)
 
 
 def pool(task, data_dir=None, progress=None, **options):

@@ -21,10 +21,17 @@ from nengo_tactile.commands.networks import (
     trained,
     write_weights,
 )
-from nengo_tactile.commands.tasks import epochs_of, images, open_task, task_named
+from nengo_tactile.commands.tasks import (
+    epochs_of,
+    images,
+    open_task,
+    recordings_augmented,
+    task_named,
+)
 from nengo_tactile.conversion.quantise import fine_tune
 from nengo_tactile.doors import hdf5
 from nengo_tactile.errors import DataError, ModelFileError, NotationError
+from nengo_tactile.events.augment import Disturbance
 from nengo_tactile.events.encoders import SILENT_UP_TO
 from nengo_tactile.files import path_of
 
@@ -45,6 +52,7 @@ def train_model(
     tune_from=None,
     levels=None,
     deepen_from=None,
+    augment=None,
     progress=None,
     say=print,
 ):
@@ -77,6 +85,9 @@ def train_model(
     deepen_from : str or path, optional
         Weights of a shallower network of the same kind to begin with: see
         `nengo_tactile.ann.deepen.deepen`.
+    augment : str, optional
+        What happens to recordings, anew in each epoch, in place of shifted images: see
+        `nengo_tactile.events.Disturbance.parsed`.
     progress : bool, optional
     say : callable
 
@@ -87,6 +98,12 @@ def train_model(
     out = path_of(out)
     task = task_named(task_name)
     _check(network, out, task, task_name, tune_from, levels, deepen_from)
+    disturbance = None if augment is None else Disturbance.parsed(augment)
+    if disturbance is not None and task.image is None:
+        raise DataError(
+            f"task {task_name!r} has images, and augment is {augment!r}, which happens to "
+            "recordings: leave --augment out, such images are shifted and mirrored as they are"
+        )
     name, chosen = _recipe(network, task, recipe, epochs, mixed_precision, tune_from, deepen_from)
     start = None if tune_from is None else _start(tune_from, network)
     shallow = None if deepen_from is None else _weights(deepen_from)
@@ -95,6 +112,8 @@ def train_model(
     x, y = images(task, dataset, progress=progress)
     test = images(task, open_task(task, "test", data_dir), progress=progress)
     data = (x, y) if name == "paper" else epochs_of(task, x, y, seed)
+    if disturbance is not None:
+        data = recordings_augmented(task, dataset, disturbance, seed)
     if network == digits.NAME:
         data = digits.bit_epochs(x, y, seed, SILENT_UP_TO)
     if start is None:

@@ -37,6 +37,8 @@ class EventDataset(Dataset):
         Labels, indices into ``classes``.
     writers : (n_samples,) int array or None
         Who made each recording, where that is known.
+    taxels : TaxelMap or None
+        Of a skin that is no grid.
     """
 
     dtype: np.dtype = EVENT_DTYPE
@@ -44,6 +46,7 @@ class EventDataset(Dataset):
     classes: tuple[str, ...]
     targets: np.ndarray
     writers: np.ndarray | None = None
+    taxels: Any = None
     _reading = "reading recordings"  # what the progress bar says
 
     def __init__(

@@ -145,6 +145,11 @@ class Recordings(EventDataset):
         return self.columns.sensor_size
 
     @property
+    def taxels(self) -> TaxelMap | None:  # type: ignore[override]
+        """Where taxels lie, of skins that are no grid."""
+        return self.columns.taxels
+
+    @property
     def writers(self) -> np.ndarray | None:  # type: ignore[override]
         """Who made each recording, where it is known."""
         return self.groups.get("subject")

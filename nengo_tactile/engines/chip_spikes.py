@@ -290,14 +290,23 @@ def _lags(graph):
     for stage in graph:
         _check(stage)
         lags[stage.name] = next((lags[e.source] + 1 for e in stage.links if e.source in lags), 1)
+    before = {"input"}
     for stage in graph:
         for link in stage.links:
-            if lags[link.source] + 1 - link.delay != lags[stage.name]:
+            if lags[link.source] + 1 - link.delay == lags[stage.name]:
+                continue
+            if link.source in before and any(each.delay > 1 for each in stage.links):
                 raise EngineError(
-                    f"stage {stage.name!r}: spikes from {link.source!r} would come at another step "
-                    "than those on its other ways, for each takes a step from core to core: lead "
-                    "them through as many stages, or use engine='event'"
+                    f"stage {stage.name!r} has synapses that delay by up to "
+                    f"{max(each.delay for each in stage.links)} steps, which nengo-loihi's "
+                    "emulator has not: train the network without, or use engine='event'"
                 )
+            raise EngineError(
+                f"stage {stage.name!r}: spikes from {link.source!r} would come at another step "
+                "than those on its other ways, for each takes a step from core to core: lead "
+                "them through as many stages, or use engine='event'"
+            )
+        before.add(stage.name)
     del lags["input"]
     return lags
 

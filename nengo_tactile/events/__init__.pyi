@@ -1,6 +1,10 @@
 from nengo_tactile.events.arrays import EVENT_DTYPE as EVENT_DTYPE
 from nengo_tactile.events.arrays import check_events as check_events
 from nengo_tactile.events.arrays import make_events as make_events
+from nengo_tactile.events.augment import Augmentation as Augmentation
+from nengo_tactile.events.augment import Disturbance as Disturbance
+from nengo_tactile.events.augment import Seeded as Seeded
+from nengo_tactile.events.augment import augmented_epochs as augmented_epochs
 from nengo_tactile.events.binning import spike_tensor as spike_tensor
 from nengo_tactile.events.coding import CurrentCoding as CurrentCoding
 from nengo_tactile.events.coding import DelayCoding as DelayCoding

@@ -93,6 +93,11 @@ class PatternLayout:
         return self.rows * self.columns * (1 + self.separate_polarities)
 
     @property
+    def duration_us(self) -> float:
+        """Length of a recording in microseconds, without the tail."""
+        return self.recording_steps * self.step_us
+
+    @property
     def n_steps(self) -> int:
         """Length of a pattern in steps: 360 by default."""
         return self.recording_steps + self.tail_steps

@@ -52,7 +52,7 @@ class _Nodes:
         shape = (graph.input_shape[-1], *graph.input_shape[:-1])
         # of the input and each stage: NIR's shape, and the nodes whose sum it sends
         self.shapes = {"input": shape}
-        self.sent = {"input": ["input"]}
+        self.sent, self.there = {"input": ["input"]}, {"input"}
         self.names = names_of(graph)
         for stage in graph:
             if stage.fires:
@@ -63,6 +63,7 @@ class _Nodes:
         for stage in self.graph:
             self._check(stage)
             self._stage(stage)
+            self.there.add(stage.name)
         last = self.graph.stages[-1].name
         self.nodes["output"] = Node("Output", {"shape": np.array(self.shapes[last])})
         self.edges += [(name, "output") for name in self.sent[last]]
@@ -149,6 +150,11 @@ class _Nodes:
     def _link(self, link, name, bias, stage):
         """Nodes that bring what a link does, and NIR's shape of it."""
         sources, shape = self.sent[link.source], self.shapes[link.source]
+        steps = link.delay - (link.source not in self.there)  # a loop takes a step by itself
+        if steps:
+            late = f"{name}_delay"
+            self._add(late, "Delay", sources, delay=np.full(shape, steps * self.dt))
+            sources = [late]
         if _is_copy(link.map):
             return sources, shape
         if link.map.n_axes:

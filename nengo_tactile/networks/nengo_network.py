@@ -28,6 +28,8 @@ class Built:
         Of the stages that spike: what fires.
     sent : dict of str to Nengo object
         Of all stages: what others read, behind axons; of max pooling a value for each window.
+    late : dict of str to nengo.Node
+        The same some steps later.
     spike_probes : dict of str to nengo.Probe
         Of what fires.
     output_probe : nengo.Probe
@@ -38,6 +40,7 @@ class Built:
     input: object
     neurons: dict
     sent: dict
+    late: dict
     spike_probes: dict
     output_probe: object = None
 
@@ -74,7 +77,7 @@ def build(graph, dt=0.001, present=None, rates=False, on_chip=(), probes=True, l
 
     with nengo.Network(seed=0, label=label) as net:
         start = np.zeros(math.prod(graph.input_shape)) if present is None else present
-        built = Built(net, nengo.Node(start, label="input"), {}, {}, {})
+        built = Built(net, nengo.Node(start, label="input"), {}, {}, {}, {})
         built.sent["input"] = built.input
         receives, later = {}, []
         for stage in graph:
@@ -86,14 +89,16 @@ def build(graph, dt=0.001, present=None, rates=False, on_chip=(), probes=True, l
                     probe = nengo.Probe(sent, label=f"{stage.name} spikes")
                     built.spike_probes[stage.name] = probe
             _early(stage, receives[stage.name], dt)
-            built.sent[stage.name] = sent if stage.axon is None else _axons(stage, sent)
+            built.sent[stage.name] = sent
+            if stage.axon is not None:
+                built.sent[stage.name] = _delays(stage.axon, sent, stage.name)
             for link in stage.links:
                 if link.source not in built.sent:
                     later.append((stage, link))
                 else:
-                    _connect(built.sent[link.source], receives[stage.name], stage, link, dt)
+                    _connect(built, receives[stage.name], stage, link, dt)
         for stage, link in later:  # loops
-            _connect(built.sent[link.source], receives[stage.name], stage, link, dt)
+            _connect(built, receives[stage.name], stage, link, dt)
         probe = None
         if probes:
             probe = nengo.Probe(built.sent[stage.name], synapse=None, label="output")
@@ -118,9 +123,10 @@ def _early(stage, target, dt):
     nengo.Connection(node[channels], target, synapse=None)
 
 
-def _connect(source, target, stage, link, dt):
+def _connect(built, target, stage, link, dt):
     import nengo
 
+    source = _behind(built, link)
     indices = link.map.indices
     nengo.Connection(
         source if indices is None else source[indices],
@@ -134,30 +140,40 @@ def _synapse(stage, link, dt):
     """The synapse of a connection, exact step by step."""
     import nengo
 
-    late = int(link.low_pass is not None)
-    if link.delay > 1 or (late and not link.delay):
+    if link.low_pass is not None and not link.delay:
         raise EngineError(
-            f"stage {stage.name!r}: its delay from {link.source!r} is {link.delay} steps, Nengo's "
-            f"synapses have {late} to 1: use axons, or engine='event'"
+            f"stage {stage.name!r}: its link from {link.source!r} has a low-pass and no delay, and "
+            "Nengo's filters take a step: give it one, or use engine='event'"
         )
-    if late:
+    if link.low_pass is not None:
         if _response(stage.neuron, recurrent=False) is not None:
             raise EngineError(
                 f"stage {stage.name!r}: filters what arrives, and its link from {link.source!r} "
                 "has a low-pass besides, which Nengo has not: lead it through a stage of its own"
             )
         return nengo.Lowpass(link.low_pass * dt)
-    return _response(stage.neuron, recurrent=link.delay == 1)
+    return _response(stage.neuron, recurrent=link.delay > 0)
 
 
-def _axons(stage, neurons):
+def _behind(built, link):
+    """What a link reads: a Node where it is later than the one step that synapses have."""
+    source, steps = built.sent[link.source], link.delay - 1
+    if steps < 1:
+        return source
+    name = f"{link.source}, {steps} steps late"
+    if name not in built.late:
+        built.late[name] = _delays(np.full(source.size_out, steps), source, name)
+    return built.late[name]
+
+
+def _delays(steps, source, label):
     import nengo
 
     from nengo_tactile.neurons.axonal_delay import AxonalDelay
 
-    axons = nengo.Node(AxonalDelay(stage.axon), size_in=stage.n_neurons, label=stage.name)
-    nengo.Connection(neurons, axons, synapse=None)
-    return axons
+    node = nengo.Node(AxonalDelay(steps), size_in=len(steps), label=label)
+    nengo.Connection(source, node, synapse=None)
+    return node
 
 
 def _ensemble(stage, kind):

@@ -8,15 +8,20 @@ them (Spikemax paper, Figure 1 (b)); nothing passes through refractoriness and r
 slayerPytorch and lava-dl.
 """
 
-import functools
-import math
+import dataclasses
+from typing import Any
+
+import numpy as np
 
 from nengo_tactile import stack
+from nengo_tactile.slayer import dynamics_kernel as kernel
+from nengo_tactile.slayer import loops, surrogates
+from nengo_tactile.slayer.surrogates import Surrogate
 
 tf = stack.tensorflow()
 
 
-def spikes_of(current, model, surrogate, recurrent=None):
+def spikes_of(current, model, surrogate, recurrent=None, times=None):
     """Spikes of neurons under currents, from rest.
 
     Parameters
@@ -26,204 +31,93 @@ def spikes_of(current, model, surrogate, recurrent=None):
     surrogate : Surrogate
     recurrent : (n_neurons, n_neurons) tensor, optional
         What the spikes of a step add to the currents of the next one.
+    times : (2,) tensor, optional
+        In place of the model's ``times``, with a gradient.
 
     Returns
     -------
     (n_samples, n_steps, n_neurons) tensor
         Zeros and ones.
     """
-    forward, backward = _loops(model, surrogate, recurrent is not None)
-    if recurrent is None:
-
-        @tf.custom_gradient
-        def fire(current):
-            potential = forward(current)
-            spikes = _fired(potential, model.threshold)
-            return spikes, lambda error: backward(error, potential)
-
-        return fire(current)
+    neurons, learns = _Neurons(model, surrogate), times is not None
+    constants = model.constants(times if times is None else tf.cast(times, current.dtype))
+    constants = [tf.convert_to_tensor(each, current.dtype) for each in constants]
+    recurrent = tf.zeros((0, 0), current.dtype) if recurrent is None else recurrent
 
     @tf.custom_gradient
-    def fire_recurrently(current, recurrent):
-        potential = forward(current, recurrent)
-        spikes = _fired(potential, model.threshold)
+    def fire(current, recurrent, constants):
+        tensors = [current, recurrent, constants]
+        potential, spikes = loops.call(neurons.run, tensors, [current.shape] * 2)
 
         def gradient(error):
-            by_current = backward(error, potential, recurrent)
+            known = [error, potential, recurrent, constants]
+            (by_current,) = loops.call(neurons.assign, known, [current.shape])
             # the spikes of a step meet the errors of the currents of the next
-            by_weights = tf.einsum("bti,btj->ij", spikes[:, :-1], by_current[:, 1:])
-            return by_current, by_weights
+            by_weights = None
+            if recurrent.shape[0]:
+                by_weights = tf.einsum("bti,btj->ij", spikes[:, :-1], by_current[:, 1:])
+            by_constants = None
+            if learns:
+                known = [*tensors, error, potential, spikes]
+                (by_constants,) = loops.call(neurons.sensitivity, known, [constants.shape])
+            return by_current, by_weights, by_constants
 
         return spikes, gradient
 
-    return fire_recurrently(current, recurrent)
+    return fire(current, recurrent, tf.stack(constants))
 
 
-def delayed(spikes, delays):
-    """Spikes after their time on each neuron's axon, with a gradient for that time.
+@dataclasses.dataclass(frozen=True)
+class _Neurons:
+    """Loops over time, forward and backward, of one kind of neurons."""
 
-    The gradient for a delay is minus the slope of what arrives, as a difference of neighbouring
-    steps. (slayerPytorch takes the slope of the filtered spikes against the errors before the
-    filter, which is the same sum.)
+    model: Any
+    surrogate: Surrogate
 
-    Parameters
-    ----------
-    spikes : (n_samples, n_steps, n_neurons) tensor
-    delays : (n_neurons,) tensor
-        Steps, from zero; their floors count.
+    def run(self, current, recurrent, constants):
+        """Potentials and spikes."""
+        found = [loops.empty(current.shape, current.dtype) for _ in range(2)]
+        told = current, np.ascontiguousarray(recurrent), *self._numbers(constants)
+        self._share_out(kernel.run, told, recurrent.size > 0, found)
+        return found
 
-    Returns
-    -------
-    (n_samples, n_steps, n_neurons) tensor
-        What would arrive after the last step is lost.
-    """
+    def assign(self, error, potential, recurrent, constants):
+        """Errors at currents."""
+        found = [loops.empty(error.shape, error.dtype)]
+        told = error, potential, np.ascontiguousarray(recurrent.T), *self._numbers(constants)
+        told = *told, self._stand_in
+        self._share_out(kernel.assign, told, recurrent.size > 0, found)
+        return found
 
-    @tf.custom_gradient
-    def delay(spikes, delays):
-        steps = tf.cast(tf.floor(delays), tf.int32)
-        arrived = _shifted(spikes, steps)
+    def sensitivity(self, current, recurrent, constants, error, potential, spikes):
+        """What errors say of the constants."""
 
-        def gradient(error):
-            slope = arrived - _shifted(arrived, tf.ones_like(steps))
-            return _shifted(error, -steps), -tf.reduce_sum(error * slope, (0, 1))
+        def part(a, b):
+            found = np.zeros(4, current.dtype)
+            each = (values[a:b] for values in (error, potential, spikes))
+            told = current[a:b], np.ascontiguousarray(recurrent), *each
+            kernel.sensitivity(*told, *self._numbers(constants), self._stand_in, found)
+            return found
 
-        return arrived, gradient
+        return [sum(loops.share_out(len(current), part))]
 
-    return delay(spikes, delays)
+    @property
+    def _stand_in(self):
+        return surrogates.KINDS.index(self.surrogate.kind)
 
+    def _numbers(self, constants):
+        """Kind and constants of the neurons, as compiled loops have them."""
+        model, surrogate = self.model, self.surrogate
+        width = surrogate.width * model.threshold
+        last = model.threshold, 1 / width, surrogate.scale / width, 1
+        return _KINDS[model.kind], np.array([*constants, *last], constants.dtype)
 
-def _shifted(values, steps):
-    """Move each neuron's values by so many steps, later for positive ones; zeros come in."""
-    return _shift(tf.stop_gradient(values), steps)
-
-
-@tf.function(jit_compile=True)
-def _shift(values, steps):
-    n_steps = tf.shape(values)[1]
-    sources = tf.range(n_steps)[:, None] - steps
-    inside = tf.cast((sources >= 0) & (sources < n_steps), values.dtype)
-    sources = tf.clip_by_value(sources, 0, n_steps - 1)
-    by_neuron = tf.gather(
-        tf.transpose(values, (2, 1, 0)), tf.transpose(sources), axis=1, batch_dims=1
-    )
-    return tf.transpose(by_neuron, (2, 1, 0)) * inside
-
-
-def _fired(potential, threshold):
-    return tf.cast(potential >= threshold, potential.dtype)
-
-
-@functools.lru_cache(maxsize=256)
-def _loops(model, surrogate, has_recurrence):
-    """Compiled loops over time, forward and backward, of one kind of neurons."""
-    respond = _RESPONSES[model.kind](model)
-    n_feedback, feed_back = _FEEDBACKS[model.kind](model)
-
-    def run(current, recurrent):
-        zeros = tf.zeros_like(current[:, 0])
-        n_steps = tf.shape(current)[1]
-        kept = tf.TensorArray(current.dtype, n_steps, element_shape=zeros.shape)
-
-        def step(t, states, feedback, last, kept):
-            drive = current[:, t]
-            if recurrent is not None:
-                drive += tf.linalg.matmul(_fired(last, model.threshold), recurrent)
-            states, potential = respond(states, drive)
-            potential, states, feedback = feed_back(potential, states, feedback)
-            last = last if recurrent is None else potential
-            return t + 1, states, feedback, last, kept.write(t, potential)
-
-        last = () if recurrent is None else zeros
-        start = (tf.constant(0), (zeros, zeros), (zeros,) * n_feedback, last, kept)
-        *_, kept = tf.while_loop(lambda t, *_: t < n_steps, step, start, maximum_iterations=n_steps)
-        return _batch_first(kept.stack())
-
-    def assign(error, potential, recurrent):
-        zeros = tf.zeros_like(error[:, 0])
-        n_steps = tf.shape(error)[1]
-        slopes = surrogate.derivative(potential, model.threshold)
-        kept = tf.TensorArray(error.dtype, n_steps, element_shape=zeros.shape)
-
-        def step(count, states, later, kept):
-            t = n_steps - 1 - count
-            at_spikes = error[:, t]
-            if recurrent is not None:
-                at_spikes += tf.linalg.matmul(later, recurrent, transpose_b=True)
-            states, assigned = respond(states, at_spikes * slopes[:, t])
-            return count + 1, states, assigned, kept.write(t, assigned)
-
-        start = (tf.constant(0), (zeros, zeros), zeros, kept)
-        *_, kept = tf.while_loop(
-            lambda count, *_: count < n_steps, step, start, maximum_iterations=n_steps
-        )
-        return _batch_first(kept.stack())
-
-    if has_recurrence:
-        return _compiled(run), _compiled(assign)
-    return (
-        _compiled(lambda current: run(current, None)),
-        _compiled(lambda error, potential: assign(error, potential, None)),
-    )
+    def _share_out(self, loop, told, recurs, results):
+        """Give each processor its part of the neurons."""
+        n_samples, _, n_neurons = told[0].shape
+        block = n_neurons if recurs else kernel.BLOCK
+        n_tasks = n_samples * -(-n_neurons // block)
+        loops.share_out(n_tasks, lambda a, b: loop(*told, block, a, b, *results))
 
 
-def _compiled(loop):
-    """A loop in XLA that is no part of any tape: its gradient is given, not found."""
-    function = tf.function(loop, jit_compile=True)
-    return lambda *tensors: function(*(tf.stop_gradient(tensor) for tensor in tensors))
-
-
-def _batch_first(steps):
-    return tf.transpose(steps, (1, 0, 2))
-
-
-def _alpha(model):
-    """Filter by the response kernel of the spike response model."""
-    decay, height = math.exp(-1 / model.tau_s), math.e / model.tau_s
-
-    def respond(states, drive):
-        decayed, rising = states
-        rising = decay * (rising + decayed)
-        return (decay * decayed + drive, rising), height * rising
-
-    return respond
-
-
-def _two_leaks(model):
-    """Filter by the leaky current and the leaky potential of a current-based neuron."""
-
-    def respond(states, drive):
-        current, voltage = states
-        current = (1 - model.current_decay) * current + drive
-        voltage = (1 - model.voltage_decay) * voltage + current
-        return (current, voltage), voltage
-
-    return respond
-
-
-def _refractory(model):
-    """Lower the potential after each spike by the refractory kernel."""
-    decay = math.exp(-1 / model.tau_r)
-    depth = model.refractory * model.threshold * math.e / model.tau_r
-
-    def feed_back(potential, states, feedback):
-        decayed, rising = feedback
-        rising = decay * (rising + decayed)
-        potential -= depth * rising
-        spikes = _fired(potential, model.threshold)
-        return potential, states, (decay * decayed + spikes, rising)
-
-    return 2, feed_back
-
-
-def _reset(model):
-    """Set the voltage to zero at each spike."""
-
-    def feed_back(potential, states, feedback):
-        current, voltage = states
-        return potential, (current, voltage * (1 - _fired(potential, model.threshold))), feedback
-
-    return 0, feed_back
-
-
-_RESPONSES = {"spike-response": _alpha, "current-based": _two_leaks}
-_FEEDBACKS = {"spike-response": _refractory, "current-based": _reset}
+_KINDS = {"spike-response": kernel.SPIKE_RESPONSE, "current-based": kernel.CURRENT_BASED}

@@ -1,11 +1,15 @@
 """From recordings to a trained SLAYER network in one call."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from nengo_tactile import __version__
 from nengo_tactile.ann.notation import parse
 from nengo_tactile.errors import DataError
+from nengo_tactile.events.augment import Augmentation, Disturbance
 from nengo_tactile.events.labelled import Labelled, classes_of, longest_us
 from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.slayer.classifier import SlayerNetwork
@@ -29,6 +33,8 @@ def fit(
     neuron: "SpikeResponseModel | CurrentBasedLIF | None" = None,
     recipe: Recipe | None = None,
     validation: Any = None,
+    augmentation: Disturbance | None = None,
+    taxels: Any = None,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
@@ -53,6 +59,10 @@ def fit(
     recipe : Recipe, optional
     validation : data set of recordings, or list of (events, label), optional
         Scored after each epoch.
+    augmentation : Disturbance, optional
+        What happens to recordings in training, anew in each epoch; they are kept in memory then.
+    taxels : TaxelMap, optional
+        Of skins that are no grid, for augmentation; by default the data set's.
     seed : int
         Of weights, and of the order of the samples.
     checkpoint : path, optional
@@ -80,7 +90,16 @@ def fit(
             )
         bin_us = -(-longest_us(recordings) // N_STEPS)
         layout = SpikeLayout(recordings.sensor_size, bin_us, N_STEPS, late="drop")
-    samples = layout.batch(recordings)
+    load = None
+    if augmentation is None:
+        samples = layout.batch(recordings)
+    else:
+        kept = list(recordings)
+        samples = dataclasses.replace(layout.batch(kept), labels=recordings.labels)
+        duration = layout.duration_us
+        taxels = getattr(data, "taxels", None) if taxels is None else taxels
+        change = Augmentation(augmentation, layout.sensor_size, seed, taxels, duration)
+        load = _augmented(kept, layout, change)
     classes = classes_of(data, samples.labels)
     shape, layers = parse(notation)
     if tuple(shape) != layout.shape or layers[-1].units != len(classes):
@@ -99,6 +118,7 @@ def fit(
         loss,
         recipe,
         seed,
+        load,
         validation=None if validation is None else layout.batch(validation, progress),
         checkpoint=checkpoint,
         progress=progress,
@@ -113,6 +133,20 @@ def fit(
         "accuracy in the last epoch of training": history.accuracy[-1],
         "nengo-tactile": __version__,
     }
+    if augmentation is not None:
+        card["augmentation"] = repr(augmentation)
     if validation is not None:
         card["validation accuracy"] = history.validation_accuracy[-1]
     return SlayerNetwork(stages_of(model), layout, classes, card)
+
+
+def _augmented(recordings, layout, augmentation):
+    """Minibatches for `train`, each drawn anew."""
+
+    def load(indices, rng):
+        change = augmentation.of_round(int(rng.integers(2**31)))
+        chosen = (change(recordings[i], f"recording {i}") for i in indices)
+        samples = layout.batch(list(chosen), progress=False)
+        return samples.dense(np.arange(len(samples))), samples.lengths
+
+    return load

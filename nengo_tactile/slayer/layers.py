@@ -9,7 +9,8 @@ from typing import Any
 
 from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
-from nengo_tactile.slayer.dynamics import delayed, spikes_of
+from nengo_tactile.slayer.delays import delayed, delayed_sums
+from nengo_tactile.slayer.dynamics import spikes_of
 from nengo_tactile.slayer.neurons import SpikeResponseModel, from_config, to_config
 from nengo_tactile.slayer.surrogates import Surrogate
 
@@ -35,9 +36,11 @@ class _Spiking(_layers.Layer):
     surrogate : Surrogate, optional
     max_delay : int
         Above zero, each neuron has an axonal delay, trained between zero and so many steps.
+    learn_times : bool
+        Whether the layer's time constants, or decays, are trained.
     """
 
-    def __init__(self, neuron=None, surrogate=None, max_delay=0, **options):
+    def __init__(self, neuron=None, surrogate=None, max_delay=0, learn_times=False, **options):
         super().__init__(**options)
         self.neuron = from_config(neuron) if neuron is not None else SpikeResponseModel()
         if isinstance(surrogate, dict):
@@ -48,8 +51,8 @@ class _Spiking(_layers.Layer):
                 f"layer {self.name!r}: max_delay is {max_delay}: give a whole number of steps, 0 "
                 "for no delays"
             )
-        self.max_delay = int(max_delay)
-        self.delays = self.scale = None
+        self.max_delay, self.learn_times = int(max_delay), bool(learn_times)
+        self.delays = self.scale = self.times = None
         self._initializers = {}
 
     def get_config(self):
@@ -58,7 +61,13 @@ class _Spiking(_layers.Layer):
             "neuron": to_config(self.neuron),
             "surrogate": vars(self.surrogate).copy(),
             "max_delay": self.max_delay,
+            "learn_times": self.learn_times,
         }
+
+    @property
+    def trained_neuron(self):
+        """The neuron with the time constants that it has by now."""
+        return self.neuron if self.times is None else self.neuron.at(self.times.numpy())
 
     def _add_delays(self, input_shape):
         """Note the shape of a step, which minibatches do not always tell; make the delays."""
@@ -72,6 +81,9 @@ class _Spiking(_layers.Layer):
                 initializer=tf.keras.initializers.RandomUniform(0, 1, seed=_seed(self)),
                 constraint=_Between(0, self.max_delay),
             )
+        if self.learn_times:
+            own = tf.keras.initializers.Constant(self.neuron.times)
+            self.times = self.add_weight("times", (2,), initializer=own)
 
     def _add_weights(self, name, shape, kind, n_inputs):
         """Draw weights; without a gain they are meant to be scaled once there are data."""
@@ -147,7 +159,7 @@ class _Spiking(_layers.Layer):
         flat = tf.ensure_shape(flat, (None, currents.shape[1], n_neurons))
         if recurrent is not None:
             recurrent = factor * self.scaled(recurrent)
-        spikes = spikes_of(factor * flat, self.neuron, self.surrogate, recurrent)
+        spikes = spikes_of(factor * flat, self.neuron, self.surrogate, recurrent, self.times)
         return _over_time(spikes, n_steps, currents.shape[1], shape)
 
     def compute_output_shape(self, input_shape):
@@ -183,7 +195,13 @@ class SpikingDense(_Spiking):
         Whether the neurons' spikes reach all of them one step later. Such layers have no delays.
     seed : int
         Of the initial weights.
-    neuron, surrogate, max_delay
+    synaptic_delay : int
+        Above zero, what comes from the inputs takes time too, trained between zero and so many
+        steps.
+    delay_groups : int, optional
+        Groups of a neuron's synapses, of inputs that follow one another, each with one such delay;
+        by default every synapse has its own.
+    neuron, surrogate, max_delay, learn_times
         As for all spiking layers.
 
     Raises
@@ -198,9 +216,21 @@ class SpikingDense(_Spiking):
         gain: float | None = None,
         recurrent: bool = False,
         seed: int = 0,
+        synaptic_delay: int = 0,
+        delay_groups: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        if int(synaptic_delay) != synaptic_delay or synaptic_delay < 0:
+            raise ConversionError(
+                f"layer {self.name!r}: synaptic_delay is {synaptic_delay}: give a whole number of "
+                "steps, 0 for no delays of synapses"
+            )
+        if delay_groups is not None and (int(delay_groups) != delay_groups or delay_groups < 1):
+            raise ConversionError(
+                f"layer {self.name!r}: delay_groups is {delay_groups}: give a whole number of "
+                "groups from 1, or None for a delay of every synapse"
+            )
         if int(units) != units or units < 1:
             raise ConversionError(f"layer {self.name!r}: units is {units}: give at least one")
         if recurrent and self.max_delay:
@@ -209,11 +239,26 @@ class SpikingDense(_Spiking):
                 "take one step, give max_delay=0"
             )
         self.units, self.gain, self.recurrent, self.seed = int(units), gain, recurrent, int(seed)
-        self.kernel = self.recurrent_kernel = None
+        self.synaptic_delay = int(synaptic_delay)
+        self.delay_groups = None if delay_groups is None else int(delay_groups)
+        self.kernel = self.recurrent_kernel = self.synaptic_delays = None
 
     def build(self, input_shape):
         """Make the weights."""
         n_inputs = math.prod(tuple(input_shape)[2:])
+        if self.synaptic_delay:
+            groups = n_inputs if self.delay_groups is None else self.delay_groups
+            if groups > n_inputs:
+                raise ConversionError(
+                    f"layer {self.name!r}: delay_groups is {groups}, and a neuron has {n_inputs} "
+                    f"synapses: give {n_inputs} groups at most"
+                )
+            self.synaptic_delays = self.add_weight(
+                "synaptic_delays",
+                (groups, self.units),
+                initializer=tf.keras.initializers.RandomUniform(0, 1, seed=_seed(self, 11)),
+                constraint=_Between(0, self.synaptic_delay),
+            )
         self.kernel = self._add_weights("kernel", (n_inputs, self.units), "dense", n_inputs)
         if self.recurrent:
             square = (self.units, self.units)
@@ -228,15 +273,18 @@ class SpikingDense(_Spiking):
         n_inputs = self.kernel.shape[0]
         flat = tf.reshape(spikes, (-1, tf.shape(spikes)[1], n_inputs))
         flat = tf.ensure_shape(flat, (None, spikes.shape[1], n_inputs))
-        return tf.matmul(flat, self.scaled(self.kernel))
+        weights = self.scaled(self.kernel)
+        if self.synaptic_delays is None:
+            return tf.matmul(flat, weights)
+        return delayed_sums(flat, weights, self.synaptic_delays)
 
     def _shape(self, _):
         return (self.units,)
 
     def get_config(self):
         """Arguments of the layer as plain values."""
-        own = {name: getattr(self, name) for name in ("units", "gain", "recurrent", "seed")}
-        return super().get_config() | own
+        names = ("units", "gain", "recurrent", "seed", "synaptic_delay", "delay_groups")
+        return super().get_config() | {name: getattr(self, name) for name in names}
 
 
 @tf.keras.utils.register_keras_serializable("nengo_tactile")
@@ -249,7 +297,7 @@ class SpikingConv2D(_Spiking):
         Filters, and the side of their square kernels in pixels.
     stride : int
     padding : {"valid", "same"}
-    gain, seed, neuron, surrogate, max_delay
+    gain, seed, neuron, surrogate, max_delay, learn_times
         As for `SpikingDense`; neurons have delays of their own, not filters.
 
     Raises
@@ -320,7 +368,7 @@ class AggregatePooling2D(_Spiking):
     ----------
     size : int
         Side of the window in pixels, and its stride; pixels that do not fill one are left out.
-    neuron, surrogate, max_delay
+    neuron, surrogate, max_delay, learn_times
         As for `SpikingDense`.
 
     Raises

@@ -8,6 +8,7 @@ from nengo_tactile import stack
 from nengo_tactile.ann.notation import check_memory, parse
 from nengo_tactile.errors import ConversionError, NotationError
 from nengo_tactile.networks.stages import Graph
+from nengo_tactile.slayer.delays import groups_of
 from nengo_tactile.slayer.dropout import HeldDropout
 from nengo_tactile.slayer.layers import (
     MAX_DELAY,
@@ -15,12 +16,20 @@ from nengo_tactile.slayer.layers import (
     SpikingConv2D,
     SpikingDense,
 )
-from nengo_tactile.slayer.stages import chain, check, conv, dense, layer_stage, loop_of, pool
+from nengo_tactile.slayer.stages import (
+    chain,
+    check,
+    conv,
+    dense,
+    layer_stage,
+    loop_of,
+    pool,
+    synapses_of,
+)
 
 if TYPE_CHECKING:
-    from nengo_tactile.slayer.surrogates import Surrogate
+    from collections.abc import Sequence
 
-if TYPE_CHECKING:
     from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
     from nengo_tactile.slayer.surrogates import Surrogate
 
@@ -32,7 +41,7 @@ _SILENT = (tf.keras.layers.InputLayer, tf.keras.layers.Dropout, HeldDropout)
 
 def build(
     notation: str,
-    neuron: "SpikeResponseModel | CurrentBasedLIF | None" = None,
+    neuron: "SpikeResponseModel | CurrentBasedLIF | Sequence[Any] | None" = None,
     surrogate: "Surrogate | None" = None,
     n_steps: int | None = None,
     padding: str = "valid",
@@ -41,6 +50,9 @@ def build(
     recurrent: bool = False,
     gains: dict[str, float] | None = None,
     seed: int = 0,
+    synaptic_delay: int = 0,
+    delay_groups: int | None = None,
+    learn_times: bool = False,
 ) -> Any:
     """Make a Keras model of spiking layers.
 
@@ -49,6 +61,7 @@ def build(
     notation : str
         For example "10x10x2-6c2-24c3-10o"; ``2a`` is an aggregate pooling.
     neuron : SpikeResponseModel or CurrentBasedLIF, optional
+        Or one for each layer.
     surrogate : Surrogate, optional
     n_steps : int, optional
         Steps of the inputs; by default any number.
@@ -67,6 +80,12 @@ def build(
         without one start from the data: `training.train` scales their weights. slayerPytorch's
         are `layers.GAINS`.
     seed : int
+    synaptic_delay : int
+        Highest delay of synapses of dense and output layers, in steps; 0 for none.
+    delay_groups : int, optional
+        Groups of a neuron's synapses with one delay each; by default each synapse has its own.
+    learn_times : bool
+        Whether each layer's time constants are trained with its weights, from the same start.
 
     Returns
     -------
@@ -85,13 +104,16 @@ def build(
     x = inputs = tf.keras.Input((n_steps, *shape), name="events")
     counts: dict[str, int] = {}
     gains = gains or {}
+    neurons = _for_each(notation, neuron, specs)
 
     def name(kind):
         counts[kind] = counts.get(kind, 0) + 1
         return f"{kind}{counts[kind]}"
 
     for number, spec in enumerate(specs):
-        shared: dict[str, Any] = {"neuron": neuron, "surrogate": surrogate}
+        shared: dict[str, Any] = {
+            "neuron": neurons[number], "surrogate": surrogate, "learn_times": learn_times,
+        }  # fmt: skip
         drawn: dict[str, Any] = {"seed": 1009 * seed + number, "gain": gains.get(spec.kind)}
         if spec.kind == "conv":
             layer = SpikingConv2D(
@@ -107,6 +129,7 @@ def build(
             layer = SpikingDense(
                 spec.units, recurrent=recurrent and hidden,
                 max_delay=max_delay if hidden and not recurrent else 0,
+                synaptic_delay=synaptic_delay, delay_groups=delay_groups,
                 name=name("dense") if hidden else "output", **drawn, **shared,
             )  # fmt: skip
         else:
@@ -116,6 +139,18 @@ def build(
             )
         x = layer(x)
     return tf.keras.Model(inputs, x, name="slayer")
+
+
+def _for_each(notation, neuron, specs):
+    """A neuron model for each layer."""
+    if neuron is None or hasattr(neuron, "kind"):
+        return [neuron] * len(specs)
+    if len(neuron) != len(specs):
+        raise ConversionError(
+            f"network {notation!r} has {len(specs)} layers, and {len(neuron)} neuron models are "
+            "given: give one for each, or one for all"
+        )
+    return list(neuron)
 
 
 def spiking_layers(model):
@@ -162,18 +197,21 @@ def stages_of(model: Any) -> Graph:
 
 def _stage(layer):
     before, shape = (tuple(int(n) for n in each.shape[2:]) for each in (layer.input, layer.output))
-    delays = loop = None
+    delays = loop = late = None
     if layer.delays is not None:
         delays = tf.cast(tf.floor(layer.delays), tf.int32).numpy()
     if isinstance(layer, SpikingDense):
         linear = dense(layer.scaled(layer.kernel).numpy())
+        if layer.synaptic_delays is not None:
+            late = np.floor(layer.synaptic_delays.numpy()).astype(int)
+            late = late[groups_of(linear.n_in, len(late))]
         if layer.recurrent:
             loop = layer.scaled(layer.recurrent_kernel).numpy()
     elif isinstance(layer, SpikingConv2D):
         linear = conv(layer.scaled(layer.kernel).numpy(), before, layer.stride, layer.padding)
     else:
         linear = pool(layer.weight, layer.size, before)
-    return layer_stage(layer.name, linear, layer.neuron, shape, delays, loop)
+    return layer_stage(layer.name, linear, layer.trained_neuron, shape, delays, loop, late)
 
 
 def model_of(graph: Graph, surrogate: "Surrogate | None" = None) -> Any:
@@ -187,7 +225,8 @@ def model_of(graph: Graph, surrogate: "Surrogate | None" = None) -> Any:
     Returns
     -------
     tf.keras.Model
-        For any number of steps. Axonal delays of whole steps begin at their middle.
+        For any number of steps. Delays of whole steps begin at their middle; each synapse has its
+        own.
 
     Raises
     ------
@@ -198,7 +237,7 @@ def model_of(graph: Graph, surrogate: "Surrogate | None" = None) -> Any:
     x = inputs = tf.keras.Input((None, *graph.input_shape), name="events")
     layer: Any
     for each in graph:
-        linear: Any = each.links[0].map
+        linear, late = synapses_of(each)
         loop = loop_of(each)
         options: dict[str, Any] = {
             "neuron": each.neuron,
@@ -208,6 +247,8 @@ def model_of(graph: Graph, surrogate: "Surrogate | None" = None) -> Any:
         if each.axon is not None:
             options["max_delay"] = max(MAX_DELAY, int(each.axon.max()) + 1)
         if linear.dense:
+            if late is not None:
+                options["synaptic_delay"] = max(MAX_DELAY, int(late.max()) + 1)
             layer = SpikingDense(each.n_neurons, recurrent=loop is not None, **options)
         elif not linear.pools:
             word = linear.padding_word()
@@ -224,6 +265,8 @@ def model_of(graph: Graph, surrogate: "Surrogate | None" = None) -> Any:
         x = layer(x)
         if not linear.pools:
             layer.kernel.assign(linear.kernel)
+        if late is not None:
+            layer.synaptic_delays.assign(late + 0.5)
         if loop is not None:
             layer.recurrent_kernel.assign(loop)
         if each.axon is not None:

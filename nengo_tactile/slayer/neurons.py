@@ -5,9 +5,12 @@ runs them in TensorFlow, `nengo_tactile.neurons` in Nengo.
 """
 
 import dataclasses
+import math
+from typing import Any
 
 import numpy as np
 
+from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.networks.neurons import IntegrateFire, SpikeResponse
 
@@ -41,6 +44,26 @@ class SpikeResponseModel(SpikeResponse):
 
     kind = "spike-response"
     parameters = ("tau_s", "tau_r", "threshold", "refractory")
+
+    @property
+    def times(self) -> tuple[float, float]:
+        """Time constants, as training changes them: logarithms of both."""
+        return math.log(self.tau_s), math.log(self.tau_r)
+
+    def at(self, times: Any) -> "SpikeResponseModel":
+        """The neuron with other ``times``."""
+        tau_s, tau_r = np.exp(np.asarray(times, float))
+        return dataclasses.replace(self, tau_s=float(tau_s), tau_r=float(tau_r))
+
+    def constants(self, times: Any = None) -> tuple:
+        """What `dynamics_kernel` computes with, of its ``times`` or of two others, as a tensor."""
+        tf = stack.tensorflow()
+        if times is None:
+            tau_s, tau_r, exp = self.tau_s, self.tau_r, math.exp
+        else:
+            (tau_s, tau_r), exp = tf.unstack(tf.exp(times)), tf.exp
+        depth = self.refractory * self.threshold * math.e / tau_r
+        return exp(-1 / tau_s), math.e / tau_s, exp(-1 / tau_r), depth
 
     def response(self, n_steps: int) -> np.ndarray:
         """What one unit of current does to the potential, (n_steps,) float array."""
@@ -79,6 +102,24 @@ class CurrentBasedLIF(IntegrateFire):
     kind = "current-based"
     parameters = ("current_decay", "voltage_decay", "threshold")
 
+    @property
+    def times(self) -> tuple[float, float]:
+        """Decays, as training changes them: logarithms of their time constants, in steps."""
+        return _log_time(self.current_decay), _log_time(self.voltage_decay)
+
+    def at(self, times: Any) -> "CurrentBasedLIF":
+        """The neuron with other ``times``."""
+        current, voltage = -np.expm1(-np.exp(-np.asarray(times, float)))
+        return dataclasses.replace(self, current_decay=float(current), voltage_decay=float(voltage))
+
+    def constants(self, times: Any = None) -> tuple:
+        """What `dynamics_kernel` computes with, of its ``times`` or of two others, as a tensor."""
+        tf = stack.tensorflow()
+        kept = 1 - self.current_decay, 1 - self.voltage_decay
+        if times is not None:
+            kept = tf.unstack(tf.exp(-tf.exp(-times)))
+        return *kept, 0.0, 0.0
+
     def _rules(self):
         share = (lambda value: 0 < value <= 1, "a share above 0 to 1")
         return {**super()._rules(), "current_decay": share, "voltage_decay": share}
@@ -102,6 +143,11 @@ class CurrentBasedLIF(IntegrateFire):
 
 
 MODELS = {model.kind: model for model in (SpikeResponseModel, CurrentBasedLIF)}
+
+
+def _log_time(decay):
+    """Logarithm of a time constant; of a decay of one, which forgets at once, of a hundredth."""
+    return -math.log(-math.log1p(-decay)) if decay < 1 else math.log(0.01)
 
 
 def alpha(tau, n_steps):

@@ -4,9 +4,10 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from nengo_tactile.errors import ConversionError
-from nengo_tactile.networks.linear_maps import Convolution, Pooling, same_padding
+from nengo_tactile.networks.linear_maps import Convolution, Pooling, Sparse, same_padding
 from nengo_tactile.networks.stages import Graph, Link, Stage
 
 PADDINGS = ("valid", "same")
@@ -62,6 +63,7 @@ def layer_stage(
     shape: tuple | None = None,
     delays: np.ndarray | None = None,
     recurrent: np.ndarray | None = None,
+    late: np.ndarray | None = None,
 ) -> Stage:
     """A layer's stage, which `chain` lets read the one before.
 
@@ -76,8 +78,15 @@ def layer_stage(
         Steps that spikes spend on each neuron's axon.
     recurrent : (n_neurons, n_neurons) array, optional
         Weights from the spikes of a step, after their delay, to the current of the next one.
+    late : (n_inputs, n_neurons) int array, optional
+        Steps that spikes spend in each synapse of a dense layer.
     """
     links = [Link("input", linear)]
+    if late is not None:
+        links = [
+            Link("input", Sparse(_of_delay(linear.kernel, late == steps)), delay=int(steps))
+            for steps in np.unique(late)
+        ]
     if recurrent is not None:
         links.append(Link(name, dense(recurrent), delay=1))
     shape = linear.output_shape if shape is None else shape
@@ -88,17 +97,52 @@ def chain(input_shape: tuple, stages: list) -> Graph:
     """The graph of stages that each read the one before, and the first the input."""
     linked, source = [], "input"
     for one in stages:
-        first, *loops = one.links
-        links = [dataclasses.replace(first, source=source), *loops]
+        links = [
+            link if link.source == one.name else dataclasses.replace(link, source=source)
+            for link in one.links
+        ]
         linked.append(dataclasses.replace(one, links=links))
         source = one.name
     return Graph(input_shape, tuple(linked))
+
+
+def _of_delay(weights, chosen):
+    """Weights of the synapses that have a delay, those of zero too, as `Sparse` has them."""
+    rows, columns = np.nonzero(chosen.T)
+    values = np.asarray(weights).T[rows, columns]
+    return scipy.sparse.csr_matrix((values, (rows, columns)), chosen.T.shape)
 
 
 def loop_of(stage: Stage) -> np.ndarray | None:
     """The weights of a stage's loop, (n_neurons, n_neurons), or None."""
     loops: list[Any] = [link.map for link in stage.links if link.source == stage.name]
     return loops[0].kernel if loops else None
+
+
+def synapses_of(stage: Stage) -> tuple[Any, np.ndarray | None]:
+    """What comes from the layer before, the other way round from `layer_stage`.
+
+    Parameters
+    ----------
+    stage : Stage
+
+    Returns
+    -------
+    linear : Convolution
+    late : (n_inputs, n_neurons) int array or None
+        Steps that spikes spend in each synapse, of those that have delays.
+    """
+    first = [link for link in stage.links if link.source != stage.name]
+    linear: Any = first[0].map
+    if not linear.sparse:
+        return linear, None
+    weights = np.zeros((linear.n_in, linear.n_out), linear.values.dtype)
+    late = np.zeros(weights.shape, int)
+    for link in first:
+        matrix = link.map.matrix().tocoo()
+        weights[matrix.col, matrix.row] = matrix.data
+        late[matrix.col, matrix.row] = link.delay
+    return dense(weights), late
 
 
 def check(graph: Graph) -> None:
@@ -112,14 +156,21 @@ def check(graph: Graph) -> None:
     source = "input"
     for one in graph:
         found = [(link.source, link.target is None, link.delay) for link in one.links]
+        loops = [link for link in one.links if link.source == one.name]
         own = [(source, True, 0), (one.name, True, 1)]
-        full = all(link.map.dense for link in one.links[1:])
+        full = all(link.map.dense for link in loops)
+        if one.links[0].map.sparse:  # synapses of a dense layer, those of each delay together
+            late = [link for link in one.links if link not in loops]
+            own = [*((source, True, link.delay) for link in late), own[1]]
+            maps: list[Any] = [link.map for link in late]
+            full = full and all(each.sparse for each in maps)
+            full = full and sum(each.values.size for each in maps) == maps[0].n_in * one.n_neurons
         quiet = not (one.bias.any() or one.start.any() or any(e.low_pass for e in one.links))
         fires = one.neuron.leaks and getattr(one.neuron, "reset", "zero") == "zero"
-        if found not in (own[:1], own) or not (full and quiet and fires):
+        if found not in (own[:-1], own) or not (full and quiet and fires):
             raise ConversionError(
                 f"stage {one.name!r} is no layer of a SLAYER network: let it have spike response "
                 f"or current-based neurons, read {source!r} and at most itself, a step later, "
-                "without biases and synapses of links"
+                "without biases and low-passes of links"
             )
         source = one.name

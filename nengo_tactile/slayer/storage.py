@@ -10,9 +10,18 @@ from nengo_tactile.events.spikes import SpikeLayout
 from nengo_tactile.networks import folders
 from nengo_tactile.slayer.classifier import SlayerNetwork
 from nengo_tactile.slayer.neurons import from_config, to_config
-from nengo_tactile.slayer.stages import chain, check, conv, dense, layer_stage, loop_of, pool
+from nengo_tactile.slayer.stages import (
+    chain,
+    check,
+    conv,
+    dense,
+    layer_stage,
+    loop_of,
+    pool,
+    synapses_of,
+)
 
-_ARRAYS = ("weights", "delays", "recurrent")
+_ARRAYS = ("weights", "delays", "recurrent", "late")
 
 
 def described(network):
@@ -45,15 +54,15 @@ def page(name, network):
 
 
 def _arrays(stage):
-    linear = stage.links[0].map
+    linear, late = synapses_of(stage)
     weights = linear.kernel.flat[0] if linear.pools else linear.kernel
-    return {"weights": weights, "delays": stage.axon, "recurrent": loop_of(stage)}
+    return {"weights": weights, "delays": stage.axon, "recurrent": loop_of(stage), "late": late}
 
 
 def _told(graph):
     told, input_shape = [], graph.input_shape
     for stage in graph:
-        linear = stage.links[0].map
+        linear, _ = synapses_of(stage)
         kind = "pool" if linear.pools else "dense" if linear.dense else "conv"
         told.append(
             {
@@ -95,7 +104,7 @@ def _rows(network):
 def n_parameters(graph):
     """Weights that were trained, without delays, which the papers do not count."""
     maps = [link.map for stage in graph for link in stage.links]
-    return sum(linear.kernel.size for linear in maps if not linear.pools)
+    return sum(linear.values.size for linear in maps if not linear.pools)
 
 
 @stack.guest()
@@ -121,7 +130,7 @@ def restore(folder, description, arrays, card):
 
 
 def _stage(told, arrays):
-    weights, delays, loop = (arrays.get(f"{told['name']}/{name}") for name in _ARRAYS)
+    weights, delays, loop, late = (arrays.get(f"{told['name']}/{name}") for name in _ARRAYS)
     makers = {
         "dense": lambda: dense(weights),
         "conv": lambda: conv(weights, told["input_shape"], told["stride"], told["padding"]),
@@ -133,11 +142,17 @@ def _stage(told, arrays):
             f"{', '.join(makers)}"
         )
     linear = makers[told["kind"]]()
-    delays = None if delays is None else delays.astype(np.int32)
+    delays, late = (None if each is None else each.astype(np.int32) for each in (delays, late))
+    if late is not None and (late.shape != weights.shape or late.min() < 0):
+        raise ConversionError(
+            f"stage {told['name']!r}: its synapses have weights of shape {weights.shape} and "
+            f"delays of shape {late.shape} from {late.min()}: the file is damaged, save the "
+            "network again"
+        )
     neuron, shape = from_config(told["neuron"]), tuple(told["shape"])
     if told["kind"] != "dense" and shape != linear.output_shape:
         raise ConversionError(
             f"stage {told['name']!r}: its neurons have shape {shape}, its inputs and weights make "
             f"{linear.output_shape}: the file is damaged, save the network again"
         )
-    return layer_stage(told["name"], linear, neuron, shape, delays, loop)
+    return layer_stage(told["name"], linear, neuron, shape, delays, loop, late)

@@ -10,9 +10,12 @@ from nengo_tactile.ann import residual, training
 from nengo_tactile.ann.augment import cropped_epochs
 from nengo_tactile.ann.notation import build
 from nengo_tactile.commands import networks, train
+from nengo_tactile.commands.tasks import task_named
 from nengo_tactile.conversion.reading import convertible
+from nengo_tactile.datasets.eskin import ESkin
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.errors import DataError, ModelFileError, NotationError
+from nengo_tactile.events.augment import Augmentation, Disturbance
 from tests.support.damage import full_disk
 from tests.support.image_sets import write_mnist
 
@@ -134,9 +137,33 @@ def test_the_sigma_delta_papers_network(folder, tmp_path, monkeypatch):
         networks.read_weights(out)
 
 
+def test_recordings_are_augmented_anew_in_each_epoch(tmp_path, monkeypatch):
+    monkeypatch.setitem(train.RECIPES, "modern", QUICK)
+    shown = []
+    monkeypatch.setattr(
+        train.training, "train", lambda model, data, *_, **options: shown.append((model, data))
+    )
+    monkeypatch.setattr(train.training, "accuracy", lambda *_: 0.5)
+    monkeypatch.setattr(
+        train, "open_task", lambda task, split, data_dir: ESkin(split=split, n_samples=4)
+    )
+    arguments = {"task_name": "eskin", "augment": "drop=0.5", "progress": False, "say": str}
+    train.train_model("10x10-10o", tmp_path / "m.keras", seed=3, **arguments)
+    ((_, data),) = shown
+    x, y = data(0)
+    task, recordings = task_named("eskin"), ESkin(split="train", n_samples=4)
+    change = Augmentation(Disturbance(drop=0.5), (10, 10, 2), 3, duration_us=2_000_000)
+    wanted = [task.image(change(recordings[n][0])) for n in range(4)]
+    np.testing.assert_array_equal(x, wanted)
+    np.testing.assert_array_equal(y, recordings.targets)
+    assert (data(1)[0] != x).any()
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
+        ({"augment": "drop=0.1"}, DataError, "'mnist' has images.*leave --augment out"),
+        ({"augment": "drip=0.1"}, DataError, "'drip=0.1' is none"),
         ({"network": "10x10-6c4-10o"}, NotationError, "28x28"),
         ({"network": "28x28-6c4-10o", "out": "m.npz"}, DataError, "resnet20"),
         ({"out": "m.txt"}, DataError, r"\.npz"),

@@ -5,7 +5,9 @@ import pytest
 from scipy.integrate import trapezoid
 
 from nengo_tactile.errors import ConversionError
-from nengo_tactile.slayer.dynamics import delayed, spikes_of, tf
+from nengo_tactile.slayer.delays import delayed
+from nengo_tactile.slayer.dynamics import spikes_of, tf
+from nengo_tactile.slayer.dynamics_kernel import BLOCK
 from nengo_tactile.slayer.neurons import (
     CurrentBasedLIF,
     SpikeResponseModel,
@@ -112,10 +114,46 @@ def test_spikes_and_gradients_are_those_of_loops(model, recurs):
         np.testing.assert_allclose(found[1], by_weights, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_of_all_surrogates_are_those_of_loops(kind):
+    model, surrogate = MODELS[0], Surrogate(kind, 0.7, 2.0)
+    current = drawn(model)
+    errors = np.random.default_rng(1).normal(size=current.shape)
+    inputs = tf.constant(current)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        spikes = spikes_of(inputs, model, surrogate)
+    found = tape.gradient(spikes, inputs, tf.constant(errors))
+    for number, sample in enumerate(current):
+        u, _ = potentials(model, sample)
+        wanted = assigned(model, surrogate, u, errors[number])
+        np.testing.assert_allclose(found[number], wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", [MODELS[0], MODELS[3]], ids=["response", "current"])
+def test_neurons_are_the_same_in_whatever_company(model):
+    """They run in blocks, of which the last is not full: each alone does the same."""
+    n, few = 2 * BLOCK + 76, [0, BLOCK - 1, BLOCK, 2 * BLOCK, 2 * BLOCK + 75]
+    current, errors = drawn(model, 20, n, 3), np.random.default_rng(2).normal(size=(3, 20, n))
+    found = []
+    for chosen in (slice(None), few):
+        inputs = tf.constant(current[..., chosen])
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            spikes = spikes_of(inputs, model, Surrogate())
+        gradient = tape.gradient(spikes, inputs, tf.constant(errors[..., chosen]))
+        found.append((spikes.numpy(), gradient.numpy()))
+    (spikes, gradient), (wanted, back) = found
+    assert spikes[..., few].any()
+    np.testing.assert_array_equal(spikes[..., few], wanted)
+    np.testing.assert_allclose(gradient[..., few], back, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("model", MODELS, ids=range(len(MODELS)))
-def test_single_precision(model):
+def test_single_precision(model, kind):
     """Training is in float32: spikes differ at ties alone, gradients by rounding."""
-    current, surrogate = drawn(model, 60, 8, 4), Surrogate()
+    current, surrogate = drawn(model, 60, 8, 4), Surrogate(kind)
     found = []
     for dtype in (tf.float32, tf.float64):
         inputs = tf.constant(current, dtype)

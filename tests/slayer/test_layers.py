@@ -31,6 +31,10 @@ NETWORKS = {
     "all": ("10x9x2-3c2-2a-2c2-6-3o", {}),
     "recurrent": ("6-5-3", {"recurrent": True}),
     "current-based": ("6x6x1-2c3-2a-5-3o", {"neuron": CurrentBasedLIF(0.3, 0.1, 5.0)}),
+    "synapses": ("7-5-3", {"synaptic_delay": 4}),
+    "groups": ("5x4x2-2c3-6-3", {"synaptic_delay": 6, "delay_groups": 3}),
+    "synapses, recurrent": ("6-5-3", {"recurrent": True, "synaptic_delay": 3}),
+    "neurons by layer": ("6-5-3", {"neuron": [SHORT, CurrentBasedLIF(0.3, 0.1, 5.0)]}),
     "current-based, recurrent": ("6-5-3", {"neuron": CurrentBasedLIF(), "recurrent": True}),
 }
 
@@ -46,6 +50,9 @@ def delay(model, seed=0):
     for layer in spiking_layers(model):
         if layer.delays is not None:
             layer.delays.assign(rng.uniform(0, layer.max_delay, layer.delays.shape))
+        late = getattr(layer, "synaptic_delays", None)
+        if late is not None:
+            late.assign(rng.uniform(0, layer.synaptic_delay, late.shape))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 
 from nengo_tactile.slayer.neurons import SpikeResponseModel
-from nengo_tactile.slayer.stages import check, loop_of
+from nengo_tactile.slayer.stages import check, loop_of, synapses_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ def linear(stage, frame):
     float64 array
         Of the stage's shape.
     """
-    linear = stage.links[0].map
+    linear, _ = synapses_of(stage)
     weights = np.asarray(linear.kernel, float)
     if linear.dense:
         return (frame.reshape(-1) @ weights).reshape(stage.shape)
@@ -108,7 +108,7 @@ def _stage(stage, frames):
     delays = np.zeros(stage.n_neurons, int) if stage.axon is None else stage.axon
     loop = loop_of(stage)
     for t in range(n_steps):
-        current[t] = linear(stage, frames[t])
+        current[t] = _arrived(stage, frames, t)
         if loop is not None and t > 0:
             back = sent[t - 1].reshape(-1) @ np.asarray(loop, float)
             current[t] += back.reshape(stage.shape)
@@ -118,6 +118,19 @@ def _stage(stage, frames):
             if t >= delay:
                 sent[t].flat[neuron] = spikes[t - delay].flat[neuron]
     return current, potential, spikes, sent
+
+
+def _arrived(stage, frames, t):
+    """What the inputs bring at a step, each after its time in its synapse."""
+    layer, late = synapses_of(stage)
+    if late is None:
+        return linear(stage, frames[t])
+    result = np.zeros(stage.n_neurons)
+    for i in range(layer.n_in):
+        for j in range(stage.n_neurons):
+            if t >= late[i, j]:
+                result[j] += frames[t - late[i, j]].flat[i] * float(layer.kernel[i, j])
+    return result.reshape(stage.shape)
 
 
 def _potential(neuron, current, spikes):
