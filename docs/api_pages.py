@@ -89,6 +89,8 @@ def _module(module, owners):
     public = {name: _place(owners, home, name) for home, name in owners if home == module}
     lines = [f".. _{module}:", "", *_title(module, "-"), f".. automodule:: {module}"]
     lines += ["   :members:", "   :ignore-module-all:"]
+    if module in {_place(owners, home, name) for home, name in owners}:
+        lines.append("   :no-index:")  # a function has the module's name, and its place
     if public:
         lines += [f"   :exclude-members: {', '.join(public)}", ""]
         lines += ["Public: " + ", ".join(f":obj:`{place}`" for place in public.values()) + "."]
