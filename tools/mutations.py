@@ -4,8 +4,9 @@
 
 Each case changes one file of a small sound set, model, network or run (tests/support/mutants.py)
 and reads it. Counted as failures are exceptions of others, processes that end or wait, more than
-2 GB of memory or 20 seconds, and files that are opened beside those that were named. Exit code 1
-if there is any. ``--case NUMBER`` runs one alone, and shows where it fails.
+2 GB of memory or 20 seconds of a processor, and files that are opened beside those that were named.
+Exit code 1 if there is any. ``--case NUMBER`` runs one alone, and shows where it fails. What stands
+in ``--json FILE`` already is not run again.
 """
 
 import argparse
@@ -26,10 +27,10 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-#: What a reader may take.
-SECONDS, BYTES = 20, 2 << 30
+#: What a reader may take of a processor and of memory, and how long it may wait where all are busy.
+SECONDS, BYTES, WAIT = 20, 2 << 30, 240
 #: Readers that take long, and how many cases of others come to one of theirs.
-SELDOM = {"run": 4, "cifar10": 8, "aedat4": 4, "checkpoint": 2, "patterns": 2}
+SELDOM = {"run": 4, "cifar10": 8, "aedat4": 4, "checkpoint": 2, "patterns": 2, "page": 2}
 _OPEN = 0x20  # inotify's
 
 
@@ -59,13 +60,12 @@ def main():
         first = next(n for n, r in failed.items() if (r["failure"], r["reader"]) == kind)
         print(f"{count:6d}  {reader}: {failure} (such as --case {first}: {failed[first]['what']})")
     print(
-        f"{len(results)} files, {refused} refused by name, {len(failed)} failures; the longest "
+        f"{len(results)} files of {len(names)} readers, {refused} refused by name, "
+        f"{len(failed)} failures; the longest "
         f"took {max(r['seconds'] for r in results.values()):.1f} s, the largest "
         f"{max(r['bytes'] for r in results.values()) / 1e9:.2f} GB; "
         f"{time.monotonic() - start:.0f} s in all"
     )
-    if chosen.json:
-        chosen.json.write_text(json.dumps(results, indent=1))
     if chosen.work is None:
         shutil.rmtree(work)
     return int(bool(failed))
@@ -101,8 +101,9 @@ def turn(names, number):
 
 def collected(work, names, chosen):
     """Results of all cases, by number: {"failure": text or None, ...}."""
-    context, results, running = multiprocessing.get_context("spawn"), {}, []
-    numbers = iter(range(chosen.number))
+    context, running = multiprocessing.get_context("spawn"), []
+    results = kept(chosen.json)
+    numbers = iter([number for number in range(chosen.number) if number not in results])
 
     def begin():
         here, there = context.Pipe()
@@ -132,8 +133,8 @@ def collected(work, names, chosen):
         ready = multiprocessing.connection.wait(pipes, 1)
         for worker in list(running):
             if worker["pipe"] not in ready:
-                if worker["since"] and time.monotonic() - worker["since"] > SECONDS + 10:
-                    lose(worker, f"waits for more than {SECONDS} s")
+                if worker["since"] and time.monotonic() - worker["since"] > WAIT:
+                    lose(worker, f"waits for more than {WAIT} s")
                 continue
             try:
                 message = worker["pipe"].recv()
@@ -151,8 +152,19 @@ def collected(work, names, chosen):
             if len(results) % 1000 == 0:
                 failures = sum(bool(result["failure"]) for result in results.values())
                 print(f"{len(results)} files, {failures} failures", file=sys.stderr, flush=True)
+            if chosen.json and len(results) % 200 == 0:
+                chosen.json.write_text(json.dumps(results))
             give(worker)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(results))
     return results
+
+
+def kept(path):
+    """What an earlier run has left in its file."""
+    if path is None or not path.exists():
+        return {}
+    return {int(number): result for number, result in json.loads(path.read_text()).items()}
 
 
 def serve(pipe, work, seed):
@@ -176,6 +188,7 @@ def judged(work, name, seed, number, loud=False, begun=lambda what: None):
 
     reader = _reader(name)
     stack.tensorflow()
+    _warm(work, name)
     rng, result = np.random.default_rng((seed, number)), {"reader": name, "failure": None}
     with tempfile.TemporaryDirectory(dir=work) as place:
         folder = Path(place) / "case"
@@ -191,7 +204,7 @@ def judged(work, name, seed, number, loud=False, begun=lambda what: None):
         begun(what)
         if loud:
             print(what)
-        start, refused = time.monotonic(), False
+        start, refused = _seconds(), False
         with warnings.catch_warnings(), _watched(work / "bait") as opened, _limited() as used:
             warnings.simplefilter("ignore")
             try:
@@ -208,7 +221,7 @@ def judged(work, name, seed, number, loud=False, begun=lambda what: None):
                 if loud:
                     traceback.print_exc()
                 result["failure"] = f"{type(error).__name__} {_where(error)}"
-        seconds = time.monotonic() - start
+        seconds = _seconds() - start
         if seconds > SECONDS:
             result["failure"] = f"took more than {SECONDS} s"
         if used[0] > BYTES:
@@ -227,6 +240,22 @@ def _nothing(name, what):
 
 
 _READERS = {}
+_WARM = set()
+
+
+def _warm(work, name):
+    """Read what is sound: what is imported or compiled at first is no part of a case."""
+    if name not in _WARM:
+        _WARM.add(name)
+        with tempfile.TemporaryDirectory(dir=work) as place, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shutil.copytree(work / "sound" / name, Path(place) / "case")
+            _reader(name).read(Path(place) / "case")
+
+
+def _seconds():
+    """Of a processor, by this process and those that it has ended."""
+    return sum(os.times()[:4])
 
 
 def _reader(name):

@@ -2,8 +2,8 @@
 
     python tools/odd_arguments.py [--only TEXT]
 
-Prints those that are accepted, end in an exception of another's or take longer than a second; exit
-code 1 if there are any. The list is tests/support/odd_arguments.py.
+Prints those that are accepted, end in an exception of another's, take a second of a processor or
+leave files behind; exit code 1 if there are any. The list is tests/support/odd_arguments.py.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-#: A refusal comes before any work.
+#: Of a processor: a refusal comes before any work.
 SECONDS = 1.0
 
 
@@ -29,10 +29,12 @@ def main():
     sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        found = list(judged(Path(folder), lambda name: only in name))
+        found = []
+        for name, what in judged(Path(folder), lambda name: only in name):
+            found.append((name, what))
+            if what:
+                print(f"{name}: {what}", flush=True)
     wrong = [(name, what) for name, what in found if what]
-    for name, what in wrong:
-        print(f"{name}: {what}")
     print(f"{len(found)} odd arguments, {len(found) - len(wrong)} refused by name")
     return int(bool(wrong))
 
@@ -48,7 +50,8 @@ def judged(folder, chosen):
     for name, call in calls(nt, model, snn, x, y).items():
         if chosen(name):
             yield name, _answer(nt, call)
-    places = {"FILE": "model.keras", "NET": "net", "X": "x.npy", "Y": "y.npy"}
+    places = {"FILE": "model.keras", "NET": "net", "NIR": "net.nir"}
+    places |= {"X": "x.npy", "Y": "y.npy"}
     for line in COMMANDS:
         if chosen(line):
             words = [places.get(word, word) for word in shlex.split(line)]
@@ -58,6 +61,8 @@ def judged(folder, chosen):
 def made(nt, folder):
     """A small model, its network, samples and labels, also as files."""
     import numpy as np
+
+    from tests.support.readers import readers
 
     keras = nt.stack.tensorflow().keras
     x = np.random.default_rng(0).random((6, 5, 4, 1), np.float32)
@@ -72,20 +77,25 @@ def made(nt, folder):
             nt.run(snn, x, 2, engine)
     model.save(folder / "model.keras")
     snn.save(folder / "net")
+    nt.to_nir(snn, folder / "net.nir")
+    readers()["lava"].make(folder)
+    (folder / "network.net").rename(folder / "net.net")
+    read = nt.from_lava(folder / "net.net")
+    nt.run(read, np.zeros((1, 3, *read.graph.input_shape), np.float32), engine="event")
     np.save(folder / "x.npy", x)
     np.save(folder / "y.npy", y)
     return model, snn, x, y
 
 
 def _answer(nt, call):
-    start = time.monotonic()
+    start = time.process_time()
     try:
         call()
     except (nt.errors.TactileError, TypeError) as error:
         # a TypeError is Python's own for names that a function does not have
         if isinstance(error, TypeError) and "unexpected keyword" not in str(error):
             return f"TypeError: {error}"
-        seconds = time.monotonic() - start
+        seconds = time.process_time() - start
         return f"refused after {seconds:.1f} s" if seconds > SECONDS else None
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:150]}"
@@ -93,13 +103,13 @@ def _answer(nt, call):
 
 
 def _ending(cli, words):
-    start, said = time.monotonic(), io.StringIO()
+    start, said = time.process_time(), io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             code = cli.main(words)
     except BaseException as error:
         return f"{type(error).__name__}: {str(error)[:150]}"
-    seconds = time.monotonic() - start
+    seconds = time.process_time() - start
     if code != 2:
         return f"exit code {code}: {said.getvalue()[-150:]!r}"
     left = [path for path in Path().iterdir() if path.name == "OUT"]

@@ -35,7 +35,9 @@ class Activations:
     tops : (rows,) float32 array
         The largest, one row for all channels or one for each.
     shares : (rows, n_bins) float32 array
-        Of those above zero, which lie in each part of the range up to it.
+        Of those above zero, which lie in each part of the range up to it. Saved networks whose
+        neurons were corrected for their steps keep none of them (``n_bins`` is 0): their rates
+        cannot be chosen anew.
     ends : (rows,) float32 array
         One over the value that the model's own activation ends at; 0 where it does not end.
     """
@@ -246,6 +248,11 @@ def rescaled(layers, scales, found):
     return normalise(use_rectifiers(layers), scales).rebuilt(replace)
 
 
+def corrected(layers):
+    """The name of the first layer whose neurons were corrected for a number of steps, or None."""
+    return next((each.name for each in layers.of_kinds("RateIF") if each.keras.is_corrected), None)
+
+
 def chosen_anew(network, n_steps):
     """What a network becomes when its highest rates are chosen for another number of steps.
 
@@ -265,12 +272,11 @@ def chosen_anew(network, n_steps):
     ConversionError
         Where neurons were corrected for the steps that it has, or have other rates.
     """
-    neurons = network.layers.of_kinds("RateIF")
-    corrected = next((each.name for each in neurons if each.keras.is_corrected), None)
-    if corrected is not None or network.rate_factor != 1:
+    neurons, name = network.layers.of_kinds("RateIF"), corrected(network.layers)
+    if name is not None or network.rate_factor != 1:
         why = f"its rates are {network.rate_factor:g} times those of its conversion"
-        if corrected is not None:
-            why = f"layer '{corrected}' was corrected for {network.n_steps}"
+        if name is not None:
+            why = f"layer '{name}' was corrected for {network.n_steps}"
         raise ConversionError(
             f"n_steps is {n_steps}, and {why}: convert the model again, with samples and "
             f"n_steps={n_steps}"

@@ -8,10 +8,12 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+
 from nengo_tactile import stack
 from nengo_tactile.ann.portable import model_from_config
 from nengo_tactile.conversion.network import SpikingNetwork
-from nengo_tactile.conversion.step_scales import Activations
+from nengo_tactile.conversion.step_scales import Activations, corrected
 from nengo_tactile.errors import ConversionError, ModelFileError
 from nengo_tactile.events.coding import coding_from_dict, coding_to_dict
 from nengo_tactile.events.images import TactileImage
@@ -52,8 +54,10 @@ def described(network):
         "read_out": network.read_out.to_dict(),
     }
     arrays = {f"{i:03d}": array for i, array in enumerate(network.ann.get_weights())}
+    # from shares rates are chosen for other steps, which neurons that were corrected cannot have
+    keys = ("tops", "ends") if corrected(network.layers) else ("tops", "shares", "ends")
     for name, found in network.activations.items():
-        arrays |= {f"activations/{key}/{name}": array for key, array in vars(found).items()}
+        arrays |= {f"activations/{key}/{name}": getattr(found, key) for key in keys}
     return description, arrays
 
 
@@ -109,12 +113,15 @@ def _activations(folder, model, arrays):
             key, _, layer = rest.partition("/")
             found.setdefault(layer, {})[key] = array
     neurons = {la.name: la for la in model.layers if type(la).__name__ == "RateIF"}
+    bare = any(neuron.is_corrected for neuron in neurons.values())
     for layer, parts in found.items():
+        if bare and "tops" in parts:
+            parts.setdefault("shares", np.zeros((*parts["tops"].shape[:1], 0), np.float32))
         shapes = {key: array.shape for key, array in parts.items()}
         n_rows = {1, neurons[layer].output_shape[-1]} if layer in neurons else set()
         rows, bins = shapes.get("shares", ()) if len(shapes.get("shares", ())) == 2 else (0, 0)
         wanted = {"tops": (rows,), "shares": (rows, bins), "ends": (rows,)}
-        if shapes != wanted or rows not in n_rows or not bins:
+        if shapes != wanted or rows not in n_rows or not (bins or bare):
             raise ModelFileError(
                 f"{folder / 'weights.npz'}: activations of layer '{layer}' have shapes {shapes}: "
                 "restore the file"

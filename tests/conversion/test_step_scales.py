@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nengo_tactile.conversion.convert import convert
+from nengo_tactile.conversion.diagnosis import diagnose
 from nengo_tactile.conversion.layerwise import Network
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.conversion.reading import functional
@@ -206,13 +207,32 @@ def test_percentiles_do_not_depend_on_the_steps():
     assert network.with_steps(16).ann is network.ann and network.with_steps(16).n_steps == 16
 
 
-def test_what_was_corrected_for_its_steps_takes_samples():
+def test_what_was_corrected_for_its_steps_takes_samples(tmp_path):
+    """And keeps in its folder nothing that other steps would be chosen on."""
     neuron = IF(signed=True, thresholds="steps", correction="bias")
     network = convert(small_model(), images(), neuron, n_steps=4)
-    with pytest.raises(ConversionError, match=r"'\w+' was corrected for 4: convert .* n_steps=8"):
-        network.with_steps(8)
-    with pytest.raises(ConversionError, match="n_steps is 0"):
-        network.with_steps(0)
+    network.save(tmp_path / "net")
+    for one in (network, load(tmp_path / "net")):
+        with pytest.raises(
+            ConversionError, match=r"'\w+' was corrected for 4: convert .* n_steps=8"
+        ):
+            one.with_steps(8)
+        with pytest.raises(ConversionError, match="n_steps is 0"):
+            one.with_steps(0)
+    diagnoses = [diagnose(n, images(8, 1), progress=False) for n in (network, one)]
+    assert diagnoses[0].to_dict() == diagnoses[1].to_dict()
+    with np.load(tmp_path / "net" / "weights.npz") as arrays:
+        kept = [name.split("/")[1] for name in arrays.files if name.startswith("activations/")]
+    assert set(kept) == {"tops", "ends"}
+
+
+def test_only_corrected_networks_go_without_shares(tmp_path):
+    network = convert(small_model(), images(), STEPS, n_steps=4)
+    description, arrays = described(network)
+    bare = {name: array for name, array in arrays.items() if "/shares/" not in name}
+    assert len(bare) < len(arrays)
+    with pytest.raises(ModelFileError, match=r"activations of layer '\w+' have shapes"):
+        restore(tmp_path, description, bare, {})
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,12 @@ ODD = (
     *("", "a", "n[/x]", "[bold", "\ud800", "\u0000", "../x", "9" * 5000, "x" * 100_000, "Größe"),
     *([], {}, [[]], [None], {"": None}, {"class_name": "Dense", "config": {}}),
 )
+#: What stands in tables where something else should.
+ODD_WORDS = (
+    *(b"nan", b"inf", b"-inf", b"1e400", b"-1", b"1.5", b"9" * 5000, b"", b" ", b'"', b"'", b"#"),
+    *(b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"n[/x]", b"x" * 200_000, b"1_0", b"0x10", b"\r"),
+    *(b"../../etc/passwd", b"/dev/zero", b"=1+1", b"18446744073709551616", "\u0661".encode()),
+)
 #: Bytes that a bomb unpacks to.
 BOMB = 3 << 30
 
@@ -40,7 +46,11 @@ def mutated(rng, path, bait):
         ".keras": [_member, _member, _zip, _inner_h5],
         ".h5": [_hdf5],
         ".hdf5": [_hdf5],
+        ".nir": [_hdf5],
+        ".net": [_hdf5],
         ".npy": [_npy_file],
+        ".pkl": [_pickle],
+        **{ending: [_text] for ending in (".csv", ".txt", ".table", ".yaml")},
     }
     # what is not a matter of bytes comes seldom
     ways = (
@@ -106,6 +116,53 @@ def _special(rng, path, bait):
         path.symlink_to({"zero": "/dev/zero", "random": "/dev/urandom", "nowhere": "/none/none",
                          "itself": path.name}[what])  # fmt: skip
     return what
+
+
+# texts and pickles
+
+
+def _text(rng, path, bait):
+    """Other words in a table."""
+    lines, odd = path.read_bytes().split(b"\n"), ODD_WORDS[rng.integers(len(ODD_WORDS))]
+    line, what = int(rng.integers(len(lines))), rng.integers(6)
+    words = lines[line].split(b",")
+    word = int(rng.integers(len(words)))
+    if what < 3:
+        words[word] = odd
+        told = f"word {word} of line {line} is {odd[:20]!r}"
+    elif what == 3:
+        words.insert(word, odd)
+        told = f"{odd[:20]!r} before word {word} of line {line}"
+    elif what == 4:
+        del words[word]
+        told = f"no word {word} in line {line}"
+    else:
+        words = words * int(rng.integers(2, 5))
+        told = f"line {line} several times in one"
+    lines[line] = b",".join(words)
+    path.write_bytes(b"\n".join(lines))
+    return told
+
+
+def _pickle(rng, path, bait):
+    """Instructions of a pickle that call, look up, or build without end."""
+    content, call = path.read_bytes(), f"cbuiltins\nopen\n(V{bait / 'notes.bin'}\ntR".encode()
+    parts = {
+        "a call": call,
+        "a global": b"cos\nsystem\n",
+        "a stacked global": b"\x8c\x02os\x8c\x06system\x93",
+        "persistent": b"Pa\n",
+        "deep": b"(" * 100_000,
+        "tuples": b"\x85" * 100_000,
+        "twice": b"2\x86" * 60,
+        "a long number": b"\x8b" + struct.pack("<I", 1 << 30),
+        "a long text": b"\x8d" + struct.pack("<Q", 1 << 40),
+        "an extension": b"\x82\x01",
+    }
+    name, first = _some(rng, parts), content[:2] if content[:1] == b"\x80" else b""
+    place = int(rng.integers(len(first), len(content) + 1)) if rng.random() < 0.5 else len(first)
+    path.write_bytes(content[:place] + parts[name] + content[place:])
+    return f"{name} at {place}"
 
 
 # JSON

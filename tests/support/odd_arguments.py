@@ -117,6 +117,147 @@ def calls(nt, model, snn, x, y):
         found[f"open_dataset {name!r}"] = lambda v=name: nt.datasets.open_dataset(v)
     for split in ("valid", "", 3, None):
         found[f"ESkin split={split!r}"] = lambda v=split: nt.datasets.ESkin(split=v)
+    return found | _chunks(nt, model, snn, x) | _exchange(nt, model, snn, x) | _recordings(nt)
+
+
+def _chunks(nt, model, snn, x):
+    """Runs in chunks, comparisons with the emulator, rasters, diagnoses."""
+    found = {}
+    for value in ("Event", "", 3, "nengo-dl", "nengo"):
+        found[f"start engine={value!r}"] = lambda v=value: nt.start(snn, v)
+    for name, value in {"a name": "stemnist-cnn", "a model": model, "None": None}.items():
+        found[f"start network is {name}"] = lambda v=value: nt.start(v)
+        found[f"diagnose network is {name}"] = lambda v=value: nt.diagnose(v, x)
+    for value in NUMBERS:
+        found |= {
+            f"start threads={value}": lambda v=value: nt.start(snn, "event", threads=v),
+            f"step n_steps={value}": lambda v=value: nt.start(snn).step(x, v),
+            f"diagnose n_steps={value}": lambda v=value: nt.diagnose(snn, x, n_steps=v),
+            f"run verify={value}": lambda v=value: nt.run(snn, x, 4, "loihi", verify=v),
+            f"run rasters={value}": lambda v=value: nt.run(snn, x, 4, "event", rasters=v),
+        }
+    del found["run rasters=0"]  # none
+    for value in (7, 10**9):  # of six
+        found[f"run verify={value}"] = lambda v=value: nt.run(snn, x, 4, "loihi", verify=v)
+    found |= {
+        "start unknown option": lambda: nt.start(snn, "event", speed=3),
+        "start verify": lambda: nt.start(snn, "loihi", verify=2),
+        "run event verify": lambda: nt.run(snn, x, 4, "event", verify=2),
+        "run target": lambda: nt.run(snn, x, 4, "loihi", target="cloud"),
+        "run on_host": lambda: nt.run(snn, x, 4, "loihi", on_host=("nothing",)),
+    }
+    for name, value in {
+        "texts": np.full(x.shape, "a"), "nan": np.full(x.shape, np.nan), "none": x[:0],
+        "other shape": x[:, :2], "a path": "x.npy", "None": None,
+    }.items():  # fmt: skip
+        found[f"step x is {name}"] = lambda v=value: nt.start(snn).step(v, 2)
+        found[f"diagnose x is {name}"] = lambda v=value: nt.diagnose(snn, v)
+    for name, value in {
+        "texts": np.full(len(x), "a"), "out of range": np.full(len(x), 99), "too few": [1],
+    }.items():  # fmt: skip
+        found[f"diagnose labels are {name}"] = lambda v=value: nt.diagnose(snn, x, v)
+    return found
+
+
+def _exchange(nt, model, snn, x):
+    found = {}
+    for value in ("Sinabs", "", 3, ["norse"], "lava"):
+        found[f"to_nir profile={value!r}"] = lambda v=value: nt.to_nir(snn, "out.nir", v)
+        found[f"from_nir profile={value!r}"] = lambda v=value: nt.from_nir("net.nir", v)
+    for name, value in {"a name": "stemnist-cnn", "a model": model, "None": None}.items():
+        found[f"to_nir network is {name}"] = lambda v=value: nt.to_nir(v, "out.nir")
+    for value in (None, 3, "", "out.h5", ".", "none\0.nir"):
+        found[f"to_nir file={value!r}"] = lambda v=value: nt.to_nir(snn, v)
+    for value in (None, 3, "", "none.nir", ".", "x.npy", "model.keras", "none\0.nir", "~/no.nir"):
+        found[f"from_nir file={value!r}"] = lambda v=value: nt.from_nir(v, dt=1e-3)
+        found[f"from_lava file={value!r}"] = lambda v=value: nt.from_lava(v)
+    for value in ("nothing", ["nothing"], 3):
+        found[f"to_nir accept={value!r}"] = lambda v=value: nt.to_nir(snn, "out.nir", accept=v)
+    for value in NUMBERS:
+        found[f"to_nir n_steps={value}"] = lambda v=value: nt.to_nir(snn, "out.nir", x=x, n_steps=v)
+        found[f"from_nir n_steps={value}"] = lambda v=value: nt.from_nir(
+            "net.nir", dt=1e-3, n_steps=v
+        )
+        found[f"from_lava n_steps={value}"] = lambda v=value: nt.from_lava("net.net", n_steps=v)
+    for value in (-1, 0, float("nan"), float("inf"), "a", [1], True):
+        found[f"from_nir dt={value}"] = lambda v=value: nt.from_nir("net.nir", dt=v)
+        found[f"from_lava dt={value}"] = lambda v=value: nt.from_lava("net.net", dt=v)
+    found |= {
+        "to_nir x other shape": lambda: nt.to_nir(snn, "out.nir", x=x[:, :2]),
+        "to_nir x texts": lambda: nt.to_nir(snn, "out.nir", x=np.full(x.shape, "a")),
+        "from_nir reset": lambda: nt.from_nir("net.nir", dt=1e-3, reset="none"),
+        "from_nir classes": lambda: nt.from_nir("net.nir", dt=1e-3, classes=("a", "a", "b")),
+        "from_nir too few classes": lambda: nt.from_nir("net.nir", dt=1e-3, classes=("a",)),
+        "from_lava reads": lambda: nt.from_lava("net.net", reads="pixels"),
+        "from_lava classes": lambda: nt.from_lava("net.net", classes=("a", "a")),
+        "export_weights to a folder": lambda: snn.export_weights("."),
+        "export_weights to nowhere": lambda: snn.export_weights(None),
+    }
+    return found
+
+
+def _recordings(nt):
+    """Pressure to events, recordings of one's own, layouts."""
+    signals, found = np.zeros((5, 3)), {}
+    for name, values in {
+        "threshold": (0, -1, float("nan"), float("inf"), "a", None, True),
+        "hysteresis": (-1, float("nan"), "a"),
+        "refractory_us": (-1, float("inf"), None),
+        "noise": (-1, float("nan"), "a"),
+        "vibration": (-1, float("inf")),
+        "mismatch": (-1, "a"),
+        "device_seed": (-1, 2.5, "a"),
+        "delay_us": (-1, float("nan")),
+        "reset": ("zero", None, 3),
+        "response": ("exp", 3),
+        "floor": (0, -1, None),
+        "activation": ("a", float("nan")),
+        "levels": (3,),
+    }.items():
+        for value in values:
+            found[f"LevelCrossing {name}={value!r}"] = lambda n=name, v=value: (
+                nt.events.LevelCrossing(**{n: v})
+            )
+    crossing = nt.events.LevelCrossing()
+    for value in (0, -1, float("nan"), float("inf"), "a", None, True, [1]):
+        found[f"LevelCrossing rate_hz={value!r}"] = lambda v=value: crossing(signals, v)
+    for name, value in {
+        "texts": [["a"]], "nan": [[np.nan]], "one axis": [1.0], "None": None, "a path": "x.npy",
+        "ragged": [[1, 2], [3]], "complex": [[1j]],
+    }.items():  # fmt: skip
+        found[f"LevelCrossing signals are {name}"] = lambda v=value: crossing(v, 100)
+    for seed in (-1, "a", 2.5):
+        found[f"LevelCrossing seed={seed!r}"] = lambda v=seed: crossing(signals, 100, seed=v)
+    events = [nt.events.make_events([0], [1], [2], [1])] * 2
+    sound = {"source": events, "labels": [0, 1], "sensor_size": (2, 2)}
+    for name, values in {
+        "source": (None, 3, "nowhere", "", "n[/x]", "x.npy", [], ["a", "b"], [1, 2]),
+        "labels": (None, [0], "ab", [None, None], 3),
+        "sensor_size": (None, (0, 2), (-1, 2), (2,), "2x2", (2.5, 2), (1, 1), (10**9, 10**9)),
+        "time_unit": ("years", 3),
+        "polarity": ("both", 3),
+        "repeats": ("twice", None, 3),
+        "classes": ("ab", ("a",), ("a", "a"), 3),
+        "groups": (3, {"subject": [1]}, "ab"),
+        "pattern": ("{label}/*", 3),
+        "table": ("labels.csv", 3),
+        "columns": (("x",), "xytq", 3),
+        "taxels": ("map.csv", 3),
+        "from_first": ("maybe", 3),
+        "speed": (1,),
+    }.items():
+        for value in values:
+            found[f"Recordings {name}={value!r:.40}"] = lambda n=name, v=value: list(
+                nt.datasets.Recordings(**sound | {n: v})
+            )
+    data = nt.datasets.Recordings(**sound)
+    for options in (
+        {"test": 0}, {"test": 1}, {"test": -0.5}, {"test": "a"}, {"test": float("nan")},
+        {"by": "subject"}, {"by": 3}, {"seed": -1}, {"seed": "a"},
+    ):  # fmt: skip
+        found[f"split {options}"] = lambda v=options: data.split(**v)
+    for options in ({"n_bins": 0}, {"n_bins": 2.5}, {"n_bins": "a"}, {"normalise": "most"}):
+        found[f"TactileImage {options}"] = lambda v=options: nt.events.TactileImage(**v)
     return found
 
 
@@ -148,4 +289,30 @@ COMMANDS = (
     "data eskin --split valid", "demo --task nothing", "demo --seed a", "model nothing",
     "model eskin-cnn --samples 0", "reproduce nothing", "reproduce sigma-delta --jobs 0",
     "nothing", "doctor --none", "doctor nowhere", "run", "convert", "--none",
+    "run NET --x X --y Y --verify 0", "run NET --x X --y Y --engine loihi --verify -1",
+    "run NET --x X --y Y --engine event --verify 2", "run NET --x X --y Y --rasters -1",
+    "run NET --x X --y Y --engine loihi --verify 2.5", "run NET --x X --y Y --margin a",
+    "run NET --x X --y Y --engine loihi --margin 1", "run NET --x X --y Y --margin nan",
+    "train 10x10-10o --out OUT/a.keras --threads 0", "run NET --task nowhere --samples 3",
+    "train 10x10-10o --out OUT/a.keras --threads a", "train 10x10-10o --out OUT/a.keras --task X",
+    "train 10x10-10o --out OUT/a.keras --recordings X", "doctor n[/x]", "doctor X --quick a",
+    "play nowhere", "play NET --port 0 --no-browser", "play eskin-cnn --port 70000",
+    "play eskin-cnn --port -1", "play eskin-cnn --port a", "play eskin-cnn --noise nan",
+    "play eskin-cnn --noise -1", "play eskin-cnn --noise a", "play eskin-cnn --dead 2",
+    "play eskin-cnn --engine cuda --port 0 --no-browser", "play stemnist-cnn --port 0 --no-browser",
+    "play eskin-cnn --engine nengo-dl --port 0 --no-browser", "play n[/x]", "play X",
+    "export NET", "export NET --nir OUT/a.nir --profile none", "export nowhere --nir OUT/a.nir",
+    "export NET --nir OUT/a.txt", "export FILE --nir OUT/a.nir", "export NET --nir .",
+    "export NET --nir OUT/a.nir --accept nothing", "export NET --nir OUT/a.nir --x none.npy",
+    "export NET --nir OUT/a.nir --x FILE", "export nmnist-skim-2000 --nir OUT/a.nir",
+    "import none.nir --out OUT", "import X --out OUT", "import NIR", "import FILE --out OUT",
+    "import NIR --out OUT --dt 0", "import NIR --out OUT --dt nan", "import NIR --out OUT --dt a",
+    "import NIR --out OUT --steps 0", "import NIR --out OUT --reset none", "import . --out OUT",
+    "import NIR --out OUT --profile none", "import NIR --out X", "import n[/x] --out OUT",
+    "sweep NET --grid X --x X --y Y --threads 0", "sweep NET --grid X --x X --y Y --jobs 0",
+    "reproduce st-mnist --threads 0", "reproduce few-steps --none", "reproduce skim --sets none",
+    "reproduce spikemax --sets nothing", "reproduce spiking-resnet --steps 0", "data . ",
+    "convert FILE --x X --out OUT --minimise beauty --max-loss 1 --y Y",
+    "convert FILE --x X --out OUT --max-loss -1", "convert FILE --x X --out OUT --max-loss nan",
+    "check NET --steps 0", "check NET --x X --y X", "check NET --samples 0", "check nowhere",
 )  # fmt: skip

@@ -1,7 +1,9 @@
 """Every reader of files that the package has: how to make what it reads, and to read it."""
 
+import base64
 import dataclasses
 import importlib.util
+import json
 import pickle
 import warnings
 from collections.abc import Callable
@@ -432,10 +434,10 @@ def _folder(members):
     return lambda folder: fake_formats.write_folder(folder, members)
 
 
-def _nir():
+def _nir(name):
     from tests.support import nir_graphs, nir_reference
 
-    case = nir_graphs.cases()["a loop, and values at the end"]
+    case = nir_graphs.cases()[name]
 
     def read(folder):
         import nengo_tactile as nt
@@ -446,6 +448,60 @@ def _nir():
     return Reader(
         lambda folder: nir_reference.write(folder / "net.nir", case.nodes, case.edges), read
     )
+
+
+def _stepped(folder):
+    """The network of a NIR graph, as it is saved."""
+    import nengo_tactile as nt
+
+    _nir("delays, two ways, integrators").make(folder)
+    nt.from_nir(folder / "net.nir", dt=1e-3).save(folder / "network")
+    (folder / "net.nir").unlink()
+
+
+def _page():
+    """What a page of play says, and the recording that it loads."""
+    from nengo_tactile.play import desk
+    from nengo_tactile.play import files as recordings
+
+    lines = [
+        {"type": "begin", "network": "eskin-slayer", "noise": 0.1, "dead": 0.05, "seed": 3},
+        {"type": "touch", "until": 40, "points": [[1, 2.5, 3, 1], [16, 4, 4.5, 0.8]]},
+        {"type": "touch", "until": 90, "points": [[48, 5, 5, 0]]},
+        {"type": "save"},
+        {"type": "sample", "network": "eskin-slayer", "number": 1},
+        {"type": "touch", "until": 300, "points": []},
+    ]
+    networks = []
+
+    def make(folder):
+        files.write_json(folder / "messages.json", lines)
+        events = fake_formats.random_events(np.random.default_rng(0), 40)
+        (folder / "recording.npz").write_bytes(recordings.to_npz(events))
+
+    def read(folder):
+        from nengo_tactile.doors.plain import DATA
+
+        if not networks:
+            networks.append(desk.Networks("eskin-slayer"))
+        place = desk.Desk(networks[0])
+        content = DATA.content(folder / "recording.npz")
+        told = DATA.json(folder / "messages.json")
+        load = base64.b64encode(content).decode()
+        errors = []
+        for message in (
+            *(told if isinstance(told, list) else [told]),
+            {"type": "load", "network": "eskin-slayer", "content": load},
+            {"type": "touch", "until": 1000, "points": []},
+        ):
+            try:
+                json.dumps(place.answer(json.dumps(message)), allow_nan=False)
+            except DataError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    return Reader(make, read)
 
 
 def _lava():
@@ -489,7 +545,11 @@ def readers():
         "checkpoint": _checkpoint(),
         "run": Reader(_run, _report),
         "study": Reader(_study, _study),
-        "nir": _nir(),
+        "nir": _nir("a loop, and values at the end"),
+        "nir-images": _nir("convolutions, sums of windows"),
+        "nir-delays": _nir("delays, two ways, integrators"),
+        "stepped": Reader(_stepped, _load),
+        "page": _page(),
         "lava": _lava(),
         "samples.npz": _samples("npz"),
         "samples.npy": _samples("npy"),
