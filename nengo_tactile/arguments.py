@@ -54,6 +54,16 @@ def names(name: str, values: Any, error: type[TactileError] = DataError) -> tupl
     return values
 
 
+def generator(name: str, seed: Any, error: type[TactileError] = DataError) -> np.random.Generator:
+    """A generator of random numbers, of a seed."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as problem:
+        raise error(
+            f"{name} is {seed!r}: give a whole number from 0, several, or a generator"
+        ) from problem
+
+
 def array(name: str, value: Any, error: type[TactileError] = DataError) -> np.ndarray:
     """An array, of what may be made one."""
     try:

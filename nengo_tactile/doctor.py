@@ -107,8 +107,8 @@ def told_whole(path):
     Parameters
     ----------
     path : path or str
-        A saved network (or a shipped one's name), a run, a study, a cell, a checkpoint, a model, an
-        .npz or .npy of arrays, or a data set.
+        A saved network (or a shipped one's name), a run, a study, a cell, a checkpoint, a model, a
+        NIR graph, an .npz or .npy of arrays, or a data set.
 
     Returns
     -------
@@ -123,9 +123,9 @@ def told_whole(path):
     from nengo_tactile.ann.training import read_checkpoint
     from nengo_tactile.commands.running import read_run
     from nengo_tactile.conversion.reading import convertible
-    from nengo_tactile.datasets.registry import open_dataset
     from nengo_tactile.doors.archives import npz_names, read_npy, read_npz
     from nengo_tactile.doors.plain import DATA
+    from nengo_tactile.exchange import nir_files
     from nengo_tactile.experiments.ledgers import content_of
 
     path = path_of(path)
@@ -154,20 +154,41 @@ def told_whole(path):
     if path.suffix in (".keras", ".h5"):
         convertible(path)
         return "a Keras model, which has no digest: it could be read"
+    if path.suffix == ".nir":
+        return f"a NIR graph of {len(nir_files.read(path).nodes)} nodes, which has no digest"
     if path.suffix == ".npy":
         return f"an array of shape {read_npy(path, DATA).shape}, which has no digest"
     if path.suffix == ".npz" and "state" in npz_names(path, DATA):
         state, _ = read_checkpoint(path)
         return f"a checkpoint after {state['epoch']} epochs, whole by its digest"
     try:
-        data = open_dataset(path)
+        sides = _sides(path)
     except DataError:
         if path.suffix != ".npz":
             raise
         return f"{len(read_npz(path))} arrays, whole by their checksums"
-    for _ in data.recordings(progress=False):
-        pass
-    return f"{data!r}, all of which could be read"
+    for data in sides.values():
+        for _ in data.recordings(progress=False):
+            pass
+    told = ", ".join(f"{len(data):,} ({side})" for side, data in sides.items())
+    return f"{data!r}: could be read, all of {told}"
+
+
+def _sides(path):
+    """The sides of a data set that are there: all in one, or those of training and test."""
+    from nengo_tactile.datasets.registry import open_dataset
+
+    sides, errors = {}, {}
+    for side in ("all", "train", "test"):
+        try:
+            sides[side] = open_dataset(path, split=side)
+        except DataError as error:
+            errors[side] = error
+        if "all" in sides:
+            return sides
+    if not sides:
+        raise errors["train"]
+    return sides
 
 
 def _test_fusion():

@@ -62,5 +62,9 @@ class SilenceWarning(UserWarning):
     """Neurons that never fire, or samples without events, in training on spikes."""
 
 
+class PictureWarning(UserWarning):
+    """A picture does not show what it should: letters that no installed font has."""
+
+
 class EngineWarning(UserWarning):
     """An engine runs this network, but what comes out is not what the network stands for."""

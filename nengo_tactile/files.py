@@ -16,6 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from nengo_tactile.doors.plain import printable
+from nengo_tactile.errors import DataError
+
 try:
     import fcntl
 except ImportError:  # not a POSIX system: what killed processes leave stays
@@ -31,6 +34,8 @@ _LOCK = ".lock"
 
 def path_of(path: str | os.PathLike) -> Path:
     """A path that a user gave: ``~`` is home."""
+    if not isinstance(path, str | os.PathLike):
+        raise DataError(f"{path!r:.80} is no path: give the name of a file or folder")
     return Path(os.path.expanduser(path))
 
 
@@ -315,9 +320,18 @@ def digest(about, *arrays):
     return found.hexdigest()
 
 
+def whole_texts(data):
+    """Plain data with half characters, of names that are not UTF-8, as numbers: none is read."""
+    if isinstance(data, dict):
+        return {whole_texts(key): whole_texts(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [whole_texts(value) for value in data]
+    return printable(data) if isinstance(data, str) else data
+
+
 def write_json(path, data):
     """Write ``data`` as indented JSON, atomically. NaN and infinity are refused."""
-    text = json.dumps(data, indent=2, default=plain, allow_nan=False)
+    text = json.dumps(whole_texts(data), indent=2, default=plain, allow_nan=False)
     with atomic_write(path) as file:
         file.write(text + "\n")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nengo_tactile as nt
-from nengo_tactile import arguments, cli
+from nengo_tactile import arguments, cli, files
 from nengo_tactile.errors import DataError
 from tests.support.odd_arguments import COMMANDS, calls
 from tests.support.scripts import load
@@ -27,6 +27,23 @@ def test_numbers_are_told_plainly():
 def test_whole_numbers_of_any_type():
     for value in (3, 3.0, np.int8(3), np.float32(3), np.uint64(3)):
         assert arguments.whole("n", value) == 3 and type(arguments.whole("n", value)) is int
+
+
+@pytest.mark.parametrize("seed", [-1, 2.5, "a", [1, -1]])
+def test_what_is_no_seed(seed):
+    with pytest.raises(DataError, match=r"seed is .*: give a whole number from 0, several, or"):
+        arguments.generator("seed", seed)
+
+
+def test_generators_of_seeds():
+    draws = [arguments.generator("seed", seed).random() for seed in (3, np.random.default_rng(3))]
+    assert draws == [np.random.default_rng(3).random()] * 2
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a", ["a"]])
+def test_what_is_no_path(path):
+    with pytest.raises(DataError, match="is no path: give the name of a file or folder"):
+        files.path_of(path)
 
 
 @pytest.mark.parametrize("values", ["abc", 3, None, ("a", "b", "a")])

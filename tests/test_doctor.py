@@ -15,6 +15,8 @@ PLACES = {
     "keras3.keras": ("model.keras", "a Keras model"),
     "samples.npy": ("samples.npy", "an array of shape (4, 3, 2)"),
     "samples.npz": ("samples.npz", "2 arrays"),
+    "nir": ("net.nir", "a NIR graph of 6 nodes"),
+    "own.csv": (".", "all of 4 (all)"),
     "stemnist": ("stemnist_spikes_aer.npz", "STEMNIST"),
 }
 #: Those with a digest of their own, and the file that is damaged.
@@ -48,6 +50,17 @@ def test_doctor_says_what_is_whole(name, tmp_path, capsys, rng, monkeypatch):
         assert code in (0, 2) and (code == 0 or place in said.err)
         found += code == 2
     assert found > 20  # the rest are fields of the archive that say nothing of its arrays
+
+
+def test_both_sides_of_recordings_are_read(tmp_path, capsys):
+    readers()["own.csv"].make(tmp_path)
+    for number in range(4):
+        path = tmp_path / f"{number}.csv"
+        sound = path.read_text()
+        path.write_text(sound + "a,b\n")
+        assert cli.main(["doctor", str(tmp_path)]) == 2
+        assert path.name in capsys.readouterr().err
+        path.write_text(sound)
 
 
 def test_doctor_of_what_is_nothing(tmp_path, capsys, monkeypatch):

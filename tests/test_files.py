@@ -1,6 +1,7 @@
 """Files are written whole or not at all."""
 
 import contextlib
+import dataclasses
 import errno
 import gc
 import json
@@ -15,7 +16,9 @@ import pytest
 
 from nengo_tactile import files
 from nengo_tactile.doors.plain import DATA
+from nengo_tactile.saved import load
 from tests.support.damage import full_disk
+from tests.support.skim_networks import small_network
 
 
 @pytest.fixture(params=["full disk", "Ctrl-C"])
@@ -289,3 +292,14 @@ def test_tilde_is_home(tmp_path, monkeypatch):
         files.check_writable("~/file/c")
     assert (tmp_path / "a" / "b.json").is_file()
     assert DATA.json("~/a/b.json") == {"a": 1}
+
+
+def test_names_that_are_no_text_can_be_read_again(tmp_path):
+    """Half characters, as of names of files that are not UTF-8, stand there as numbers."""
+    half = "n\udcff"
+    files.write_json(tmp_path / "a.json", {half: [half, ("\u6307", 1)]})
+    assert DATA.json(tmp_path / "a.json") == {"n\\udcff": ["n\\udcff", ["\u6307", 1]]}
+    network = small_network()
+    names = (half, *network.classes[1:])
+    dataclasses.replace(network, classes=names).save(tmp_path / "network")
+    assert load(tmp_path / "network").classes == ("n\\udcff", *names[1:])

@@ -115,7 +115,7 @@ def collected(work, names, chosen):
 
     def give(worker):
         number = next(numbers, None)
-        worker["number"], worker["since"] = number, None
+        worker |= {"number": number, "since": None, "what": "?"}
         worker["pipe"].send(None if number is None else (number, turn(names, number)))
 
     def lose(worker, failure):

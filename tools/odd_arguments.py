@@ -77,7 +77,7 @@ def made(nt, folder):
             nt.run(snn, x, 2, engine)
     model.save(folder / "model.keras")
     snn.save(folder / "net")
-    nt.to_nir(snn, folder / "net.nir")
+    nt.to_nir(snn, folder / "net.nir", accept=("start", "reset"))
     readers()["lava"].make(folder)
     (folder / "network.net").rename(folder / "net.net")
     read = nt.from_lava(folder / "net.net")
@@ -91,8 +91,11 @@ def _answer(nt, call):
     start = time.process_time()
     try:
         call()
-    except (nt.errors.TactileError, TypeError) as error:
-        # a TypeError is Python's own for names that a function does not have
+    except (nt.errors.TactileError, TypeError, OSError) as error:
+        # a TypeError is Python's own for names that a function does not have, an OSError of a
+        # place that cannot be written
+        if isinstance(error, OSError) and not error.filename:
+            return f"{type(error).__name__}: {error}"
         if isinstance(error, TypeError) and "unexpected keyword" not in str(error):
             return f"TypeError: {error}"
         seconds = time.process_time() - start

@@ -3,6 +3,7 @@
 import numpy as np
 
 from nengo_tactile.analysis.activity import layer_activity
+from nengo_tactile.analysis.glyphs import width_of
 from nengo_tactile.analysis.style import (
     BLUE,
     GREEN,
@@ -31,7 +32,7 @@ _NAME, _TWO_LINES = 18, 0.45
 
 def layer_height(names, least):
     """Inches for each layer: ``least``, or more where a name takes two lines."""
-    return max(least, _TWO_LINES) if any(len(name) > _NAME for name in names) else least
+    return max(least, _TWO_LINES) if any(width_of(name) > _NAME for name in names) else least
 
 
 def layer_axis(axes, names):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nengo_tactile.analysis.accuracy import accuracy_interval, latency_step
+from nengo_tactile.analysis.glyphs import width_of
 from nengo_tactile.analysis.style import (
     BLUE,
     GRID,
@@ -245,7 +246,7 @@ def _square(names, few, titled):
     line, points, least, most = _CELLS[few]
     side = min(max(line * len(names), least), most)
     texts, turned = _class_texts(names, few)
-    length = points * _CHARACTER * max(len(part) for text in texts for part in text.split("\n"))
+    length = points * _CHARACTER * _widest(texts)
     below = length if turned else line * max(text.count("\n") + 1 for text in texts)
     axes = new_figure(side + below + 0.65 + 0.3 * titled, side + length + (0.7 if few else 2.1))
     return axes.add_subplot()
@@ -256,8 +257,12 @@ def _class_texts(names, few):
     line, points, least, most = _CELLS[few]
     cell = min(max(line * len(names), least), most) / len(names)
     texts = told_apart(names, 18, max(1, min(3, int(cell / line))))
-    widest = points * _CHARACTER * max(len(part) for text in texts for part in text.split("\n"))
-    return texts, widest > 0.9 * cell
+    return texts, points * _CHARACTER * _widest(texts) > 0.9 * cell
+
+
+def _widest(texts):
+    """Letters of the longest line."""
+    return max(width_of(part) for text in texts for part in text.split("\n"))
 
 
 def _name_classes(axes, names, few):

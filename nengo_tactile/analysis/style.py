@@ -9,6 +9,14 @@ import functools
 import io
 import textwrap
 
+from nengo_tactile.analysis.glyphs import (
+    as_it_was,
+    as_wide_as_drawn,
+    give_fonts,
+    letters_of,
+    width_of,
+)
+
 # Okabe and Ito's palette (jfly.uni-koeln.de/color), ordered by contrast on white
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#AA4499"
 ORANGE, SKY, RED = "#E69F00", "#56B4E9", "#CC3311"
@@ -62,7 +70,9 @@ def styled(plot):
         import matplotlib
 
         with matplotlib.rc_context(_RC):
-            return plot(*args, **kwargs)
+            drawn = plot(*args, **kwargs)
+            give_fonts(drawn.figure)
+            return drawn
 
     return wrapper
 
@@ -108,7 +118,7 @@ def key_below(figure, handles, labels, columns=1):
     """
     if not labels:
         return
-    columns = columns if max(map(len, labels)) <= _KEY // columns - _SWATCH else 1
+    columns = columns if max(map(width_of, labels)) <= _KEY // columns - _SWATCH else 1
     texts = [wrapped(label, _KEY) for label in labels]
     more = sum(text.count("\n") for text in texts)
     figure.set_figheight(figure.get_figheight() + _LINE * more)
@@ -116,8 +126,9 @@ def key_below(figure, handles, labels, columns=1):
 
 
 def wrapped(text, width):
-    """A text in lines of so many characters."""
-    return "\n".join(textwrap.wrap(str(text), width, break_on_hyphens=False)) or str(text)
+    """A text in lines of so many characters, of which wide ones count twice."""
+    lines = textwrap.wrap(as_wide_as_drawn(str(text)), width, break_on_hyphens=False)
+    return as_it_was("\n".join(lines)) or str(text)
 
 
 def fitted(name, width, lines=1):
@@ -132,12 +143,13 @@ def fitted(name, width, lines=1):
     -------
     str
     """
+    name = as_wide_as_drawn(name)
     parts = textwrap.wrap(name, width, break_on_hyphens=False) or [name]
-    if len(parts) <= lines:
-        return "\n".join(parts)
-    most = width * lines - 1
-    name = f"{name[: (most + 1) // 2]}\N{HORIZONTAL ELLIPSIS}{name[len(name) - most // 2 :]}"
-    return "\n".join(name[k : k + width] for k in range(0, len(name), width))
+    if len(parts) > lines:
+        most = width * lines - 1
+        name = f"{name[: (most + 1) // 2]}\N{HORIZONTAL ELLIPSIS}{name[len(name) - most // 2 :]}"
+        parts = [name[k : k + width] for k in range(0, len(name), width)]
+    return as_it_was("\n".join(parts))
 
 
 def told_apart(names, width, lines=1):
@@ -187,7 +199,7 @@ def png(figure, dpi=160):
     import matplotlib
 
     buffer = io.BytesIO()
-    with matplotlib.rc_context(_RC):
+    with matplotlib.rc_context(_RC), letters_of(figure):
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
 

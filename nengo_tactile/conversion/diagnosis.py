@@ -21,6 +21,7 @@ from nengo_tactile.conversion.step_scales import limits
 from nengo_tactile.engines.recording import read_out
 from nengo_tactile.errors import ConversionError, DataError
 from nengo_tactile.events.labelled import is_recordings
+from nengo_tactile.networks.protocol import check_network
 from nengo_tactile.progress import Tabular, track
 
 if TYPE_CHECKING:
@@ -146,7 +147,10 @@ def check_neurons(network: Any) -> "Layers":
     ------
     ConversionError
         For networks without integrate-and-fire neurons.
+    EngineError
+        For what is no network.
     """
+    check_network(network)
     layers = getattr(network, "layers", None)
     if layers is None or not layers.of_kinds("RateIF"):
         raise ConversionError(

@@ -8,7 +8,8 @@ import numpy as np
 
 from nengo_tactile.arguments import whole
 from nengo_tactile.errors import DataError
-from nengo_tactile.events.arrays import EVENT_DTYPE, make_events
+from nengo_tactile.events.arrays import EVENT_DTYPE, convention, make_events
+from nengo_tactile.events.clocks import check_unit
 from nengo_tactile.events.taxels import TaxelMap
 
 #: What columns are called here; a taxel's address stands for x and y where there is a map.
@@ -123,8 +124,14 @@ class EventColumns:
             raise DataError(
                 f"repeats is {self.repeats!r}: choose one of {', '.join(map(repr, REPEATS))}"
             )
+        check_unit(self.time_unit)
+        convention(self.polarity)
+        if not isinstance(self.from_first, bool | np.bool_):
+            raise DataError(f"from_first is {self.from_first!r}: give True or False")
         columns = self.columns
         if columns is not None:
+            if not isinstance(columns, Iterable):
+                columns = (columns,)
             columns = dict(columns) if isinstance(columns, Mapping) else tuple(columns)
             ours = [n for n in columns if n is not None]
             odd = any(n not in NAMES for n in ours) or len(set(ours)) < len(ours)

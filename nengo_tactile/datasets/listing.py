@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Listed:
     groups: dict
 
 
-def by_pattern(folder: Path, pattern: str) -> Listed:
+def by_pattern(folder: Path, pattern: str, beside: Collection[Path] = ()) -> Listed:
     """List the files of a folder whose paths say their labels.
 
     Parameters
@@ -48,6 +49,8 @@ def by_pattern(folder: Path, pattern: str) -> Listed:
     pattern : str
         Path in the folder, such as "{label}/{subject}_{number}.csv"; ``*`` is anything. A pattern
         that ends with an ending leaves files of others out.
+    beside : collection of Path
+        Files that are no recordings, and may lie in the folder: see `file_beside`.
 
     Raises
     ------
@@ -58,7 +61,10 @@ def by_pattern(folder: Path, pattern: str) -> Listed:
     ending = Path(pattern).suffix.lower()
     ending = "" if "*" in ending or "}" in ending else ending
     rows = []
+    own = {path.resolve() for path in beside}
     for name in FolderSource(folder).names:
+        if own and (folder / name).resolve() in own:
+            continue
         if ending and Path(name).suffix.lower() != ending:
             continue
         match = expression.fullmatch(name)
@@ -75,7 +81,7 @@ def by_pattern(folder: Path, pattern: str) -> Listed:
     return Listed(tuple(name for name, _ in rows), tuple(r["label"] for _, r in rows), groups)
 
 
-def by_table(folder: Path, table: Any) -> Listed:
+def by_table(folder: Path, table: Any, beside: Collection[Path] = ()) -> Listed:
     """List the files that a table names.
 
     Parameters
@@ -83,19 +89,22 @@ def by_table(folder: Path, table: Any) -> Listed:
     folder : Path
     table : str, Path or dict
         A CSV file with columns file, label and any others, such as subject; or a dict of them.
+    beside : collection of Path
+        Files that are no recordings, and may lie in the folder, as the table itself.
 
     Raises
     ------
     DataError
         For columns that are missing, files twice or not there, and files that no row names.
     """
+    own = {path.resolve() for path in beside}
     if isinstance(table, str | Path):
-        path = beside(folder, table)
+        path = file_beside(folder, table)
         columns, name = _read_table(path), str(path)
-        own = path.resolve()
+        own.add(path.resolve())
     else:
         columns = {str(key): [str(v) for v in values] for key, values in dict(table).items()}
-        name, own = "table", None
+        name = "table"
     for needed in ("file", "label"):
         if needed not in columns:
             raise DataError(f"{name}: has no column {needed!r}, but {', '.join(columns)}: add it")
@@ -104,7 +113,7 @@ def by_table(folder: Path, table: Any) -> Listed:
         raise DataError(f"{name}: columns have lengths {lengths}: give one value for each file")
     files = tuple(columns.pop("file"))
     source = FolderSource(folder)
-    there = {n for n in source.names if is_recording(n) and (folder / n).resolve() != own}
+    there = {n for n in source.names if is_recording(n) and (folder / n).resolve() not in own}
     for row, file in enumerate(files):
         if file not in there:
             what = "is no file of the folder" if is_recording(file) else f"is none of {endings()}"
@@ -126,7 +135,7 @@ def by_table(folder: Path, table: Any) -> Listed:
     return Listed(files, labels, {key: tuple(values) for key, values in columns.items()})
 
 
-def beside(folder: Path, name: str | Path) -> Path:
+def file_beside(folder: Path, name: str | Path) -> Path:
     """A file that belongs to a folder: in it, or elsewhere."""
     with DATA.guarded(f"{folder}: {str(name)[:100]!r}"):  # names may be too long for a file
         return folder / name if (folder / name).exists() else path_of(name)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from nengo_tactile.arguments import names as given_names
 from nengo_tactile.arguments import whole
 from nengo_tactile.datasets import listing, splits
 from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.event_columns import EventColumns
 from nengo_tactile.datasets.event_files import camera_size, is_camera, joined, read_table, stream
 from nengo_tactile.datasets.event_tables import columns_of
-from nengo_tactile.doors.plain import DATA
+from nengo_tactile.doors.plain import DATA, printable
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.labelled import longest_us
@@ -118,9 +119,13 @@ class Recordings(EventDataset):
                 )
             self.settings = read_settings(place)
             options = {k: v for k, v in self.settings.items() if k in _OF_COLUMNS} | options
-            options = {**options, "taxels": _taxels(place, options.get("taxels"))}
+            taxels, beside = options.get("taxels"), []
+            if isinstance(taxels, str | Path):
+                beside = [listing.file_beside(place, taxels)]
+                taxels = TaxelMap.of(read_table(beside[0], ("taxel", "x", "y")))
+            options = {**options, "taxels": taxels}
             classes = self.settings.get("classes") if classes is None else classes
-            listed = _listed(place, self.settings, pattern, table)
+            listed = _listed(place, self.settings, pattern, table, beside)
             self.files, self.name = listed.files, place.name or str(place)
             labels, groups = listed.labels, listed.groups
             self._read = None
@@ -275,11 +280,18 @@ def open_recordings(folder: Path, split: str, **options: Any) -> Recordings:
 
 def _given(source, labels, groups):
     """Labels and groups of arrays and functions, as many as there are samples."""
+    if not (callable(source) or hasattr(source, "__len__")):
+        raise DataError(
+            f"source is {source!r}: give a folder, a sequence of recordings, or a function that "
+            "returns recording i"
+        )
+    if not isinstance(groups, Mapping | None):
+        raise DataError(f"groups is {groups!r}: give {{NAME: [value of each sample]}}")
     groups = dict(groups or {})
     if callable(source):
         if labels is None:
             raise DataError("labels are not known: give one for each recording of the function")
-        n_samples = len(labels)
+        n_samples = _length("labels", labels)
     else:
         n_samples = len(source)
         if labels is None:
@@ -291,7 +303,7 @@ def _given(source, labels, groups):
                 )
             labels = [label for _, label in pairs]
     for name, values in {"labels": labels, **groups}.items():
-        if len(values) != n_samples:
+        if _length(name, values) != n_samples:
             raise DataError(
                 f"{name} has {len(values)} values for {n_samples} recordings: give one for each"
             )
@@ -300,7 +312,13 @@ def _given(source, labels, groups):
     return labels, groups
 
 
-def _listed(place, settings, pattern, table):
+def _length(name, values):
+    if not hasattr(values, "__len__"):
+        raise DataError(f"{name} is {values!r}: give a sequence, one value for each recording")
+    return len(values)
+
+
+def _listed(place, settings, pattern, table, beside):
     """The files of a folder, by a table or by a pattern."""
     if not place.is_dir():
         raise DataError(f"{place}: is no folder: give a folder of recordings, or arrays")
@@ -309,15 +327,8 @@ def _listed(place, settings, pattern, table):
     if pattern is not None and table is not None:
         raise DataError(f"pattern is {pattern!r} and table {table!r}: give one of them")
     if table is not None:
-        return listing.by_table(place, table)
-    return listing.by_pattern(place, pattern or listing.PATTERN)
-
-
-def _taxels(place, taxels):
-    """A map as given, or that of a file of columns taxel, x and y in the folder or elsewhere."""
-    if not isinstance(taxels, str | Path):
-        return taxels
-    return TaxelMap.of(read_table(listing.beside(place, taxels), ("taxel", "x", "y")))
+        return listing.by_table(place, table, beside)
+    return listing.by_pattern(place, pattern or listing.PATTERN, beside)
 
 
 def _classes(labels, classes):
@@ -328,6 +339,7 @@ def _classes(labels, classes):
             f"labels have type {labels.dtype} and shape {labels.shape}: give a name or a whole "
             "number for each recording"
         )
+    classes = None if classes is None else given_names("classes", classes)
     if labels.dtype.kind in "iu":
         n_classes = int(labels.max()) + 1 if classes is None else len(classes)
         wrong = (labels < 0) | (labels >= n_classes)
@@ -338,9 +350,10 @@ def _classes(labels, classes):
             )
         names = map(str, range(n_classes) if classes is None else classes)
         return tuple(names), labels.astype(np.int64)
-    labels = labels.astype(str)
+    # names of folders need not be UTF-8
+    labels = np.array([printable(label) for label in labels.astype(str).tolist()])
     there = sorted(set(labels.tolist()), key=_natural)
-    names = tuple(there) if classes is None else tuple(map(str, classes))
+    names = tuple(there) if classes is None else tuple(printable(str(name)) for name in classes)
     unknown = [name for name in there if name not in names]
     if unknown or len(set(names)) < len(names):
         raise DataError(

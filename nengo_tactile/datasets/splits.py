@@ -1,5 +1,7 @@
 """Seeded train/test splits: stratified by class, by writer, repeated."""
 
+import numbers
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -16,8 +18,8 @@ def _labels(labels, name="labels"):
 
 
 def _share(test_share):
-    if not 0 < test_share < 1:
-        raise DataError(f"test_share is {test_share}, wanted a number between 0 and 1")
+    if not (isinstance(test_share, numbers.Real) and 0 < test_share < 1):
+        raise DataError(f"test_share is {test_share!r}, wanted a number between 0 and 1")
     return test_share
 
 

@@ -154,7 +154,7 @@ def _check_addresses(values, name, limit, source):
 
 def _is_on(values, polarity, source):
     """Return True for ON and False for OFF, or raise for a value that is neither."""
-    off, on = _convention(polarity)
+    off, on = convention(polarity)
     if values.dtype.kind == "b":
         return values
     are_on = values == on
@@ -168,7 +168,7 @@ def _is_on(values, polarity, source):
     return are_on
 
 
-def _convention(polarity):
+def convention(polarity):
     """Take "OFF/ON" apart into two different whole numbers."""
     try:
         off, on = (int(part) for part in polarity.split("/"))

@@ -27,6 +27,14 @@ _DAYS = tuple(
 )
 
 
+def check_unit(time_unit):
+    """Refuse units of time that there are not."""
+    if time_unit is not None and time_unit not in _PER_MICROSECOND:
+        raise DataError(
+            f"time_unit is {time_unit!r}: choose one of {', '.join(map(repr, _PER_MICROSECOND))}"
+        )
+
+
 def microseconds(t, time_unit, source):
     """Return times as int64 microseconds, rounded to the nearest.
 
@@ -43,10 +51,7 @@ def microseconds(t, time_unit, source):
     DataError
         For another unit, floating-point times without one, and what `check_clock` refuses.
     """
-    if time_unit is not None and time_unit not in _PER_MICROSECOND:
-        raise DataError(
-            f"time_unit is {time_unit!r}: choose one of {', '.join(map(repr, _PER_MICROSECOND))}"
-        )
+    check_unit(time_unit)
     if time_unit is None and t.dtype.kind == "f" and len(t):
         raise DataError(
             f"{source}: field t has type {t.dtype} and values from {t.min():g} to {t.max():g}, "

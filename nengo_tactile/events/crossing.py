@@ -91,7 +91,7 @@ class LevelCrossing(Options):
         values, x, y = _placed(signals, taxels, source)
         step_s = 1 / arguments.positive("rate_hz", rate_hz, "steps a second")
         start = self.signal(values[0]) if len(values) else np.zeros(values.shape[1])
-        rng = np.random.default_rng(seed)
+        rng = arguments.generator("seed", seed)
         time_s, taxel, rises = self.messages(values, rng, step_s, at_rest(start))
         order = np.argsort(time_s, kind="stable")
         events = np.empty(len(order), EVENT_DTYPE)

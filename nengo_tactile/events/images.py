@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nengo_tactile.arguments import whole
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.clocks import late_event
@@ -55,8 +56,9 @@ class TactileImage:
     upright: bool = False
 
     def __post_init__(self):
-        object.__setattr__(self, "sensor_size", tuple(int(v) for v in self.sensor_size))
-        if len(self.sensor_size) != 3 or min(self.sensor_size) < 1:
+        size = tuple(whole("sensor_size", v) for v in self.sensor_size)
+        object.__setattr__(self, "sensor_size", size)
+        if len(self.sensor_size) != 3:
             raise DataError(
                 f"sensor_size is {self.sensor_size}, wanted (width, height, 2), each at least 1"
             )
@@ -66,11 +68,7 @@ class TactileImage:
                     f"tactile image: {name} is {getattr(self, name)!r}; choose one of {allowed}"
                 )
         for name in ("n_bins", "duration_us"):
-            if int(getattr(self, name)) != getattr(self, name) or getattr(self, name) < 1:
-                raise DataError(
-                    f"tactile image: {name} is {getattr(self, name)!r}; "
-                    "give a whole number of at least 1"
-                )
+            object.__setattr__(self, name, whole(f"tactile image: {name}", getattr(self, name)))
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
+from nengo_tactile.arguments import whole
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
@@ -127,7 +128,7 @@ class SpikeSamples:
             shape without pixels, or counts that ``dtype`` does not hold.
         """
         indices, starts = self._windows(indices, starts)
-        n_steps = self.n_steps if n_steps is None else positive(n_steps, "n_steps")
+        n_steps = self.n_steps if n_steps is None else whole("n_steps", n_steps)
         entry, sizes = _entries(*self._ranges(indices, starts, n_steps))
         window = np.repeat(np.arange(len(indices)), sizes)
         address = self.addresses[entry].astype(np.int64)
@@ -156,7 +157,7 @@ class SpikeSamples:
             From 0 to ``n_steps``.
         """
         indices, starts = self._windows(indices, starts)
-        n_steps = self.n_steps if n_steps is None else positive(n_steps, "n_steps")
+        n_steps = self.n_steps if n_steps is None else whole("n_steps", n_steps)
         return np.clip(self.lengths[indices] - starts, 0, n_steps)
 
     def random_starts(
@@ -177,7 +178,7 @@ class SpikeSamples:
             For `dense`; each start that keeps the stretch inside is as likely.
         """
         indices, _ = self._windows(indices, 0)
-        spare = np.maximum(self.lengths[indices] - positive(n_steps, "n_steps"), 0)
+        spare = np.maximum(self.lengths[indices] - whole("n_steps", n_steps), 0)
         return rng.integers(0, spare + 1)
 
     def take(self, indices: np.ndarray) -> "SpikeSamples":
@@ -389,10 +390,3 @@ def _entry(steps, bound):
         return len(steps)
     # a bound of the same type, else numpy copies all steps into a wider one
     return np.searchsorted(steps, np.uint16(max(bound, 0)))
-
-
-def positive(value, name):
-    """Return ``value`` as int when it is a whole number above 0."""
-    if int(value) != value or value < 1:
-        raise DataError(f"{name} is {value}: give a whole number of at least 1")
-    return int(value)

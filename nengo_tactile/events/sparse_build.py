@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from nengo_tactile.arguments import whole
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.clocks import late_event
-from nengo_tactile.events.sparse import MAX_STEPS, SpikeSamples, positive
+from nengo_tactile.events.sparse import MAX_STEPS, SpikeSamples
 
 LATE = ("error", "drop")
 
@@ -77,7 +78,7 @@ def spike_samples(
         raise DataError(f"bin_us is {bin_us}: give microseconds above 0")
     if late not in LATE:
         raise DataError(f"late is {late!r}, wanted one of {', '.join(map(repr, LATE))}")
-    limit = MAX_STEPS if n_steps is None else positive(n_steps, "n_steps")
+    limit = MAX_STEPS if n_steps is None else whole("n_steps", n_steps)
     if limit > MAX_STEPS:
         raise DataError(f"n_steps is {n_steps}, at most {MAX_STEPS} can be stored: use wider bins")
     phases = check_phases(phases, n_steps)
@@ -201,7 +202,7 @@ def spike_samples_of(
 
 def check_phases(phases, n_steps):
     """Return the number of phases, which steps of a known number are cut into."""
-    phases = positive(phases, "phases")
+    phases = whole("phases", phases)
     if phases > 1 and (n_steps is None or phases > n_steps):
         raise DataError(
             f"phases is {phases}, n_steps {n_steps}: give at least as many steps, alike for all "

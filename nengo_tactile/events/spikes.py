@@ -6,9 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from nengo_tactile.arguments import positive, whole
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.labelled import recordings_of
-from nengo_tactile.events.sparse import SpikeSamples, positive
+from nengo_tactile.events.sparse import SpikeSamples
 from nengo_tactile.events.sparse_build import LATE, check_phases, spike_samples
 
 
@@ -47,22 +48,21 @@ class SpikeLayout:
     phases: int = 1
 
     def __post_init__(self):
-        size = tuple(positive(n, "sensor_size") for n in self.sensor_size)
+        size = tuple(whole("sensor_size", n) for n in self.sensor_size)
         if len(size) != 3:
             raise DataError(f"sensor_size is {size}: give (width, height, polarities)")
-        n_steps = positive(self.n_steps, "n_steps")
+        n_steps = whole("n_steps", self.n_steps)
         phases = check_phases(self.phases, n_steps)
         shape = (size[1], size[0], phases * size[2])
         if self.shape is not None:
-            shape = tuple(positive(n, "shape") for n in self.shape)
+            shape = tuple(whole("shape", n) for n in self.shape)
         if np.prod(shape) != phases * np.prod(size):
             raise DataError(
                 f"shape {shape} has {np.prod(shape)} places, the sensor {size} has "
                 f"{phases * np.prod(size)}{f' in {phases} phases' if phases > 1 else ''}: give as "
                 "many"
             )
-        if not (np.isfinite(self.bin_us) and self.bin_us > 0):
-            raise DataError(f"bin_us is {self.bin_us}: give microseconds above 0")
+        positive("bin_us", self.bin_us, "microseconds")
         if self.late not in LATE:
             raise DataError(f"late is {self.late!r}: choose one of {', '.join(LATE)}")
         for name, value in (

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nengo_tactile.arguments import positive
 from nengo_tactile.doors import hdf5
 from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import ConversionError, ModelFileError
@@ -68,6 +69,7 @@ def from_lava(
     """
     if reads not in ("spikes", "image"):
         raise ConversionError(f"reads is {reads!r}: choose 'spikes' or 'image'")
+    dt = positive("dt", dt, "the length of a step in seconds", ConversionError)
     with hdf5.opened(file, DOOR) as root:
         layers = root.group("layer")
         if layers is None or not layers.names():

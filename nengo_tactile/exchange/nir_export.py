@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nengo_tactile import files
+from nengo_tactile.arguments import names
 from nengo_tactile.engines import run
 from nengo_tactile.errors import ConversionError
 from nengo_tactile.exchange import nir_files
@@ -148,6 +149,7 @@ def to_nir(
         For what NIR or the simulator has not, and for losses that are not accepted.
     """
     check_network(network)
+    accept = names("accept", accept, ConversionError)
     kind, graph = profile_named(profile), getattr(network, "graph", None)
     if graph is None:
         raise ConversionError(

@@ -174,7 +174,7 @@ def write(graph: NirGraph, path: str | Path) -> None:
                     packed = {"compression": "gzip"} if value.ndim else {}
                     place.create_dataset(key, data=value, **packed)
         if graph.metadata:
-            text = json.dumps(graph.metadata, default=files.plain)
+            text = json.dumps(files.whole_texts(graph.metadata), default=files.plain)
             root.create_dataset(f"metadata/{_OURS}", data=text, dtype=texts)
 
     with files.atomic_write(path, "wb") as file:

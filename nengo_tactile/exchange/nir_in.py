@@ -75,7 +75,7 @@ def from_nir(
     """
     graph = nir_files.read(file)
     told = graph.metadata
-    kind = profile_named(profile or str(told.get("profile", "portable")))
+    kind = profile_named(told.get("profile", "portable") if profile is None else profile)
     step = told.get("dt", kind.dt if not kind.fixed_dt else DT) if dt is None else dt
     if step is None:
         timeless = [n for n, node in graph.nodes.items() if node.kind in NEURONS]
@@ -99,7 +99,7 @@ def from_nir(
     with DOOR.guarded(file, "is no network that can be run"):
         network = _started(graph_of(graph, rules), told.get("start", {}))
         classes = tuple(classes) or tuple(told.get("classes", ()))
-        n_steps = int(told.get("n_steps", N_STEPS)) if n_steps is None else n_steps
+        n_steps = told.get("n_steps", N_STEPS) if n_steps is None else n_steps
         if layout is None:
             layout = _layout(network.input_shape, step, n_steps)
         card: dict[str, Any] = {

@@ -170,7 +170,7 @@ def profile_named(name: str) -> Profile:
     ConversionError
         For another, with those that there are.
     """
-    if name not in PROFILES:
+    if not isinstance(name, str) or name not in PROFILES:
         raise ConversionError(f"profile is {name!r}: choose one of {', '.join(PROFILES)}")
     return PROFILES[name]
 

@@ -19,7 +19,7 @@ FORMAT = 2
 
 def text_of(content):
     """A cell's file with its own digest; another text than this is not read."""
-    whole = json.dumps(content, default=files.plain, allow_nan=False)
+    whole = json.dumps(files.whole_texts(content), default=files.plain, allow_nan=False)
     digest = hashlib.sha256(whole.encode()).hexdigest()
     return json.dumps(json.loads(whole) | {"sha256": digest}, indent=1) + "\n"
 

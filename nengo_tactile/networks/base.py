@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from nengo_tactile.arguments import names
 from nengo_tactile.errors import DataError
 from nengo_tactile.networks import folders
 from nengo_tactile.networks.protocol import summary
@@ -63,9 +64,9 @@ class SpikeInputNetwork(BaseNetwork):
         Raises
         ------
         DataError
-            If they are more or fewer than outputs.
+            If they are more or fewer than outputs, or two are the same.
         """
-        classes = tuple(self.classes) or tuple(str(i) for i in range(n_outputs))
+        classes = names("classes", self.classes) or tuple(str(i) for i in range(n_outputs))
         if len(classes) != n_outputs:
             raise DataError(
                 f"{len(classes)} class names for a network with {n_outputs} outputs: give one each"

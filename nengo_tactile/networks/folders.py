@@ -89,7 +89,7 @@ def write(folder, description, arrays, card, page):
     """
     folder = check_folder(folder)
     description = {"format": FORMAT, **description}
-    description = json.loads(json.dumps(description, default=files.plain))
+    description = files.whole_texts(json.loads(json.dumps(description, default=files.plain)))
     description["arrays"] = sorted(arrays)
     description["sha256"] = digest(description, arrays)
     with files.atomic_folder(folder) as temporary:

@@ -1,6 +1,7 @@
 """Recordings of one's own: folders, tables, arrays, functions; splits; bad input named."""
 
 import json
+import os
 import pickle
 
 import numpy as np
@@ -227,6 +228,29 @@ def test_skins_without_a_grid():
     image = nt.events.TactileImage(data.sensor_size, duration_us=10_000, normalise="none")
     counts = image.batch(data)
     np.testing.assert_array_equal(data.columns.taxels.values(counts)[0, :, 0], [1, 1, 1])
+
+
+def test_names_of_folders_need_not_be_text(tmp_path):
+    for label in (b"n[bold]", b"\xff\xfe"):
+        (tmp_path / os.fsdecode(label)).mkdir()
+        (tmp_path / os.fsdecode(label) / "1.csv").write_text("x,y,t,p\n1,2,3,1\n")
+    data = Recordings(tmp_path, sensor_size=(8, 8), time_unit="ms")
+    assert data.classes == ("\\udcff\\udcfe", "n[bold]") and len(data[0][0]) == 1
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_a_map_of_taxels_in_the_folder_is_no_recording(tmp_path, table):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.csv").write_text("t,taxel,p\n0,3,1\n4,9,0\n")
+    (tmp_path / "map.csv").write_text("taxel,x,y\n3,0,0\n9,1,0\n")
+    said = {"taxels": "map.csv", "time_unit": "ms"}
+    if table:
+        said["table"] = {"file": ["a/1.csv"], "label": ["a"]}
+    data = Recordings(tmp_path, **said)
+    assert data.files == ("a/1.csv",) and data[0][0]["x"].tolist() == [0, 1]
+    (tmp_path / "stray.csv").write_text("t,taxel,p\n0,3,1\n")
+    with pytest.raises(DataError, match=r"stray\.csv"):
+        Recordings(tmp_path, **said)
 
 
 def test_every_network_takes_them(folder):

@@ -146,6 +146,8 @@ def _content(path):
     if path.suffix == ".npz":
         with np.load(path) as arrays:
             return {k: _lasting_array(arrays[k]) for k in arrays.files}
+    if path.suffix == ".nir":
+        return path.read_bytes()
     return None  # pages and pictures have dates, locks have nothing
 
 
@@ -305,6 +307,46 @@ def _resnet(folder, out):
             PAPER.state(runs.cell(chosen, name, "beta", str(folder)), out, False)
 
 
+def _make_few(folder):
+    from nengo_tactile.commands import networks
+    from tests.support.image_sets import small_network, write_mnist
+
+    write_mnist(folder, 64, 40)
+    networks.write_weights(small_network("resnet6", folder, (2, 3)), folder / "mnist-resnet6.npz")
+
+
+def _few(folder, out):
+    from nengo_tactile.papers import few_steps
+
+    with (
+        mock.patch.dict(few_steps.plan.NETWORKS, {"mnist-resnet6": "ResNet-6, made images"}),
+        mock.patch.object(few_steps.runs, "MINIBATCH", 10),
+    ):
+        plan = few_steps.FewStepsPlan(
+            ("mnist-resnet6",), ("plain", "signed"), ("1", "4"), 32, 25, weights=str(folder)
+        )
+        few_steps.PAPER.run(plan, out, folder, progress=False, say=str)
+
+
+def _sweep(folder, out):
+    import nengo_tactile as nt
+
+    x = np.random.default_rng(1).random((12, 8, 8, 1), np.float32)
+    network = nt.load(folder / "network")
+    nt.sweep(network, x, np.arange(12) % 3, out, progress=False, say=str, n_steps=[4, 8, 12])
+
+
+def _exchange(folder, out):
+    """Out to another simulator and in again, as the commands export and import do."""
+    import nengo_tactile as nt
+
+    network = nt.load(folder / "network")
+    x = np.random.default_rng(1).random((3, 8, 8, 1), np.float32)
+    nt.to_nir(network, out / "net.nir", accept=("start", "reset"), x=x, n_steps=8)
+    nt.from_nir(out / "net.nir", n_steps=8).save(out / "read")
+    network.export_weights(out / "weights.npz")
+
+
 def _make_bars(folder):
     from tests.support.image_sets import write_bars, write_recordings
 
@@ -377,7 +419,10 @@ def _st_mnist(folder, out):
 SUBJECTS = {
     "save": Subject(_make_network, _save),
     "save skim": Subject(_make_skim, _save),
+    "exchange": Subject(_make_network, _exchange),
     "train": Subject(_make_images, _train),
+    "sweep": Subject(_make_network, _sweep),
+    "few-steps": Subject(_make_few, _few),
     "sigma-delta": Subject(_make_delta, _delta),
     "spiking-resnet": Subject(_make_resnet, _resnet),
     "skim": Subject(_make_bars, _skim),

@@ -233,10 +233,10 @@ def _recordings(nt):
     for name, values in {
         "source": (None, 3, "nowhere", "", "n[/x]", "x.npy", [], ["a", "b"], [1, 2]),
         "labels": (None, [0], "ab", [None, None], 3),
-        "sensor_size": (None, (0, 2), (-1, 2), (2,), "2x2", (2.5, 2), (1, 1), (10**9, 10**9)),
+        "sensor_size": (None, (0, 2), (-1, 2), (2,), "2x2", (2.5, 2), (1, 1), (1, 2, 3)),
         "time_unit": ("years", 3),
         "polarity": ("both", 3),
-        "repeats": ("twice", None, 3),
+        "repeats": ("twice", 3),
         "classes": ("ab", ("a",), ("a", "a"), 3),
         "groups": (3, {"subject": [1]}, "ab"),
         "pattern": ("{label}/*", 3),

@@ -217,7 +217,7 @@ def _tops(folder):
 
 
 def _stmnist(folder):
-    members, _ = fake_formats.stmnist_members(np.random.default_rng(0))
+    members, _ = fake_formats.stmnist_members(np.random.default_rng(0), 5)
     return members
 
 
@@ -450,6 +450,19 @@ def _nir(name):
     )
 
 
+def _nir_of_ours(folder):
+    """With what we write beside the graph, for ourselves."""
+    import nengo_tactile as nt
+
+    keras = stack.tensorflow().keras
+    x = np.random.default_rng(0).random((8, 6, 5, 2), np.float32)
+    layers = keras.layers
+    model = keras.Sequential([keras.Input(x.shape[1:]), layers.Conv2D(3, 3, activation="relu"),
+                              layers.Flatten(), layers.Dense(3)])  # fmt: skip
+    snn = nt.convert(model, x, nt.IF(), n_steps=8)
+    nt.to_nir(snn, folder / "net.nir", accept=("start", "reset"))
+
+
 def _stepped(folder):
     """The network of a NIR graph, as it is saved."""
     import nengo_tactile as nt
@@ -548,6 +561,7 @@ def readers():
         "nir": _nir("a loop, and values at the end"),
         "nir-images": _nir("convolutions, sums of windows"),
         "nir-delays": _nir("delays, two ways, integrators"),
+        "nir-ours": Reader(_nir_of_ours, _nir("one axis").read),
         "stepped": Reader(_stepped, _load),
         "page": _page(),
         "lava": _lava(),
