@@ -74,7 +74,7 @@ def demo(out, task_name="eskin", data_dir=None, seed=0, progress=None, say=print
     emulated = paths.on_emulator(network, x_test, y_test, progress)
     chip = paths.on_chip(network)
     told = accuracy_text(emulated.accuracy, len(x_test))
-    say(f"4. Loihi emulator: {told} test samples, {len(chip.cores)} cores")
+    say(f"4. Loihi emulator: {told} test samples, neuron cores: {len(chip.cores)}")
 
     numbers = {
         "command": f"nengo-tactile demo --task {task_name} --seed {seed}{data_option(task)}",
