@@ -1,4 +1,4 @@
-"""Kill saving, training and each reproduction, cut down, at random moments and at every rename.
+"""Kill saving, training, sweeps and reproductions, cut down, at random moments and at renames.
 
     python tools/kills.py [--number 100] [--only SUBJECT] [--seed 0] [--no-renames] [--json FILE]
 

@@ -1,4 +1,4 @@
-"""Work that is killed at any moment and begun again, cut down: saving, training, each paper.
+"""Work that is killed at any moment and begun again, cut down: saving, exchange, training, studies.
 
 `killed` forks a process, which does the work until it kills itself at a rename or is killed from
 outside; `finished` lets another one go on; `found` is what is there in the end. Python, TensorFlow
