@@ -149,7 +149,8 @@ def to_nir(
         For what NIR or the simulator has not, and for losses that are not accepted.
     """
     check_network(network)
-    accept = names("accept", accept, ConversionError)
+    accept = [accept] if isinstance(accept, str) else accept
+    accept = set(names("accept", accept, ConversionError))
     kind, graph = profile_named(profile), getattr(network, "graph", None)
     if graph is None:
         raise ConversionError(
@@ -161,7 +162,6 @@ def to_nir(
             f"the network has a synapse of {network.synapse} s, which NIR has not: convert with "  # type: ignore[attr-defined]
             "synapse=None"
         )
-    accept = {accept} if isinstance(accept, str) else set(accept)
     if not accept <= set(LOSSES):
         raise ConversionError(
             f"accept names {', '.join(sorted(map(str, accept - set(LOSSES))))}: a loss is one of "
