@@ -11,20 +11,17 @@ from typing import Annotated
 
 import typer
 
-from nengo_tactile import __version__, cli_exchange, cli_reproduce, cli_robustness
+from nengo_tactile import __version__, cli_exchange, cli_reproduce, cli_studies
 from nengo_tactile.cli_end import ended
 from nengo_tactile.cli_options import (
     DataDir,
-    Jobs,
     Json,
     Out,
     Samples,
     Scale,
-    Scheduler,
     Seed,
     Split,
     Task,
-    Threads,
     X,
     Y,
     chosen,
@@ -363,43 +360,8 @@ def run(
     show_or_write(as_json, numbers, tables)
 
 
-@app.command(rich_help_panel=_RUN)
-def sweep(
-    subject: Annotated[
-        str, typer.Argument(help="A saved network's folder or name, or a Keras model's file.")
-    ],
-    grid: Annotated[
-        Path, typer.Option(help='JSON of settings: {"n_steps": [10, 20], "rates": [0.5, 1]}.')
-    ],
-    out: Out = Path("nengo-tactile-out/sweep"),
-    task: Annotated[
-        str | None, typer.Option("--task", help="Default: the one it was trained for.")
-    ] = None,
-    x: X = None,
-    y: Y = None,
-    split: Split = "test",
-    samples: Samples = None,
-    jobs: Jobs = None,
-    scheduler: Scheduler = None,
-    threads: Threads = 1,
-    data_dir: DataDir = None,
-    seed: Seed = 0,
-    as_json: Json = False,
-):
-    """Measure every combination of some settings: a table, a picture, a report; resumes."""
-    from nengo_tactile.commands.sweeping import sweep_command
-
-    results, tables = sweep_command(
-        *(subject, grid, out, task, x, y, split, samples, jobs, scheduler, threads),
-        *(data_dir, seed),
-        say=saying(as_json),
-    )
-    show_or_write(as_json, results, tables)
-    if "failed" in results:
-        raise typer.Exit(1)
-
-
-app.command(rich_help_panel=_RUN)(cli_robustness.robustness)
+app.command(rich_help_panel=_RUN)(cli_studies.sweep)
+app.command(rich_help_panel=_RUN)(cli_studies.robustness)
 
 
 @app.command(rich_help_panel=_RUN)

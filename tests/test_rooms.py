@@ -23,7 +23,7 @@ ROOMS = (
     ),
     *("events", "neurons", "ann", "datasets", "networks", "slayer", "skim", "engines", "exchange"),
     *("conversion", "analysis", "report", "saved", "play", "experiments", "commands", "papers"),
-    *("doctor", "cli_options", "cli_end", "cli_reproduce", "cli_exchange", "cli_robustness", "cli"),
+    *("doctor", "cli_options", "cli_end", "cli_reproduce", "cli_exchange", "cli_studies", "cli"),
 )
 
 

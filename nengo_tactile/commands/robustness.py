@@ -1,7 +1,5 @@
 """``nengo-tactile robustness``: what is left of a network's accuracy when its skin goes wrong."""
 
-import dataclasses
-
 import numpy as np
 
 from nengo_tactile import __version__, engines, files
@@ -100,8 +98,8 @@ def measure(
             if kind != "weights":
                 changed = disturbed(kept, kind, level, seed, cells, end, network.sensor_size[2])
                 run(network, changed, kind, level)
-            elif getattr(network, "graph", None) is not None:
-                run(of_bits(network, level), kept, kind, level)
+            elif hasattr(network, "with_weight_bits"):
+                run(network.with_weight_bits(level), kept, kind, level)
     return results
 
 
@@ -137,39 +135,6 @@ def disturbed(recordings, kind, level, seed, cells, duration_us, n_polarities=2)
         else:
             events = disturb.stretched(events, level)
         found.append(events[events["t"] < duration_us])
-    return found
-
-
-def of_bits(network, bits):
-    """The network with weights of so many bits: steps of each link's largest weight.
-
-    Parameters
-    ----------
-    network : Network
-        With a graph.
-    bits : int
-        With the sign.
-
-    Returns
-    -------
-    Network
-    """
-    levels = 2 ** (bits - 1) - 1
-
-    def rounded(weights):
-        step = np.abs(weights).max() / levels
-        return (np.rint(weights / step) * step).astype(weights.dtype) if step else weights
-
-    def changed(link):
-        return dataclasses.replace(link, map=link.map.reweighted(rounded))
-
-    stages = [
-        dataclasses.replace(stage, links=tuple(map(changed, stage.links)))
-        for stage in network.graph
-    ]
-    found = dataclasses.replace(network)
-    # a field of some networks, and made once on demand in others: engines read it either way
-    vars(found)["graph"] = dataclasses.replace(network.graph, stages=tuple(stages))
     return found
 
 

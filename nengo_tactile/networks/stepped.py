@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from nengo_tactile import arguments
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.events.coding import StepCoding
 from nengo_tactile.events.labelled import is_recordings
@@ -184,6 +185,36 @@ class SteppedNetwork(SpikeInputNetwork, GraphNetwork):
                 "with as many steps without spikes at their end"
             )
         return int(n_steps)
+
+    def with_weight_bits(self, bits: int) -> "SteppedNetwork":
+        """The network with weights rounded to so many bits, a scale for each output or channel.
+
+        Parameters
+        ----------
+        bits : int
+            From 2: whole numbers up to ``2 ** (bits - 1) - 1`` of both signs. Biases stay.
+
+        Raises
+        ------
+        DataError
+        """
+        most = 2 ** (arguments.whole("bits", bits, least=2) - 1) - 1
+
+        def rounded(link):
+            largest = link.map.largest()
+            step = np.where(largest > 0, largest / most, 1)
+            counts = link.map.outputs_scaled(1 / step).reweighted(np.rint)
+            dtype = link.map.values.dtype
+            found = counts.outputs_scaled(step).reweighted(lambda weights: weights.astype(dtype))
+            return dataclasses.replace(link, map=found)
+
+        stages = [
+            dataclasses.replace(stage, links=tuple(map(rounded, stage.links)))
+            for stage in self.graph
+        ]
+        return dataclasses.replace(
+            self, graph=dataclasses.replace(self.graph, stages=tuple(stages))
+        )
 
     def check_sums(self, x: Any) -> None:
         """Find nothing wrong: sums in float64 are not those of the kernels that ever were."""

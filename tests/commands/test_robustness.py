@@ -7,7 +7,6 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile.analysis import accuracy_interval, plots_robustness
-from nengo_tactile.ann import build
 from nengo_tactile.commands import robustness
 from nengo_tactile.errors import DataError
 from nengo_tactile.events import disturb, make_events
@@ -91,27 +90,6 @@ def test_accuracies_are_those_of_runs_by_hand(network):
             right = (counts.argmax(1) == data.targets).mean()
             assert row["accuracy"] == pytest.approx(right)
         assert row["emptied"] == sum(not len(found) for found in events)
-
-
-def test_weights_have_so_many_bits(network):
-    kernel = network.graph.stages[0].links[0].map.kernel
-    found = robustness.of_bits(network, 4).graph.stages[0].links[0].map.kernel
-    np.testing.assert_allclose(found, np.round(kernel / 2.5 * 7) * 2.5 / 7, rtol=1e-6)
-    assert (found != kernel).any() and found.dtype == kernel.dtype
-    np.testing.assert_array_equal(network.graph.stages[0].links[0].map.kernel, kernel)
-
-
-def test_a_converted_network_runs_with_rounded_weights():
-    """Its graph is made on demand: engines have to see the other one."""
-    x = np.random.default_rng(0).random((6, 4, 4, 1), np.float32)
-    snn = nt.convert(build("4x4-3c2-3o", seed=1), x, nt.IF(), progress=False)
-    whole, other = snn, robustness.of_bits(snn, 2)
-    wanted, found = (nt.run(one, x, 8, engine="event", progress=False) for one in (whole, other))
-    assert (wanted.outputs != found.outputs).any()
-    for link, old in zip(other.graph.stages[0].links, whole.graph.stages[0].links):
-        assert len(np.unique(link.map.values)) <= 3 < len(np.unique(old.map.values))
-    again = nt.run(other, x, 8, engine="nengo-dl", progress=False)
-    np.testing.assert_allclose(again.outputs, found.outputs, atol=1e-4)
 
 
 def test_the_command_writes_table_json_and_picture(network, tmp_path, monkeypatch):
