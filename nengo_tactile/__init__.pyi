@@ -11,6 +11,7 @@ from nengo_tactile import report as report
 from nengo_tactile import skim as skim
 from nengo_tactile import slayer as slayer
 from nengo_tactile import stack as stack
+from nengo_tactile.commands.running import write_report as write_report
 from nengo_tactile.conversion.check import check as check
 from nengo_tactile.conversion.convert import convert as convert
 from nengo_tactile.conversion.diagnosis import diagnose as diagnose

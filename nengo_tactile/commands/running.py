@@ -2,6 +2,8 @@
 
 import datetime
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +22,11 @@ from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, ModelFileError
 from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import digest
-from nengo_tactile.networks.protocol import Reference, runner
+from nengo_tactile.networks.protocol import Network, Reference, runner
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.targets import targets_of
-from nengo_tactile.report import KeyNumber, Report, write_report
+from nengo_tactile.report import KeyNumber, Report
+from nengo_tactile.report import write_report as write_page
 from nengo_tactile.saved import load
 
 #: Spike counts that a run keeps at most, one of 4 bytes for each neuron and sample.
@@ -97,41 +100,105 @@ def run_network(
         say(note)
     measured = Measured(recording, targets.y, samples)
     repeated = _settings(engine, n_steps, n_samples, seed, scale, options)
-    numbers = {
+    about = {
         "network": printable(str(name)),
         **shown.source,
         "command": f"nengo-tactile run {name}{shown.options}{repeated}",
         "data": shown.about,
         "seed": seed,
+    }
+    numbers = _numbers(network, measured, about, options.get("on_host"), progress)
+    if with_diagnosis:
+        labels = None if targets.are_values else targets.y
+        diagnosis = diagnose(network, samples, labels, recording.n_steps, progress)
+        numbers["diagnosis"] = diagnosis.to_dict()
+    numbers = _write(out, network, numbers, measured, shown.source.get("task"))
+    say(f"wrote {out / 'results.json'} and recording.npz")
+    return numbers, [_run_table(numbers)]
+
+
+def write_report(
+    network: Network,
+    recording: Recording,
+    x: Any,
+    labels: np.ndarray,
+    out: str | Path,
+    progress: bool | None = None,
+) -> Path:
+    """Write a run as results.json, recording.npz and a page to read, report.html.
+
+    Parameters
+    ----------
+    network : Network
+        That ran.
+    recording : Recording
+        Of `nengo_tactile.run`.
+    x : samples
+        That it was shown, as ``network.encode`` gives them.
+    labels : (n_samples, ...) array
+        Or values, of a regression.
+    out : path
+        A folder.
+    progress : bool, optional
+
+    Returns
+    -------
+    Path
+        Of report.html, one file without requests: see docs/reports.md.
+
+    Raises
+    ------
+    DataError
+        If samples, labels and recording are not as many.
+    """
+    out = path_of(out)
+    files.check_writable(out)
+    if not len(x) == len(labels) == recording.n_samples:
+        raise DataError(
+            f"{len(x)} samples, {len(labels)} labels and a recording of {recording.n_samples}: "
+            "give the samples that ran, and a label for each"
+        )
+    measured = Measured(recording, targets_of(network.read_out, labels).y, x)
+    about = {"network": type(network).__name__, "data": "data given in Python", "split": "all"}
+    numbers = _numbers(network, measured, {**about, "seed": None}, None, progress)
+    _write(out, network, numbers, measured, None)
+    return write_run_report(out)
+
+
+def _numbers(network, measured, about, on_host, progress):
+    """What is measured of a run, behind what is said about it."""
+    recording = measured.recording
+    numbers = {
+        **about,
         "classes": list(network.classes),
         "read_out": recording.read_out.to_dict(),
         "decision": network.decision,
         "reference": network.reference._asdict(),
         **measured.numbers(network),
-        **network.compare(samples, targets.y, recording, progress),
+        **network.compare(measured.x, measured.labels, recording, progress),
     }
-    if engine == "loihi":
-        chip = runner(network, engine).chip_report(network, options.get("on_host"))
-        numbers["chip"] = chip.to_dict()
+    if recording.engine == "loihi":
+        numbers["chip"] = runner(network, "loihi").chip_report(network, on_host).to_dict()
     if recording.exit_steps is not None:
         numbers["mean_steps"] = float(recording.exit_steps.mean())
-    if with_diagnosis:
-        labels = None if targets.are_values else targets.y
-        diagnosis = diagnose(network, samples, labels, recording.n_steps, progress)
-        numbers["diagnosis"] = diagnosis.to_dict()
+    return numbers
+
+
+def _write(out, network, numbers, measured, task):
+    """Write results.json and recording.npz; returns the numbers as they are read again."""
+    recording = measured.recording
     arrays = {"outputs": recording.outputs, "labels": measured.labels}
     if recording.decisions is not None:
         arrays["decisions"] = recording.decisions
     for kind in _COUNTS:
         arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
-    arrays |= _kept(network, samples, measured, shown.source.get("task"))
+    arrays |= _kept(network, measured.x, measured, task)
     arrays |= {"dt": np.array(recording.dt), "chip_neurons": np.array(recording.chip_neurons)}
-    numbers = json.loads(json.dumps(numbers, default=files.plain))  # as they are read again
+    numbers = json.loads(json.dumps(numbers, default=files.plain))
     numbers["sha256"] = digest(numbers, arrays)
     files.write_npz(out / "recording.npz", arrays)
     files.write_json(out / "results.json", numbers)
-    say(f"wrote {out / 'results.json'} and recording.npz")
-    return numbers, [_run_table(numbers)]
+    return numbers
 
 
 def _kept(network, samples, measured, task):
@@ -280,19 +347,20 @@ def write_run_report(folder):
         sections.append(pages.diagnosis_section(Diagnosis.from_dict(numbers["diagnosis"])))
     if chip is not None:
         sections.append(pages.chip_section(chip, numbers))
+    told = {
+        "command": numbers.get("command"),
+        "data": f"{numbers['data']}, {numbers['split']}",
+        "seed": numbers["seed"],
+        "nengo-tactile": __version__,
+        "date": datetime.date.today().isoformat(),
+    }
     path = folder / "report.html"
-    write_report(
+    write_page(
         path,
         Report(
             f"{numbers['network']} on {numbers['engine']}",
             f"{numbers['n_test']:,} samples of the {numbers['data']}.",
-            {
-                "command": numbers.get("command", ""),
-                "data": f"{numbers['data']}, {numbers['split']}",
-                "seed": numbers["seed"],
-                "nengo-tactile": __version__,
-                "date": datetime.date.today().isoformat(),
-            },
+            {what: value for what, value in told.items() if value is not None},
             [
                 *(_tile(name, what, v, n) for name, v in tiles.items() if v is not None),
                 KeyNumber("latency", f"{numbers['latency_step']} steps"),

@@ -54,6 +54,26 @@ def test_a_run_and_its_report(folders, tmp_path, name, engine):
         assert numbers["accuracy"] == accuracy
 
 
+def test_a_run_in_python_is_written_as_one_of_the_command_line(folders, tmp_path):
+    run_network(folders["srm"], tmp_path / "run", engine="event", progress=False, say=str)
+    network = nt.load(folders["srm"])
+    x, y = network.encode(nt.datasets.ESkin(split="test"), progress=False)
+    recording = nt.run(network, x, engine="event", progress=False)
+    page = nt.write_report(network, recording, x, y, tmp_path / "own", progress=False)
+    found, wanted = (
+        json.loads((tmp_path / name / "results.json").read_text()) for name in ("own", "run")
+    )
+    own = {"network", "data", "split", "seed", "command", "task", "sha256"}
+    assert {k: v for k, v in found.items() if k not in own} == {
+        k: v for k, v in wanted.items() if k not in own
+    }
+    told = page.read_text()
+    assert "SlayerNetwork on event" in told and "None" not in told.split("<script")[0]
+    with pytest.raises(DataError, match="7 samples, 8 labels and a recording of"):
+        nt.write_report(network, recording, x[:7], y[:8], tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_fewer_steps(folders, tmp_path):
     run_network(
         folders["srm"], tmp_path, engine="event", n_steps=25, n_samples=4, progress=False, say=str
