@@ -124,13 +124,15 @@ def explorer_sections(measured, classes, explored):
     recording, names = measured.recording, _class_names(classes)
     if explored is None or not len(explored.indices):
         return []
-    winners, frames = recording.predictions(), explored.frames
+    winners, frames, outputs = recording.predictions(), explored.frames, recording.outputs
+    if outputs.shape[-1] == 1:  # which class it is says its sign
+        outputs = np.concatenate([np.zeros_like(outputs), outputs], axis=-1)
     samples = [
         Sample(
             int(i),
             int(measured.labels[i]),
             winners[i],
-            recording.outputs[i],
+            outputs[i],
             {name: counts[i] for name, counts in recording.spikes_over_time.items()},
             None if frames is None else frames[k] / 255,
         )

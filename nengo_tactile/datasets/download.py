@@ -20,8 +20,8 @@ class ResumingDownloader:
     """A downloader for pooch that keeps a partial file and continues it.
 
     Pooch downloads into a temporary file that it deletes on failure. This one collects the
-    bytes in ``part`` and hands them over when all are there. A server without range requests
-    is asked from the start.
+    bytes in ``part``, and when all are there makes them pooch's file too. A server without range
+    requests is asked from the start.
 
     Parameters
     ----------
@@ -66,7 +66,12 @@ class ResumingDownloader:
                         f"{url}: the connection broke {self.attempts} times, {self._have()} "
                         f"bytes are kept in {self.part} ({error}): run it again to continue"
                     ) from error
-        shutil.move(self.part, output_file)
+        # a second name, since who waits for this file waits for the first
+        os.unlink(output_file)
+        try:
+            os.link(self.part, output_file)
+        except OSError:  # no second names on this disk
+            shutil.copyfile(self.part, output_file)
         return None
 
     def _have(self):
@@ -154,7 +159,10 @@ def _quiet(logger):
 
 @contextlib.contextmanager
 def _turn(part):
-    """Wait until nobody else, in this process or another, downloads into a partial file."""
+    """Wait until nobody else, in this process or another, downloads into a partial file.
+
+    It must stay where it is until the whole file is in its place: who comes later waits for it.
+    """
     while True:
         handle = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
         lock(handle)
@@ -213,13 +221,20 @@ def fetch(
         if path.exists() and pooch.hashes.hash_matches(path, known_hash):
             return path
         with _turn(part), _quiet(pooch.get_logger()):
-            pooch.retrieve(
-                url,
-                known_hash=known_hash,
-                fname=path.name,
-                path=os.fspath(path.parent),
-                downloader=ResumingDownloader(part, most, progress),
-            )
+            try:
+                pooch.retrieve(
+                    url,
+                    known_hash=known_hash,
+                    fname=path.name,
+                    path=os.fspath(path.parent),
+                    downloader=ResumingDownloader(part, most, progress),
+                )
+            except DataError:
+                raise  # what has come stays
+            except ValueError:
+                part.unlink()
+                raise
+            part.unlink()
     except DataError:
         raise
     except OSError as error:

@@ -166,6 +166,28 @@ def test_a_disk_without_room_is_named_before(server, tmp_path, monkeypatch):
     assert files_in(tmp_path) == []
 
 
+def test_who_comes_before_the_file_is_in_its_place_waits(server, tmp_path, monkeypatch):
+    """The partial file is there until then, so that it is no second one's first."""
+    found, threads, moves = [], [], shutil.move
+
+    def get():
+        found.append(fetch(server.url, tmp_path / "a", SHA256, MOST))
+
+    def late(*places):
+        threads.append(threading.Thread(target=get))
+        threads[-1].start()
+        threads[-1].join(0.3)
+        assert threads[-1].is_alive()
+        return moves(*places)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "move", late)  # pooch's, once the file has its checksum
+        get()
+    threads[0].join(20)
+    assert len(threads) == 1 and len(found) == 2 and server.asked == [None]
+    assert files_in(tmp_path) == ["a"]
+
+
 def test_several_that_want_a_file_get_it_once(server, tmp_path):
     threads, found = [], []
     for _ in range(4):

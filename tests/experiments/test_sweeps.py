@@ -131,7 +131,7 @@ def test_exit_code_of_a_sweep_with_failures(tmp_path, capsys):
     arguments = ["sweep", "eskin-cnn", "--grid", str(tmp_path / "grid.json"), "--task", "eskin"]
     arguments += ["--samples", "5", "--out", str(tmp_path / "out")]
     assert cli.main(arguments) == 1
-    assert "weights of 1 bits: give a whole number from 2" in capsys.readouterr().out
+    assert "bits is 1: give a whole number of at least 2" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

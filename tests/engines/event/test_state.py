@@ -135,7 +135,7 @@ def test_what_a_state_refuses(converted):
     with pytest.raises(EngineError, match="n_steps is 0"):
         state.step(x[:2], 0)
     assert state.step(x[:2], 2).n_steps == 2 and state.n_steps == 3
-    with pytest.raises(EngineError, match=r"'nengo-dl' shows samples as a whole.*'event'"):
+    with pytest.raises(EngineError, match=r"'nengo-dl' shows samples of .* as a whole.*'event'"):
         nt.start(networks["plain"], engine="nengo-dl")
     with pytest.raises(EngineError, match="takes no margin"):
         nt.start(networks["plain"], margin=0.5)
