@@ -26,14 +26,14 @@ class Explored(NamedTuple):
     frames: np.ndarray | None
 
 
-def explored(network: Any, x: Any, measured: Any, transposed: bool = False) -> Explored:
+def explored(network: Any, measured: Any, transposed: bool = False) -> Explored:
     """Choose samples, and make pictures of their inputs.
 
     Parameters
     ----------
     network : Network
-    x : samples that it read
     measured : nengo_tactile.analysis.Measured
+        With the samples that it read.
     transposed : bool
         Whether rows follow x where samples arrive step by step.
 
@@ -43,7 +43,7 @@ def explored(network: Any, x: Any, measured: Any, transposed: bool = False) -> E
         Of no samples where the network does not decide between its outputs.
     """
     indices = chosen(measured, len(network.classes))
-    frames = [_frames(np.asarray(x[int(i)])) for i in indices]
+    frames = [_frames(np.asarray(measured.x[int(i)])) for i in indices]
     if not frames or any(each is None for each in frames):
         return Explored(indices, None)
     stacked = np.stack(frames)

@@ -4,7 +4,7 @@ import numpy as np
 
 from nengo_tactile import __version__, engines, files
 from nengo_tactile.analysis import accuracy_interval, accuracy_text, plots_robustness, style
-from nengo_tactile.commands.shown import chosen_samples, task_of
+from nengo_tactile.commands.shown import chosen_samples, run_options, task_of
 from nengo_tactile.commands.tasks import any_task_named, data_option, open_task
 from nengo_tactile.doors.plain import printable
 from nengo_tactile.errors import DataError
@@ -169,13 +169,11 @@ def robustness(
     engine = network.fastest if engine is None else engine
     engines.check_run(network, n_steps, engine, {})
     rows = measure(network, data, indices, kinds, engine, n_steps, seed, progress)
-    samples = "" if n_samples is None else f" --samples {n_samples}"
-    steps = "" if n_steps is None else f" --steps {n_steps}"
     numbers = {
         "network": printable(str(name)),
         "command": f"nengo-tactile robustness {name} --task {task_name} --split {split}"
-        f"{data_option(task)} --kinds {','.join(kinds)} --engine {engine}{steps}{samples} "
-        f"--seed {seed}",
+        f"{data_option(task)} --kinds {','.join(kinds)}"
+        f"{run_options(engine, n_steps, n_samples, seed)}",
         "data": task.about,
         "split": split,
         "engine": engine,

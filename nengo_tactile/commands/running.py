@@ -12,7 +12,7 @@ from nengo_tactile.analysis import Measured, accuracy_text
 from nengo_tactile.commands import costs, pages
 from nengo_tactile.commands.explored import Explored, explored
 from nengo_tactile.commands.samples import files_of
-from nengo_tactile.commands.shown import Source, scaled
+from nengo_tactile.commands.shown import Source, run_options, scaled
 from nengo_tactile.commands.tasks import any_task_named
 from nengo_tactile.conversion.diagnosis import Diagnosis, check_neurons, diagnose
 from nengo_tactile.doors.archives import read_npz
@@ -99,7 +99,7 @@ def run_network(
     for note in recording.notes:
         say(note)
     measured = Measured(recording, targets.y, samples)
-    repeated = _settings(engine, n_steps, n_samples, seed, scale, options)
+    repeated = run_options(engine, n_steps, n_samples, seed, scale, **options)
     about = {
         "network": printable(str(name)),
         **shown.source,
@@ -192,7 +192,7 @@ def _write(out, network, numbers, measured, task):
         arrays["decisions"] = recording.decisions
     for kind in _COUNTS:
         arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
-    arrays |= _kept(network, measured.x, measured, task)
+    arrays |= _kept(network, measured, task)
     arrays |= {"dt": np.array(recording.dt), "chip_neurons": np.array(recording.chip_neurons)}
     numbers = json.loads(json.dumps(numbers, default=files.plain))
     numbers["sha256"] = digest(numbers, arrays)
@@ -201,10 +201,10 @@ def _write(out, network, numbers, measured, task):
     return numbers
 
 
-def _kept(network, samples, measured, task):
+def _kept(network, measured, task):
     """Arrays of the samples that the report can step through."""
     image = None if task is None else any_task_named(task).image
-    found = explored(network, samples, measured, image is not None and image.upright)
+    found = explored(network, measured, image is not None and image.upright)
     arrays = {"explored": found.indices}
     return arrays if found.frames is None else {**arrays, "frames": found.frames}
 
@@ -228,22 +228,6 @@ def _check_memory(network, n_samples):
             f"GB of spike counts: choose at most --samples {largest} (nengo-tactile reproduce "
             "spiking-resnet keeps sums only)"
         )
-
-
-def _settings(engine, n_steps, n_samples, seed, scale, options):
-    """The options of a command line that repeats a run."""
-    steps = "" if n_steps is None else f" --steps {n_steps}"
-    samples = "" if n_samples is None else f" --samples {n_samples}"
-    scaled = "" if scale is None else f" --scale {scale}"
-    own = "".join(f" --{name.replace('_', '-')} {_word(given)}" for name, given in options.items())
-    return f" --engine {engine}{own}{steps}{samples}{scaled} --seed {seed}"
-
-
-def _word(given):
-    """An option as the command line takes it."""
-    if isinstance(given, (str, float, int)):
-        return str(given)
-    return ",".join(map(str, given)) or "none"
 
 
 def _run_table(numbers):

@@ -152,3 +152,19 @@ def chosen_samples(n_samples, n_wanted, seed):
     if n_wanted is None:
         return np.arange(n_samples)
     return np.sort(np.random.default_rng(seed).permutation(n_samples)[:n_wanted])
+
+
+def run_options(engine, n_steps, n_samples, seed, scale=None, **options):
+    """The options of a command line that repeats a run."""
+    steps = "" if n_steps is None else f" --steps {n_steps}"
+    samples = "" if n_samples is None else f" --samples {n_samples}"
+    scaled = "" if scale is None else f" --scale {scale}"
+    own = "".join(f" --{name.replace('_', '-')} {_word(given)}" for name, given in options.items())
+    return f" --engine {engine}{own}{steps}{samples}{scaled} --seed {seed}"
+
+
+def _word(given):
+    """An option as the command line takes it."""
+    if isinstance(given, (str, float, int)):
+        return str(given)
+    return ",".join(map(str, given)) or "none"

@@ -9,9 +9,9 @@ class Network:
     classes = ("a", "b", "c")
 
 
-def measured(answers, labels, n_classes=3):
+def measured(answers, labels, n_classes=3, x=None):
     outputs = np.eye(n_classes, dtype=np.float32)[np.asarray(answers)][:, None]
-    return Measured(Recording(outputs, {}, {}, {}, 0.001, "event"), np.asarray(labels))
+    return Measured(Recording(outputs, {}, {}, {}, 0.001, "event"), np.asarray(labels), x)
 
 
 def test_wrong_ones_first_and_each_class_of_the_right_ones():
@@ -36,7 +36,7 @@ def test_none_where_outputs_are_no_classes():
 
 def test_images_are_shown_as_they_are(rng):
     x = rng.random((4, 6, 5, 2))
-    found = explored(Network, x, measured([0, 1, 2, 0], [0, 1, 2, 1]), transposed=True)
+    found = explored(Network, measured([0, 1, 2, 0], [0, 1, 2, 1], x=x), transposed=True)
     assert found.indices.tolist() == [3, 0, 1, 2] and found.frames.shape == (4, 1, 6, 5)
     for frame, i in zip(found.frames, found.indices):
         both = x[i, :, :, 0] + x[i, :, :, 1]
@@ -45,17 +45,17 @@ def test_images_are_shown_as_they_are(rng):
 
 def test_what_arrives_grows_over_time(rng):
     x = (rng.random((2, 50, 6, 5, 2)) < 0.1).astype(np.float32)
-    found = explored(Network, x, measured([0, 1], [0, 1]))
+    found = explored(Network, measured([0, 1], [0, 1], x=x))
     assert found.frames.shape == (2, MOST_FRAMES, 6, 5)
     whole = x[0].sum(axis=(0, 3))
     for k in (0, 7, MOST_FRAMES - 1):
         so_far = x[0, : (k + 1) * 50 // MOST_FRAMES].sum(axis=(0, 3))
         np.testing.assert_allclose(found.frames[0, k] / 255, so_far / whole.max(), atol=0.5 / 255)
-    turned = explored(Network, x, measured([0, 1], [0, 1]), transposed=True)
+    turned = explored(Network, measured([0, 1], [0, 1], x=x), transposed=True)
     np.testing.assert_array_equal(turned.frames, found.frames.swapaxes(2, 3))
 
 
 def test_large_images_are_thinned_and_vectors_have_no_picture(rng):
-    large = explored(Network, rng.random((1, 130, 200, 1)), measured([0], [0]))
+    large = explored(Network, measured([0], [0], x=rng.random((1, 130, 200, 1))))
     assert max(large.frames.shape[2:]) <= 64
-    assert explored(Network, rng.random((1, 9)), measured([0], [0])).frames is None
+    assert explored(Network, measured([0], [0], x=rng.random((1, 9)))).frames is None
