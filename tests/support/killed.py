@@ -381,7 +381,7 @@ def _columns(split):
 def _spikemax(folder, out):
     from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs
     from nengo_tactile.papers.spikemax.plan import SETTINGS
-    from nengo_tactile.slayer.classifier import SpikeLayout
+    from nengo_tactile.events.spikes import SpikeLayout
     from nengo_tactile.slayer.neurons import SpikeResponseModel
     from nengo_tactile.slayer.training import Recipe
 
@@ -412,7 +412,7 @@ def _st_mnist(folder, out):
     quick = training.Recipe("adam", 2, 32, 3e-3, "constant", 0.0, 0.0)
     small = {"RECIPE": quick, "MODERN": quick, "LIF": LIFRecipe(epochs=1), "N_STEPS": 20}
     with mock.patch.multiple(st_mnist, **small):
-        plan = st_mnist.StMnistPlan("stmnist", n_splits=1, n_emulator=2)
+        plan = st_mnist.StMnistPlan("stmnist", n_splits=1)
         st_mnist.PAPER.run(plan, out, folder, progress=False, say=str)
 
 
