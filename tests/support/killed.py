@@ -379,9 +379,9 @@ def _columns(split):
 
 
 def _spikemax(folder, out):
+    from nengo_tactile.events.spikes import SpikeLayout
     from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan, runs
     from nengo_tactile.papers.spikemax.plan import SETTINGS
-    from nengo_tactile.events.spikes import SpikeLayout
     from nengo_tactile.slayer.neurons import SpikeResponseModel
     from nengo_tactile.slayer.training import Recipe
 
