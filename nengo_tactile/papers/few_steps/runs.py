@@ -12,7 +12,7 @@ from nengo_tactile.papers.few_steps.plan import NETWORKS, SETTINGS
 from nengo_tactile.papers.few_steps.subjects import subject
 
 #: Test samples that run side by side; a cell's file is written after each minibatch.
-MINIBATCH = 50
+MINIBATCH = 200
 
 
 def cells(plan, data_dir):
