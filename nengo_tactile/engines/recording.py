@@ -39,7 +39,7 @@ class Recording:
         The read-out after each time step: what a reader who stops there would see.
     spike_counts : dict of str to (n_samples, n_neurons) int array
         Spikes of each neuron over the whole presentation, per spiking layer. One that stands for
-        several is one.
+        several is one. They are many: engines may give them in two bytes, where these suffice.
     spikes_over_time : dict of str to (n_samples, n_steps) int array
         Spikes of each layer in each time step, as packets: however much one is worth.
     synops_over_time : dict of str to (n_samples, n_steps) int array

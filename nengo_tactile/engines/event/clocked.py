@@ -18,6 +18,9 @@ from nengo_tactile.errors import EngineError
 from nengo_tactile.lazy import kept_with
 from nengo_tactile.progress import track
 
+#: Steps whose spikes are told in two bytes a neuron: the sum of several of these fits too.
+NARROW_STEPS = 4000
+
 
 def run(
     network, x, n_steps=None, batch_size=None, progress=None, threads=None, margin=None, rasters=0
@@ -54,8 +57,12 @@ def run(
         For LIF neurons, for a synapse, for numbers out of range, and for a margin of outputs that
         are a map.
     """
-    options = batch_size, progress, threads, margin, rasters
-    return Recording.concatenate(list(stream(network, x, n_steps, *options)))
+    engine, x, n_steps, starts, batch_size = prepared(
+        network, x, n_steps, batch_size, threads, margin
+    )
+    engine.compile(progress)
+    starts = track(starts, "running the event engine", progress=progress)
+    return engine.record(x, n_steps, rasters=rasters, starts=starts, batch_size=batch_size)
 
 
 def stream(
@@ -65,6 +72,17 @@ def stream(
 
     Memory does not grow with the number of samples, if the caller keeps no recordings.
     """
+    engine, x, n_steps, starts, batch_size = prepared(
+        network, x, n_steps, batch_size, threads, margin
+    )
+    engine.compile(progress)
+    for start in track(starts, "running the event engine", progress=progress):
+        batch = x[start : start + batch_size]
+        yield engine.record(batch, n_steps, rasters=max(0, rasters - start))
+
+
+def prepared(network, x, n_steps, batch_size, threads, margin):
+    """Check a run; returns the engine, samples, steps, where minibatches start and their size."""
     x = network.check_input(x)
     n_steps = network.steps_of(x, n_steps)
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
@@ -74,11 +92,7 @@ def stream(
         check_margin(network.read_out, margin)
         levels = exit_levels(margin, n_steps)
     engine = Clocked(network, min(threads, len(x)), levels)
-    engine.compile(progress)
-    starts = range(0, len(x), batch_size)
-    for start in track(starts, "running the event engine", progress=progress):
-        batch = x[start : start + batch_size]
-        yield engine.record(batch, n_steps, rasters=max(0, rasters - start))
+    return engine, x, n_steps, range(0, len(x), batch_size), batch_size
 
 
 def start(network, threads=None, progress=None):
@@ -144,14 +158,17 @@ class Clocked:
         """Compile the loops, where they are not yet."""
         if not simulate.signatures:
             for _ in track(range(1), "compiling the event engine, once", progress=progress):
-                self.record(np.zeros((0, *self.network.input_shape), np.float32), 1)
+                self._simulate(
+                    np.zeros((0, *self.network.input_shape), np.float32), 1, None,
+                    measured_of(self.plan, 0, 1, 0),
+                )  # fmt: skip
 
     def memory(self, n_samples):
         """What steps of samples leave behind, at rest: see `record`."""
         state = np.tile(self.plan.start, (n_samples, 1))
         return Memory(state, np.zeros_like(state), True, 0)
 
-    def record(self, x, n_steps, memory=None, means=None, rasters=0):
+    def record(self, x, n_steps, memory=None, means=None, rasters=0, starts=(0,), batch_size=None):
         """Run samples side by side.
 
         Parameters
@@ -165,26 +182,24 @@ class Clocked:
             Of the steps before: of the potentials of the read-out, and of what is constant in it.
         rasters : int
             See `run`.
+        starts : iterable of int
+            Where each minibatch of samples starts.
+        batch_size : int, optional
+            Samples of one; by default all are one.
 
         Returns
         -------
         Recording
         """
         plan, network = self.plan, self.network
-        currents, constants = self._currents(x)
         measured = measured_of(plan, len(x), n_steps, min(rasters, len(x)))
-        by_sign = network.read_out.decides_by_sign
+        constants = np.empty((len(x), measured.potentials.shape[2]), np.float32)
+        for first in starts:
+            part = slice(first, first + (batch_size or len(x)))
+            constants[part] = self._simulate(
+                x[part], n_steps, memory, Measured(*(each[part] for each in measured))
+            )
         stops = self.levels is not None
-        levels = np.zeros(n_steps, np.float32) if not stops else self.levels.astype(np.float32)
-        exit = Exit(stops, levels, by_sign, constants, float(network.discard))
-
-        def part(first, last, scratch):
-            own = scratch.memory if memory is None else memory
-            simulate(plan, currents, n_steps, exit, first, last, scratch, own, measured)
-
-        scratch = self.memories.take(min(self.threads, max(len(x), 1)))
-        side_by_side(len(x), scratch, part)
-        self.memories.give_back(scratch)
         if means is None:
             outputs = read_out(measured.potentials, network.discard) + constants[:, None]
         else:
@@ -211,6 +226,31 @@ class Clocked:
             rasters=kept if len(measured.rasters) else {},
             exit_steps=measured.exit_steps if stops else None,
         )
+
+    def _simulate(self, x, n_steps, memory, measured):
+        """Run samples side by side and fill in what is measured; returns constant outputs."""
+        plan, network = self.plan, self.network
+        currents, constants = self._currents(x)
+        stops = self.levels is not None
+        levels = np.zeros(n_steps, np.float32) if not stops else self.levels.astype(np.float32)
+        by_sign = network.read_out.decides_by_sign
+        exit = Exit(stops, levels, by_sign, constants, float(network.discard))
+        narrow = measured.counts.dtype == np.int16
+
+        def part(first, last, scratch):
+            own = scratch.memory if memory is None else memory
+            if narrow:
+                simulate(plan, currents, n_steps, exit, first, last, scratch, own, measured)
+                return
+            row = measured._replace(counts=np.empty((1, len(plan.start)), np.int16))
+            for sample in range(first, last):
+                simulate(plan, currents, n_steps, exit, sample, sample + 1, scratch, own, row)
+                measured.counts[sample] = scratch.counts
+
+        scratch = self.memories.take(min(self.threads, max(len(x), 1)))
+        side_by_side(len(x), scratch, part)
+        self.memories.give_back(scratch)
+        return constants
 
     def _currents(self, x):
         """What the input drives by itself: of all stages that fire, and of the read-out."""
@@ -253,6 +293,7 @@ def scratch_of(plan):
         ranks=np.zeros(largest // WORD + 1, np.int64),
         bits=np.zeros(n_words(plan), np.uint64),
         recent=aligned(np.zeros(len(plan.start), np.uint8)),
+        counts=np.zeros(len(plan.start), np.int32),
         marks=np.zeros(largest // WORD, np.uint64),
         events=np.empty(room, np.int32),
         values=np.empty(room, np.float32),
@@ -268,7 +309,10 @@ def measured_of(plan, n_samples, n_steps, n_rasters):
     n_sending = len(plan.stages.kind) - 1
     return Measured(
         potentials=np.zeros((n_samples, n_steps, int(plan.stages.size[-1])), np.float32),
-        counts=np.zeros((n_samples, len(plan.start)), np.int32),
+        # each row is written whole; what is not zeroed is mapped in large pages
+        counts=np.empty(
+            (n_samples, len(plan.start)), np.int16 if n_steps <= NARROW_STEPS else np.int32
+        ),
         exit_steps=np.full(n_samples, n_steps, np.int32),
         rasters=np.zeros((n_rasters, n_steps, len(plan.start)), np.uint16),
         **{

@@ -50,12 +50,12 @@ AT_ONCE = 128
 #: What a thread needs for itself: the memory of a sample; what a word of neurons sends whose
 #: spikes are not all alike; who fires at a step, as bits of words, and how many events there are
 #: before each word; these bits of a block of steps, of stages that others read neuron by neuron;
-#: spikes of each neuron in the last steps; marks of touched windows; events and their values; where
-#: those of each stage and step begin and end; whether each stage fired at the step before; a number
-#: that is not zero once all shall stop.
+#: spikes of each neuron, in the last steps and before; marks of touched windows; events and their
+#: values; where those of each stage and step begin and end; whether each stage fired at the step
+#: before; a number that is not zero once all shall stop.
 Scratch = namedtuple(
     "Scratch",
-    "memory fired words ranks bits recent marks events values begins ends awake stop",
+    "memory fired words ranks bits recent counts marks events values begins ends awake stop",
 )
 
 #: What steps leave behind: potentials and sums of all stages, and positive less negative spikes of
@@ -64,8 +64,9 @@ Scratch = namedtuple(
 Memory = namedtuple("Memory", "state net kept n_steps")
 
 #: What is measured: potentials of the read-out, (n_samples, n_steps, n_outputs); spikes of each
-#: neuron, (n_samples, n_state); spikes, what they are worth and synaptic operations of each stage
-#: but the last, and step, (n_samples, n_stages - 1, n_steps).
+#: neuron, in two bytes, (n_samples or 1, n_state), where one row is the last sample's; spikes, what
+#: they are worth and synaptic operations of each stage but the last, and step,
+#: (n_samples, n_stages - 1, n_steps).
 #: And the step after which each sample was stopped, (n_samples,); spikes of each neuron at each
 #: step, of the first samples, (n_rasters, n_steps, n_state).
 Measured = namedtuple("Measured", "potentials counts spikes units synops exit_steps rasters")
@@ -330,7 +331,8 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
     # whoever may stop after any step has to know the outputs after each
     block = 1 if exit.stops else BLOCK
     for sample in range(first, last):
-        counts = measured.counts[sample]
+        counts = scratch.counts
+        counts[:] = 0
         state, net = memory.state[sample * memory.kept], memory.net[sample * memory.kept]
         scratch.awake[:] = 1
         if not memory.kept:
@@ -451,3 +453,4 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                     measured.exit_steps[sample] = done + 1
                     break
         tell(counts, recent)
+        measured.counts[sample % len(measured.counts)] = counts
