@@ -7,9 +7,11 @@ import pytest
 
 from nengo_tactile import stack
 from nengo_tactile.ann.training import FINE_TUNE, Recipe, accuracy, predict, train
+from nengo_tactile.conversion import reading
+from nengo_tactile.conversion.comparison import compare, compared_outputs
 from nengo_tactile.conversion.quantise import BEGIN, fine_tune
 from nengo_tactile.errors import ConversionError, DataError, ModelFileError
-from tests.support.passes import use_clip_floor
+from tests.support.passes import read_out_of, use_clip_floor
 
 
 def network(activation="relu", units=20, n_classes=3, seed=0):
@@ -51,6 +53,23 @@ def test_spikes_give_the_quantised_network_after_as_many_steps_as_levels(levels,
     exact = ~ties.any(axis=1)
     assert exact.mean() > 0.9
     np.testing.assert_allclose(predict(quantised, x)[exact], wanted[exact], atol=1e-4)
+
+
+def test_a_level_that_rounding_moves_is_no_other_network(rng):
+    """Some samples lie on the edge of a level: a rounding decides; all others are the same."""
+    model = use_clip_floor(network(), {"act": 1.7}, 4)
+    read, (read_out, _) = reading.read(model), read_out_of(model)
+    x = rng.normal(size=(20, 4)).astype(np.float32)
+    wanted = compared_outputs(model, read, x)
+    some, all_of_them = np.zeros((2, 20, 1), np.float32)
+    some[:9], all_of_them[:] = 0.03 * np.abs(wanted).max(), 0.03 * np.abs(wanted).max()
+    assert compare(model, read, read, read_out, x, wanted + some) < 1e-6
+    with pytest.raises(ConversionError, match=r"differs by 0\.0.* at most 0\.001"):
+        compare(model, read, read, read_out, x, wanted + all_of_them)
+    plain = network()
+    read, wanted = reading.read(plain), compared_outputs(plain, reading.read(plain), x)
+    with pytest.raises(ConversionError, match=r"at most 0\.001"):
+        compare(plain, read, read, read_out, x, wanted + some)
 
 
 def test_many_levels_give_the_clipped_network(rng):
