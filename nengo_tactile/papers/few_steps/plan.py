@@ -10,7 +10,9 @@ from nengo_tactile.options import option
 #: Trained weights, and shipped tactile networks, whose ReLUs stand where their neurons are.
 NETWORKS = {
     "cifar10-resnet20": "ResNet-20, CIFAR-10",
+    "cifar10-resnet44": "ResNet-44, CIFAR-10",
     "cifar10-plain20": "plain-20, CIFAR-10",
+    "cifar10-mobilenet": "MobileNet, CIFAR-10",
     "mnist-resnet8": "ResNet-8, MNIST",
     "stemnist-cnn": "CNN, STEMNIST",
     "eskin-cnn": "CNN, simulated e-skin",
@@ -44,8 +46,8 @@ class Setting:
         return self.neuron.spikes_per_step == 1
 
 
-def _signed(k=1, correction="bias"):
-    options = {"thresholds": "steps", "channelwise": True, "correction": correction}
+def _signed(k=1, correction="bias", **options):
+    options |= {"thresholds": "steps", "channelwise": True, "correction": correction}
     return IF(signed=True, spikes_per_step=k, **options)
 
 
@@ -58,6 +60,7 @@ SETTINGS = {
     "graded-4": Setting("graded, up to 4", _signed(4)),
     "graded-4-learned": Setting("graded, up to 4, learned", _signed(4, "learned"), (4,)),
     "graded-8": Setting("graded, up to 8", _signed(8)),
+    "graded-8-coarse": Setting("graded, up to 8, coarse", _signed(8, coarseness=0.5), (2,)),
 }
 
 
