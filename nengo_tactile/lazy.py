@@ -111,11 +111,18 @@ def kept_in(owner: Any, name: str, key: Any, make: Callable[[], T], most: int = 
 
 
 @functools.cache
-def compiled(function):
+def compiled(function, makes_arrays=True):
     """Compile a function with numba, kept on disk where a cache can be written.
 
     What is kept is compiled anew when its module changed, or one that it imports: numba looks at
     the first alone, but compiles functions and constants of the others into its own.
+
+    Parameters
+    ----------
+    function : callable
+    makes_arrays : bool
+        Numba counts references to all arrays that such a function is given, with an atomic
+        instruction for each of them at each call.
 
     Raises
     ------
@@ -129,13 +136,17 @@ def compiled(function):
             "numba is told not to compile (NUMBA_DISABLE_JIT), without which these loops would "
             "take hours: unset that variable and start Python anew"
         )
-    fast = numba.njit(nogil=True)(function)
+    fast = numba.njit(nogil=True, _nrt=makes_arrays)(function)
     with contextlib.suppress(RuntimeError):  # no place can be written: compiled each time
         fast._cache = _cache()(function)
         kept = getattr(fast._cache, "_cache_file", None)
         if kept is not None and function.__module__ in sys.modules:
             kept._source_stamp = (kept._source_stamp, sources_digest(function.__module__))
     return fast
+
+
+#: Compiles what makes no arrays, and is called often.
+compiled_inner = functools.partial(compiled, makes_arrays=False)
 
 
 @functools.cache

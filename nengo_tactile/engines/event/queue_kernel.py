@@ -11,16 +11,18 @@ from collections import namedtuple
 import numpy as np
 from numba.extending import register_jitable
 
-from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELAY
+from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELAY, SHIFT
+from nengo_tactile.engines.event.rows import add_and_mark, add_row, mark, mark_off
 from nengo_tactile.engines.event.vectors import WORD, at, first_bit, put
-from nengo_tactile.lazy import compiled
+from nengo_tactile.lazy import compiled, compiled_inner
 
 inlined = register_jitable(inline="always")
 
 #: Of a stage: what it does; its size; where its state begins, in it the maxima of a max pooling;
 #: inputs of a window; row among those that send (or -1), and where its neurons or units begin among
 #: theirs; where its marks begin; the links that leave it, the relays that these reach, in order,
-#: and the other stages reached directly or through relays, in order; threshold; ReLU.
+#: and the other stages reached directly or through relays, in order; threshold; neurons that have
+#: sent more than ``least`` may take spikes back.
 STAGE = np.dtype(
     [
         *((name, np.int64) for name in ("kind", "size", "state", "tops", "window", "row", "unit")),
@@ -28,24 +30,28 @@ STAGE = np.dtype(
         *((name, np.int64) for name in ("first_relay", "last_relay")),
         *((name, np.int64) for name in ("first_reached", "last_reached")),
         ("threshold", np.float64),
-        ("rectify", np.int64),
+        ("least", np.int64),
     ]
 )
-#: Of a link: the stage it goes to, channels, weights of a channel, and where its weights, pointers
-#: and shifts (or -1) begin (see `nengo_tactile.engines.event.links.Runs`).
+#: Of a link: the stage it goes to, channels, weights of a channel, where its weights, pointers
+#: and shifts (or -1) begin (see `nengo_tactile.engines.event.links.Runs`), and the reciprocal of
+#: its channels.
 LINK = np.dtype(
-    [(name, np.int64) for name in ("target", "channels", "width", "weight", "pointer", "shift")]
+    [
+        *((name, np.int64) for name in ("target", "channels", "width", "weight", "pointer")),
+        ("shift", np.int64),
+        ("reciprocal", np.uint64),
+    ]
 )
 #: What waits: a stage, a neuron of it, and what it sends.
 WAITING = np.dtype([("stage", np.int32), ("unit", np.int32), ("value", np.float64)])
 
-#: What a thread needs for itself: potentials, and the bounds at which they fire; what neurons have
-#: sent, in thresholds; what the current of a step brings; marks of who may have crossed, and the
-#: first and last word of marks in each stage; what waits; see `HEAD`; neurons that send, and what;
-#: spikes and operations of each row so far; a number that is not zero once all shall stop.
+#: What a thread needs for itself: potentials; what neurons have sent, in thresholds; what the
+#: current of a step brings; marks of who may be off, and the first and last word of marks in each
+#: stage; what waits; see `HEAD`; neurons that send, and what; spikes and operations of each row so
+#: far; a number that is not zero once all shall stop.
 Memory = namedtuple(
-    "Memory",
-    "potentials above below sent drive marks low high queue cursor senders values spent stop",
+    "Memory", "potentials sent drive marks low high queue cursor senders values spent stop"
 )
 #: Places in the cursor: the next to be handled, where the next goes, rows of the trace, and the
 #: sample.
@@ -62,44 +68,21 @@ Arrivals = namedtuple("Arrivals", "unit time value step length parts steps")
 #: And spikes of each unit at each step, of the first samples, (n_rasters, n_steps, n_units).
 Measured = namedtuple("Measured", "potentials counts sent spikes synops rasters")
 
-#: What a simulation came to.
-DONE, FULL_QUEUE, TOO_MANY, FULL_TRACE, NOTHING = range(5)
+#: What a simulation came to; errors are below zero.
+TOO_MANY, FULL_QUEUE, DONE, FULL_TRACE = range(-2, 2)
 #: No mark is set.
 NONE = 2**62
 
 
 @inlined
-def mark(marks, low, high, k, begin, unit):
-    """Note that a unit of a stage has changed."""
-    word = unit // WORD
-    bit = np.uint64(1) << np.uint64(unit % WORD)
-    put(marks, begin + word, at(marks, begin + word) | bit)
-    put(low, k, min(at(low, k), word))
-    put(high, k, max(at(high, k), word))
-
-
-@compiled
-def add_row(potentials, above, below, weights, i, a, n, value):
-    """Add ``value`` times a row of weights; tells whether one that was reached may fire."""
-    crossed = False
-    for j in range(n):
-        weight = at(weights, a + j)
-        v = at(potentials, i + j) + value * weight
-        put(potentials, i + j, v)
-        crossed |= ((v >= at(above, i + j)) | (v <= at(below, i + j))) & (weight != 0)
-    return crossed
-
-
-@inlined
 def spread(
-    potentials, above, below, marks, low, high, senders, sent_values,
-    stages, links, weights, pointers, runs, shifts, outs, relays, fan_out, spent, synops, step,
-    k, n_senders,
+    potentials, sent, marks, low, high, senders, sent_values,
+    stages, links, weights, pointers, runs, shifts, outs, relays, fan_out, spent, k, n_senders,
 ):  # fmt: skip
     """Bring what a stage sends to all that it reaches, also through relays.
 
     ``n_senders`` numbers and values of its neurons stand in ``senders`` and ``sent_values``. Who
-    may cross is marked. Operations of relays are added to ``spent`` and, at the step, ``synops``.
+    may cross is marked. Operations of relays are added to ``spent``.
     """
     place, last_relay = stages[k].first_relay, stages[k].last_relay
     while True:
@@ -109,37 +92,37 @@ def spread(
             kind, begin, channels = stage.kind, stage.state, link.channels
             for sender in range(n_senders):
                 unit, value = at(senders, sender), at(sent_values, sender)
-                pixel = unit // channels if channels > 1 else unit
+                pixel = unit
+                if channels > 1:
+                    pixel = np.int64((np.uint64(unit) * link.reciprocal) >> np.uint64(SHIFT))
                 channel = unit - pixel * channels
                 to = np.int64(0)
                 if link.shift >= 0:
                     to = at(shifts, link.shift + channel)
                 row = link.weight + channel * link.width
-                run = at(pointers, link.pointer + pixel)
-                last = at(pointers, link.pointer + pixel + 1)
-                while run < last:
+                for run in range(
+                    at(pointers, link.pointer + pixel), at(pointers, link.pointer + pixel + 1)
+                ):
                     first, n = to + at(runs, 3 * run), np.int64(at(runs, 3 * run + 2))
                     i, a = begin + first, row + at(runs, 3 * run + 1)
                     if kind == MAX_POOL:
                         put(potentials, i, at(potentials, i) + value)
                         window = np.int64(at(runs, 3 * run + 1))
-                        mark(marks, low, high, target, stage.marks, window)
+                        mark(marks, low, high, target, stage.marks, window, np.uint64(1))
                     elif kind == NEURONS:
-                        if add_row(potentials, above, below, weights, i, a, n, value):
-                            for j in range(n):
-                                v = at(potentials, i + j)
-                                crossed = v >= at(above, i + j) or v <= at(below, i + j)
-                                if crossed and at(weights, a + j) != 0:
-                                    mark(marks, low, high, target, stage.marks, first + j)
+                        add_and_mark(
+                            potentials, sent, i, weights, a, n, value, stage.threshold,
+                            np.int32(stage.least), marks, low, high, target, stage.marks, first,
+                        )  # fmt: skip
                     else:
-                        add_row(potentials, above, below, weights, i, a, n, value)
+                        add_row(potentials, i, weights, a, n, value)
                         for j in range(n):
                             if kind == RELAY:
-                                mark(marks, low, high, target, stage.marks, first + j)
+                                mark(marks, low, high, target, stage.marks, first + j, np.uint64(1))
                             elif at(weights, a + j) != 0:  # the read-out only notes that it changed
                                 put(low, target, 0)
                                 put(high, target, 0)
-                    run += 1
+                                break
         if place == last_relay:
             break
         # the next relay sends what it holds
@@ -158,47 +141,37 @@ def spread(
                     put(senders, n_senders, unit)
                     put(sent_values, n_senders, value)
                     n_senders += 1
-                    cost = at(fan_out, stages[k].unit + unit)
-                    spent[1, stages[k].row] += cost
-                    synops[stages[k].row, step] += cost
+                    spent[1, stages[k].row] += at(fan_out, stages[k].unit + unit)
         put(low, k, NONE)
         put(high, k, -1)
 
 
 @inlined
-def fire(
-    potentials, above, below, marks, low, high, queue, cursor, sent, stages, counts, k, most,
-):  # fmt: skip
-    """Let marked neurons (or windows) of a stage that crossed send into the queue.
+def fire(potentials, sent, marks, low, high, queue, head, tail, stages, counts, k, most):
+    """Let marked neurons (or windows) of a stage that are off send into the queue.
 
     Returns
     -------
     int
-        NOTHING if none did, DONE, or what went wrong.
+        Where the next goes that waits; or what went wrong, which is below zero.
     """
-    stage, result = stages[k], NOTHING
-    threshold, rectify = stage.threshold, stage.rectify
+    stage, room = stages[k], len(queue)
     for word in range(at(low, k), at(high, k) + 1):
-        if stage.kind == READ_OUT:
-            break
         bits = at(marks, stage.marks + word)
         put(marks, stage.marks + word, np.uint64(0))
         while bits:
             unit = word * WORD + first_bit(bits)
             bits &= bits - np.uint64(1)
-            value = 0.0
             if stage.kind == NEURONS:
-                # the two conditions of Algorithm 1, as bounds on the potential: what was sent is
-                # never below zero with a ReLU; at zero there is nothing to take back
+                # the two conditions of Algorithm 1: what was sent is never below zero with a
+                # ReLU; at zero there is nothing to take back
                 i = stage.state + unit
-                if at(potentials, i) >= at(above, i):
-                    value = 1.0
-                elif at(potentials, i) <= at(below, i):
-                    value = -1.0
-                now = at(sent, i) + np.int32(value)
-                put(sent, i, now)
-                put(above, i, threshold * (now + 1))
-                put(below, i, -np.inf if rectify and now <= 0 else threshold * (now - 1))
+                v, now = at(potentials, i), at(sent, i)
+                more = np.int32(v >= stage.threshold * (now + 1))
+                if now > stage.least:
+                    more -= np.int32(v <= stage.threshold * (now - 1))
+                put(sent, i, now + more)
+                value = np.float64(more)
             else:
                 slot = stage.state + unit * stage.window
                 top = at(potentials, slot)
@@ -206,34 +179,38 @@ def fire(
                     top = max(top, at(potentials, other))
                 value = top - at(potentials, stage.tops + unit)
                 put(potentials, stage.tops + unit, top)
-            if value != 0:
-                fired = at(counts, stage.unit + unit) + np.int32(1)
-                put(counts, stage.unit + unit, fired)
-                if fired > most:
-                    result = TOO_MANY
-                elif cursor[TAIL] - cursor[HEAD] == len(queue):
-                    result = FULL_QUEUE
-                elif result in (NOTHING, DONE):
-                    result = DONE
-                    waiting = queue[cursor[TAIL] % len(queue)]
-                    waiting.stage, waiting.unit, waiting.value = k, unit, value
-                    cursor[TAIL] += 1
+            sends = np.int64(value != 0)
+            if sends and tail - head == room:
+                return FULL_QUEUE
+            # written in any case: whether it sends, no processor foresees
+            waiting = queue[tail - room if tail >= room else tail]
+            waiting.stage, waiting.unit, waiting.value = k, unit, value
+            tail += sends
+            fired = at(counts, stage.unit + unit) + np.int32(sends)
+            put(counts, stage.unit + unit, fired)
+            if fired > most:
+                return TOO_MANY
     put(low, k, NONE)
     put(high, k, -1)
-    return result
+    return tail
 
 
-@compiled
+@compiled_inner
 def fire_at(plan, memory, measured, k, most):
-    """`fire`, for those who call it seldom."""
-    return fire(
-        memory.potentials, memory.above, memory.below, memory.marks, memory.low, memory.high,
-        memory.queue, memory.cursor, memory.sent, plan.stages,
-        measured.counts[memory.cursor[SAMPLE]], k, most,
+    """`fire`, for those who call it seldom: whether something fired, or what went wrong."""
+    cursor = memory.cursor
+    before = cursor[TAIL]
+    tail = fire(
+        memory.potentials, memory.sent, memory.marks, memory.low, memory.high, memory.queue,
+        cursor[HEAD], before, plan.stages, measured.counts[cursor[SAMPLE]], k, most,
     )  # fmt: skip
+    if tail < 0:
+        return tail
+    cursor[TAIL] = tail
+    return tail - before
 
 
-@compiled
+@compiled_inner
 def drain(plan, memory, measured, step, time, most, trace, trace_values):
     """Handle what waits, until nothing does.
 
@@ -242,59 +219,56 @@ def drain(plan, memory, measured, step, time, most, trace, trace_values):
     result, stage : int
         DONE, or why it stopped, and where. After FULL_TRACE it can go on.
     """
-    potentials, above, below, sent = memory.potentials, memory.above, memory.below, memory.sent
-    marks, low, high, queue, cursor = (
-        memory.marks, memory.low, memory.high, memory.queue, memory.cursor,
+    potentials, sent, marks, low, high, queue, cursor = (
+        memory.potentials, memory.sent, memory.marks, memory.low, memory.high, memory.queue,
+        memory.cursor,
     )  # fmt: skip
     senders, sent_values, spent = memory.senders, memory.values, memory.spent
     stages, links, weights, pointers = plan.stages, plan.links, plan.weights, plan.pointers
     runs, shifts, outs, relays, reached = (
         plan.runs, plan.shifts, plan.outs, plan.relays, plan.reached,
     )  # fmt: skip
-    fan_out, sample = plan.fan_out, cursor[SAMPLE]
-    counts, spikes, synops = (
-        measured.counts[sample], measured.spikes[sample], measured.synops[sample],
-    )  # fmt: skip
-    rasters = measured.rasters
-    while cursor[HEAD] < cursor[TAIL]:
+    fan_out, sample, rasters = plan.fan_out, cursor[SAMPLE], measured.rasters
+    counts, head, tail = measured.counts[sample], cursor[HEAD], cursor[TAIL]
+    while head < tail:
         if cursor[ROWS] == len(trace):
+            cursor[HEAD], cursor[TAIL] = head, tail
             return FULL_TRACE, 0
-        waiting = queue[cursor[HEAD] % len(queue)]
-        cursor[HEAD] += 1
-        source = np.int64(waiting.stage)
+        waiting = queue[head]
+        source, unit, value = np.int64(waiting.stage), np.int64(waiting.unit), waiting.value
+        head += 1
+        if head == len(queue):
+            head, tail = 0, tail - len(queue)
         stage = stages[source]
-        cost = at(fan_out, stage.unit + waiting.unit)
-        spikes[stage.row, step] += 1
-        synops[stage.row, step] += cost
         if sample < len(rasters):
-            rasters[sample, step, stage.unit + waiting.unit] += 1
+            rasters[sample, step, stage.unit + unit] += 1
         spent[0, stage.row] += 1
-        spent[1, stage.row] += cost
-        put(senders, 0, np.int64(waiting.unit))
-        put(sent_values, 0, waiting.value)
+        spent[1, stage.row] += at(fan_out, stage.unit + unit)
+        put(senders, 0, unit)
+        put(sent_values, 0, value)
         spread(
-            potentials, above, below, marks, low, high, senders, sent_values,
-            stages, links, weights, pointers, runs, shifts, outs, relays, fan_out, spent, synops,
-            step, source, 1,
+            potentials, sent, marks, low, high, senders, sent_values, stages, links, weights,
+            pointers, runs, shifts, outs, relays, fan_out, spent, source, 1,
         )  # fmt: skip
-        changed = False
         for place in range(stage.first_reached, stage.last_reached):
             k = reached[place]
-            if at(high, k) >= 0:
-                changed |= stages[k].kind == READ_OUT
-                result = fire(
-                    potentials, above, below, marks, low, high, queue, cursor, sent, stages,
-                    counts, k, most,
-                )  # fmt: skip
-                if result in (FULL_QUEUE, TOO_MANY):
-                    return result, k
-        if changed:
-            note(plan, memory, time, trace, trace_values)
+            if at(high, k) < 0:
+                continue
+            if stages[k].kind == READ_OUT:
+                put(low, k, NONE)
+                put(high, k, -1)
+                note(plan, memory, time, trace, trace_values)
+                continue
+            tail = fire(
+                potentials, sent, marks, low, high, queue, head, tail, stages, counts, k, most
+            )
+            if tail < 0:
+                return tail, k
     cursor[HEAD] = cursor[TAIL] = 0  # so that few pages of memory are used
     return DONE, 0
 
 
-@compiled
+@compiled_inner
 def push(memory, k, unit, value):
     """Put an event behind those that wait; False if there is no room."""
     cursor, queue = memory.cursor, memory.queue
@@ -306,7 +280,7 @@ def push(memory, k, unit, value):
     return True
 
 
-@compiled
+@compiled_inner
 def note(plan, memory, time, trace, trace_values):
     """Write the read-out into the trace, with what it took so far."""
     if len(trace) == 1:  # nobody wants it
@@ -331,14 +305,14 @@ def enlarged(array):
     return result
 
 
-@compiled
+@compiled_inner
 def mark_crossed(plan, memory, k):
     """Mark the neurons of a stage that are a threshold or more off."""
     stage = plan.stages[k]
-    for unit in range(stage.size):
-        v = memory.potentials[stage.state + unit]
-        if v >= memory.above[stage.state + unit] or v <= memory.below[stage.state + unit]:
-            mark(memory.marks, memory.low, memory.high, k, stage.marks, unit)
+    mark_off(
+        memory.potentials, memory.sent, stage.state, stage.size, stage.threshold,
+        np.int32(stage.least), memory.marks, memory.low, memory.high, k, stage.marks,
+    )  # fmt: skip
 
 
 @compiled
@@ -346,11 +320,9 @@ def reset(plan, memory):
     """Begin anew: potentials are biases, nothing was sent."""
     memory.potentials[:] = plan.start
     memory.sent[:] = 0
-    memory.above[:] = plan.above
-    memory.below[:] = plan.below
 
 
-@compiled
+@compiled_inner
 def add_current(plan, memory):
     """Let the current of a step arrive everywhere at once."""
     source = plan.stages[len(plan.stages) - 1]
@@ -364,9 +336,16 @@ def add_current(plan, memory):
             mark_crossed(plan, memory, k)
         elif stage.kind == MAX_POOL:
             for unit in range(stage.size):
-                mark(memory.marks, memory.low, memory.high, k, stage.marks, unit)
-        else:
-            memory.low[k], memory.high[k] = 0, 0
+                mark(memory.marks, memory.low, memory.high, k, stage.marks, unit, np.uint64(1))
+
+
+@compiled_inner
+def told(spent, before, spikes, synops, step):
+    """Write down what a step took."""
+    for row in range(spent.shape[1]):
+        spikes[row, step] = spent[0, row] - before[0, row]
+        synops[row, step] = spent[1, row] - before[1, row]
+        before[0, row], before[1, row] = spent[0, row], spent[1, row]
 
 
 @compiled
@@ -406,10 +385,12 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
     memory.marks[:] = 0
     memory.low[:] = NONE
     memory.high[:] = -1
+    before = np.zeros_like(memory.spent)
     settled = min(n_steps - 1, arrivals.steps)
     for sample in range(first, last):
         cursor[SAMPLE] = sample
         memory.spent[:] = 0
+        before[:] = 0
         if n_frames != 0 and sample % n_frames == 0:
             reset(plan, memory)
         if cursor[ROWS] == len(trace):
@@ -428,13 +409,11 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
                 memory.spent[0, source.row] += 1
                 memory.spent[1, source.row] += plan.fan_out[source.unit + unit]
             spread(
-                memory.drive, memory.above, memory.below, memory.marks, memory.low, memory.high,
+                memory.drive, memory.sent, memory.marks, memory.low, memory.high,
                 memory.senders, memory.values, plan.stages, plan.links, plan.weights,
                 plan.pointers, plan.runs, plan.shifts, plan.outs, plan.relays, plan.fan_out,
-                memory.spent, measured.synops[sample], 0, entry, length,
+                memory.spent, entry, length,
             )  # fmt: skip
-            measured.spikes[sample, source.row, 0] = memory.spent[0, source.row]
-            measured.synops[sample, source.row, 0] = memory.spent[1, source.row]
         for step in range(n_steps):
             if memory.stop[0]:
                 return DONE, 0, trace, trace_values
@@ -449,9 +428,11 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
                     changed = False
                     for place in range(source.first_reached, source.last_reached):
                         where = plan.reached[place]
-                        changed |= stages[where].kind == READ_OUT
+                        if stages[where].kind == READ_OUT:
+                            changed = True
+                            continue
                         result = fire_at(plan, memory, measured, where, most)
-                        if result in (FULL_QUEUE, TOO_MANY):
+                        if result < 0:
                             return result, where, trace, trace_values
                     if changed:
                         if cursor[ROWS] == len(trace):
@@ -469,9 +450,9 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
                     if stages[settling].kind == NEURONS:
                         mark_crossed(plan, memory, settling)
                         result = fire_at(plan, memory, measured, settling, most)
-                        if result in (FULL_QUEUE, TOO_MANY):
+                        if result < 0:
                             return result, settling, trace, trace_values
-                        if result == NOTHING:
+                        if result == 0:
                             settling += 1
                     else:
                         settling += 1
@@ -488,6 +469,7 @@ def simulate(plan, arrivals, n_steps, n_frames, settle, first, last, memory, mea
                     return result, where, trace, trace_values
             for i in range(read_out.size):
                 measured.potentials[sample, step, i] = memory.potentials[read_out.state + i]
+            told(memory.spent, before, measured.spikes[sample], measured.synops[sample], step)
         for k in range(len(stages)):
             stage = stages[k]
             if stage.kind == NEURONS:

@@ -4,9 +4,11 @@ from collections import namedtuple
 
 import numpy as np
 
+from nengo_tactile.engines.event.columns import aligned
 from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELAY
 from nengo_tactile.engines.event.plan import check_delays, links_of
 from nengo_tactile.engines.event.queue_kernel import LINK, STAGE, WAITING, Measured, Memory
+from nengo_tactile.engines.event.rows import LANES
 from nengo_tactile.engines.event.vectors import WORD
 from nengo_tactile.networks.neurons import MaxPool, SigmaDelta, Sum
 
@@ -20,11 +22,11 @@ SHORTEST_QUEUE = 2**12
 
 #: Stages (the read-out last but one, then the input) and links; of all links: weights, pointers,
 #: runs and shifts; links by their source; relays that stages reach, and other stages that they
-#: reach; potentials at the start and the bounds at which they fire first; synapses that each neuron
+#: reach; potentials at the start, with room for a vector behind them; synapses that each neuron
 #: meets, and each unit of a relay.
 QueuePlan = namedtuple(
     "QueuePlan",
-    "stages links weights pointers runs shifts outs relays reached start above below fan_out",
+    "stages links weights pointers runs shifts outs relays reached start fan_out",
 )
 
 
@@ -54,7 +56,7 @@ def queue_plan(network):
     synapses = network.graph.fan_out()
     table = np.zeros(len(stages) + 1, STAGE)
     state, units, words = 0, 0, 0
-    start, above, below, fan_out = [], [], [], []
+    start, fan_out = [], []
     for index, (row, stage) in enumerate(zip(table, [*stages, None])):
         name, n = (
             ("input", len(synapses["input"])) if stage is None else (stage.name, stage.n_neurons)
@@ -71,8 +73,8 @@ def queue_plan(network):
             fan_out.append(synapses[name])
             units += n
         if stage is not None:
-            for column, values in zip((start, above, below), _state(stage, row)):
-                column.append(values)
+            values = _state(stage, row)
+            start.append(np.pad(values, (0, -len(values) % LANES)))
             state += len(start[-1])
             words += -(-n // WORD)
     return QueuePlan(
@@ -85,7 +87,7 @@ def queue_plan(network):
         outs,
         np.array([k for one in relays for k in one], np.int64),
         np.array([k for one in reached for k in one], np.int64),
-        *(np.concatenate(column).astype(float) for column in (start, above, below)),
+        np.concatenate([*start, np.zeros(LANES)]),
         np.concatenate(fan_out),
     )
 
@@ -95,17 +97,15 @@ def _kind(stage, stages):
 
 
 def _state(stage, row):
-    """Potentials of a stage at the start, and the bounds at which they fire first."""
+    """Potentials of a stage at the start; sets what its row says of them."""
     start = stage.start
     if row["kind"] == NEURONS:
-        row["threshold"], row["rectify"] = stage.neuron.threshold, stage.neuron.rectify
-        above = np.full(len(start), stage.neuron.threshold)
-        return start, above, -np.inf * above if stage.neuron.rectify else -above
+        row["threshold"] = stage.neuron.threshold
+        row["least"] = 0 if stage.neuron.rectify else np.iinfo(np.int32).min
     if row["kind"] == MAX_POOL:
         row["window"], row["tops"] = stage.neuron.window, row["state"] + stage.n_inputs
         start = np.concatenate([start, start.reshape(-1, stage.neuron.window).max(axis=1)])
-    nowhere = np.full(len(start), np.inf)
-    return start, nowhere, -nowhere
+    return start
 
 
 def _reach(stages, targets, sources):
@@ -127,10 +127,8 @@ def memory_of(plan):
     n, stages = len(plan.start), plan.stages
     n_rows = int(stages["row"].max()) + 1
     return Memory(
-        potentials=np.zeros(n),
-        above=np.zeros(n),
-        below=np.zeros(n),
-        sent=np.zeros(n, np.int32),
+        potentials=aligned(np.zeros(n)),
+        sent=aligned(np.zeros(n, np.int32)),
         drive=np.zeros(n),
         marks=np.zeros(int(stages["marks"][-1]) + 1, np.uint64),
         low=np.zeros(len(stages), np.int64),
