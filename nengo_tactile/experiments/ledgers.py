@@ -113,6 +113,16 @@ class Ledger:
         with files.atomic_write(self.path) as file:
             file.write(text_of(content | {"origin": self.origin, "state": state}))
 
+    @staticmethod
+    def finished(state, *kept):
+        """The state of a cell that is on disk, whose training needs no longer what it kept.
+
+        Called again for a cell that is found finished: a process may have been killed in between.
+        """
+        for path in kept:
+            path.unlink(missing_ok=True)
+        return state
+
     def remove_temporaries(self):
         """Remove what a process has left that was killed while it wrote."""
         for path in self.path.parent.glob(f".{self.path.name}.*"):

@@ -236,9 +236,9 @@ def run_slayer(ledger, dataset, protocol, split, epochs, seed, data_dir):
         recipe = dataclasses.replace(recipe, epochs=epochs)
     settings = [dataclasses.asdict(setting), dataclasses.asdict(recipe), protocol, split, seed]
     state = ledger.begin(settings, {f"spikes {dataset}": samples.digest})
-    if state is not None:
-        return state
     checkpoint = ledger.folder / "checkpoints" / f"{ledger.key}-{ledger.origin}.npz"
+    if state is not None:
+        return ledger.finished(state, checkpoint)
     parts = samples.take(train), samples.take(test)
     _, history, found = train_and_test(
         setting, parts, LOSS, recipe, seed, checkpoint, ledger.progress, "SLAYER"
@@ -254,8 +254,7 @@ def run_slayer(ledger, dataset, protocol, split, epochs, seed, data_dir):
         "seconds": sum(history.seconds),
     }
     ledger.write(state)
-    checkpoint.unlink(missing_ok=True)
-    return state
+    return ledger.finished(state, checkpoint)
 
 
 # ------------------------------------------------------------------------------------ numbers

@@ -130,6 +130,10 @@ def test_growing(folder, small, tmp_path, monkeypatch):
     hits = (skim.determine(outputs, "area", taught) == labels).sum()
     assert state["points"][0]["hits"] == hits
     assert not list((tmp_path / "cells").glob("*.npz"))  # sums are not kept
+    # nor those of a process that was killed before it removed them
+    (tmp_path / "cells" / "growth-resonance-30.sums.npz").touch()
+    assert PAPER.state(cell, tmp_path, False) == state
+    assert not list((tmp_path / "cells").glob("*.npz"))
 
     # an interrupted run goes on, and gives the same
     path = tmp_path / "cells" / "growth-resonance-30.json"

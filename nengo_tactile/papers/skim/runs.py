@@ -205,7 +205,7 @@ def grow(ledger, n_hidden, kernels, seed, **chosen):
     start |= {"seconds": {"training": 0.0, "testing": 0.0}, "peak_bytes": 0}
     state = begin(ledger, layer, taught, digits, start)
     if state["points"]:
-        return state
+        return ledger.finished(state, *_kept(ledger.path))
     times = sorted({n_train for _, _, times in _tests(digits) for n_train in times})
     learnt = learn(ledger, layer, taught, digits, times, state)
     began = time.monotonic()
@@ -218,9 +218,7 @@ def grow(ledger, n_hidden, kernels, seed, **chosen):
     state["seconds"]["testing"] = time.monotonic() - began
     state["peak_bytes"] = max(state["peak_bytes"], peak_bytes())
     ledger.write(state)
-    for kept in _kept(ledger.path):
-        kept.unlink(missing_ok=True)
-    return state
+    return ledger.finished(state, *_kept(ledger.path))
 
 
 def _kept(path):

@@ -175,10 +175,10 @@ def run_trial(ledger, name, loss, trial, epochs, n_samples, n_test, seed, data_d
         [dataclasses.asdict(setting), dataclasses.asdict(recipe), loss, seed],
         {f"data {name}": data.train.digest, f"test data {name}": data.test.digest},
     )
-    if state is not None:
-        return state
     # one of other settings is not gone on from
     checkpoint = ledger.folder / "checkpoints" / f"{ledger.key}-{ledger.origin}.npz"
+    if state is not None:
+        return ledger.finished(state, checkpoint)
     graph, history, found = train_and_test(
         setting,
         (data.train, data.test),
@@ -221,8 +221,7 @@ def run_trial(ledger, name, loss, trial, epochs, n_samples, n_test, seed, data_d
     network = SlayerNetwork(graph, setting.layout, data.classes, {"origin": ledger.origin})
     network.save(ledger.folder / "networks" / ledger.key)
     ledger.write(state)
-    checkpoint.unlink(missing_ok=True)
-    return state
+    return ledger.finished(state, checkpoint)
 
 
 def train_and_test(
