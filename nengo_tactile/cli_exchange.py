@@ -36,8 +36,11 @@ def import_(
     reset: Annotated[
         str | None, typer.Option(help="zero or subtract (default: its writer's).")
     ] = None,
+    seconds: Annotated[
+        int | None, typer.Option(min=1, help="Of a processor, that an ONNX model may take.")
+    ] = None,
 ):
     """Read a network of another simulator (NIR), or an ONNX model, and save it."""
     from nengo_tactile.commands.exchanging import import_network
 
-    import_network(file, out, profile, dt, steps, reset, say)
+    import_network(file, out, profile, dt, steps, reset, seconds, say)

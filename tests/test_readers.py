@@ -1,6 +1,6 @@
 """Damaged and malicious files end in a result or in an error of ours.
 
-A few of the cases of tools/mutations.py, of readers that need no TensorFlow and no other process.
+A few of the cases of tools/mutations.py, of readers that need no TensorFlow.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ def bait(tmp_path_factory):
     ["samples.npz", "samples.npy", "grid", "stmnist.zip", "stmnist-cache", "stemnist", "nmnist.zip",
      "nmnist", "ev-objects", "ntidigits", "dvs-gesture", "mnist", "pendigits", "skim", "study",
      "own.csv", "own.npy", "own.mat", "own.hdf5", "own-taxels", "braille.pkl",
-     "nir", "lava", "evt3", "dat", "ros1", "ros2"],
+     "nir", "lava", "evt3", "dat", "aedat4", "ros1", "ros2"],
 )  # fmt: skip
 def test_damaged_files_are_read_or_refused(name, bait, tmp_path):
     reader = readers().get(name)

@@ -35,10 +35,12 @@ def export_network(name, nir, profile, accept=(), x=None, say=print):
     say(f"wrote {nir} and its card")
 
 
-def import_network(file, out, profile=None, dt=None, n_steps=None, reset=None, say=print):
+def import_network(
+    file, out, profile=None, dt=None, n_steps=None, reset=None, seconds=None, say=print
+):
     """Read a NIR graph and save the network, or an ONNX model as a Keras file.
 
-    See `nengo_tactile.from_nir` and `nengo_tactile.from_onnx`, which has no options.
+    See `nengo_tactile.from_nir` and `nengo_tactile.from_onnx`, which has ``seconds`` alone.
     """
     if path_of(file).suffix.lower() == ".onnx":
         given = [each for each in (profile, dt, n_steps, reset) if each is not None]
@@ -46,8 +48,10 @@ def import_network(file, out, profile=None, dt=None, n_steps=None, reset=None, s
             raise ConversionError(
                 f"{file}: --profile, --dt, --steps and --reset are of NIR: leave {given[0]} out"
             )
-        say(f"wrote {from_onnx(file, out)}: nengo-tactile convert takes it")
+        say(f"wrote {from_onnx(file, out, seconds)}: nengo-tactile convert takes it")
         return
+    if seconds is not None:
+        raise ConversionError(f"{file}: --seconds is of ONNX: leave {seconds} out")
     network = from_nir(file, profile, dt, n_steps, reset=reset)
     network.save(out)
     say(f"wrote {out}: {network}")

@@ -125,7 +125,7 @@ def test_one_process_reads_all_aedat4_files(rng, tmp_path, monkeypatch):
     for path, wanted in zip(paths, events):
         np.testing.assert_array_equal(read_events(path), wanted)
         (reader,) = aedat4._IDLE
-        processes.add(reader.process.pid)
+        processes.add(reader.apart.process.pid)
     assert len(processes) == 1
     parts = stream_events(paths[0])
     first = next(parts)
@@ -142,13 +142,13 @@ def test_a_process_that_ended_is_replaced(rng, tmp_path, monkeypatch):
     events = random_events(rng, 300, *SIZE)
     path = write(tmp_path / "a.aedat4", events)
     read_events(path)
-    aedat4._IDLE[0].process.kill()
-    aedat4._IDLE[0].process.wait()
+    aedat4._IDLE[0].apart.process.kill()
+    aedat4._IDLE[0].apart.process.wait()
     np.testing.assert_array_equal(read_events(path), events)
     reader = aedat4._IDLE[0]
-    reader.pid -= 1  # as in a process that was forked: its reader is another's
+    reader.apart.pid -= 1  # as in a process that was forked: its reader is another's
     np.testing.assert_array_equal(read_events(path), events)
-    reader.pid += 1
+    reader.apart.pid += 1
     reader.end()
     aedat4._end_all()
 

@@ -50,6 +50,8 @@ def mutated(rng, path, bait):
         ".net": [_hdf5],
         ".npy": [_npy_file],
         ".pkl": [_pickle],
+        ".onnx": [_onnx],
+        ".aedat4": [_packet],
         **{ending: [_text] for ending in (".csv", ".txt", ".table", ".yaml")},
     }
     # what is not a matter of bytes comes seldom
@@ -163,6 +165,122 @@ def _pickle(rng, path, bait):
     place = int(rng.integers(len(first), len(content) + 1)) if rng.random() < 0.5 else len(first)
     path.write_bytes(content[:place] + parts[name] + content[place:])
     return f"{name} at {place}"
+
+
+# AEDAT4
+
+
+def _packet(rng, path, bait):
+    """Damage inside a packet, whose frame and checksums are right."""
+    import lz4.frame
+
+    content, place, packets = path.read_bytes(), 14, []
+    head = place + 4 + struct.unpack_from("<I", content, place)[0]
+    place = head
+    while place + 8 < len(content):
+        stream, size = struct.unpack_from("<iI", content, place)
+        frame = content[place + 8 : place + 8 + size]
+        if frame[:4] != b"\x04\x22\x4d\x18":  # no packet, but the table behind them
+            break
+        packets.append((stream, lz4.frame.decompress(frame)))
+        place += 8 + size
+    number = int(rng.integers(len(packets)))
+    stream, inner = packets[number]
+    if rng.random() < 0.1:
+        stream, what = int(rng.integers(-2, 9)), "another stream"
+    else:
+        inner, what = flipped(rng, inner)
+    packets[number] = stream, inner
+    written = b""
+    for stream, inner in packets:
+        frame = lz4.frame.compress(inner)
+        written += struct.pack("<iI", stream, len(frame)) + frame
+    # the header has the place of the table
+    begin = content[:head].replace(struct.pack("<q", place), struct.pack("<q", head + len(written)))
+    path.write_bytes(begin + written + content[place:])
+    return f"packet {number} of {len(packets)}, {what}"
+
+
+# ONNX
+
+#: Sizes of tensors and of what nodes do.
+_SIZES = (-1, 0, 1, 7, 100, 4096, 1 << 16, 1 << 31, 1 << 40, (1 << 63) - 1, -(1 << 63))
+#: Operations that stand where another did: also such as make much of little, or hold graphs.
+_KINDS = ("Relu", "Pow", "Expand", "Tile", "ConstantOfShape", "Range", "If", "Loop", "Scan", "Pad",
+          "Gather", "Resize", "MatMul", "Transpose", "Reshape", "Softmax", "LSTM", "Nothing",
+          "", "Identity", "Concat", "Split", "Upsample", "MaxPool", "GlobalAveragePool",
+          "RandomNormal", "Einsum", "NonZero")  # fmt: skip
+
+
+def _onnx(rng, path, bait):
+    """A model that is whole as protobuf, but says something else."""
+    import onnx
+
+    model = onnx.load_from_string(path.read_bytes())
+    told = [_onnx_change(rng, onnx, model, bait) for _ in range(rng.integers(1, 3))]
+    path.write_bytes(model.SerializeToString())
+    return "; ".join(told)
+
+
+def _onnx_change(rng, onnx, model, bait):
+    graph, size = model.graph, _SIZES[rng.integers(len(_SIZES))]
+    node = graph.node[rng.integers(len(graph.node))]
+    held = graph.initializer[rng.integers(len(graph.initializer))]
+    what = rng.integers(13)
+    if what == 0:
+        held.data_location = onnx.TensorProto.EXTERNAL
+        held.external_data.add(key="location", value=str(bait / "notes.bin"))
+        return f"{held.name} is in another file"
+    if what == 1:
+        node.op_type = _KINDS[rng.integers(len(_KINDS))]
+        return f"{node.name} is {node.op_type!r}"
+    if what == 2:
+        held.dims[rng.integers(len(held.dims))] = size
+        return f"{held.name} has {list(held.dims)}"
+    if what == 3:
+        dims = graph.input[0].type.tensor_type.shape.dim
+        dims[rng.integers(len(dims))].dim_value = size
+        return f"a size of the input is {size}"
+    if what == 4:
+        names = [each for each in node.attribute if each.ints]
+        if names:
+            ints = names[rng.integers(len(names))].ints
+            ints[rng.integers(len(ints))] = size
+        return f"{node.name} has {size}"
+    if what == 5:
+        node.attribute.append(onnx.helper.make_attribute(
+            ("axis", "group", "dilations", "strides", "auto_pad", "epsilon")[rng.integers(6)],
+            (size, [size, size], "x", 0.0, [])[rng.integers(5)], attr_type=None,
+        ) if rng.random() < 0.9 else onnx.AttributeProto(name="axis"))  # fmt: skip
+        return f"{node.name} has an attribute more"
+    if what == 6:
+        other = graph.node[rng.integers(len(graph.node))]
+        node.input[0] = other.output[0]
+        return f"{node.name} reads {other.name}"
+    if what == 7:
+        del node.input[rng.integers(len(node.input))]
+        return f"{node.name} reads less"
+    if what == 8:
+        model.opset_import[0].version = (0, 1, 6, 9, 12, 22, 99, -1)[rng.integers(8)]
+        return f"operations of {model.opset_import[0].version}"
+    if what == 9:
+        held.data_type = int(rng.integers(0, 24))
+        return f"{held.name} is of type {held.data_type}"
+    if what == 10:
+        numbers = np.full(len(held.raw_data) // 4, (np.nan, np.inf, 1e38, 0)[rng.integers(4)], "f4")
+        held.raw_data = numbers.tobytes()
+        return f"{held.name} is {numbers[:1]}"
+    if what == 11:
+        shape = onnx.numpy_helper.from_array(np.array([abs(size), 1000, 1000]), "much")
+        graph.initializer.append(shape)
+        node.op_type, node.input[:], node.attribute[:] = "ConstantOfShape", ["much"], []
+        return f"{node.name} makes {size} million numbers"
+    inner = onnx.helper.make_graph([], "inner", [], [], [])
+    inner.initializer.add().CopyFrom(held)
+    inner.initializer[0].data_location = onnx.TensorProto.EXTERNAL
+    inner.initializer[0].external_data.add(key="location", value=str(bait / "notes.bin"))
+    node.attribute.append(onnx.helper.make_attribute("then_branch", inner))
+    return f"{node.name} holds a graph whose weights are in another file"
 
 
 # JSON

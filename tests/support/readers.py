@@ -1,5 +1,6 @@
 """Every reader of files that the package has: how to make what it reads, and to read it."""
 
+import atexit
 import base64
 import dataclasses
 import importlib.util
@@ -414,6 +415,22 @@ def _cameras():
     return found
 
 
+def _onnx():
+    """In one process for all files, which what ends it makes anew."""
+    from nengo_tactile.exchange.onnx_in import Converter
+    from tests.support.onnx_models import residual
+
+    converters = []
+
+    def read(folder):
+        if not converters:
+            converters.append(Converter())
+            atexit.register(converters[0].__exit__)
+        converters[0].convert(folder / "net.onnx", folder / "net.keras")
+
+    return Reader(lambda folder: residual(folder / "net.onnx"), read)
+
+
 def _taxels():
     def make(folder):
         (folder / "map.csv").write_text("taxel,x,y\n3,0.5,0\n4,1.7,0.1\n9,0.2,3\n")
@@ -601,5 +618,6 @@ def readers():
         **{f"own{e}": _own(e) for e in (".csv", ".txt", ".npy", ".npz", ".mat", ".h5", ".hdf5")},
         "own-taxels": _taxels(),
         **_cameras(),
+        **({"onnx": _onnx()} if importlib.util.find_spec("onnx2keras") else {}),
         **{f"braille{ending}": _braille(ending) for ending in (".pkl", ".npz", ".zip")},
     }
