@@ -169,7 +169,8 @@ def train(
     ModelFileError
         If the checkpoint belongs to another network, recipe, seed or data.
     DataError
-        For samples that cannot be trained on, and when the loss is no longer finite.
+        For samples that cannot be trained on, for models without weights to learn, and when the
+        loss is no longer finite.
     """
     tf = stack.tensorflow()
     samples = data if callable(data) else (lambda epoch: data)
@@ -179,6 +180,11 @@ def train(
 
     optimizer = _optimizer(tf, recipe)
     worker = _worker(tf, model, recipe)
+    if not worker.trainable_variables:
+        raise DataError(
+            f"model {model.name!r} has no weights to learn: set trainable=True of its layers, or "
+            "give it some that have weights"
+        )
     optimizer.build(worker.trainable_variables)
     history = History()
     mark = fingerprint(model, recipe, seed, x, y) if checkpoint else None

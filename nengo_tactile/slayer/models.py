@@ -45,7 +45,7 @@ def build(
     surrogate: "Surrogate | None" = None,
     n_steps: int | None = None,
     padding: str = "valid",
-    max_delay: int = MAX_DELAY,
+    max_delay: int | None = None,
     dropout: float = 0.0,
     recurrent: bool = False,
     gains: dict[str, float] | None = None,
@@ -67,9 +67,10 @@ def build(
         Steps of the inputs; by default any number.
     padding : {"valid", "same"}
         Of convolutions.
-    max_delay : int
+    max_delay : int, optional
         Highest axonal delay of neurons of hidden convolutions and dense layers (Spikemax paper,
-        section IV), in steps; 0 for none.
+        section IV), in steps; 0 for none. By default 62, or all steps but one where those are
+        fewer.
     dropout : float
         Share of the spiking neurons before dense and output layers that are left out in training;
         the same at all steps of a sample. Of the network's inputs none is.
@@ -97,9 +98,17 @@ def build(
     ------
     NotationError, ConversionError
         For what cannot be read, and for what is no spiking layer here: max pooling, average
-        pooling in other steps.
+        pooling in other steps; for delays that are longer than the inputs.
     """
     shape, specs = parse(notation)
+    if max_delay is None:
+        max_delay = MAX_DELAY if n_steps is None else min(MAX_DELAY, n_steps - 1)
+    for word, delay in (("max_delay", max_delay), ("synaptic_delay", synaptic_delay)):
+        if n_steps is not None and delay >= n_steps:
+            raise ConversionError(
+                f"network {notation!r}: {word} is {delay} steps, of which a sample has {n_steps}: "
+                f"spikes so late arrive behind its end, give at most {n_steps - 1}, or more steps"
+            )
     check_memory(notation, shape, specs, padding)
     x = inputs = tf.keras.Input((n_steps, *shape), name="events")
     counts: dict[str, int] = {}

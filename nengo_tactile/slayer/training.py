@@ -152,8 +152,9 @@ def train(
     ModelFileError
         If the checkpoint belongs to another network, loss, recipe, seed or data.
     DataError
-        For labels that are no classes, a window longer than a sample, and when the loss or a
-        weight is no longer finite; the checkpoint is then that of the epoch before.
+        For labels that are no classes, a window longer than a sample, networks without weights to
+        learn, and when the loss or a weight is no longer finite; the checkpoint is then that of
+        the epoch before.
     SilenceError
         If the outputs of the trained network never fire. It has the history.
 
@@ -163,6 +164,11 @@ def train(
         Of samples without events, and once of each layer that does not fire in an epoch.
     """
     labels = check_samples(model, samples, description)
+    if not model.trainable_variables:
+        raise DataError(
+            f"network {model.name!r} has no weights to learn: set trainable=True of its layers, or "
+            "give it one that has weights"
+        )
     if validation is not None:
         check_samples(model, validation, "validation data")
     load = load or (lambda indices, rng: (samples.dense(indices), samples.lengths[indices]))

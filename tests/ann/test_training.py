@@ -173,6 +173,13 @@ def test_bad_samples_of_a_later_epoch_are_refused(samples):
         train(network(), lambda epoch: (x, y + 5 * (epoch == 2)), SHORT)
 
 
+def test_a_model_without_weights_to_learn_is_refused(samples):
+    model = network()
+    model.trainable = False
+    with pytest.raises(DataError, match=f"model '{model.name}' has no weights to learn"):
+        train(model, samples, SHORT)
+
+
 def test_exploding_loss_is_an_error(samples):
     recipe = Recipe("rmsprop", 3, 8, 1e30, "constant", 0.0, 0.0)
     with pytest.raises(DataError, match="loss became"):

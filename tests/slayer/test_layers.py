@@ -237,6 +237,11 @@ def test_the_papers_other_networks():
     assert speech.count_params() == 84_736  # the paper's Table I
 
 
+def test_delays_by_default_end_with_the_samples():
+    for n_steps, most in ((None, 62), (100, 62), (9, 8), (1, 0)):
+        assert build("6-5-3", n_steps=n_steps).layers[1].max_delay == most
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -245,6 +250,8 @@ def test_the_papers_other_networks():
         (lambda: build("3x3x1-4a-3o"), "window of 4 x 4 does not fit into 3 x 3"),
         (lambda: build("6-2c3-3o"), r"features of shape \(6,\)"),
         (lambda: build("6-5-3", max_delay=-1), "max_delay is -1"),
+        (lambda: build("6-5-3", n_steps=9, max_delay=9), "max_delay is 9 steps.*a sample has 9"),
+        (lambda: build("6-5-3", n_steps=9, synaptic_delay=20), "synaptic_delay is 20 .*at most 8"),
         (lambda: SpikingDense(0), "units is 0"),
         (lambda: SpikingDense(3, recurrent=True, max_delay=2), "max_delay 2.*max_delay=0"),
         (lambda: SpikingConv2D(3, 0), "size is 0"),

@@ -369,6 +369,10 @@ def test_samples_that_do_not_fit(change, words):
 
 def test_no_samples_and_other_steps():
     data = samples()
+    frozen = network()
+    frozen.trainable = False
+    with pytest.raises(DataError, match="network 'slayer' has no weights to learn: set trainable"):
+        train(frozen, data, SpikeRate(0.4, 0.05), RECIPE)
     with pytest.raises(DataError, match="no samples"):
         train(network(), data.take(np.arange(0)), SpikeRate(0.4, 0.05), RECIPE)
     with pytest.raises(DataError, match="30 steps, the network takes 20"):
