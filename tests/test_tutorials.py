@@ -32,7 +32,7 @@ SMALL = {
     },
     "04_your_own_recordings": {"N_FILES": 64, "EPOCHS": 2, "STEPS": 8},
     "05_train_on_spikes": {"N_TRAIN": 60, "N_TEST": 20, "EPOCHS": 1, "N_STEPS": 20, "N_CHIP": 4},
-    "06_skim_in_nengo": {"N_TRAIN": 60, "N_TEST": 10, "N_HIDDEN": 60, "N_ONLINE": 3},
+    "06_skim_in_nengo": {"N_TRAIN": 60, "N_TEST": 10, "N_HIDDEN": 60, "N_ONLINE": 5},
 }
 
 if not TUTORIALS.is_dir():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nengo_tactile.analysis.accuracy import accuracy_interval
 from nengo_tactile.analysis.statistical_tests import standardised
 from nengo_tactile.analysis.style import (
     BLUE,
@@ -127,6 +128,51 @@ def _size_labels(axes, ends):
         axes.plot([0.12, 0.3], [end, place], color=PAPER_BAR, linewidth=0.8)
         axes.text(0.35, place, f"{size:,}", va="center", fontsize=11, color=colour)
     axes.text(0.35, places[-1] + 0.065, "hidden\nneurons", va="bottom", fontsize=10, color=QUIET)
+
+
+@styled
+def accuracy_online(online, ways, title=None):
+    """Draw accuracy over recordings seen, a line for each way of learning.
+
+    Parameters
+    ----------
+    online : dict
+        ``rows``: ``n_train``, ``n_test`` and accuracies by way of learning, some of ``ways``.
+    ways : sequence of str
+        The first is what others are held to, and drawn with its interval (95 %).
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        Without rows.
+    """
+    if not online["rows"]:
+        raise DataError("no rows were given: give n_train, n_test and accuracies")
+    axes = new_axes(4.2, grid="y")
+    for number, way in enumerate(ways):
+        rows = [row for row in online["rows"] if way in row]
+        if not rows:
+            continue
+        seen, right = [row["n_train"] for row in rows], [row[way] for row in rows]
+        colour = PALETTE[number]
+        look = {"marker": _MARKERS[number], "linestyle": "-" if number else "--"}
+        axes.plot(seen, right, color=colour, label=way, linewidth=1.8, markersize=5, **look)
+        if not number:
+            ends = np.array([accuracy_interval(row[way], row["n_test"]) for row in rows])
+            axes.fill_between(seen, *ends.T, color=colour, alpha=0.15, linewidth=0)
+    axes.set_xscale("log")
+    seen = [row["n_train"] for row in online["rows"]]
+    axes.set_xticks(seen[:1] if len(seen) == 1 else [seen[0], seen[len(seen) // 2], seen[-1]])
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.minorticks_off()
+    accuracy_axis(axes)
+    axes.set_ylim(bottom=0)
+    return finished(axes, "recordings seen", "accuracy", title, key_columns=len(ways))
 
 
 def spread(values, gap):

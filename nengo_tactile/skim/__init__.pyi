@@ -9,6 +9,7 @@ from nengo_tactile.skim.layer import draw_layer as draw_layer
 from nengo_tactile.skim.learning import Opium as Opium
 from nengo_tactile.skim.learning import OpiumDynamic as OpiumDynamic
 from nengo_tactile.skim.learning import OpiumLight as OpiumLight
+from nengo_tactile.skim.learning import pes as pes
 from nengo_tactile.skim.network import build as build
 from nengo_tactile.skim.network import learn as learn
 from nengo_tactile.skim.network import outputs as outputs

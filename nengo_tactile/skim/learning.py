@@ -3,11 +3,15 @@
 A rule takes in the target and a gate, ``n_outputs + 1`` numbers: it learns at each step whose
 gate is above zero. It takes the error itself, from the weights of the step: what recursive least
 squares needs is the error of the present activity, and a loop through connections would be late.
+Nengo's own PES, which takes in the error, is here beside them.
 """
 
 import math
+import warnings
+from collections.abc import Callable
 from typing import Any
 
+import nengo
 import numpy as np
 from nengo.builder import Builder
 from nengo.builder.connection import slice_signal
@@ -170,6 +174,35 @@ class OpiumLight(_Rule):
         return opium.opium_light(weights, x, y, self.gain)
 
 
+def pes(learning_rate: float) -> Callable:
+    """Nengo's prescribed error sensitivity, as a rule for `build`.
+
+    At each step whose gate is above zero the weights change by ``learning_rate * dt / n_hidden``
+    times error and activity: least mean squares, without what `OpiumLight` divides by. It is
+    stable where that factor times the squared activity of all hidden neurons is below two. The
+    error is that of what the network puts out; spikes of LIF neurons are filtered behind the
+    weights, so that it has something of the weights before.
+
+    Parameters
+    ----------
+    learning_rate : float
+
+    Returns
+    -------
+    callable
+        Makes the `nengo.PES`.
+    """
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise EngineError(f"PES learning_rate is {learning_rate}: choose it finite and above 0")
+
+    def rule(n_outputs, pre_synapse=None):
+        with warnings.catch_warnings():  # it expects errors at every step, not in a window alone
+            warnings.filterwarnings("ignore", message="This learning rate is very high")
+            return nengo.PES(learning_rate, pre_synapse)
+
+    return rule
+
+
 class SimOpium(Operator):
     """Learn one observation a step.
 
@@ -280,7 +313,7 @@ def learnt(sim, connection):
     ----------
     sim : nengo.Simulator
     connection : nengo.Connection
-        With one of the three rules.
+        With one of the three rules, or `nengo.PES`.
 
     Returns
     -------
@@ -302,7 +335,7 @@ def rest(sim, connection):
     ----------
     sim : nengo.Simulator
     connection : nengo.Connection
-        With one of the three rules.
+        With one of the three rules, or `nengo.PES`.
     """
     state = learnt(sim, connection)
     weights, delta, inverse = _signals(sim, connection)
@@ -316,13 +349,13 @@ def rest(sim, connection):
 
 def _signals(sim, connection):
     rule = connection.learning_rule
-    if rule is None or not isinstance(rule.learning_rule_type, _Rule):
+    if getattr(connection.learning_rule_type, "modifies", None) != "decoders":
         raise EngineError(
             f"{connection} has the learning rule {connection.learning_rule_type}: give a "
-            "connection that learns by Opium, OpiumLight or OpiumDynamic"
+            "connection that learns its weights by Opium, OpiumLight, OpiumDynamic or nengo.PES"
         )
     signals = sim.model.sig[rule]
     return sim.model.sig[connection]["weights"], signals["delta"], signals.get("inverse")
 
 
-__all__ = ["Opium", "OpiumDynamic", "OpiumLight", "learnt", "rest"]
+__all__ = ["Opium", "OpiumDynamic", "OpiumLight", "learnt", "pes", "rest"]

@@ -45,8 +45,9 @@ def build(
     weights : (n_classes, n_hidden) float array
         Of the trainer or of a saved state; zeros where training is to begin.
     rule : callable, optional
-        Makes the learning rule, `learning.Opium` or one of its kin; it is called with the number
-        of outputs and ``pre_synapse``. Without it the network does not learn.
+        Makes the learning rule, `learning.Opium` or one of its kin, or `learning.pes` of a rate;
+        it is called with the number of outputs and ``pre_synapse``. Without it the network does
+        not learn.
     dt : float
         Seconds of a step; the simulator must have the same.
     seed : int
@@ -57,7 +58,8 @@ def build(
     nengo.Network
         With the attributes ``input`` (Node), ``hidden`` (Ensemble), ``output`` (Node),
         ``dendrites`` and ``read_out`` (Connections), ``probe`` (of the output), ``layer``, ``lag``
-        (steps), ``dt``, and, with a rule, ``teacher`` (Node: targets and gate).
+        (steps), ``dt``, and, with a rule, ``teacher`` (Node: targets and gate), with `nengo.PES`
+        also ``error`` (Node: what is put out less what should be, where the gate is above zero).
 
     Raises
     ------
@@ -97,8 +99,24 @@ def build(
         net.probe = nengo.Probe(net.output)
         if made is not None:
             net.teacher = nengo.Node(Rows(len(weights) + 1, dt), size_in=0, label="teacher")
-            nengo.Connection(net.teacher, net.read_out.learning_rule, synapse=None)
+            _teach(net)
     return net
+
+
+def _teach(net):
+    """Connect the teacher: with the rule, or with what makes the error for a rule that takes it."""
+    rule, n_outputs = net.read_out.learning_rule, net.output.size_in
+    if rule.size_in == net.teacher.size_out:
+        nengo.Connection(net.teacher, rule, synapse=None)
+        return
+    net.error = nengo.Node(
+        lambda t, x: (x[:n_outputs] - x[n_outputs:-1]) * (x[-1] > 0),
+        size_in=n_outputs + net.teacher.size_out,
+        label="error",
+    )
+    nengo.Connection(net.output, net.error[:n_outputs], synapse=None)
+    nengo.Connection(net.teacher, net.error[n_outputs:], synapse=None)
+    nengo.Connection(net.error, rule, synapse=None)
 
 
 def neuron_type(layer, dt=DT):

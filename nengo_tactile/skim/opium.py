@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.linalg import blas
 
 from nengo_tactile.doors.archives import read_npz
 from nengo_tactile.doors.plain import Door
@@ -114,11 +115,18 @@ def opium(weights, inverse, x, y, forgetting=1.0):
     error = y - weights @ x
     psi = inverse @ x
     norm = forgetting + x @ psi
-    inverse -= np.outer(psi, psi) / norm
+    _take_away(inverse, psi, norm)
     if forgetting != 1:
         inverse /= forgetting
     weights += np.outer(error, psi / norm)
     return error
+
+
+def _take_away(inverse, psi, norm):
+    """Subtract ``psi psi^T / norm`` in place, without another matrix."""
+    changed = blas.dger(-1 / norm, psi, psi, a=inverse.T, overwrite_a=1)
+    if not np.may_share_memory(changed, inverse):  # its order was another
+        inverse[...] = changed.T
 
 
 def opium_light(weights, x, y, gain):

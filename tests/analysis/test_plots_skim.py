@@ -44,6 +44,20 @@ def test_a_line_that_has_not_ended_keeps_its_label():
     assert style.png(figure).startswith(b"\x89PNG")
 
 
+def test_accuracy_online():
+    rows = [{"n_train": n, "n_test": 200, "a": n / 400, "b": n / 500} for n in (50, 100, 200)]
+    figure = plots_skim.accuracy_online({"rows": rows}, ("a", "b", "c"))
+    first, second = figure.axes[0].get_lines()
+    np.testing.assert_allclose(first.get_xydata(), [[50, 0.125], [100, 0.25], [200, 0.5]])
+    np.testing.assert_allclose(second.get_ydata(), [0.1, 0.2, 0.4])
+    (band,) = figure.axes[0].collections  # Wilson's interval of 100 of 200
+    ends = band.get_paths()[0].vertices
+    np.testing.assert_allclose(sorted(ends[ends[:, 0] == 200][:, 1])[-1], 0.5687, atol=1e-3)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+    plots_skim.accuracy_online({"rows": rows[:1]}, ("a",))
+    assert style.png(figure).startswith(b"\x89PNG")
+
+
 def test_labels_do_not_overlap(rng):
     np.testing.assert_allclose(plots_skim.spread([0.1, 0.5, 0.9], 0.1), [0.1, 0.5, 0.9])
     np.testing.assert_allclose(plots_skim.spread([0.5, 0.5, 0.5], 0.1), [0.4, 0.5, 0.6])
@@ -113,6 +127,7 @@ def test_errors_by_pattern():
         (lambda: plots_skim.accuracy_by_samples({}), "no lines were given"),
         (lambda: plots_skim.accuracy_by_samples({10: line([0.1])}), "2 sample counts and 1 acc"),
         (lambda: plots_skim.accuracy_by_samples({10: line([], None, ())}), "at least one point"),
+        (lambda: plots_skim.accuracy_online({"rows": []}, ["a"]), "no rows were given"),
         (lambda: plots_skim.distributions({}, {}), "no accuracies were given"),
         (lambda: plots_skim.distributions({"flat": [0.5, 0.5]}, {}), "all 2 accuracies of the fl"),
         (lambda: plots_skim.spread_by_method({"Max": []}), "none empty"),

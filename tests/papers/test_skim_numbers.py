@@ -17,6 +17,7 @@ from tests.support.skim_states import (
     AS_PAPER,
     CROSSING,
     GROWTH,
+    ONLINE,
     STATES,
     TACTILE,
     growth,
@@ -43,10 +44,11 @@ def test_states_of_cells_are_brought_together():
     cells += [{"part": "trials", "digits": DATA, **shared, **trial} for trial in AS_PAPER["trials"]]
     cells += [{"part": "crossing", "digits": DATA, **CROSSING}]
     cells += [None, *({"part": "tactile", **row} for row in TACTILE["rows"])]
+    cells += [{"part": "online", **each} for each in ONLINE]
     plan = SkimPlan(seed=3)
     found = PAPER.results(plan, dict(enumerate(cells)))
     assert found == {**summary(**STATES), "command": plan.command(PAPER.command)}
-    felt = PAPER.results(plan, dict(enumerate(cells[-1:])))
+    felt = PAPER.results(plan, dict(enumerate(cells[-1 - len(ONLINE) : -len(ONLINE)])))
     assert felt["data"] == "tactile digits" and felt["trials"] is None
 
 
@@ -94,6 +96,8 @@ def test_results_are_plain_json():
     assert row["chance"] == 1 / 35 and row["accuracy"] == 0.75
     assert results["crossing"][1]["accuracy"] == 0.64
     assert results["recommendation"][1]["method"] == "area"
+    last = {"n_train": 100, "n_test": 200, "closed form": 0.6, "OPIUM": 0.59, "PES": 0.3}
+    assert results["online"]["rows"][-1] == last
 
 
 def test_a_finished_curve():
@@ -134,6 +138,8 @@ PARTIAL = [
     {"trials": trials([[80] * 12] * 6)},
     {"crossing": CROSSING},
     {"crossing": {"n_hidden": 500, "rows": []}, "tactile": TACTILE},
+    {"online": ONLINE[1:2]},
+    {"online": [{**ONLINE[0], "points": []}]},
 ]
 
 
@@ -167,10 +173,11 @@ def test_all_pages():
         "Table 4",
         "Crossing",
         "stemnist: all",
+        "-30.00",
     ):
         assert words in text
     pictures = tables.pictures(FIGURES, results)
-    assert list(pictures) == ["figure4", "figure5", "figure6", "figure7"]
+    assert list(pictures) == ["figure4", "figure5", "figure6", "figure7", "learning"]
     page = page_of(results)
     for words in (
         *("paper 83.96%", "26.36", "Figure 4", "Figure 5", "Figure 6", "Figure 7", "1.50"),

@@ -15,7 +15,16 @@ from nengo_tactile.events.arrays import make_events
 from nengo_tactile.events.patterns import PatternLayout, event_pattern
 from nengo_tactile.experiments.ledgers import Ledger, content_of
 from nengo_tactile.experiments.studies import Study
-from nengo_tactile.papers.skim import PAPER, SkimPlan, numbers, patterns, plan, runs, transfer
+from nengo_tactile.papers.skim import (
+    PAPER,
+    SkimPlan,
+    numbers,
+    online,
+    patterns,
+    plan,
+    runs,
+    transfer,
+)
 from nengo_tactile.papers.skim.patterns import Chosen, pattern_set
 from nengo_tactile.skim.supervision import METHODS, PATTERNS
 from tests.support.image_sets import write_bars
@@ -289,6 +298,50 @@ def test_tactile_digits(tmp_path, monkeypatch):
     assert list(states_of(chosen, tmp_path, tmp_path).values()) == rows
 
 
+def touches(name, split, place):
+    """Four classes, by where and when."""
+    rng = np.random.default_rng(len(split))
+    recordings, labels = [], np.arange(40 if split == "train" else 20) % 4
+    for label in labels:
+        t = np.sort(rng.integers(0, 2_000_000, 100))
+        x = rng.integers(0, 6, 100) + 3 * label
+        recordings.append(make_events(x, rng.integers(0, 2, 100), t, np.ones(100, int)))
+    return Recordings(recordings, labels, (16, 16, 1))
+
+
+def test_learning_while_it_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "open_dataset", touches)
+    monkeypatch.setattr(online, "TIMES", (8, 20))
+    chosen = SkimPlan("online", online_hidden=30, online_samples=32, seed=1)
+    cells = PAPER.cells(chosen, str(tmp_path))
+    assert [cell.key for cell in cells] == ["online-closed-form", "online-opium", "online-pes"]
+    # a run that is stopped behind a point goes on there, with the same weights
+    learn, calls = skim.learn, []
+    monkeypatch.setattr(skim, "learn", lambda *args: (calls.append(1), learn(*args))[1])
+
+    def stopped(*args):
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return learn(*args)
+
+    whole = [PAPER.state(cell, tmp_path / "whole", False) for cell in cells]
+    calls.clear()
+    monkeypatch.setattr(skim, "learn", stopped)
+    for cell in cells[1:]:
+        with pytest.raises(KeyboardInterrupt):
+            PAPER.state(cell, tmp_path, False)
+    monkeypatch.setattr(skim, "learn", learn)
+    states = [PAPER.state(cell, tmp_path, False) for cell in cells]
+    assert [each["points"] for each in states] == [each["points"] for each in whole]
+    assert [point["n_train"] for point in states[0]["points"]] == [8, 20, 32]
+    assert not list((tmp_path / "cells").glob("*.npz"))
+    found = online.numbers(states, numbers.share)
+    assert found["rows"][-1]["closed form"] >= 0.8
+    assert abs(found["rows"][-1]["OPIUM"] - found["rows"][-1]["closed form"]) <= 0.1
+    assert found["rows"][-1]["PES"] > 0.4
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -332,6 +385,5 @@ def test_the_command_says_all_options():
     chosen = SkimPlan("growth", "200, 100", n_samples=7, n_test=3, seed=2)
     assert chosen.hidden == (100, 200)
     words = "--parts growth --hidden 100,200 --trials 60 --trial-hidden 1000 --trial-samples 10000"
-    assert f"{words} --samples 7 --test-samples 3 --kernels resonance --seed 2" in chosen.command(
-        PAPER.command
-    )
+    words += " --samples 7 --test-samples 3 --online-hidden 2000 --kernels resonance --seed 2"
+    assert words in chosen.command(PAPER.command)

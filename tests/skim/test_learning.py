@@ -7,7 +7,7 @@ import pytest
 from nengo_tactile import stack
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.skim import opium
-from nengo_tactile.skim.learning import Opium, OpiumDynamic, OpiumLight, learnt, rest
+from nengo_tactile.skim.learning import Opium, OpiumDynamic, OpiumLight, learnt, pes, rest
 from tests.support.measures import relative
 from tests.support.skim_networks import ridge_solution
 
@@ -163,6 +163,7 @@ def test_bad_use_is_refused():
         (lambda: Opium(2, forgetting=1.1), r"forgetting is 1\.1"),
         (lambda: OpiumLight(2, 0), "gain is 0"),
         (lambda: OpiumDynamic(2, -1), "alpha is -1"),
+        (lambda: pes(0), "PES learning_rate is 0"),
     ):
         with pytest.raises(EngineError, match=message):
             make()

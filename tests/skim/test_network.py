@@ -8,6 +8,7 @@ from nengo_tactile.datasets import NMNIST
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.nengo_runs import simulator
 from nengo_tactile.skim import learning, network, opium, trainer
+from nengo_tactile.skim.activity import prepare
 from nengo_tactile.skim.layer import draw_layer
 from nengo_tactile.skim.supervision import Supervision, determine, training_pattern
 
@@ -76,6 +77,24 @@ def test_learning_online_gives_the_batch_trainers_weights(nonlinearity, tmp_path
     with simulator(net) as sim:
         state = network.learn(sim, net, samples[7:], SUPERVISION)
     assert np.linalg.norm(state.weights - weights) < 1e-6 * np.linalg.norm(weights)
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+def test_pes_takes_the_error_of_the_window(nonlinearity):
+    """Nengo's rule, by its equation: MacNeil and Eliasmith 2011, equation 8."""
+    layer, _ = trained(nonlinearity)
+    samples, rate, weights = draw_samples(6), 5000.0, np.zeros((N_CLASSES, N_HIDDEN))
+    net = network.build(layer, weights, learning.pes(rate))
+    with simulator(net) as sim:
+        network.learn(sim, net, samples[:2], SUPERVISION)
+        state = network.learn(sim, net, samples[2:], SUPERVISION)
+    activity, targets = trainer.observations(prepare(layer), samples, SUPERVISION, N_CLASSES)
+    for shown, wanted in zip(activity, targets):
+        for x, y in zip(shown, wanted):
+            weights += rate * net.dt / N_HIDDEN * np.outer(y - weights @ x, x)
+    assert np.abs(weights).max() > 0.01
+    np.testing.assert_allclose(state.weights, weights, atol=1e-9)
+    assert state.inverse is None
 
 
 def test_the_heart_is_made_of_ensembles_and_connections():

@@ -83,4 +83,23 @@ TACTILE = {
         }
     ]
 }
-STATES = {"growth": GROWTH, "trials": AS_PAPER, "crossing": CROSSING, "tactile": TACTILE}
+ONLINE = [
+    {
+        "way": way,
+        "data": "stemnist",
+        "n_hidden": 2000,
+        "points": [
+            {"n_train": 50, "n_test": 200, "hits": hits[0]},
+            {"n_train": 100, "n_test": 200, "hits": hits[1]},
+        ],
+        "seconds": 12.0,
+    }
+    for way, hits in {"closed form": (80, 120), "OPIUM": (80, 118), "PES": (40, 60)}.items()
+]
+STATES = {
+    "growth": GROWTH,
+    "trials": AS_PAPER,
+    "crossing": CROSSING,
+    "tactile": TACTILE,
+    "online": ONLINE,
+}

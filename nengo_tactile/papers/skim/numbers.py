@@ -3,6 +3,7 @@
 from nengo_tactile.analysis.accuracy import mean_and_sd
 from nengo_tactile.commands.tasks import TASKS
 from nengo_tactile.errors import DataError
+from nengo_tactile.papers.skim import online
 from nengo_tactile.papers.skim import published as paper
 from nengo_tactile.papers.skim.plan import PARTS
 from nengo_tactile.papers.skim.statistics import (
@@ -42,6 +43,7 @@ def summarise(plan, states):
         "trials": {**trials[0], "trials": trials} if trials else None,
         "crossing": by_part["crossing"][0] if by_part["crossing"] else None,
         "tactile": {"rows": by_part["tactile"]},
+        "online": by_part["online"],
     }
     return numbers(plan.seed, next(iter(about), "tactile digits"), plan.kernels, parts)
 
@@ -71,7 +73,8 @@ def numbers(seed, data, kernels, states):
         Of `plan.LAYERS`.
     states : dict
         ``growth`` (a list), ``trials`` (with the list ``trials``), ``crossing``, ``tactile``
-        (with the list ``rows``): what the cells keep. Any may be missing, None or partial.
+        (with the list ``rows``), ``online`` (a list): what the cells keep. Any may be missing, None
+        or partial.
 
     Returns
     -------
@@ -79,7 +82,8 @@ def numbers(seed, data, kernels, states):
         ``engine``, ``data``, ``kernels``, ``rows`` (see `all_rows`), ``growth`` (see
         `growth_curve`), ``trials`` (see `statistics.accuracies`), ``statistics``,
         ``recommendation`` (Table 4), ``crossing`` and ``tactile`` (rows of theirs, with
-        accuracies; ``n_test`` and ``hits`` of the former for one network).
+        accuracies; ``n_test`` and ``hits`` of the former for one network), ``online`` (see
+        `online.numbers`).
 
     Raises
     ------
@@ -109,6 +113,7 @@ def numbers(seed, data, kernels, states):
             {**row, "accuracy": share(row, row["about"]), "chance": 1 / row["n_classes"]}
             for row in felt
         ],
+        "online": online.numbers(states.get("online") or [], share),
     }
 
 

@@ -26,7 +26,7 @@ PATTERN, METHOD = "flat", "area"
 #: Figure 4 tests after each so many training samples, up to so many.
 EVERY, UP_TO = 1000, 10_000
 
-PARTS = ("growth", "trials", "crossing", "tactile")
+PARTS = ("growth", "trials", "crossing", "tactile", "online")
 HIDDEN = (10, 100, 500, 1000, 2000, 5000, 10_000)
 
 #: Tactile sets: 2 s of recording in 315 steps, as long in steps as N-MNIST's.
@@ -66,7 +66,7 @@ class SkimPlan(Plan):
 
     parts: tuple = option(
         PARTS,
-        "growth,trials,crossing,tactile (default: all).",
+        "growth,trials,crossing,tactile,online (default: all).",
         choices=PARTS,
         always=True,
     )
@@ -81,6 +81,12 @@ class SkimPlan(Plan):
     )
     n_test: int | None = option(
         None, "Test digits (default: all 10,000).", flag="--test-samples", least=1
+    )
+    online_hidden: int = option(
+        2000, "Hidden neurons that learn while they run.", least=1, always=True
+    )
+    online_samples: int | None = option(
+        None, "Recordings that they see (default: all of STEMNIST's).", least=1
     )
     recordings: str | Path | None = option(
         None, "Folder of the whole N-MNIST (default: simulate it)."

@@ -21,7 +21,7 @@ from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.experiments.workers import Cell
 from nengo_tactile.files import path_of
 from nengo_tactile.lazy import cached_property
-from nengo_tactile.papers.skim import transfer
+from nengo_tactile.papers.skim import online, transfer
 from nengo_tactile.papers.skim.patterns import Chosen, pattern_set
 from nengo_tactile.papers.skim.plan import (
     EVERY,
@@ -79,7 +79,7 @@ class Digits:
 
 
 def cells(plan, data_dir):
-    """A cell for each hidden size, each trial, crossing over, and each tactile set."""
+    """Cells: a hidden size each, a trial, crossing over, a tactile set, a way of learning."""
     digits = {"n_samples": plan.n_samples, "n_test": plan.n_test, "data_dir": data_dir}
     digits["recordings"] = plan.recordings and str(path_of(plan.recordings).absolute())
     digits |= {"kernels": plan.kernels, "seed": plan.seed}
@@ -97,6 +97,10 @@ def cells(plan, data_dir):
         "tactile": [
             Cell(f"tactile-{name}", transfer.feel, options)
             for name, options in transfer.options(plan.seed, data_dir).items()
+        ],
+        "online": [
+            Cell(f"online-{way.replace(' ', '-').lower()}", online.learn, options)
+            for way, options in online.options(plan, data_dir).items()
         ],
     }
     return [cell for part in found if part in plan.parts for cell in found[part]]

@@ -91,6 +91,17 @@ def options(seed, data_dir):
     }
 
 
+def tactile_patterns(ledger, name, data_dir):
+    """Training and test patterns of a tactile set, kept in the study's folder."""
+    patterns = []
+    with ledger.study.turn(f"patterns-{name}"):
+        for split in ("train", "test"):
+            place, about = ledger.folder / "patterns" / f"{name}-{split}", f"{name}, {split}"
+            dataset = open_dataset(name, split, data_dir)
+            patterns.append(pattern_set(dataset, TACTILE[name], place, about, ledger.progress))
+    return patterns
+
+
 def feel(ledger, name, few, seed, data_dir):
     """Train on tactile digits: the simulated e-skin's, or STEMNIST's.
 
@@ -112,13 +123,7 @@ def feel(ledger, name, few, seed, data_dir):
     about = name
     if name == "stemnist":
         about = f"{name}: digits" if few else f"{name}: all classes"
-    sets = [open_dataset(name, split, data_dir) for split in ("train", "test")]
-    patterns = []
-    with ledger.study.turn(f"patterns-{name}"):
-        for dataset, split in zip(sets, ("train", "test")):
-            place = ledger.folder / "patterns" / f"{name}-{split}"
-            words = f"{name}, {split}"
-            patterns.append(pattern_set(dataset, TACTILE[name], place, words, ledger.progress))
+    patterns = tactile_patterns(ledger, name, data_dir)
     labels = np.array(_STEMNIST_DIGITS) if few else np.unique(patterns[0].targets)
     n_hidden, taught = FEW_HIDDEN if few else TACTILE_HIDDEN, supervision()
     layer = draw_layer(n_hidden, patterns[0].n_channels, seed, **LAYERS[TACTILE_KERNELS])
