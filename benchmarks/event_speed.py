@@ -14,7 +14,8 @@ operations of a processor second stands the machine's limit, a loop that adds nu
 What a call costs without its steps is told apart.
 
 Asynchronous mode: the MNIST test images through the same network with sigma-delta neurons, at the
-paper's number of spikes. Last, how much memory both modes take by the number of steps::
+paper's number of spikes, beside as many passes of one image in ONNX Runtime. Last, how much memory
+both modes take by the number of steps::
 
     python benchmarks/event_speed.py --data-dir DATA --out event_speed.json
 """
@@ -306,10 +307,23 @@ def density_plot(rows):
     )
 
 
-def asynchronous_row(data_dir, n_images):
-    """All images once, spike by spike."""
-    x = digits(data_dir)[:n_images]
-    network = convert(mnist_network(), x[:256], SigmaDelta(threshold=THRESHOLD, coding=CODING))
+def single_passes(model, x):
+    """Seconds of ONNX Runtime for images one by one, with one thread or many: what is quicker."""
+    seconds = []
+    for threads in {1, PROCESSORS}:
+        one = onnx_passes.passes(model, x[:64], threads)["ONNX fp32"]
+        one(x[:1])
+        start = time.perf_counter()
+        for k in range(len(x)):
+            one(x[k : k + 1])
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def asynchronous_row(data_dir, n_images, dense):
+    """All images once, spike by spike; and with ``dense`` as many passes of one image."""
+    x, model = digits(data_dir)[:n_images], mnist_network()
+    network = convert(model, x[:256], SigmaDelta(threshold=THRESHOLD, coding=CODING))
     asynchronous.run(network, x[:2], network.n_steps, progress=False)  # compiles
     start = both_clocks()
     spikes = synops = 0
@@ -325,6 +339,7 @@ def asynchronous_row(data_dir, n_images):
         "processor_seconds": float(seconds[1]),
         "spikes_per_neuron": spikes / neurons / len(x),
         "synops_per_image": synops / len(x),
+        "onnx_seconds": single_passes(model, x) if dense else None,
     }
 
 
@@ -339,8 +354,11 @@ def asynchronous_table(row):
         "spikes per neuron": f"{row['spikes_per_neuron']:.2f}",
         "operations an image": f"{row['synops_per_image'] / 1e3:.0f} k",
     }
+    if row["onnx_seconds"]:
+        values["ONNX fp32, one image a pass, s"] = f"{row['onnx_seconds']:.2f}"
+        values["times as long"] = f"{row['seconds'] / row['onnx_seconds']:.1f}"
     for name in values:
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     table.add_row(*values.values())
     return table
 
@@ -424,7 +442,7 @@ def main():
         with atomic_write(options.plot, "wb") as file:
             file.write(style.png(density_plot(results["density"])))
     if "asynchronous" in parts:
-        results["asynchronous"] = asynchronous_row(options.data_dir, options.images)
+        results["asynchronous"] = asynchronous_row(options.data_dir, options.images, dense)
         console.print(asynchronous_table(results["asynchronous"]))
     if "memory" in parts:
         results["memory"] = memory_rows(options.data_dir, options.batch)

@@ -4,6 +4,7 @@ import numpy as np
 
 from nengo_tactile.engines.event.queue_kernel import Arrivals
 from nengo_tactile.errors import EngineError
+from nengo_tactile.lazy import compiled
 
 
 def arrivals_of(coding, x, n_frames=1, input_threshold=0.0):
@@ -85,13 +86,29 @@ def _spikes(coding, x, n_frames, arrived):
     before = np.broadcast_to(np.int8(arrived), fires[:, 0].shape)
     change = np.diff(fires, axis=1, prepend=before[:, None]).reshape(times.shape)
     times = np.where(change < 0, 0, np.where(change > 0, times, np.inf))
-    unit = np.argsort(times, axis=1, kind="stable").astype(np.int32)
+    unit, length = _in_order(times)
     times = np.take_along_axis(times, unit, axis=1)
-    arrive = np.isfinite(times)
     value = np.take_along_axis(change, unit, axis=1) * float(coding.largest)
     step = coding.steps(times).astype(np.int32)
-    length = arrive.sum(axis=1)
     return Arrivals(unit, times, value, step, length, 0, coding.n_steps), fires[:, -1]
+
+
+@compiled
+def _in_order(times):
+    """Pixels of each sample whose times are finite, by time and then by number; how many."""
+    n_samples, n_pixels = times.shape
+    found, keys = np.empty(n_pixels, np.int32), np.empty(n_pixels)
+    unit, length = np.zeros((n_samples, n_pixels), np.int32), np.zeros(n_samples, np.int64)
+    for sample in range(n_samples):
+        n = 0
+        for pixel in range(n_pixels):
+            if times[sample, pixel] < np.inf:
+                found[n], keys[n] = pixel, times[sample, pixel]
+                n += 1
+        unit[sample, :n] = found[np.argsort(keys[:n], kind="mergesort")]
+        length[sample] = n
+    most = max(1, length.max()) if n_samples else 1
+    return unit[:, :most].copy(), length
 
 
 def _current(coding, x, n_frames, input_threshold, arrived):

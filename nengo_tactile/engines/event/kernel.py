@@ -32,7 +32,7 @@ from nengo_tactile.engines.event.vectors import (
     sum_bits,
     sum_units,
 )
-from nengo_tactile.lazy import compiled
+from nengo_tactile.lazy import compiled_inner
 
 #: Steps that pass a stage at once, so that its weights stay in the processor's cache.
 BLOCK = 32
@@ -77,7 +77,7 @@ Measured = namedtuple("Measured", "potentials counts spikes units synops exit_st
 Exit = namedtuple("Exit", "stops levels by_sign constants discard")
 
 
-@compiled
+@compiled_inner
 def slide(slides, k, state, start, events, values, graded, n_events, tables):
     """Add to the potentials from ``start`` on what events bring over a slide.
 
@@ -104,7 +104,7 @@ def slide(slides, k, state, start, events, values, graded, n_events, tables):
             )  # fmt: skip
 
 
-@compiled
+@compiled_inner
 def scatter(links, k, state, start, events, values, graded, e, end):
     """Add to the potentials from ``start`` on what events bring over a link, one by one.
 
@@ -133,7 +133,7 @@ def scatter(links, k, state, start, events, values, graded, e, end):
                 put(state, j + k, at(state, j + k) + value * at(weights, a + k))
 
 
-@compiled
+@compiled_inner
 def forward(bits, first, n, state, start, weights, weight, values, graded, e):
     """Add what ``n`` neurons bring that fire, each to one potential from ``start`` on.
 
@@ -147,7 +147,7 @@ def forward(bits, first, n, state, start, weights, weight, values, graded, e):
             add_bits(state, start + i, fires, weights, weight + i)
 
 
-@compiled
+@compiled_inner
 def counted(n, words, start, recent, fan_out):
     """Count who fires; returns the synapses that this passes."""
     synops = 0
@@ -161,7 +161,7 @@ def counted(n, words, start, recent, fan_out):
     return synops
 
 
-@compiled
+@compiled_inner
 def tell(counts, recent):
     """Add the spikes of the last steps to those before."""
     for i in range(len(recent)):
@@ -169,7 +169,7 @@ def tell(counts, recent):
         recent[i] = 0
 
 
-@compiled
+@compiled_inner
 def listed(n, words, ranks, events, e):
     """List who fires; returns where the next event goes."""
     for word in range(n // WORD):
@@ -182,7 +182,7 @@ def listed(n, words, ranks, events, e):
     return e
 
 
-@compiled
+@compiled_inner
 def tabulated(words, ranks, channels, n_pixels, events, e):
     """Write where the events of each pixel begin; returns where the table ends."""
     for pixel in range(n_pixels):
@@ -193,7 +193,7 @@ def tabulated(words, ranks, channels, n_pixels, events, e):
     return e + n_pixels
 
 
-@compiled
+@compiled_inner
 def integrate(n, state, start, drive, begin, to_zero, words):
     """Let ``n`` neurons integrate what arrived, and what drives them; who fires, as bits."""
     for word in range(n // WORD):
@@ -202,7 +202,7 @@ def integrate(n, state, start, drive, begin, to_zero, words):
         put(words, word, fires)
 
 
-@compiled
+@compiled_inner
 def integrate_graded(
     n, state, net, fired, start, drive, begin, most, slope, signed, words, ranks, events, values, e
 ):
@@ -224,7 +224,7 @@ def integrate_graded(
     return e
 
 
-@compiled
+@compiled_inner
 def relay(n, state, start, words, ranks, events, values, e):
     """What arrived goes on as events, and is set back to zero."""
     for word in range(n // WORD):
@@ -245,7 +245,7 @@ def relay(n, state, start, words, ranks, events, values, e):
     return e
 
 
-@compiled
+@compiled_inner
 def touch(links, k, state, start, marks, events, values, graded, e, end):
     """Add events to the slots of a max pooling, and mark the windows that these are in."""
     pointers, runs = links.pointers, links.runs
@@ -259,7 +259,7 @@ def touch(links, k, state, start, marks, events, values, graded, e, end):
             put(marks, window // WORD, at(marks, window // WORD) | mark)
 
 
-@compiled
+@compiled_inner
 def pool(n, window, state, start, tops, marks, words, ranks, events, values, e):
     """Windows whose largest sum changed send the difference; marks are taken away."""
     n_words = (n + WORD - 1) // WORD
@@ -290,7 +290,7 @@ def pool(n, window, state, start, tops, marks, words, ranks, events, values, e):
     return e
 
 
-@compiled
+@compiled_inner
 def margin(potentials, constants, t, discard, by_sign):
     """Of a sample's mean outputs after step ``t``: see `ReadOut.margin`, of one place."""
     first = np.int64(np.floor((t + 1) * discard))
@@ -308,7 +308,14 @@ def margin(potentials, constants, t, discard, by_sign):
     return np.float32(least if by_sign else largest - second)
 
 
-@compiled
+@compiled_inner
+def copied(array, other):
+    """Copy an array into another one, also of another type."""
+    for i in range(len(array)):
+        other[i] = array[i]
+
+
+@compiled_inner
 def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured):
     """Run the samples from ``first`` to ``last``; ``measured`` is filled in.
 
@@ -336,7 +343,7 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
         state, net = memory.state[sample * memory.kept], memory.net[sample * memory.kept]
         scratch.awake[:] = 1
         if not memory.kept:
-            state[:] = plan.start
+            copied(plan.start, state)
             net[:] = 0
         recent[:] = 0
         for done in range(0, n_steps, block):
@@ -453,4 +460,4 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                     measured.exit_steps[sample] = done + 1
                     break
         tell(counts, recent)
-        measured.counts[sample % len(measured.counts)] = counts
+        copied(counts, measured.counts[sample % len(measured.counts)])

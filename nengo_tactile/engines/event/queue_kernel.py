@@ -11,7 +11,17 @@ from collections import namedtuple
 import numpy as np
 from numba.extending import register_jitable
 
-from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELAY, SHIFT
+from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELAY
+from nengo_tactile.engines.event.queue_ways import (
+    ANY_WAY,
+    FULL_QUEUE,
+    TO_NEURONS,
+    TO_SLOTS,
+    pixel_of,
+    send,
+    to_neurons,
+    to_slots,
+)
 from nengo_tactile.engines.event.rows import add_and_mark, add_row, mark, mark_off
 from nengo_tactile.engines.event.vectors import WORD, at, first_bit, put
 from nengo_tactile.lazy import compiled, compiled_inner
@@ -21,7 +31,9 @@ inlined = register_jitable(inline="always")
 #: Of a stage: what it does; its size; where its state begins, in it the maxima of a max pooling;
 #: inputs of a window; row among those that send (or -1), and where its neurons or units begin among
 #: theirs; where its marks begin; the links that leave it, the relays that these reach, in order,
-#: and the other stages reached directly or through relays, in order; threshold; neurons that have
+#: and the other stages reached directly or through relays, in order; how its
+#: spikes go on (see `queue_ways`), the one stage that they go to, and where slots of a max pooling
+#: begin, if it is one; threshold; neurons that have
 #: sent more than ``least`` may take spikes back.
 STAGE = np.dtype(
     [
@@ -29,6 +41,7 @@ STAGE = np.dtype(
         *((name, np.int64) for name in ("marks", "first_out", "last_out")),
         *((name, np.int64) for name in ("first_relay", "last_relay")),
         *((name, np.int64) for name in ("first_reached", "last_reached")),
+        *((name, np.int64) for name in ("way", "only", "first_slot")),
         ("threshold", np.float64),
         ("least", np.int64),
     ]
@@ -69,7 +82,7 @@ Arrivals = namedtuple("Arrivals", "unit time value step length parts steps")
 Measured = namedtuple("Measured", "potentials counts sent spikes synops rasters")
 
 #: What a simulation came to; errors are below zero.
-TOO_MANY, FULL_QUEUE, DONE, FULL_TRACE = range(-2, 2)
+DONE, FULL_TRACE = range(2)
 #: No mark is set.
 NONE = 2**62
 
@@ -89,13 +102,10 @@ def spread(
         for out in range(stages[k].first_out, stages[k].last_out):
             link = links[outs[out]]
             target, stage = link.target, stages[link.target]
-            kind, begin, channels = stage.kind, stage.state, link.channels
+            kind, begin = stage.kind, stage.state
             for sender in range(n_senders):
                 unit, value = at(senders, sender), at(sent_values, sender)
-                pixel = unit
-                if channels > 1:
-                    pixel = np.int64((np.uint64(unit) * link.reciprocal) >> np.uint64(SHIFT))
-                channel = unit - pixel * channels
+                pixel, channel = pixel_of(unit, link)
                 to = np.int64(0)
                 if link.shift >= 0:
                     to = at(shifts, link.shift + channel)
@@ -155,7 +165,7 @@ def fire(potentials, sent, marks, low, high, queue, head, tail, stages, counts, 
     int
         Where the next goes that waits; or what went wrong, which is below zero.
     """
-    stage, room = stages[k], len(queue)
+    stage = stages[k]
     for word in range(at(low, k), at(high, k) + 1):
         bits = at(marks, stage.marks + word)
         put(marks, stage.marks + word, np.uint64(0))
@@ -179,17 +189,9 @@ def fire(potentials, sent, marks, low, high, queue, head, tail, stages, counts, 
                     top = max(top, at(potentials, other))
                 value = top - at(potentials, stage.tops + unit)
                 put(potentials, stage.tops + unit, top)
-            sends = np.int64(value != 0)
-            if sends and tail - head == room:
-                return FULL_QUEUE
-            # written in any case: whether it sends, no processor foresees
-            waiting = queue[tail - room if tail >= room else tail]
-            waiting.stage, waiting.unit, waiting.value = k, unit, value
-            tail += sends
-            fired = at(counts, stage.unit + unit) + np.int32(sends)
-            put(counts, stage.unit + unit, fired)
-            if fired > most:
-                return TOO_MANY
+            tail = send(queue, head, tail, counts, k, stage.unit, unit, value, most)
+            if tail < 0:
+                return tail
     put(low, k, NONE)
     put(high, k, -1)
     return tail
@@ -228,20 +230,36 @@ def drain(plan, memory, measured, step, time, most, trace, trace_values):
     runs, shifts, outs, relays, reached = (
         plan.runs, plan.shifts, plan.outs, plan.relays, plan.reached,
     )  # fmt: skip
-    fan_out, sample, rasters = plan.fan_out, cursor[SAMPLE], measured.rasters
+    fan_out, sample = plan.fan_out, cursor[SAMPLE]
     counts, head, tail = measured.counts[sample], cursor[HEAD], cursor[TAIL]
+    raster = measured.rasters[sample : sample + 1, step]  # one row, or none
     while head < tail:
         if cursor[ROWS] == len(trace):
             cursor[HEAD], cursor[TAIL] = head, tail
             return FULL_TRACE, 0
         waiting = queue[head]
         source, unit, value = np.int64(waiting.stage), np.int64(waiting.unit), waiting.value
+        way = stages[source].way
+        if way == TO_SLOTS:
+            head, tail = to_slots(
+                potentials, queue, head, tail, stages, plan.slots, fan_out, counts, spent,
+                raster, most, source,
+            )  # fmt: skip
+        elif way == TO_NEURONS:
+            head, tail = to_neurons(
+                potentials, sent, queue, head, tail, stages, links, outs, weights, pointers, runs,
+                shifts, fan_out, counts, spent, raster, most, source,
+            )  # fmt: skip
+        if way != ANY_WAY:
+            if tail < 0:
+                return tail, stages[source].only
+            continue
         head += 1
         if head == len(queue):
             head, tail = 0, tail - len(queue)
         stage = stages[source]
-        if sample < len(rasters):
-            rasters[sample, step, stage.unit + unit] += 1
+        if len(raster):
+            raster[0, stage.unit + unit] += 1
         spent[0, stage.row] += 1
         spent[1, stage.row] += at(fan_out, stage.unit + unit)
         put(senders, 0, unit)

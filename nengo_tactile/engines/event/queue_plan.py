@@ -8,6 +8,7 @@ from nengo_tactile.engines.event.columns import aligned
 from nengo_tactile.engines.event.kernel import MAX_POOL, NEURONS, READ_OUT, RELAY
 from nengo_tactile.engines.event.plan import check_delays, links_of
 from nengo_tactile.engines.event.queue_kernel import LINK, STAGE, WAITING, Measured, Memory
+from nengo_tactile.engines.event.queue_ways import TO_NEURONS, TO_SLOTS
 from nengo_tactile.engines.event.rows import LANES
 from nengo_tactile.engines.event.vectors import WORD
 from nengo_tactile.networks.neurons import MaxPool, SigmaDelta, Sum
@@ -23,10 +24,11 @@ SHORTEST_QUEUE = 2**12
 #: Stages (the read-out last but one, then the input) and links; of all links: weights, pointers,
 #: runs and shifts; links by their source; relays that stages reach, and other stages that they
 #: reach; potentials at the start, with room for a vector behind them; synapses that each neuron
-#: meets, and each unit of a relay.
+#: meets, and each unit of a relay; slot and window that each unit reaches of those that go into
+#: slots alone (-1: none).
 QueuePlan = namedtuple(
     "QueuePlan",
-    "stages links weights pointers runs shifts outs relays reached start fan_out",
+    "stages links weights pointers runs shifts outs relays reached start fan_out slots",
 )
 
 
@@ -77,6 +79,7 @@ def queue_plan(network):
             start.append(np.pad(values, (0, -len(values) % LANES)))
             state += len(start[-1])
             words += -(-n // WORD)
+    slots = _set_ways(table, links, shared, outs, relays)
     return QueuePlan(
         table,
         links,
@@ -88,8 +91,44 @@ def queue_plan(network):
         np.array([k for one in relays for k in one], np.int64),
         np.array([k for one in reached for k in one], np.int64),
         np.concatenate([*start, np.zeros(LANES)]),
-        np.concatenate(fan_out),
+        np.concatenate(fan_out).astype(np.int32),
+        slots,
     )
+
+
+def _set_ways(table, links, shared, outs, relays):
+    """Set how the spikes of each stage go on; returns slots of max poolings."""
+    found, n_slots = [], 0
+    for index, row in enumerate(table):
+        own = outs[row["first_out"] : row["last_out"]]
+        if len(own) != 1 or relays[index]:
+            continue
+        link = links[own[0]]
+        target = table[link["target"]]
+        row["only"] = link["target"]
+        n_pixels = -(-int(row["size"]) // int(link["channels"]))
+        pointers = shared.pointers[link["pointer"] :][: n_pixels + 1]
+        runs = shared.runs.reshape(-1, 3)[pointers[0] : pointers[-1]]
+        if target["kind"] == NEURONS and _in_order(runs, pointers - pointers[0]):
+            row["way"] = TO_NEURONS
+        elif target["kind"] == MAX_POOL and link["channels"] == 1 and link["shift"] < 0:
+            counts = np.diff(pointers)
+            if counts.max() == 1:
+                slots = np.full((len(counts), 2), -1, np.int32)
+                slots[counts == 1] = runs[:, :2]
+                row["way"], row["first_slot"] = TO_SLOTS, n_slots
+                found.append(slots.ravel())
+                n_slots += slots.size
+    return np.concatenate([*found, np.zeros(0, np.int32)])
+
+
+def _in_order(runs, pointers):
+    """Whether each run of a pixel begins behind the one before."""
+    begins, ends = runs[:, 0], runs[:, 0] + runs[:, 2]
+    behind = begins[1:] >= ends[:-1]
+    first = np.zeros(len(runs) + 1, bool)
+    first[pointers] = True
+    return (behind | first[1 : len(runs)]).all()
 
 
 def _kind(stage, stages):
@@ -145,10 +184,12 @@ def memory_of(plan):
 def measured_of(plan, n_samples, n_steps, n_rasters):
     """Room for what is measured of some samples."""
     n_units, n_rows = len(plan.fan_out), int(plan.stages["row"].max()) + 1
+    # as one array, whose memory the next minibatch finds again: allocators give two back
+    counts, sent = np.zeros((2, n_samples, n_units), np.int32)
     return Measured(
         potentials=np.zeros((n_samples, n_steps, int(plan.stages["size"][-2])), np.float32),
-        counts=np.zeros((n_samples, n_units), np.int32),
-        sent=np.zeros((n_samples, n_units), np.int32),
+        counts=counts,
+        sent=sent,
         spikes=np.zeros((n_samples, n_rows, n_steps), np.int64),
         synops=np.zeros((n_samples, n_rows, n_steps), np.int64),
         rasters=np.zeros((n_rasters, n_steps, n_units), np.uint16),

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from nengo_tactile.engines.event.vectors import WORD, at, data_of, number, put, spread
+from nengo_tactile.engines.event.vectors import WORD, at, data_of, first_bit, number, put, spread
 from nengo_tactile.lazy import compiled_inner
 
 #: Potentials that one instruction takes.
@@ -28,7 +28,7 @@ def _inside(builder, left):
 
 
 def _add(builder, potentials, i, weights, a, left, value):
-    """Add to potentials; returns these and the weights, which are zero beyond the ``left`` ones."""
+    """Add to the ``left`` potentials; returns a vector of them."""
     weights = number(builder, weights, a, _WEIGHTS)
     weights = builder.select(_inside(builder, left), weights, ir.Constant(_WEIGHTS, [0.0] * LANES))
     before = number(builder, potentials, i, _SUMS, 8)
@@ -36,16 +36,31 @@ def _add(builder, potentials, i, weights, a, left, value):
     after = builder.fadd(before, more)
     place = builder.bitcast(builder.gep(potentials, [i]), _SUMS.as_pointer())
     builder.store(after, place, align=8)
-    return after, weights
+    return after
 
 
-def _off(builder, potentials, sent, i, threshold, least):
+def _fuses(context):
+    """Whether the processor multiplies and adds with one rounding."""
+    _, _, features = context.codegen().magic_tuple()
+    return "+fma" in features.split(",")
+
+
+def _off(context, builder, potentials, sent, i, threshold, least):
     """Whose potentials are a threshold from what they sent."""
     count = number(builder, sent, i, _COUNTS)
-    whole, one = builder.sitofp(count, _SUMS), ir.Constant(_SUMS, [1.0] * LANES)
-    threshold = spread(builder, threshold, _SUMS)
-    above = builder.fmul(threshold, builder.fadd(whole, one))
-    below = builder.fmul(threshold, builder.fsub(whole, one))
+    whole, threshold = builder.sitofp(count, _SUMS), spread(builder, threshold, _SUMS)
+    if _fuses(context):  # rounded once, which is the threshold times one more or less
+        kind, name = ir.FunctionType(_SUMS, [_SUMS] * 3), f"llvm.fma.v{LANES}f64"
+        fused = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        above, below = (
+            builder.call(fused, [threshold, whole, each])
+            for each in (threshold, builder.fneg(threshold))
+        )
+    else:
+        one = ir.Constant(_SUMS, [1.0] * LANES)
+        above, below = (
+            builder.fmul(threshold, each(whole, one)) for each in (builder.fadd, builder.fsub)
+        )
     over = builder.fcmp_ordered(">=", potentials, above)
     under = builder.fcmp_ordered("<=", potentials, below)
     may = builder.icmp_signed(">", count, spread(builder, least, _COUNTS))
@@ -75,8 +90,8 @@ def _add_lanes(typing, potentials, i, weights, a, left, value):
 
 
 @intrinsic
-def _add_and_compare(typing, potentials, sent, i, weights, a, left, value, threshold, least):
-    """The same; whom a weight that is not zero reached, and who is off, as bits."""
+def add_and_compare(typing, potentials, sent, i, weights, a, left, value, threshold, least):
+    """The same; who of them is off, as bits, also who was reached by a weight of zero."""
 
     def code(context, builder, signature, arguments):
         potentials, sent, i, weights, a, left, value, threshold, least = arguments
@@ -84,10 +99,9 @@ def _add_and_compare(typing, potentials, sent, i, weights, a, left, value, thres
         potentials, sent, weights = (
             data_of(context, builder, kinds[k], arguments[k]) for k in (0, 1, 3)
         )
-        after, weights = _add(builder, potentials, i, weights, a, left, value)
-        reached = builder.fcmp_unordered("!=", weights, ir.Constant(_WEIGHTS, [0.0] * LANES))
-        off = _off(builder, after, sent, i, threshold, least)
-        return _bits(builder, builder.and_(off, reached))
+        after = _add(builder, potentials, i, weights, a, left, value)
+        off = _off(context, builder, after, sent, i, threshold, least)
+        return _bits(builder, builder.and_(off, _inside(builder, left)))
 
     n = types.intp
     return types.uint64(
@@ -105,7 +119,7 @@ def _compare(typing, potentials, sent, i, left, threshold, least):
             data_of(context, builder, signature.args[k], arguments[k]) for k in (0, 1)
         )
         now = number(builder, potentials, i, _SUMS, 8)
-        off = _off(builder, now, sent, i, threshold, least)
+        off = _off(context, builder, now, sent, i, threshold, least)
         return _bits(builder, builder.and_(off, _inside(builder, left)))
 
     n = types.intp
@@ -117,6 +131,18 @@ def add_row(potentials, i, weights, a, n, value):
     """Add ``value`` times ``n`` weights from ``a`` on to the potentials from ``i`` on."""
     for j in range(0, n, LANES):
         _add_lanes(potentials, i + j, weights, a + j, n - j, value)
+
+
+@compiled_inner
+def reached(weights, a, bits):
+    """The bits of those whose weights, from ``a`` on, are not zero: others are not looked at."""
+    found, left = np.uint64(0), bits
+    while left:
+        lane = first_bit(left)
+        if at(weights, a + lane) != 0:
+            found |= np.uint64(1) << np.uint64(lane)
+        left &= left - np.uint64(1)
+    return found
 
 
 @compiled_inner
@@ -145,10 +171,11 @@ def add_and_mark(
     ``threshold`` than its potential, or more, if it has sent more than ``least``.
     """
     for j in range(0, n, LANES):
-        bits = _add_and_compare(
+        bits = add_and_compare(
             potentials, sent, i + j, weights, a + j, n - j, value, threshold, least
         )
         if bits:
+            bits = reached(weights, a + j, bits)
             mark(marks, low, high, k, begin, first + j, bits)
 
 
