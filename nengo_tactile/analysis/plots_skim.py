@@ -160,8 +160,10 @@ def accuracy_online(online, ways, title=None):
             continue
         seen, right = [row["n_train"] for row in rows], [row[way] for row in rows]
         colour = PALETTE[number]
-        look = {"marker": _MARKERS[number], "linestyle": "-" if number else "--"}
-        axes.plot(seen, right, color=colour, label=way, linewidth=1.8, markersize=5, **look)
+        # wide, for others may lie on it
+        width, size = (1.8, 5) if number else (5, 10)
+        look = {"marker": _MARKERS[number], "linewidth": width, "markersize": size}
+        axes.plot(seen, right, color=colour, label=way, alpha=1 if number else 0.6, **look)
         if not number:
             ends = np.array([accuracy_interval(row[way], row["n_test"]) for row in rows])
             axes.fill_between(seen, *ends.T, color=colour, alpha=0.15, linewidth=0)

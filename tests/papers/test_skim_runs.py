@@ -335,6 +335,8 @@ def test_learning_while_it_runs(tmp_path, monkeypatch):
     states = [PAPER.state(cell, tmp_path, False) for cell in cells]
     assert [each["points"] for each in states] == [each["points"] for each in whole]
     assert [point["n_train"] for point in states[0]["points"]] == [8, 20, 32]
+    (tmp_path / "cells" / "online-pes.weights.npz").touch()  # as if killed before it was removed
+    assert PAPER.state(cells[2], tmp_path, False) == states[2]
     assert not list((tmp_path / "cells").glob("*.npz"))
     found = online.numbers(states, numbers.share)
     assert found["rows"][-1]["closed form"] >= 0.8

@@ -73,16 +73,14 @@ def learn(ledger, way, n_hidden, n_samples, seed, data_dir):
     start = {"part": "online", "way": way, "data": NAME, "n_hidden": n_hidden, "points": []}
     state = ledger.begin(settings, inputs, start | {"seconds": 0.0})
     if state["points"]:
-        return state
+        return ledger.finished(state, *_kept(ledger))
     times = sorted({*(n for n in TIMES if n < len(train)), len(train)})
     weights = WAYS[way](ledger, state, layer, train, taught, n_classes, times)
     hits = runs.hits_of(layer, weights, test, taught, ledger.progress)
     for n_train, right in zip(times, hits):
         state["points"].append({"n_train": n_train, "n_test": len(test), "hits": int(right)})
     ledger.write(state)
-    for place in _kept(ledger):
-        place.unlink(missing_ok=True)
-    return state
+    return ledger.finished(state, *_kept(ledger))
 
 
 def _kept(ledger):
