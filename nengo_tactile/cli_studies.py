@@ -24,7 +24,10 @@ from nengo_tactile.cli_options import (
 
 def sweep(
     subject: Annotated[
-        str, typer.Argument(help="A saved network's folder or name, or a Keras model's file.")
+        str,
+        typer.Argument(
+            help="A saved network's folder or name, a Keras model's file, or module:function."
+        ),
     ],
     grid: Annotated[
         Path, typer.Option(help='JSON of settings: {"n_steps": [10, 20], "rates": [0.5, 1]}.')

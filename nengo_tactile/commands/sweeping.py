@@ -1,5 +1,6 @@
 """``nengo-tactile sweep``: samples of a task or of files for a study of one's own."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,14 @@ def sweep_command(
         If no samples are named, or they do not fit.
     """
     settings = sweeps.read_grid(grid)
+    shared = {"jobs": jobs, "scheduler": scheduler, "threads": threads}
+    shared |= {"progress": progress, "say": say}
+    function = _function(subject)
+    if function is not None:
+        _refuse_samples(subject, task=task, x=x, y=y, samples=n_samples, data_dir=data_dir)
+        told = sweeps.command_line(subject, [("grid", grid)], seed)
+        found = sweeps.sweep(function, out=out, command=told, **shared, **settings)
+        return found, sweep_tables.tables(found)
     files = files_of(task, x, y)
     network = _network(subject)
     if network is None and files is None:
@@ -75,16 +84,35 @@ def sweep_command(
         samples,
         np.asarray(labels),
         out,
-        jobs=jobs,
-        scheduler=scheduler,
-        threads=threads,
-        progress=progress,
-        say=say,
+        **shared,
         name=Path(str(subject)).name,
         command=sweeps.command_line(subject, given, seed),
         **settings,
     )
     return results, sweep_tables.tables(results)
+
+
+def _function(subject):
+    """The function that "module:function" names; None for what is no such name."""
+    module, sign, name = str(subject).partition(":")
+    if not sign or not all(part.isidentifier() for part in (*module.split("."), name)):
+        return None
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise DataError(
+            f"{subject}: {error}: give module:function of a module that Python finds"
+        ) from error
+
+
+def _refuse_samples(subject, **given):
+    """A function has samples of its own."""
+    for name, value in given.items():
+        if value is not None:
+            raise DataError(
+                f"{subject} is a function, which has samples of its own, and --"
+                f"{name.replace('_', '-')} is {value}: leave it out, settings go into the grid"
+            )
 
 
 def _network(subject):

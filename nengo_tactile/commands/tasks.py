@@ -7,6 +7,7 @@ import numpy as np
 from nengo_tactile.ann.augment import cropped_epochs, shifted_epochs
 from nengo_tactile.ann.notation import notation_for
 from nengo_tactile.arguments import nearest
+from nengo_tactile.datasets.evtouch import ASSUMED_BIN_US, N_TAXELS
 from nengo_tactile.datasets.images import images_of
 from nengo_tactile.datasets.recordings import SETTINGS, Recordings
 from nengo_tactile.datasets.registry import open_dataset
@@ -58,6 +59,11 @@ class Task:
         return self.size if self.image is None else self.image.shape
 
     @property
+    def is_grid(self):
+        """Whether recordings become images of taxels in rows and columns."""
+        return self.image is not None and min(self.shape[:2]) > 1
+
+    @property
     def network(self):
         """The whole network in the papers' notation, or its name."""
         if self.image is None:
@@ -68,6 +74,13 @@ class Task:
 #: ST-MNIST paper, Table 2. Its normalisation is not given; ours divides by the largest count.
 _SKIN = TactileImage((10, 10, 2), normalise="max", upright=True)
 _PRESSURE = TactileImage((16, 16, 1), normalise="log")
+
+
+def _fingertip(n_bins, n_recorded):
+    """NeuTouch's counts over time; bins chosen by `nengo_tactile.papers.touch.held_out`."""
+    duration = n_recorded * ASSUMED_BIN_US
+    return TactileImage((N_TAXELS, 1, 2), n_bins, "split", "root", duration)
+
 
 TASKS = {
     "stmnist": Task("stmnist", "6c4-24c3-10o", _SKIN, "ST-MNIST recordings"),
@@ -106,8 +119,20 @@ TASKS = {
     ),
     "nmnist": Task("nmnist", None, None, "N-MNIST recordings"),
     # the Spikemax paper's, and TactileSGNet's
-    "ev-objects": Task("ev-objects", None, None, "Ev-Objects, recordings of held objects"),
-    "ev-containers": Task("ev-containers", None, None, "Ev-Containers, recordings of containers"),
+    "ev-objects": Task(
+        "ev-objects",
+        "70-36o",
+        _fingertip(40, 250),
+        "Ev-Objects, recordings of held objects",
+        shifts=False,
+    ),
+    "ev-containers": Task(
+        "ev-containers",
+        "38-20o",
+        _fingertip(32, 325),
+        "Ev-Containers, recordings of containers",
+        shifts=False,
+    ),
     "braille": Task("braille", None, None, "Braille letters slid over by a fingertip"),
     "dvs-gesture": Task("dvs-gesture", None, None, "DVS128 Gesture recordings"),
     "ntidigits": Task("ntidigits", None, None, "N-TIDIGITS18 recordings"),
@@ -124,7 +149,7 @@ def task_named(name, tactile=False):
         `nengo_tactile.datasets.Recordings`. Its "image" has settings of a `TactileImage`; without
         a duration the longest recording counts.
     tactile : bool
-        Take only tasks of tactile recordings.
+        Take only tasks of tactile recordings on a grid.
 
     Raises
     ------
@@ -133,8 +158,8 @@ def task_named(name, tactile=False):
     """
     if _is_own(name):
         return _own_task(name)
-    kind = "of tactile recordings" if tactile else "of images"
-    return _named(name, kind, lambda task: task.image is not None or (task.layers and not tactile))
+    kind = "of tactile recordings on a grid" if tactile else "of images"
+    return _named(name, kind, lambda task: task.is_grid if tactile else task.layers is not None)
 
 
 def any_task_named(name):

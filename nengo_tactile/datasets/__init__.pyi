@@ -22,6 +22,7 @@ from nengo_tactile.datasets.spiketrain import read_spiketrain as read_spiketrain
 from nengo_tactile.datasets.splits import repeated_splits as repeated_splits
 from nengo_tactile.datasets.splits import split_by_writer as split_by_writer
 from nengo_tactile.datasets.splits import split_indices as split_indices
+from nengo_tactile.datasets.splits import stratified_folds as stratified_folds
 from nengo_tactile.datasets.statistics import compute_statistics as compute_statistics
 from nengo_tactile.datasets.statistics import stmnist_table1 as stmnist_table1
 from nengo_tactile.datasets.stemnist import STEMNIST as STEMNIST

@@ -5,6 +5,7 @@ import numbers
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nengo_tactile.arguments import whole
 from nengo_tactile.errors import DataError
 
 
@@ -73,6 +74,46 @@ def split_indices(
     ]
     test = np.sort(np.concatenate(drawn))
     return np.setdiff1d(np.arange(len(labels)), test), test
+
+
+def stratified_folds(
+    labels: np.ndarray, n_folds: int = 5, seed: int | np.random.Generator = 0
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Deal samples to folds at random, every class evenly, for cross-validation.
+
+    Parameters
+    ----------
+    labels : (n_samples,) int or str array
+    n_folds : int
+        Two at least.
+    seed : int or numpy.random.Generator
+
+    Returns
+    -------
+    list of (train, test)
+        Sorted indices; every sample is in one ``test``, and in the ``train`` of the others.
+
+    Raises
+    ------
+    DataError
+        For fewer than two folds, or a class with fewer samples than folds.
+    """
+    labels, n_folds = _labels(labels), whole("n_folds", n_folds, least=2)
+    rng = np.random.default_rng(seed)
+    classes, members = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(members)
+    if sizes.min() < n_folds:
+        first = sizes.argmin()
+        raise DataError(
+            f"class {classes[first]} has {sizes[first]} samples, fewer than the {n_folds} folds: "
+            f"give at most {sizes[first]} folds, or more samples"
+        )
+    order = np.concatenate(
+        [rng.permutation(np.flatnonzero(members == c)) for c in np.unique(members)]
+    )
+    fold = np.empty(len(labels), int)
+    fold[order] = np.arange(len(labels)) % n_folds
+    return [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(n_folds)]
 
 
 def split_by_writer(

@@ -16,7 +16,7 @@ from nengo_tactile.events.labelled import named, recordings_of
 RENEWED_US = 50_000
 
 _POLARITIES = ("merge", "split", "difference")
-_NORMALISATIONS = ("max", "sum", "log", "standard", "none")
+_NORMALISATIONS = ("max", "sum", "log", "root", "standard", "none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +32,11 @@ class TactileImage:
     polarity : {"merge", "split", "difference"}
         Count ON and OFF together (the paper's "aggregated FA responses"), in separate channels
         (OFF first, as in tonic), or ON minus OFF.
-    normalise : {"max", "sum", "log", "standard", "none"}
+    normalise : {"max", "sum", "log", "root", "standard", "none"}
         Over the whole image: divide by the largest magnitude; by the sum of magnitudes; take
-        sign(v) log(1 + abs(v)) and divide by its largest magnitude; subtract the mean and
-        divide by the SD; or keep counts.
+        sign(v) log(1 + abs(v)), or of sign(v) sqrt(abs(v)), whose chance is as large for all
+        counts, and divide by its largest magnitude; subtract the mean and divide by the SD; or
+        keep counts.
     duration_us : int
         Length of a recording in microseconds (2 s in ST-MNIST).
     upright : bool
@@ -160,7 +161,9 @@ class TactileImage:
         image = np.asarray(counts, np.float32)
         if self.normalise == "log":
             image = np.sign(image) * np.log1p(np.abs(image))
-        if self.normalise in ("max", "log"):
+        if self.normalise == "root":
+            image = np.sign(image) * np.sqrt(np.abs(image))
+        if self.normalise in ("max", "log", "root"):
             scale = np.abs(image).max()
         elif self.normalise == "sum":
             scale = np.abs(image).sum()

@@ -84,6 +84,8 @@ _CORRECTED = {"setting": "potential-32", "n_steps": 32, "late": True}
 MODELS = {
     "eskin-cnn": Shipped("tactile_cnn", "models"),
     "stemnist-cnn": Shipped("tactile_cnn", "models"),
+    "ev-objects-dense": Shipped("touch", "models"),
+    "ev-containers-dense": Shipped("touch", "models"),
     "mnist-resnet8": _residual(setting="potential", n_steps=64, emulator_rate=0.25),
     "cifar10-resnet20": _residual(**_CORRECTED),
     "cifar10-plain20": _residual(**_CORRECTED),

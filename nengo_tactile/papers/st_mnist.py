@@ -59,7 +59,7 @@ class StMnistPlan(Plan):
         None,
         "stmnist, eskin, eskin-pendigits or stemnist (default: what --data-dir holds, else the "
         "e-skin).",
-        choices=[name for name, task in TASKS.items() if task.image is not None],
+        choices=[name for name, task in TASKS.items() if task.is_grid],
     )
     n_splits: int = option(
         10,

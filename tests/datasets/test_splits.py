@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nengo_tactile.datasets import repeated_splits, split_by_writer, split_indices
+from nengo_tactile.datasets import (
+    repeated_splits,
+    split_by_writer,
+    split_indices,
+    stratified_folds,
+)
 from nengo_tactile.errors import DataError
 
 
@@ -67,6 +72,19 @@ def test_no_writer_is_on_both_sides(n_writers, share, seed):
     assert abs(len(sides[1]) - share * n_writers) <= 1
 
 
+@pytest.mark.parametrize(("n_folds", "seed"), [(2, 0), (5, 1), (7, 2)])
+def test_folds_hold_every_sample_once_and_every_class_evenly(n_folds, seed):
+    labels = np.random.default_rng(seed).permutation(np.repeat([3, 4, 9], [7, 20, 33]))
+    folds = stratified_folds(labels, n_folds, seed)
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(60))
+    for train, test in folds:
+        assert sorted([*train, *test]) == list(range(60))
+        for label, size in ((3, 7), (4, 20), (9, 33)):
+            assert abs((labels[test] == label).sum() - size / n_folds) < 1
+    again = stratified_folds(labels, n_folds, seed + 1)
+    assert any(set(a[1]) != set(b[1]) for a, b in zip(folds, again))
+
+
 def test_named_writers_are_the_test_writers():
     train, test = split_by_writer(np.array(["ann", "bob", "ann", "cem"]), ["ann"])
     assert (train.tolist(), test.tolist()) == ([1, 3], [0, 2])
@@ -81,6 +99,11 @@ def test_named_writers_are_the_test_writers():
         (lambda: split_indices([1] * 10, 1.5), "test_share is 1.5"),
         (lambda: split_indices([1] * 10, np.nan), "test_share is nan"),
         (lambda: split_indices([0] * 20 + [1], 0.2), "class 1 has 1 samples"),
+        (
+            lambda: stratified_folds([0, 0, 0, 1], 3),
+            "class 1 has 1 samples, fewer than the 3 folds",
+        ),
+        (lambda: stratified_folds([0, 0], 1), "n_folds is 1"),
         (lambda: split_by_writer([1, 2], [3]), r"\[3\] are not among"),
         (lambda: split_by_writer([1, 2], [1, 2]), "2 of 2 writers"),
         (lambda: split_by_writer([1, 2], []), "0 of 2 writers"),

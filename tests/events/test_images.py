@@ -49,13 +49,14 @@ def test_normalisations_follow_their_formulas(events):
         "sum": raw / np.abs(raw).sum(),
         "log": np.sign(raw) * np.log1p(np.abs(raw)) / np.log1p(np.abs(raw).max()),
         "standard": (raw - raw.mean()) / raw.std(),
+        "root": np.sign(raw) * np.sqrt(np.abs(raw) / np.abs(raw).max()),
     }
     for name, image in wanted.items():
         ours = TactileImage(normalise=name, **make)(events)
         np.testing.assert_allclose(ours, image, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("normalise", ["max", "sum", "log", "standard", "none"])
+@pytest.mark.parametrize("normalise", ["max", "sum", "log", "standard", "root", "none"])
 def test_no_events_give_a_zero_image(normalise):
     image = TactileImage(SENSOR, n_bins=2, normalise=normalise)(make_events([], [], [], []))
     np.testing.assert_array_equal(image, np.zeros((3, 4, 2), np.float32))

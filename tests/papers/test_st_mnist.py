@@ -237,12 +237,15 @@ def test_difference_is_in_points():
 
 
 def test_every_tactile_task_has_the_papers_network_on_its_image():
-    tactile = [task for task in TASKS.values() if task.image is not None]
+    tactile = [task for task in TASKS.values() if task.is_grid]
     assert len(tactile) == 4
     for task in tactile:
         assert re.match(r"\d+x\d+-6c4-24c3-\d+o", task.network)
     with pytest.raises(DataError, match="'mnist' is no task of tactile recordings"):
         task_named("mnist", tactile=True)
+    with pytest.raises(DataError, match="'ev-objects' is no task of tactile recordings on a grid"):
+        task_named("ev-objects", tactile=True)
+    assert task_named("ev-objects").shape == (1, 39, 80)
     with pytest.raises(DataError, match="stemnist"):
         task_named("nothing")
 
