@@ -17,7 +17,7 @@ from nengo_tactile.engines.chip_kernel import (
 )
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import EngineError
-from nengo_tactile.lazy import compiled
+from nengo_tactile.lazy import compiled, compiled_inner
 from nengo_tactile.progress import track
 
 #: Spikes that a thread has room for at first, in steps in which every neuron fires.
@@ -85,7 +85,7 @@ class Memory:
                 self._senders = np.zeros(self._room, np.int32)
             fired = Spikes(self._senders, np.zeros(n_steps - done + 1, np.int64))
             program, state = self.layout.program, self.state
-            n, over = compiled(advance)(program, state, shown, done, n_steps - done, fired)
+            n, over = compiled_inner(advance)(program, state, shown, done, n_steps - done, fired)
             done += n
             if over:
                 found = _overflow(self.layout, state, done)

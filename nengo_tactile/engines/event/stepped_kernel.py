@@ -8,8 +8,9 @@ from collections import namedtuple
 
 import numpy as np
 
+from nengo_tactile.engines.event.kernel import copied
 from nengo_tactile.engines.event.vectors import at
-from nengo_tactile.lazy import compiled
+from nengo_tactile.lazy import compiled_inner
 
 #: What a stage does: spike response neurons with two time constants, with one for both kernels,
 #: integrate-and-fire neurons of a current, and sums that pass on what they have.
@@ -49,7 +50,7 @@ Scratch = namedtuple("Scratch", "rise level trace depth potential awake sent wor
 Measured = namedtuple("Measured", "outputs counts spikes units synops rasters")
 
 
-@compiled
+@compiled_inner
 def add(target, i, weights, a, n, value, awake):
     """Add ``n`` weights from ``a`` on, times ``value``, to what begins at ``i``."""
     goal, row = target[i : i + n], weights[a : a + n]
@@ -59,7 +60,7 @@ def add(target, i, weights, a, n, value, awake):
         awake[chunk] = 1
 
 
-@compiled
+@compiled_inner
 def deliver(links, link, first, target, awake, events, values, n_events):
     """Take events over a link to the neurons from ``first`` on."""
     weights, base, width = links.weights, links.weight[link], links.width[link]
@@ -85,7 +86,7 @@ def deliver(links, link, first, target, awake, events, values, n_events):
             add(target, goal + i, weights, row + a, n, value, awake)
 
 
-@compiled
+@compiled_inner
 def decay(rise, level, kept):
     """``rise`` and ``level`` become sums over ``r**k`` and ``k r**k`` of what came before."""
     for k in range(len(rise)):
@@ -93,7 +94,7 @@ def decay(rise, level, kept):
         rise[k] = kept * rise[k]
 
 
-@compiled
+@compiled_inner
 def settle(states):
     """Set what has died away to zero; returns whether all has."""
     asleep = True
@@ -105,7 +106,7 @@ def settle(states):
     return asleep
 
 
-@compiled
+@compiled_inner
 def respond(plan, s, t, scratch, begin, end):
     """Potentials of spike response neurons ``begin`` to ``end``, at most a chunk, at a new step."""
     constants, potential = plan.constants, scratch.potential
@@ -127,7 +128,7 @@ def respond(plan, s, t, scratch, begin, end):
         scratch.awake[begin // CHUNK] = 0
 
 
-@compiled
+@compiled_inner
 def integrate(plan, s, t, scratch, begin, end):
     """Potentials of other neurons ``begin`` to ``end``, once what arrives has arrived."""
     kept, floor = plan.constants.kept_second[s], plan.constants.floor[s]
@@ -147,7 +148,7 @@ def integrate(plan, s, t, scratch, begin, end):
         scratch.awake[begin // CHUNK] = 0
 
 
-@compiled
+@compiled_inner
 def send(stages, s, t, delay, scratch, event, value):
     """Put an event on the axon of a neuron of stage ``s``."""
     slot = (t + delay) % stages.depth[s]
@@ -158,7 +159,7 @@ def send(stages, s, t, delay, scratch, event, value):
     scratch.slots[stages.slot[s] + slot] = n + 1
 
 
-@compiled
+@compiled_inner
 def fire(plan, s, t, step, scratch, measured, sample, begin, end):
     """Send the spikes of a chunk off; they are those of ``step`` in ``measured``."""
     stages, potential = plan.stages, scratch.potential
@@ -187,7 +188,7 @@ def fire(plan, s, t, step, scratch, measured, sample, begin, end):
         send(stages, s, t, plan.delays[neuron], scratch, neuron - stages.first[s], worth)
 
 
-@compiled
+@compiled_inner
 def pass_on(plan, s, t, step, scratch, measured, sample, begin, end):
     """Send what a chunk of sums has; the operations are those of ``step`` in ``measured``."""
     for k in range(end - begin):
@@ -197,7 +198,7 @@ def pass_on(plan, s, t, step, scratch, measured, sample, begin, end):
             send(plan.stages, s, t, delay, scratch, event, scratch.potential[k])
 
 
-@compiled
+@compiled_inner
 def receive(plan, s, t, scratch):
     """Let arrive what a stage reads, and its bias."""
     stages, links, first, rise = plan.stages, plan.links, plan.stages.first[s], scratch.rise
@@ -215,19 +216,19 @@ def receive(plan, s, t, scratch):
             rise[k] += plan.bias[k]
 
 
-@compiled
+@compiled_inner
 def read(plan, t, step, scratch, outputs):
     """What the last stage sends at a step, behind its axons, and spikes of the steps before."""
     stages, last = plan.stages, len(plan.stages.model) - 2
     if step > 0 and stages.model[last] != SUM:
-        outputs[step] = outputs[step - 1]
+        copied(outputs[step - 1], outputs[step])
     slot = t % stages.depth[last]
     begin = stages.sent[last] + slot * stages.size[last]
     for e in range(scratch.slots[stages.slot[last] + slot]):
         outputs[step, scratch.sent[begin + e]] += scratch.worth[begin + e]
 
 
-@compiled
+@compiled_inner
 def simulate(plan, x, since, first, last, scratch, measured):
     """Run the samples ``first`` to ``last`` of ``x``, (n_samples, n_steps, n_inputs).
 
@@ -240,8 +241,8 @@ def simulate(plan, x, since, first, last, scratch, measured):
         if since == 0:
             for state in (scratch.rise, scratch.trace, scratch.depth):
                 state[:] = 0
-            scratch.level[:] = plan.start
-            scratch.awake[:] = plan.awake
+            copied(plan.start, scratch.level)
+            copied(plan.awake, scratch.awake)
             scratch.slots[:] = 0
         for step in range(n_steps):
             if scratch.stop[0]:
