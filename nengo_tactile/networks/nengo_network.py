@@ -90,7 +90,7 @@ def build(graph, dt=0.001, present=None, rates=False, on_chip=(), probes=True, l
                     built.spike_probes[stage.name] = probe
             _early(stage, receives[stage.name], dt)
             built.sent[stage.name] = sent
-            if stage.axon is not None:
+            if stage.axon is not None and np.any(stage.axon):
                 built.sent[stage.name] = _delays(stage.axon, sent, stage.name)
             for link in stage.links:
                 if link.source not in built.sent:

@@ -16,6 +16,7 @@ from nengo_tactile.slayer import stages as layers
 from nengo_tactile.slayer.neurons import CurrentBasedLIF
 from nengo_tactile.slayer.stages import chain, loop_of
 from tests.support import slayer_reference as reference
+from tests.support.measures import assert_same_recordings
 from tests.support.slayer_networks import (
     CUBA,
     case,
@@ -169,6 +170,15 @@ def test_a_large_layer_is_cut_into_cores(rng):
     chip, trained = run(stages, x, engine="loihi"), run(stages, x)
     for name, spikes in trained.spikes_over_time.items():
         assert abs(chip.spikes_over_time[name].sum() / spikes.sum() - 1) < 0.1
+
+
+def test_delays_that_are_all_zero_are_none():
+    """As those of a network that could have learned some, and did not."""
+    graph, x = without_delays("cuba-dense")
+    stages = [dataclasses.replace(s, axon=np.zeros(s.n_neurons, int)) for s in graph.stages]
+    zero = dataclasses.replace(graph, stages=stages)
+    for engine in ("loihi", "nengo-dl", "event"):
+        assert_same_recordings(run(graph, x, engine=engine), run(zero, x, engine=engine))
 
 
 def test_what_the_chip_has_not_is_refused(rng):
