@@ -129,7 +129,8 @@ def test_pictures_are_drawn(tmp_path):
     sizes = ["--train", "100", "--test", "20", "--emulator", "2", "--epochs", "1"]
     load("examples/make_pictures.py").main(["--out", str(tmp_path), *sizes])
     drawn = {path.name for path in tmp_path.glob("*.png")}
-    drawn.add("deep_layers.png")  # by benchmarks/deep_layers.py, in a quarter of an hour
+    # by benchmarks/deep_layers.py and `reproduce skim --parts online`, in a quarter of an hour each
+    drawn |= {"deep_layers.png", "skim_online.png"}
     assert drawn == {path.name for path in (ROOT / "docs" / "pictures").glob("*.png")}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.glob("*.png"))
 

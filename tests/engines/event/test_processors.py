@@ -5,7 +5,9 @@ import pickle
 import subprocess
 import sys
 
+import llvmlite.binding as llvm
 import numpy as np
+import pytest
 
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF, SigmaDelta
@@ -65,6 +67,9 @@ def networks():
     yield convert(model, x, SigmaDelta(threshold=0.01)), x
 
 
+@pytest.mark.skipif(
+    not llvm.get_host_cpu_features().get("avx2"), reason="this processor has no AVX2"
+)
 def test_the_same_with_avx2(tmp_path, monkeypatch):
     file, wanted, given = tmp_path / "calls.pickle", [], []
     for network, x in networks():
