@@ -12,6 +12,7 @@ import jinja2
 
 from nengo_tactile.analysis.accuracy import accuracy_interval
 from nengo_tactile.files import atomic_write
+from nengo_tactile.papers.few_steps.plan import NETWORKS, SETTINGS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results.md"
@@ -24,7 +25,9 @@ def page():
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
-    environment.globals.update(result=result, card=card, accuracies=accuracies, measured=measured)
+    environment.globals.update(
+        result=result, card=card, accuracies=accuracies, measured=measured, few_steps=few_steps
+    )
     environment.filters.update(percent=percent, share=share, count=count)
     source = Path(__file__).with_suffix(".md").read_text("utf-8")
     return environment.from_string(source).render()
@@ -91,6 +94,26 @@ def accuracies(name, group=None):
     columns.append("test samples")
     lines = [columns, ["---"] * len(columns), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def few_steps(name):
+    """Points lost and packets by kind of spikes and number of steps, a table for each network."""
+    rows, tables = result(name)["rows"], []
+    for network in dict.fromkeys(row["network"] for row in rows):
+        own = [row for row in rows if row["network"] == network]
+        steps = sorted({row["n_steps"] for row in own})
+        lines = [["spikes, steps:", *map(str, steps)], ["---"] * (1 + len(steps))]
+        for setting in dict.fromkeys(row["setting"] for row in own):
+            cells = {row["n_steps"]: _few(row) for row in own if row["setting"] == setting}
+            lines.append([SETTINGS[setting].title, *(cells.get(n, "") for n in steps)])
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        ann, n = own[0]["ann"], own[0]["n_test"]
+        tables.append(f"{NETWORKS[network]}: {percent(ann)} % of {count(n)} samples\n\n{table}")
+    return "\n\n".join(tables)
+
+
+def _few(row):
+    return f"{row['lost_points'] + 0.0:.2f} / {count(row['spikes'])}"
 
 
 def _paper(row):
