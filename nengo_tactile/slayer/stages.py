@@ -159,9 +159,8 @@ def check(graph: Graph) -> None:
         loops = [link for link in one.links if link.source == one.name]
         own = [(source, True, 0), (one.name, True, 1)]
         full = all(link.map.dense for link in loops)
-        if (
-            one.links and one.links[0].map.sparse
-        ):  # synapses of a dense layer, those of each delay together
+        # synapses of a dense layer, those of each delay together
+        if one.links and one.links[0].map.sparse:
             late = [link for link in one.links if link not in loops]
             own = [*((source, True, link.delay) for link in late), own[1]]
             maps: list[Any] = [link.map for link in late]

@@ -57,12 +57,10 @@ def run(
         For LIF neurons, for a synapse, for numbers out of range, and for a margin of outputs that
         are a map.
     """
-    engine, x, n_steps, starts, batch_size = prepared(
-        network, x, n_steps, batch_size, threads, margin
-    )
+    engine, x, n_steps, batches = prepared(network, x, n_steps, batch_size, threads, margin)
     engine.compile(progress)
-    starts = track(starts, "running the event engine", progress=progress)
-    return engine.record(x, n_steps, rasters=rasters, starts=starts, batch_size=batch_size)
+    batches = track(batches, "running the event engine", progress=progress)
+    return engine.record(x, n_steps, rasters=rasters, batches=batches)
 
 
 def stream(
@@ -72,17 +70,14 @@ def stream(
 
     Memory does not grow with the number of samples, if the caller keeps no recordings.
     """
-    engine, x, n_steps, starts, batch_size = prepared(
-        network, x, n_steps, batch_size, threads, margin
-    )
+    engine, x, n_steps, batches = prepared(network, x, n_steps, batch_size, threads, margin)
     engine.compile(progress)
-    for start in track(starts, "running the event engine", progress=progress):
-        batch = x[start : start + batch_size]
-        yield engine.record(batch, n_steps, rasters=max(0, rasters - start))
+    for batch in track(batches, "running the event engine", progress=progress):
+        yield engine.record(x[batch], n_steps, rasters=max(0, rasters - batch.start))
 
 
 def prepared(network, x, n_steps, batch_size, threads, margin):
-    """Check a run; returns the engine, samples, steps, where minibatches start and their size."""
+    """Check a run; returns the engine, samples, steps and minibatches, as slices of samples."""
     x = network.check_input(x)
     n_steps = network.steps_of(x, n_steps)
     batch_size = batch_size_for(len(x)) if batch_size is None else batch_size
@@ -92,7 +87,8 @@ def prepared(network, x, n_steps, batch_size, threads, margin):
         check_margin(network.read_out, margin)
         levels = exit_levels(margin, n_steps)
     engine = Clocked(network, min(threads, len(x)), levels)
-    return engine, x, n_steps, range(0, len(x), batch_size), batch_size
+    batches = [slice(k, k + batch_size) for k in range(0, len(x), batch_size)]
+    return engine, x, n_steps, batches
 
 
 def start(network, threads=None, progress=None):
@@ -168,7 +164,7 @@ class Clocked:
         state = np.tile(self.plan.start, (n_samples, 1))
         return Memory(state, np.zeros_like(state), True, 0)
 
-    def record(self, x, n_steps, memory=None, means=None, rasters=0, starts=(0,), batch_size=None):
+    def record(self, x, n_steps, memory=None, means=None, rasters=0, batches=(slice(None),)):
         """Run samples side by side.
 
         Parameters
@@ -182,10 +178,8 @@ class Clocked:
             Of the steps before: of the potentials of the read-out, and of what is constant in it.
         rasters : int
             See `run`.
-        starts : iterable of int
-            Where each minibatch of samples starts.
-        batch_size : int, optional
-            Samples of one; by default all are one.
+        batches : iterable of slice
+            Samples that are prepared at once; by default all.
 
         Returns
         -------
@@ -194,10 +188,9 @@ class Clocked:
         plan, network = self.plan, self.network
         measured = measured_of(plan, len(x), n_steps, min(rasters, len(x)))
         constants = np.empty((len(x), measured.potentials.shape[2]), np.float32)
-        for first in starts:
-            part = slice(first, first + (batch_size or len(x)))
-            constants[part] = self._simulate(
-                x[part], n_steps, memory, Measured(*(each[part] for each in measured))
+        for batch in batches:
+            constants[batch] = self._simulate(
+                x[batch], n_steps, memory, Measured(*(each[batch] for each in measured))
             )
         stops = self.levels is not None
         if means is None:
