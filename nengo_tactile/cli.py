@@ -110,7 +110,9 @@ def data(
 def train(
     network: Annotated[
         str,
-        typer.Argument(help='"10x10-6c4-24c3-10o", "resnet20", "mobilenet", "deltacnn" and so on.'),
+        typer.Argument(
+            help='"10x10-6c4-24c3-10o", "resnet20", "mobilenet", "unet", "deltacnn" and so on.'
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Model file to write: .keras, .h5, .npz (arrays).")],
     task: Task = "eskin",

@@ -17,8 +17,8 @@ from nengo_tactile.progress import console
 Task = Annotated[
     str,
     typer.Option(
-        help="eskin, eskin-pendigits, stemnist, stmnist; images: mnist, cifar10, cifar100; or a "
-        "folder of recordings of your own."
+        help="eskin, eskin-pendigits, stemnist, stmnist; images: mnist, cifar10, cifar100, "
+        "scenes; or a folder of recordings of your own."
     ),
 ]
 DataDir = Annotated[

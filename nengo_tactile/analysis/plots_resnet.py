@@ -154,7 +154,7 @@ def accuracy_over_steps(curves, ann_accuracy, least=None, title=None):
 
 
 @styled
-def accuracy_over_packets(lines, ann_accuracy, dashed=(), least=None, title=None):
+def accuracy_over_packets(lines, ann_accuracy, dashed=(), least=None, title=None, words="accuracy"):
     """Draw accuracy over the packets of a sample, on a logarithmic axis.
 
     Points have their time steps beside them, but for those that would lie on another number.
@@ -170,6 +170,8 @@ def accuracy_over_packets(lines, ann_accuracy, dashed=(), least=None, title=None
     least : float, optional
         Lower end of the axis; by default 0.15 below the ANN.
     title : str, optional
+    words : str
+        What is measured, for the axis.
 
     Returns
     -------
@@ -209,4 +211,4 @@ def accuracy_over_packets(lines, ann_accuracy, dashed=(), least=None, title=None
     axes.set_xscale("log")
     axes.set_xlim(fewest / 1.15, most * 1.25)
     axes.set_ylim(least, top)
-    return finished(axes, "packets of a sample", "accuracy", title, key_columns=2)
+    return finished(axes, "packets of a sample", words, title, key_columns=2)

@@ -64,6 +64,8 @@ MODERN_RESNET = Recipe("sgd", 60, 128, 0.1, "restart", 0.0, 5e-4)
 MNIST_RESNET = Recipe("sgd", 14, 128, 0.1, "cosine", 0.0, 5e-4)
 #: For the sigma-delta paper's network on MNIST: see `digits`.
 DIGITS = Recipe("adam", 30, 100, 2e-3, "cosine", 0.0, 1e-5)
+#: For a U-Net on scenes of digits: see `unet`.
+UNET = Recipe("adam", 12, 32, 3e-3, "cosine", 0.0, 1e-5)
 #: For a trained network whose activations were quantised: see `conversion.quantise.fine_tune`.
 FINE_TUNE = Recipe("sgd", 8, 128, 0.02, "cosine", 0.0, 5e-4)
 #: For a deeper network that begins as a trained one: see `deepen`.
@@ -75,6 +77,7 @@ RECIPES = {
     "modern-resnet": MODERN_RESNET,
     "mnist-resnet": MNIST_RESNET,
     "digits": DIGITS,
+    "unet": UNET,
     "deepen": DEEPEN,
 }
 
@@ -98,19 +101,25 @@ class History:
     validation_accuracy: list = dataclasses.field(default_factory=list)
 
 
-def check_samples(x, y, n_classes, name="training data"):
+def check_samples(x, y, n_classes, name="training data", places=()):
     """Refuse arrays that cannot be trained on.
 
     Raises
     ------
     DataError
         For NaN or infinite inputs, labels that are no class of the network, or arrays of
-        different lengths.
+        different lengths, or of another shape than the network's decisions, ``places``.
     """
     if len(x) == 0:
         raise DataError(f"{name}: no samples: give at least one")
     if len(x) != len(y):
         raise DataError(f"{name}: {len(x)} inputs but {len(y)} labels: give one label per input")
+    if np.shape(y)[1:] != tuple(places):
+        wanted = f"a map of {tuple(places)}" if places else "one number"
+        raise DataError(
+            f"{name}: labels have shape {np.shape(y)}, the network's decisions on a sample are "
+            f"{wanted}: give labels of that shape"
+        )
     if np.asarray(x).dtype.kind not in "iub":
         for start in range(0, len(x), _CHECKED):  # in parts: a mask of all is as large as bytes
             wrong = ~np.isfinite(x[start : start + _CHECKED])
@@ -140,7 +149,7 @@ def train(
     progress=None,
     description="training",
 ):
-    """Train a classifier that ends in logits, in place.
+    """Train a classifier of samples, or of their pixels, that ends in logits, in place.
 
     Parameters
     ----------
@@ -148,7 +157,8 @@ def train(
         Penalties of its layers, such as ActivityRegularization, are added to the loss.
     data : (x, y) or callable
         Arrays, or a function ``epoch -> (x, y)`` that returns each epoch's samples (for
-        augmentation or fresh simulations); it must depend on the epoch alone. Only minibatches
+        augmentation or fresh simulations); it must depend on the epoch alone. ``y`` has a label
+        for each sample, or for each place of a network whose outputs are maps. Only minibatches
         become float32, so that images may stay uint8.
     recipe : Recipe
     seed : int
@@ -174,9 +184,9 @@ def train(
     """
     tf = stack.tensorflow()
     samples = data if callable(data) else (lambda epoch: data)
-    n_classes = model.output_shape[-1]
+    *places, n_classes = model.output_shape[1:]
     x, y = samples(0)
-    check_samples(x, y, n_classes)
+    check_samples(x, y, n_classes, places=places)
 
     optimizer = _optimizer(tf, recipe)
     worker = _worker(tf, model, recipe)
@@ -199,7 +209,7 @@ def train(
             step = _train_step(tf, worker, optimizer, recipe, n_classes, drawn, draws)
         if epoch and callable(data):
             x, y = samples(epoch)
-            check_samples(x, y, n_classes, f"training data of epoch {epoch + 1}")
+            check_samples(x, y, n_classes, f"training data of epoch {epoch + 1}", places)
         steps = math.ceil(len(x) / recipe.batch_size)
         # the order depends on seed and epoch alone, so that a resumed run repeats it
         order = np.random.default_rng((seed, epoch)).permutation(len(x))
@@ -216,7 +226,7 @@ def train(
             hits += int(correct)
         _copy_weights(worker, model)
         history.loss.append(sum(losses) / len(x))
-        history.accuracy.append(hits / len(x))
+        history.accuracy.append(hits / np.size(y))
         if not math.isfinite(history.loss[-1]):
             raise DataError(
                 f"{description}: the loss became {history.loss[-1]} in epoch {epoch + 1}: lower "
@@ -230,13 +240,15 @@ def train(
 
 
 def predict(model, x, batch_size=512):
-    """Logits for ``x``, computed in minibatches: (n_samples, n_classes) float32."""
+    """Logits for ``x``, computed in minibatches: (n_samples, *places, n_classes) float32."""
     tf = stack.tensorflow()
     parts = [
         model(tf.constant(x[start : start + batch_size], tf.float32), training=False).numpy()
         for start in range(0, len(x), batch_size)
     ]
-    return np.concatenate(parts) if parts else np.zeros((0, model.output_shape[-1]), np.float32)
+    if not parts:
+        return np.zeros((0, *model.output_shape[1:]), np.float32)
+    return np.concatenate(parts)
 
 
 def accuracy(model, x, y):
@@ -341,7 +353,7 @@ def _train_step(tf, model, optimizer, recipe, n_classes, drawn, draws):
                 penalised += tf.add_n(model.losses)
         gradients = tape.gradient(penalised, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables))
-        hits = tf.reduce_sum(tf.cast(tf.argmax(logits, 1, tf.int32) == y, tf.int32))
+        hits = tf.reduce_sum(tf.cast(tf.argmax(logits, -1, tf.int32) == y, tf.int32))
         kinds = {operation.type for operation in graph.get_operations()}
         draws.append(any(kind.startswith(_DRAWING) for kind in kinds))
         return loss, hits

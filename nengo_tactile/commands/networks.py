@@ -3,19 +3,21 @@
 And the sigma-delta paper's network, whose file holds the arrays of `nengo_tactile.ann.arrays`
 alone. Otherwise a weights file holds these, and what the network's shape and input need besides:
 ``input/shape``, ``input/scale`` and ``input/offset`` (of its Rescaling), ``input/shortcuts`` (1,
-or 0 for plain networks) and ``input/levels`` (of ClipFloor activations, 0 with ReLU); of a
-mobilenet ``input/blocks``.
+or 0 for plain networks) and ``input/levels`` (of ClipFloor activations, 0 with ReLU) of residual
+and plain ones, ``input/blocks`` of a mobilenet.
 """
 
 import contextlib
 import importlib.resources
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from nengo_tactile import files, saved
-from nengo_tactile.ann import digits, mobile, residual
+from nengo_tactile.ann import digits, mobile, residual, unet
 from nengo_tactile.ann.arrays import load_arrays, save_arrays
 from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.arguments import nearest
@@ -47,7 +49,7 @@ def is_residual(name):
 
 def is_standardised(name):
     """Whether it is the name of a network that standardises its images itself."""
-    return is_residual(name) or name == mobile.NAME
+    return is_residual(name) or name in (mobile.NAME, unet.NAME)
 
 
 def has_arrays(name):
@@ -75,11 +77,13 @@ def network_named(name, shape, n_classes, rescale, seed=0, widths=residual.WIDTH
     """
     if name == mobile.NAME:
         return mobile.mobilenet(shape, n_classes, seed, rescale)
+    if name == unet.NAME:
+        return unet.unet(shape, n_classes, seed, rescale)
     found = _NAME.fullmatch(str(name))
     if not found:
         raise NotationError(
             f"network {name!r} is no residual or plain network: choose resnet8, resnet20, plain20 "
-            f"and so on, or {mobile.NAME}"
+            f"and so on, {mobile.NAME} or {unet.NAME}"
         )
     build = {"resnet": residual.resnet, "plain": residual.plain}[found[1]]
     return build(int(found[2]), tuple(shape), n_classes, seed, rescale, tuple(widths))
@@ -118,7 +122,7 @@ def write_weights(model, path):
         }
         if model.name == mobile.NAME:
             arrays["input/blocks"] = np.array(mobile.blocks_of(model))
-        else:
+        elif model.name != unet.NAME:
             arrays["input/shortcuts"] = np.array(int("Add" in kinds))
             levels = model.layers[kinds.index("ClipFloor")].levels if "ClipFloor" in kinds else 0
             arrays["input/levels"] = np.array(levels)
@@ -146,14 +150,14 @@ def read_weights(path):
     Raises
     ------
     ModelFileError
-        If the file is missing or damaged, or describes no residual or plain network.
+        If the file is missing or damaged, or describes no network made by name.
     """
     path = path_of(path)
     if not path.is_file():
         raise ModelFileError(f"{path}: no such file: give an .npz of nengo-tactile train")
     arrays = read_npz(path, Door(ModelFileError, "restore it, or train again"))
     remedy = "write it with nengo-tactile train, resuming from the training's checkpoint"
-    with Door(ModelFileError, remedy).guarded(path, "describes no residual or plain network"):
+    with Door(ModelFileError, remedy).guarded(path, "describes no network made by name"):
         return _model(path, arrays)
 
 
@@ -161,8 +165,9 @@ def _model(path, arrays):
     """The network whose sizes are those of its arrays."""
     if "conv1/kernel" in arrays:
         return _digits(path, arrays)
-    mobile_net = "input/blocks" in arrays
-    extras = (*_INPUT, *(("blocks",) if mobile_net else ("shortcuts", "levels")))
+    first = next((name for name in _KINDS if name in arrays), next(iter(_KINDS)))
+    kind = _KINDS[first]
+    extras = (*_INPUT, *kind.needs)
     missing = [f"input/{name}" for name in extras if f"input/{name}" not in arrays]
     if missing:
         raise ModelFileError(
@@ -171,7 +176,6 @@ def _model(path, arrays):
         )
     extra = {name: arrays[f"input/{name}"] for name in extras}
     weights = {k: v for k, v in arrays.items() if not k.startswith("input/")}
-    first = "stem/kernel" if mobile_net else "conv0/kernel"
     channels = weights[first].shape[2]
     if extra["shape"].shape != (3,) or extra["shape"][2] != channels:
         raise ModelFileError(
@@ -179,7 +183,7 @@ def _model(path, arrays):
             f"images of {channels} channels: restore the file"
         )
     _check_standardisation(path, extra, channels)
-    model = (_mobile if mobile_net else _residual)(extra, weights)
+    model = kind.build(extra, weights)
     try:
         load_arrays(model, weights)
     except ModelFileError as error:
@@ -191,6 +195,12 @@ def _mobile(extra, weights):
     shape, blocks = ([int(n) for n in extra["shape"]], extra["blocks"].tolist())
     rescale = extra["scale"].tolist(), extra["offset"].tolist()
     return mobile.mobilenet(shape, weights["logits/bias"].shape[0], 0, rescale, blocks)
+
+
+def _unet(extra, weights):
+    shape, widths = [int(n) for n in extra["shape"]], unet.widths_of(weights)
+    rescale = extra["scale"].tolist(), extra["offset"].tolist()
+    return unet.unet(shape, weights["logits/bias"].shape[0], 0, rescale, widths)
 
 
 def _residual(extra, weights):
@@ -212,6 +222,21 @@ def _residual(extra, weights):
         ceilings = dict.fromkeys(spiking_layers(layers), 1.0)
         model = keras_model(use_clip_floor(layers, ceilings, levels))
     return model
+
+
+class _Kind(NamedTuple):
+    """Networks in such files: arrays ``input/...`` that they need besides, and how to build one."""
+
+    needs: tuple
+    build: Callable
+
+
+#: By the name of the first layer's weights.
+_KINDS = {
+    "conv0/kernel": _Kind(("shortcuts", "levels"), _residual),
+    "stem/kernel": _Kind(("blocks",), _mobile),
+    "down1_conv1/kernel": _Kind((), _unet),
+}
 
 
 def _digits(path, arrays):

@@ -39,7 +39,7 @@ class Task:
         Of data sets of images: (height, width, channels).
     crop : dict
         Of data sets of images: options of `nengo_tactile.ann.augment.cropped_epochs`, whose
-        defaults are those for CIFAR.
+        defaults are those for CIFAR. None: they stay as they are, as maps of labels do.
     shifts : bool
         Whether training may shift tactile images by a pixel: not where places say the class.
     """
@@ -50,7 +50,7 @@ class Task:
     about: str
     options: dict = dataclasses.field(default_factory=dict)
     size: tuple = ()
-    crop: dict = dataclasses.field(default_factory=dict)
+    crop: dict | None = dataclasses.field(default_factory=dict)
     shifts: bool = True
 
     @property
@@ -108,6 +108,7 @@ TASKS = {
         size=(28, 28, 1),
         crop={"pixels": 2, "mirror": False},
     ),
+    "scenes": Task("scenes", "unet", None, "scenes of MNIST digits", size=(48, 48, 1), crop=None),
     "cifar10": Task("cifar10", "resnet20", None, "CIFAR-10 images", size=(32, 32, 3)),
     "cifar100": Task("cifar100", "resnet44", None, "CIFAR-100 images", size=(32, 32, 3)),
     # "Skimming Digits"
@@ -251,9 +252,9 @@ def epochs_of(task, x, y, seed):
     callable or (x, y)
         ``epoch -> (x, y)``, or the same in each, for `nengo_tactile.ann.training.train`.
     """
-    if task.image is None:
+    if task.image is None and task.crop is not None:
         return cropped_epochs(x, y, seed, **task.crop)
-    if not task.shifts:
+    if task.image is None or not task.shifts:
         return x, y
     return shifted_epochs([x], [y], seed)
 

@@ -6,7 +6,8 @@ import warnings
 from pathlib import Path
 
 from nengo_tactile import files, stack
-from nengo_tactile.ann import build, digits, mobile, training
+from nengo_tactile.analysis.overlap import mean_overlap
+from nengo_tactile.ann import build, digits, mobile, training, unet
 from nengo_tactile.ann.clip_floor import LEVELS
 from nengo_tactile.ann.deepen import deepen
 from nengo_tactile.ann.notation import notation_for, parse
@@ -62,7 +63,7 @@ def train_model(
     ----------
     network : str
         Papers' notation, with the task's image as its input; or "resnet20", "plain20" and so
-        on, or "mobilenet", which begin with feature standardisation; or "deltacnn", the
+        on, "mobilenet" or "unet", which begin with feature standardisation; or "deltacnn", the
         sigma-delta paper's.
     out : path
         .keras, .h5, or .npz (plain arrays, see `nengo_tactile.commands.networks`).
@@ -153,9 +154,17 @@ def train_model(
     write_weights(model, out) if out.suffix == ".npz" else save_keras(model, out)
     say(
         f"{network}, {name} recipe, {chosen.epochs} epochs, seed {seed}: "
-        f"{training.accuracy(model, *test):.4f} of {len(test[1])} test samples; wrote {out}"
+        f"{_score(model, *test)} of {len(test[1])} test samples; wrote {out}"
     )
     return model
+
+
+def _score(model, x, y):
+    """Accuracy, or of maps how well they lie on those of the labels, as a text."""
+    if y.ndim == 1:
+        return f"{training.accuracy(model, x, y):.4f}"
+    decisions = training.predict(model, x).argmax(-1)
+    return f"mean intersection over union {mean_overlap(decisions, y, model.output_shape[-1]):.4f}"
 
 
 def _check(network, out, task, task_name, tune_from, levels, deepen_from):
@@ -166,7 +175,7 @@ def _check(network, out, task, task_name, tune_from, levels, deepen_from):
     if out.suffix == ".npz" and not has_file:
         raise DataError(
             f"{out}: .npz is for networks made by name (resnet20, plain20, {mobile.NAME}, "
-            f"{digits.NAME}): choose .keras"
+            f"{unet.NAME}, {digits.NAME}): choose .keras"
         )
     if tune_from is not None and not residual:
         raise DataError(f"network {network!r}: fine-tuning takes residual and plain networks")
@@ -180,6 +189,12 @@ def _check(network, out, task, task_name, tune_from, levels, deepen_from):
         raise DataError(
             f"network {network!r} {what}, but begins with {deepen_from} (--deepen): give --deepen "
             "alone, with resnet32, plain32 and so on"
+        )
+    has_maps = task_name == "scenes"
+    if has_maps != (network == unet.NAME):
+        raise NotationError(
+            f"network {network!r} is to be trained on {task_name}: the task scenes, whose labels "
+            f"are maps, takes {unet.NAME}, which takes no other"
         )
     if is_standardised(network):
         return
@@ -207,6 +222,8 @@ def _recipe(network, task, name, epochs, mixed_precision, tune_from, deepen_from
             name = "deepen"
         elif network == digits.NAME:
             name = "digits"
+        elif network == unet.NAME:
+            name = unet.NAME
         elif is_standardised(network):
             name = "mnist-resnet" if task.dataset == "mnist" else "modern-resnet"
     if name not in RECIPES:

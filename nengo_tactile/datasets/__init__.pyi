@@ -1,6 +1,7 @@
 from nengo_tactile.datasets.braille import Braille as Braille
 from nengo_tactile.datasets.cifar import CIFAR10 as CIFAR10
 from nengo_tactile.datasets.cifar import CIFAR100 as CIFAR100
+from nengo_tactile.datasets.digit_scenes import DigitScenes as DigitScenes
 from nengo_tactile.datasets.download import fetch as fetch
 from nengo_tactile.datasets.dvsgesture import DVSGesture as DVSGesture
 from nengo_tactile.datasets.eskin import ESkin as ESkin

@@ -74,7 +74,7 @@ class EventDataset(Dataset):
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
         index %= len(self)
-        sample, target = self.read_events(index), int(self.targets[index])
+        sample, target = self.read_events(index), self.read_target(index)
         if self.transform is not None:
             sample = self.transform(sample)
         if self.target_transform is not None:
@@ -86,6 +86,10 @@ class EventDataset(Dataset):
     def read_events(self, index: int) -> np.ndarray:
         """Return recording ``index``, without transforms: a subclass's to say."""
         raise NotImplementedError(f"{type(self).__name__}.read_events")
+
+    def read_target(self, index: int) -> Any:
+        """Return the label of ``index``, without transforms."""
+        return int(self.targets[index])
 
     def recordings(
         self, indices: Iterable[int] | None = None, progress: bool | None = None

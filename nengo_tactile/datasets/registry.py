@@ -28,6 +28,7 @@ _SETS = {
     "dvs-gesture": ("dvsgesture", "DVSGesture", {}),
     "braille": ("braille", "Braille", {}),
     "mnist": ("mnist", "MNIST", {}),
+    "scenes": ("digit_scenes", "DigitScenes", {}),
     "cifar10": ("cifar", "CIFAR10", {}),
     "cifar100": ("cifar", "CIFAR100", {}),
     "eskin": ("eskin", "ESkin", {}),
@@ -35,7 +36,8 @@ _SETS = {
     "nmnist-simulated": ("nmnist_simulated", "SimulatedNMNIST", {}),
 }
 
-_SIMULATED = {"eskin", "eskin-pendigits", "nmnist-simulated"}  # not recordings of their own
+#: Not recordings of their own.
+_SIMULATED = {"eskin", "eskin-pendigits", "nmnist-simulated", "scenes"}
 
 
 def dataset_names() -> tuple[str, ...]:

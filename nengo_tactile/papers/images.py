@@ -62,7 +62,7 @@ def read(task_name, seed=0, data_dir=None):
         x[order],
         y[order],
         tuple(test_set.classes),
-        (x[:1], int(y[0])),
+        (x[:1], y[0]),
     )
 
 

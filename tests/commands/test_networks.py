@@ -76,7 +76,7 @@ def test_files_that_hold_no_network(tmp_path, rng):
         ({"logits/bias": np.full(10, np.nan)}, "logits/bias"),
         ({"input/shape": np.array([8, 8, 1])}, "conv0/kernel"),
         ({"input/levels": np.array(-1)}, "levels"),
-        ({name: None for name in arrays if "block" in name}, "no residual"),
+        ({name: None for name in arrays if "block" in name}, "no network made by name"),
     ):
         changed = {k: v for k, v in {**arrays, **change}.items() if v is not None}
         files.write_npz(path, changed)

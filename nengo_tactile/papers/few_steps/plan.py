@@ -14,6 +14,7 @@ NETWORKS = {
     "cifar10-plain20": "plain-20, CIFAR-10",
     "cifar10-mobilenet": "MobileNet, CIFAR-10",
     "mnist-resnet8": "ResNet-8, MNIST",
+    "scenes-unet": "U-Net, scenes of digits",
     "stemnist-cnn": "CNN, STEMNIST",
     "eskin-cnn": "CNN, simulated e-skin",
 }

@@ -19,18 +19,39 @@ NOTE = (
     "weights that were fine-tuned with quantised activations; all others are of weights as they "
     "were trained. Their losses are counted from the same ANN."
 )
-COLUMNS = {
+MAPS = (
+    "Mean intersection over union of the classes of the pixels, of the spiking network, of its ANN "
+    "on the same samples, and of the network in which each layer waits for the one before; "
+    "accuracy is of pixels, most of which are background. Packets (spikes, whatever they are "
+    "worth), unit spikes and synaptic operations are of one sample."
+)
+_FIRST = {
     "neurons": (lambda row: SETTINGS[row["setting"]].title, str),
     "steps": ("n_steps", str),
-    "accuracy": ("accuracy", percent),
-    "ANN": ("ann", percent),
-    "lost": ("lost_points", points),
-    "waiting": ("bound_points", points),
+}
+_LAST = {
     "packets": ("spikes", whole),
     "unit spikes": ("units", whole),
     "synops": ("synops", whole),
     "converted in s": ("conversion_seconds", whole),
     "samples": ("n_test", form(",")),
+}
+COLUMNS = {
+    **_FIRST,
+    "accuracy": ("accuracy", percent),
+    "ANN": ("ann", percent),
+    "lost": ("lost_points", points),
+    "waiting": ("bound_points", points),
+    **_LAST,
+}
+#: Of networks that decide at each pixel.
+MAP_COLUMNS = {
+    **_FIRST,
+    "overlap": ("overlap", form(".4f")),
+    "ANN": ("ann_overlap", form(".4f")),
+    "waiting": ("bound_overlap", form(".4f")),
+    "accuracy": ("accuracy", percent),
+    **_LAST,
 }
 
 
@@ -42,14 +63,17 @@ def _networks(results):
     return list(dict.fromkeys(row["network"] for row in results["rows"]))
 
 
+def _has_maps(name, results):
+    return any(row["network"] == name and "overlap" in row for row in results["rows"])
+
+
 def tables(results):
     """Two for each network."""
     return {
         f"{name}-{kind}": Table(
             f"{NETWORKS[name]}, {words}",
             functools.partial(_rows, name, kind == "binary"),
-            COLUMNS,
-            CAPTION,
+            *((MAP_COLUMNS, MAPS) if _has_maps(name, results) else (COLUMNS, CAPTION)),
         )
         for name in _networks(results)
         for kind, words in KINDS.items()
@@ -59,12 +83,14 @@ def tables(results):
 def _over_packets(name, results):
     """Accuracy over packets, a line for each kind of spikes; graded ones are dashed."""
     rows = [row for row in results["rows"] if row["network"] == name]
-    lines = {}
+    lines, (value, ann, words) = {}, ("accuracy", "ann", "accuracy")
+    if _has_maps(name, results):
+        value, ann, words = "overlap", "ann_overlap", "mean intersection over union"
     for row in rows:
         title = SETTINGS[row["setting"]].title
-        lines.setdefault(title, []).append((row["spikes"], row["accuracy"], row["n_steps"]))
+        lines.setdefault(title, []).append((row["spikes"], row[value], row["n_steps"]))
     dashed = {SETTINGS[row["setting"]].title for row in rows if not row["binary"]}
-    return plots_resnet.accuracy_over_packets(lines, rows[0]["ann"], dashed)
+    return plots_resnet.accuracy_over_packets(lines, rows[0][ann], dashed, words=words)
 
 
 def figures(results):

@@ -159,7 +159,7 @@ def first_image(spiking, x, label):
     times = CODING.times(x).reshape(-1)
     pixels = np.flatnonzero(np.isfinite(times))
     return {
-        "label": label,
+        "label": int(label),
         "image": x[0, ..., 0].tolist(),
         "input": {"times": times[pixels].tolist(), "pixels": pixels.tolist()},
         "times": trace.time.tolist(),
