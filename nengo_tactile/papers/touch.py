@@ -79,7 +79,14 @@ def fitted(recipe, events, labels):
 
 
 def held_out(
-    task="ev-objects", n_bins=None, shrinkage=0.1, dead=0.0, seed=0, n_folds=5, n_repeats=2
+    task="ev-objects",
+    n_bins=None,
+    shrinkage=0.1,
+    dead=0.0,
+    seed=0,
+    n_folds=5,
+    n_repeats=2,
+    n_skins=10,
 ):
     """Accuracy of a recipe on training recordings that it was not made from.
 
@@ -92,12 +99,15 @@ def held_out(
     n_folds : int
     n_repeats : int
         With other folds each.
+    n_skins : int
+        Skins with dead taxels that each recording is met by, all others: what one skin does to
+        these few recordings is chance.
 
     Returns
     -------
     dict
         Of numbers, for a sweep: ``accuracy`` as recorded, ``dead_taxels`` with a tenth of the
-        taxels dead, others for each recording; ``n_test`` recordings.
+        taxels dead, others for each recording and skin; ``n_test`` recordings.
     """
     recipe = Recipe(task, n_bins, shrinkage, dead)
     events, labels, _ = recordings(task, "train")
@@ -105,27 +115,34 @@ def held_out(
     for number in range(seed, seed + n_repeats):
         for train, test in stratified_folds(labels, n_folds, number):
             model = fitted(recipe, [events[i] for i in train], labels[train])
-            found.append(_hits(model, recipe, [events[i] for i in test], labels[test], number))
+            parts = [events[i] for i in test], labels[test]
+            found.append(_hits(model, recipe, *parts, number, n_skins))
     return _numbers(np.concatenate(found, axis=1), len(labels))
 
 
-def tested(task="ev-objects", n_bins=None, shrinkage=0.1, dead=0.0, seed=0):
+def tested(task="ev-objects", n_bins=None, shrinkage=0.1, dead=0.0, seed=0, n_skins=10):
     """Accuracy on the test part, of a recipe that is chosen: arguments and result as `held_out`."""
     recipe = Recipe(task, n_bins, shrinkage, dead)
     model = fitted(recipe, *recordings(task, "train")[:2])
     events, labels, _ = recordings(task, "test")
-    return _numbers(_hits(model, recipe, events, labels, seed), len(labels))
+    return _numbers(_hits(model, recipe, events, labels, seed, n_skins), len(labels))
 
 
-def _hits(model, recipe, events, labels, seed):
-    """What a model says right, (2, n) bool: of recordings, and with a tenth of the taxels dead."""
+def _hits(model, recipe, events, labels, seed, n_skins):
+    """What a model says right, (2, n): of recordings, and on which share of skins a tenth dead."""
     image = recipe.image
     width, height, n_polarities = image.sensor_size
     cells = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).reshape(-1, 2)
     ends = image.duration_us, n_polarities
-    hurt = robustness.disturbed(events, "dead", DEAD, seed, cells, *ends)
-    x = [image.batch(each, progress=False) for each in (events, hurt)]
-    return np.stack([training.predict(model, each).argmax(1) == labels for each in x])
+    skins = [
+        robustness.disturbed(events, "dead", DEAD, seed * n_skins + skin, cells, *ends)
+        for skin in range(n_skins)
+    ]
+    whole, *hurt = (
+        training.predict(model, image.batch(each, progress=False)).argmax(1) == labels
+        for each in (events, *skins)
+    )
+    return np.stack([whole, np.mean(hurt, axis=0)])
 
 
 def _numbers(hits, n_recordings):
