@@ -11,6 +11,7 @@ from nengo_tactile.engines.batches import Memories, batch_size_for, checked_coun
 from nengo_tactile.engines.event.columns import aligned
 from nengo_tactile.engines.event.kernel import BLOCK, Exit, Measured, Memory, Scratch, simulate
 from nengo_tactile.engines.event.plan import n_driven, n_words, plan_of, pool_size
+from nengo_tactile.engines.event.products import room_of
 from nengo_tactile.engines.event.vectors import WORD
 from nengo_tactile.engines.recording import ReadOutMean, Recording, exit_levels, read_out
 from nengo_tactile.engines.state import State
@@ -276,7 +277,7 @@ def check_margin(read_out, margin):
 
 def scratch_of(plan):
     """What a thread needs for itself, for any number of steps."""
-    stages, room = plan.stages, pool_size(plan)
+    stages, n_events = plan.stages, pool_size(plan)
     largest = int(stages.padded.max())
     rest = aligned(np.zeros((1, len(plan.start)), np.float32))
     return Scratch(
@@ -288,11 +289,12 @@ def scratch_of(plan):
         recent=aligned(np.zeros(len(plan.start), np.uint8)),
         counts=np.zeros(len(plan.start), np.int32),
         marks=np.zeros(largest // WORD, np.uint64),
-        events=np.empty(room, np.int32),
-        values=np.empty(room, np.float32),
+        events=np.empty(n_events, np.int32),
+        values=np.empty(n_events, np.float32),
         begins=np.zeros((len(stages.kind), BLOCK), np.int64),
         ends=np.zeros((len(stages.kind), BLOCK), np.int64),
         awake=np.zeros(len(stages.kind), np.uint8),
+        room=aligned(np.zeros(room_of(plan.products), np.float32)),
         stop=np.zeros(1, np.uint8),
     )
 

@@ -1,7 +1,8 @@
 """Links as slides: convolutions, dense layers too, as `slides.slide_down` takes them.
 
 A kernel of many rows, or one that moves by several, is put together of parts that slide by
-themselves: of the rows that meet the same rows of input, at most three at a time. Filters are cut
+themselves: of the rows that meet the same rows of input, at most three at a time. So is a
+transposed convolution, of the outputs that lie a stride apart. Filters are cut
 into tiles of vectors; what the last of these have too much are zeros, which change nothing of what
 lies behind.
 
@@ -10,6 +11,7 @@ whole numbers are exact, in whichever order, and of 16 bits where they fit in al
 """
 
 import functools
+import itertools
 from collections import namedtuple
 
 import numpy as np
@@ -24,12 +26,13 @@ from nengo_tactile.networks.linear_maps import Convolution
 #: row and column to the next; columns of outputs, the columns of events from one to the next, that
 #: of the first and how many the kernel covers; columns of events in all; rows of the slide, the row
 #: of events that the first is, how many from one to the next, and rows of outputs; standard
-#: deviations of the number of events in a row by which more are added than there are on average.
+#: deviations of the number of events in a row by which more are added than there are on average;
+#: events up to which it is used, if the link is a product too.
 #: Last, the weights of all, those of 8 bits apart, and scales.
 Slides = namedtuple(
     "Slides",
     "source channels table shape weight narrow scale goal goal_row goal_column n_columns stride "
-    "pad side width first last row row_step n_out spare weights whole scales",
+    "pad side width first last row row_step n_out spare most weights whole scales",
 )
 
 #: Weights that are zero may be so many times those that are not, where groups and dilation are
@@ -69,7 +72,7 @@ def slides_of(linear, target, worth=None):
 
 @slides_of.register
 def _(linear: Convolution, target, worth=None):
-    if linear.transposed or linear.n_axes > 2 or linear.diagonal is not None:
+    if linear.n_axes > 2 or linear.diagonal is not None:
         return None
     plain = linear.plain()
     if plain.kernel.size > MOST_ZEROS * linear.kernel.size:
@@ -84,13 +87,60 @@ def _(linear: Convolution, target, worth=None):
     goals = goals.reshape(here)
     if kernel.shape[:2] == strides == (1, 1) and there[:2] == here[:2]:
         column = goals.reshape(-1, 1, here[2])
-        if _steps(column) is not None:  # pixel by pixel, in any order
-            goals, here, there = column, column.shape, (len(column), 1, there[2])
-    steps = _steps(goals)
-    if steps is None:
-        return None
-    fits = numbers.dtype == np.int8 and worth is not None and _largest(kernel, worth) <= SUM
-    return _slides(kernel, scales, bool(fits), there, here, strides, padding, steps)
+        if regular(column) is not None:  # pixel by pixel, in any order
+            goals, there = column, (len(column), 1, there[2])
+    parts = [(kernel, goals, strides, padding)]
+    if linear.transposed:
+        parts = _phases(kernel, goals, strides, padding)
+    result = []
+    for kernel, goals, strides, padding in parts:
+        steps = regular(goals)
+        if steps is None:
+            return None
+        fits = numbers.dtype == np.int8 and worth is not None and _largest(kernel, worth) <= SUM
+        each = np.tile(scales, kernel.shape[-1] // len(scales))
+        result += _slides(kernel, each, bool(fits), there, goals.shape, strides, padding, steps)
+    return result
+
+
+def _phases(kernel, goals, strides, padding):
+    """The convolutions that a transposed one is put together of.
+
+    Outputs that lie a stride apart read neighbouring inputs, with every other weight of the kernel.
+    Those of a row are filters of one output where they fill it.
+
+    Yields
+    ------
+    kernel, goals : arrays
+    strides, padding : (int, int)
+    """
+    (n_rows, n_columns, filters), step = goals.shape, strides[1]
+    phases = [[phase] for phase in range(min(step, n_columns))]
+    if n_columns % step == 0 and regular(goals.reshape(n_rows, -1, step * filters)) is not None:
+        phases = [range(step)]
+    for row in range(min(strides[0], n_rows)):
+        up = _taps(len(kernel), row, strides[0], padding[0])
+        for columns in phases:
+            every = [_taps(kernel.shape[1], column, step, padding[1]) for column in columns]
+            if not up or not any(every):
+                continue
+            top, left = min(up), min(min(each) for each in every if each)
+            width = 1 + max(max(each) for each in every if each) - left
+            sizes = 1 + max(up) - top, width, kernel.shape[2], len(every) * filters
+            part = np.zeros(sizes, kernel.dtype)
+            for place, each in enumerate(every):
+                found = slice(place * filters, (place + 1) * filters)
+                for (y, tap), (x, other) in itertools.product(up.items(), each.items()):
+                    part[y - top, x - left, :, found] = kernel[tap, other]
+            found = goals[row :: strides[0], columns[0] :: 1 if len(every) > 1 else step]
+            yield part, found.reshape(len(found), -1, sizes[-1]), (1, 1), (-top, -left)
+
+
+def _taps(side, phase, stride, padding):
+    """Of outputs that lie a stride apart: by the input, from one's own number on, the weight."""
+    first = (phase + padding) % stride
+    ahead = (phase + padding) // stride
+    return {ahead - k: tap for k, tap in enumerate(range(first, side, stride))}
 
 
 def whole_of(kernel):
@@ -131,8 +181,13 @@ def _largest(numbers, worth):
     return max(above.sum(axis=0).max(), -below.sum(axis=0).min())
 
 
-def _steps(goals):
-    """First target and steps along rows and columns; None if they are not always the same."""
+def regular(goals):
+    """First target and steps along rows and columns; None if they are not always the same.
+
+    Parameters
+    ----------
+    goals : (n_rows, n_columns, filters) int array
+    """
     n_rows, n_columns, filters = goals.shape
     first = int(goals[0, 0, 0])
     row = int(goals[1, 0, 0]) - first if n_rows > 1 else 0

@@ -14,6 +14,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from nengo_tactile.engines.event.products import multiply
 from nengo_tactile.engines.event.slides import slide_down
 from nengo_tactile.engines.event.vectors import (
     WORD,
@@ -31,6 +32,7 @@ from nengo_tactile.engines.event.vectors import (
     put_values,
     sum_bits,
     sum_units,
+    take,
 )
 from nengo_tactile.lazy import compiled_inner
 
@@ -52,10 +54,10 @@ AT_ONCE = 128
 #: before each word; these bits of a block of steps, of stages that others read neuron by neuron;
 #: spikes of each neuron, in the last steps and before; marks of touched windows; events and their
 #: values; where those of each stage and step begin and end; whether each stage fired at the step
-#: before; a number that is not zero once all shall stop.
+#: before; room for what is multiplied; a number that is not zero once all shall stop.
 Scratch = namedtuple(
     "Scratch",
-    "memory fired words ranks bits recent counts marks events values begins ends awake stop",
+    "memory fired words ranks bits recent counts marks events values begins ends awake room stop",
 )
 
 #: What steps leave behind: potentials and sums of all stages, and positive less negative spikes of
@@ -225,21 +227,15 @@ def integrate_graded(
 
 
 @compiled_inner
-def relay(n, state, start, words, ranks, events, values, e):
+def relay(n, state, fired, start, words, ranks, events, values, e):
     """What arrived goes on as events, and is set back to zero."""
     for word in range(n // WORD):
-        sends = np.uint64(0)
-        put(ranks, word, e)
-        for k in range(WORD):
-            i = start + word * WORD + k
-            arrived = at(state, i)
-            if arrived != 0:
-                put(events, e, np.int32(word * WORD + k))
-                put(values, e, arrived)
-                put(state, i, np.float32(0))
-                sends |= np.uint64(1) << np.uint64(k)
-                e += 1
+        sends = take(state, start + word * WORD, fired)
         put(words, word, sends)
+        put(ranks, word, e)
+        if sends:
+            put_values(values, e, sends, fired)
+            e = put_bits(events, e, sends, word * WORD)
     put(words, n // WORD, np.uint64(0))
     put(ranks, n // WORD, e)
     return e
@@ -332,7 +328,8 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
         From which samples go on, or the thread's own.
     measured : Measured
     """
-    stages, links, slides, fired = plan.stages, plan.links, plan.slides, scratch.fired
+    stages, links, slides, products = plan.stages, plan.links, plan.slides, plan.products
+    fired = scratch.fired
     words, ranks, marks, recent = scratch.words, scratch.ranks, scratch.marks, scratch.recent
     begins, ends, events, values = scratch.begins, scratch.ends, scratch.events, scratch.values
     # whoever may stop after any step has to know the outputs after each
@@ -376,6 +373,8 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                     for link in range(stages.first_link[k], stages.last_link[k]):
                         source = links.source[link]
                         arrived, end = begins[source, t], ends[source, t]
+                        if end - arrived >= links.most[link]:
+                            continue
                         if kind == MAX_POOL:
                             touch(
                                 links, link, state, start, marks, events, values,
@@ -396,11 +395,20 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                     for link in range(stages.first_slide[k], stages.last_slide[k]):
                         source = slides.source[link]
                         end = ends[source, t]
-                        if begins[source, t] < end:
+                        if 0 < end - begins[source, t] < slides.most[link]:
                             slide(
                                 slides, link, state, start,
                                 events, values, stages.graded[source],
                                 end - begins[source, t], end + USUAL,
+                            )  # fmt: skip
+                    for link in range(stages.first_product[k], stages.last_product[k]):
+                        source = products.source[link]
+                        arrived = begins[source, t]
+                        if ends[source, t] - arrived >= products.least[link]:
+                            multiply(
+                                products, link, state, start, scratch.bits,
+                                (stages.bits[source] + t * stages.padded[source]) // WORD,
+                                scratch.room, values, stages.graded[source], arrived,
                             )  # fmt: skip
                     if since < stages.n_early[k]:
                         more = stages.early[k] + since * n
@@ -421,7 +429,7 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                             words, ranks, events, values, e,
                         )  # fmt: skip
                     elif kind == RELAY:
-                        e = relay(padded, state, start, words, ranks, events, values, e)
+                        e = relay(padded, state, fired, start, words, ranks, events, values, e)
                     else:
                         for i in range(n):
                             measured.potentials[sample, done + t, i] = state[start + i]

@@ -5,10 +5,12 @@ from collections import namedtuple
 
 import numpy as np
 
-from nengo_tactile.engines.event.columns import aligned, joined, slides_of
+from nengo_tactile.engines.event.choices import Ways, products_in, slides_in, worths_of
+from nengo_tactile.engines.event.columns import aligned
 from nengo_tactile.engines.event.kernel import (
     BLOCK,
     GRADED,
+    LAST,
     MAX_POOL,
     NEURONS,
     READ_OUT,
@@ -26,31 +28,31 @@ _KINDS = {IntegrateFire: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 #: Of each stage: what it does; its neurons, and these in whole words; inputs of a window, and
 #: whether constants or the image add to them, of a max pooling; where its state begins, in it its
 #: maxima, and its analogue current (or -1); its first link, and the one after its last, and so of
-#: slides and of the grids that readers see it as; where its events go, how many there may be with
-#: their tables, whether something arrives at each step by itself, and whether events are worth
-#: other numbers than one; whether it resets to zero; most that a spike is worth, what one is below
-#: a net count of zero (0: it has none there), whether spikes are taken back, and whether one may be
-#: worth several; where its firing is kept as bits, for those who read it neuron by neuron (or -1);
-#: where its currents of the first steps begin, and how many have any.
+#: slides, of products, and of the grids that readers see it as; where its events go, how many there
+#: may be with their tables, whether something arrives at each step by itself, and whether events
+#: are worth other numbers than one; whether it resets to zero; most that a spike is worth, what one
+#: is below a net count of zero (0: it has none there), whether spikes are taken back, and whether
+#: one may be worth several; where its firing is kept as bits, for those who read it neuron by
+#: neuron (or -1); where its currents of the first steps begin, and how many have any.
 Stages = namedtuple(
     "Stages",
     "kind size padded window biased state tops drive first_link last_link first_slide last_slide "
-    "first_grid last_grid events room busy graded to_zero most slope signed several bits early "
-    "n_early",
+    "first_product last_product first_grid last_grid events room busy graded to_zero most slope "
+    "signed several bits early n_early",
 )
 #: Of each link: the stage it comes from; channels, and their reciprocal; weights of a channel;
 #: where its weights, pointers and shifts (or -1) begin; target of the first neuron, where each has
-#: one and these follow one another (or -1). The rest are those of all links (see
-#: `links.Runs`); target, offset and length of a run stand side by side. For a max pooling, targets
-#: are slots and offsets the windows that these are in.
+#: one and these follow one another (or -1); events up to which it is used, if it is a product too.
+#: The rest are those of all links (see `links.Runs`); target, offset and length of a run stand side
+#: by side. For a max pooling, targets are slots and offsets the windows that these are in.
 Links = namedtuple(
     "Links",
-    "source channels reciprocal width weight pointer shift ahead weights pointers runs shifts",
+    "source channels reciprocal width weight pointer shift ahead most weights pointers runs shifts",
 )
-#: These, links as `columns.Slides`, and channels of each grid; of all neurons the potential at the
-#: start, constant current, synapses that leave it; and currents of the first steps, stage by stage
-#: and step by step.
-Plan = namedtuple("Plan", "stages links slides grids start constant fan_out early")
+#: These, links as `columns.Slides` and `products.Products`, and channels of each grid; of all
+#: neurons the potential at the start, constant current, synapses that leave it; and currents of the
+#: first steps, stage by stage and step by step.
+Plan = namedtuple("Plan", "stages links slides products grids start constant fan_out early")
 
 
 def plan_of(network):
@@ -74,22 +76,26 @@ def plan_of(network):
     driven, stages = network.graph.driven, network.graph.varying().stages
     check(network, stages)
     fan_out = network.graph.fan_out()
-    worths = _worths(stages, driven)
-    found = [
-        [(link, _slides(stage, link, worths[link.source])) for link in stage.links]
+    worths = worths_of(stages, driven)
+    sums = {stage.name for stage in stages if not stage.spikes}
+    every = [
+        [Ways(link, stage.neuron, worths[link.source], link.source in sums) for link in stage.links]
         for stage in stages
     ]
+    alone = [[ways for ways in each if ways.slides is None] for each in every]
     spans, links = links_of(
         [
-            dataclasses.replace(stage, links=[link for link, slides in each if slides is None])
-            for stage, each in zip(stages, found)
+            dataclasses.replace(stage, links=[ways.link for ways in each])
+            for stage, each in zip(stages, alone)
         ]
     )
-    slide_spans, slides = _all_slides(stages, found)
+    links = links._replace(most=np.array([ways.most for each in alone for ways in each], np.int64))
+    slide_spans, slides = slides_in(stages, every)
+    product_spans, products = products_in(stages, every)
     grid_spans, grids = _grids(stages, slides)
     rows, start, constant, synapses, early = [], [], [], [], [np.zeros(0)]
     begin, n_driven = 0, 0
-    for stage, *around in zip(stages, spans, slide_spans, grid_spans):
+    for stage, *around in zip(stages, spans, slide_spans, product_spans, grid_spans):
         own, pools = stage.spikes and stage.name in driven, stage.neuron.forwards
         row = _row(stage, network.dt, around, own)
         row["kind"] = READ_OUT if stage is stages[-1] else _kind(stage.neuron)
@@ -111,8 +117,9 @@ def plan_of(network):
     for row, place, table in zip(rows, _places(stages, tables), tables):
         row["events"], row["room"] = place, _room(row["size"] + table)
     read, n_bits = set(links.source[links.ahead >= 0].tolist()), 0
+    multiplied = set(products.source.tolist())
     for index, row in enumerate(rows):
-        kept = index in read and stages[index].spikes
+        kept = index in multiplied or (index in read and stages[index].spikes)
         row["bits"] = n_bits if kept else -1
         n_bits += BLOCK * row["padded"] if kept else 0
     types = dict.fromkeys(("most", "slope", "signed"), np.float32)
@@ -124,6 +131,7 @@ def plan_of(network):
         Stages(**columns),
         links,
         slides,
+        products,
         grids,
         # a tile of the last neurons may have more places than there are
         aligned(np.concatenate([*start, np.zeros(WORD)]).astype(np.float32)),
@@ -198,7 +206,7 @@ def _row(stage, dt, around, driven):
         "tops": _whole_words(stage.n_inputs),
         **{
             f"{end}_{name}": place
-            for name, span in zip(("link", "slide", "grid"), around)
+            for name, span in zip(("link", "slide", "product", "grid"), around)
             for end, place in zip(("first", "last"), span)
         },
         "busy": bool(driven or stage.bias.any()),
@@ -215,41 +223,6 @@ def _row(stage, dt, around, driven):
 def _kind(neuron):
     kind = _KINDS[type(neuron)]
     return GRADED if kind == NEURONS and neuron.graded else kind
-
-
-def _worths(stages, driven):
-    """Least and most that an event of each stage is worth; None where that is no whole number."""
-    worths = {}
-    for stage in stages:
-        neuron, worth = stage.neuron, None
-        if neuron.forwards:  # what rises by the spikes of others
-            ones = all((link.map.values == 1).all() for link in stage.links)
-            found = [worths[link.source] for link in stage.links]
-            if ones and None not in found and not stage.bias.any() and stage.name not in driven:
-                most = max((each[1] for each in found), default=1)
-                worth = -most, most
-        elif stage.spikes and not neuron.negative_slope:
-            most = neuron.spikes_per_step
-            worth = -most if neuron.signed else 0, most
-        worths[stage.name] = worth
-    return worths
-
-
-def _slides(stage, link, worth):
-    """Slides of a link into neurons, or None; a max pooling has marks to set."""
-    return None if stage.neuron.forwards else slides_of(link.map, link.target, worth)
-
-
-def _all_slides(stages, found):
-    """Those of all links, and the first of each stage and the one after its last."""
-    number = {stage.name: index for index, stage in enumerate(stages)}
-    spans, every = [], []
-    for links in found:
-        first = len(every)
-        for link, slides in links:
-            every += [{**one, "source": number[link.source], "table": 0} for one in slides or ()]
-        spans.append((first, len(every)))
-    return spans, joined(every)
 
 
 def _grids(stages, slides):
@@ -306,6 +279,7 @@ def links_of(stages):
             [reciprocal_of(len(link.weights), len(link.pointers) - 1) for link in links], np.uint64
         ),
         ahead=np.array([link.ahead for link in links], np.int64),
+        most=np.full(len(links), LAST, np.int64),
         weights=aligned(_joined([*(link.weights for link in links), np.zeros(WORD)], np.float32)),
         pointers=_joined(pointers, np.int64),
         runs=_joined(runs, np.int32),

@@ -190,7 +190,33 @@ def fire_graded(typing, potentials, i, drive, j, net, fired, most, most_negative
     return types.uint64(*arrays, number, number, number, number), code
 
 
-def _packs(context):
+@intrinsic
+def take(typing, array, i, taken):
+    """Move 64 floats from ``i`` on to another array, zeros in their place.
+
+    Returns which of them are not zero, as bits of a word.
+    """
+
+    def code(context, builder, signature, arguments):
+        kinds, (array, i, taken) = signature.args, arguments
+        array, taken = (
+            data_of(context, builder, kind, each)
+            for kind, each in ((kinds[0], array), (kinds[2], taken))
+        )
+        word = ir.Constant(ir.IntType(64), 0)
+        for first in range(0, WORD, LANES):
+            step = ir.Constant(ir.IntType(64), first)
+            value = load(builder, array, builder.add(i, step))
+            store(builder, taken, step, value)
+            store(builder, array, builder.add(i, step), ZEROS)
+            some = builder.fcmp_unordered("!=", value, ZEROS)
+            word = builder.or_(word, _bits(builder, some, first))
+        return word
+
+    return types.uint64(array, types.intp, taken), code
+
+
+def packs(context):
     """Whether the processor can move the lanes that a mask chooses next to one another."""
     _, _, features = context.codegen().magic_tuple()
     return "+avx512f" in features.split(",")
@@ -205,7 +231,7 @@ def _packed(builder, vector, mask):
     return builder.call(known, [vector, ir.Constant(kind, ir.Undefined), mask])
 
 
-def _masks(builder, word):
+def masks(builder, word):
     """The bits of a word as truth values of its lanes, a vector for each group, with their number.
 
     Yields
@@ -237,7 +263,7 @@ def put_bits(typing, array, i, word, base):
         array, place, word, base = arguments
         data = data_of(context, builder, signature.args[0], array)
         base = builder.trunc(base, ir.IntType(32))
-        put = _pack_bits if _packs(context) else _look_bits_up
+        put = _pack_bits if packs(context) else _look_bits_up
         return put(builder, data, place, word, base)
 
     return types.intp(array, types.intp, types.uint64, types.intp), code
@@ -246,7 +272,7 @@ def put_bits(typing, array, i, word, base):
 def _pack_bits(builder, data, place, word, base):
     numbers = ir.VectorType(ir.IntType(32), LANES)
     base = spread(builder, base, numbers)
-    for first, mask, count in _masks(builder, word):
+    for first, mask, count in masks(builder, word):
         here = ir.Constant(numbers, list(range(first, first + LANES)))
         found = _packed(builder, builder.add(base, here), mask)
         target = builder.bitcast(builder.gep(data, [place]), numbers.as_pointer())
@@ -283,8 +309,8 @@ def put_values(typing, array, i, word, values):
         array, place, word, values = arguments
         kinds = signature.args
         array, values = (data_of(context, builder, kinds[k], arguments[k]) for k in (0, 3))
-        for first, mask, count in _masks(builder, word):
-            if _packs(context):
+        for first, mask, count in masks(builder, word):
+            if packs(context):
                 found = load(builder, values, ir.Constant(ir.IntType(64), first))
                 store(builder, array, place, _packed(builder, found, mask))
                 place = builder.add(place, count)
@@ -353,7 +379,7 @@ def sum_bits(typing, words, first, end, numbers, i):
 
         def chosen(place):
             begin = builder.add(i, builder.mul(place, ir.Constant(wide, WORD)))
-            for lane, mask, _ in _masks(builder, builder.load(builder.gep(words, [place]))):
+            for lane, mask, _ in masks(builder, builder.load(builder.gep(words, [place]))):
                 found = number(builder, numbers, builder.add(begin, ir.Constant(wide, lane)), kind)
                 yield builder.select(mask, found, ir.Constant(kind, None))
 
@@ -397,6 +423,22 @@ def _spread_out(builder, vector, mask):
     return builder.call(known, [vector, _constant(0.0), mask])
 
 
+def laid_out(context, builder, values, place, mask, count):
+    """Values from ``place`` on at the places that a mask chooses; and the place of the next."""
+    if packs(context):
+        value = _spread_out(builder, load(builder, values, place), mask)
+        return value, builder.add(place, count)
+    value = ZEROS
+    for lane in range(LANES):
+        lane = ir.Constant(ir.IntType(32), lane)
+        bit = builder.extract_element(mask, lane)
+        next_ = builder.load(builder.gep(values, [place]))
+        next_ = builder.select(bit, next_, ir.Constant(ir.FloatType(), 0.0))
+        value = builder.insert_element(value, next_, lane)
+        place = builder.add(place, builder.zext(bit, ir.IntType(64)))
+    return value, place
+
+
 @intrinsic
 def add_values(typing, array, i, word, weights, k, values, place):
     """Add to each of 64 floats whose bit is set its weight times its value, as `add_bits` does.
@@ -410,21 +452,10 @@ def add_values(typing, array, i, word, weights, k, values, place):
         array, weights, values = (
             data_of(context, builder, signature.args[n], arguments[n]) for n in (0, 3, 5)
         )
-        for first, mask, count in _masks(builder, word):
+        for first, mask, count in masks(builder, word):
             step = ir.Constant(ir.IntType(64), first)
             at, there = builder.add(i, step), builder.add(k, step)
-            if _packs(context):
-                value = _spread_out(builder, load(builder, values, place), mask)
-                place = builder.add(place, count)
-            else:
-                value = _constant(0.0)
-                for lane in range(LANES):
-                    lane = ir.Constant(ir.IntType(32), lane)
-                    bit = builder.extract_element(mask, lane)
-                    next_ = builder.load(builder.gep(values, [place]))
-                    next_ = builder.select(bit, next_, ir.Constant(ir.FloatType(), 0.0))
-                    value = builder.insert_element(value, next_, lane)
-                    place = builder.add(place, builder.zext(bit, ir.IntType(64)))
+            value, place = laid_out(context, builder, values, place, mask, count)
             more = builder.fmul(value, load(builder, weights, there))
             more = builder.select(mask, more, _constant(0.0))
             store(builder, array, at, builder.fadd(load(builder, array, at), more))
@@ -443,7 +474,7 @@ def add_bits(typing, array, i, word, weights, k):
         kinds = signature.args
         array = data_of(context, builder, kinds[0], array)
         weights = data_of(context, builder, kinds[3], weights)
-        for first, mask, _ in _masks(builder, word):
+        for first, mask, _ in masks(builder, word):
             step = ir.Constant(ir.IntType(64), first)
             at, there = builder.add(i, step), builder.add(k, step)
             more = builder.select(mask, load(builder, weights, there), _constant(0.0))

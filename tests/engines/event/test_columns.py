@@ -26,13 +26,17 @@ WIDE = {
     "far steps": whole((7, 7, 2, 6), (15, 13, 2), (5, 5, 6), (3, 3), (2, 3)),
     "pixel by pixel": whole((1, 1, 6, 40), (5, 4, 6), (5, 4, 40)),
     "every other pixel": whole((1, 1, 6, 33), (6, 5, 6), (3, 3, 33), (2, 2)),
+    "transposed": whole((3, 4, 5, 20), (4, 3, 5), (8, 7, 20), (2, 2), (1, 1), transposed=True),
+    "transposed far": whole((2, 5, 3, 16), (3, 4, 3), (11, 12, 16), (3, 4), transposed=True),
+    "transposed once": whole((3, 3, 4, 8), (5, 4, 4), (5, 6, 8), padding=(1, 0), transposed=True),
     "dense of 300": Convolution.matrix_of(
         np.random.default_rng(1).integers(-9, 10, (50, 300)).astype(np.float32)
     ),
 }
+#: Of a slide by itself.
+ALONE = {"source": 0, "table": 0, "most": LAST}
 #: What is brought event by event.
-SCATTERED = {name for name in MAPS if name.startswith("transposed")}
-SCATTERED |= {"depthwise", "diagonal", "sparse", "identity", "routing"}
+SCATTERED = {"depthwise", "diagonal", "sparse", "identity", "routing"}
 
 
 def brought(slides, linear, active, values, size):
@@ -68,7 +72,7 @@ def test_slides_bring_what_the_map_brings(name, density, rng):
         assert (found is None) == (name in SCATTERED)
         if found is None:
             return
-        slides = joined([{**one, "source": 0, "table": 0} for one in found])
+        slides = joined([{**one, **ALONE} for one in found])
         goals = np.arange(n_out) if target is None else target
         for values in (None, rng.integers(-3, 4, linear.n_in).astype(np.float32)):
             active = rng.random(linear.n_in) < density
@@ -88,9 +92,7 @@ def test_sums_of_sixteen_bits_bring_what_the_map_brings(name, density, rng):
     scales = 2.0 ** rng.integers(-9, -5, numbers.shape[-1])
     linear = WIDE[name].reweighted(lambda _: (numbers * scales).astype(np.float32))
     for worth in ((0, 1), (-1, 1), (-3, 3)):
-        slides = joined(
-            [{**one, "source": 0, "table": 0} for one in slides_of(linear, None, worth)]
-        )
+        slides = joined([{**one, **ALONE} for one in slides_of(linear, None, worth)])
         largest = worth[1] * np.abs(numbers).reshape(-1, numbers.shape[-1]).sum(axis=0).max()
         assert slides.narrow.all() or largest > SUM
         active = rng.random(linear.n_in) < density
@@ -107,9 +109,9 @@ def test_what_does_not_fit_sixteen_bits_is_summed_in_floats():
     wanted = linear.forward(active[None].astype(float))[0]
     for n_in, worth in ((300, (0, 1)), (130, (-2, 2))):
         part = Convolution.matrix_of(linear.kernel[:n_in])
-        slides = joined([{**one, "source": 0, "table": 0} for one in slides_of(part, None, worth)])
+        slides = joined([{**one, **ALONE} for one in slides_of(part, None, worth)])
         assert not slides.narrow.any() and not slides.whole.any()
-    slides = joined([{**one, "source": 0, "table": 0} for one in slides_of(linear, None, (0, 1))])
+    slides = joined([{**one, **ALONE} for one in slides_of(linear, None, (0, 1))])
     np.testing.assert_array_equal(brought(slides, linear, active, None, 4), wanted)
     part = Convolution.matrix_of(linear.kernel[:258])
     (one,) = slides_of(part, None, (0, 1))
