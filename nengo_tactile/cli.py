@@ -323,6 +323,10 @@ def run(
     margin: Annotated[
         str | None, typer.Option(help="event: stop a sample when its margin passes a level.")
     ] = None,
+    max_loss: Annotated[
+        float | None,
+        typer.Option(min=0, help="Points that may be lost: says how soon recordings are decided."),
+    ] = None,
     rasters: Annotated[
         int | None,
         typer.Option(min=0, help="Keep all spikes of so many samples: the report draws them."),
@@ -358,6 +362,7 @@ def run(
         margin=margin,
         verify=verify,
         rasters=rasters,
+        max_loss=max_loss,
     )
     show_or_write(as_json, numbers, tables)
 

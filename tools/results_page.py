@@ -13,6 +13,7 @@ import jinja2
 from nengo_tactile.analysis.accuracy import accuracy_interval
 from nengo_tactile.files import atomic_write
 from nengo_tactile.papers.few_steps.plan import NETWORKS, SETTINGS
+from nengo_tactile.papers.spikemax.findings import at_equal_accuracy
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results.md"
@@ -26,8 +27,9 @@ def page():
         undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
     environment.globals.update(
-        result=result, card=card, accuracies=accuracies, measured=measured, few_steps=few_steps
-    )
+        result=result, card=card, accuracies=accuracies, measured=measured, few_steps=few_steps,
+        at_equal_accuracy=at_equal_accuracy,
+    )  # fmt: skip
     environment.filters.update(percent=percent, share=share, count=count)
     source = Path(__file__).with_suffix(".md").read_text("utf-8")
     return environment.from_string(source).render()

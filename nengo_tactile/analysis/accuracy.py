@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -263,3 +263,57 @@ def accuracy_text(accuracy: float, n: int) -> str:
     """
     low, high = accuracy_interval(accuracy, n)
     return f"{100 * accuracy:.2f} % [{100 * low:.1f}, {100 * high:.1f}] of {n:,}"
+
+
+class Percentile(NamedTuple):
+    """A percentile of some samples with its 95 % interval.
+
+    Attributes
+    ----------
+    value : float
+        The smallest that so many per cent of the samples do not exceed.
+    low, high : float or None
+        None where the samples are too few to bound it: of 144 nothing bounds the 99th from above.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def percentile(values: ArrayLike, percent: float) -> Percentile:
+    """A percentile with a 95 % interval that holds for any distribution.
+
+    The number of samples below the true percentile is binomial; the interval lies between the
+    order statistics that bound it (Hahn and Meeker 1991, "Statistical Intervals", section 5.2).
+
+    Parameters
+    ----------
+    values : (n_samples,) array_like of float
+    percent : float
+        Above 0 and below 100.
+
+    Returns
+    -------
+    Percentile
+
+    Raises
+    ------
+    DataError
+        For no values, and a percentage that is none.
+    """
+    from scipy import stats
+
+    values, share = np.sort(np.asarray(values, float)), percent / 100
+    n = len(values)
+    if values.ndim != 1 or not n or not 0 < share < 1:
+        raise DataError(
+            f"percentile {percent} of {values.shape} values: give at least one value, and a "
+            "percentage between 0 and 100"
+        )
+    low, high = (int(rank) for rank in stats.binom.ppf((0.025, 0.975), n, share))
+    return Percentile(
+        float(values[int(np.ceil(share * n - 1e-9)) - 1]),
+        float(values[low - 1]) if low else None,
+        float(values[high]) if high < n else None,
+    )

@@ -20,6 +20,8 @@ from nengo_tactile.networks.read_out import ReadOut
 
 #: Prices of a point that are tried, by halving, and rounds through all steps for each.
 _PRICES, _ROUNDS = 40, 4
+#: Levels for all steps that are tried.
+_LEVELS = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Exits:
     read_out : ReadOut
     spikes, unit_spikes, synops : float
         Of a sample until then, on average: see `nengo_tactile.engines.recording.Recording`.
+    decisions : (n_samples,) int array or None
+        Then, of networks that do not choose the largest output.
     """
 
     levels: np.ndarray
@@ -46,6 +50,7 @@ class Exits:
     spikes: float
     unit_spikes: float
     synops: float
+    decisions: np.ndarray | None = None
 
     @property
     def mean_steps(self) -> float:
@@ -54,7 +59,10 @@ class Exits:
 
     def accuracy(self, labels: ArrayLike) -> float:
         """Accuracy of the decisions when samples are stopped: see `Recording.accuracy`."""
-        return self.read_out.accuracy(self.outputs, labels)
+        if self.decisions is None:
+            return self.read_out.accuracy(self.outputs, labels)
+        labels, _ = self.read_out.check_labels(labels, len(self.decisions))
+        return float((self.decisions == labels).mean())
 
 
 def exits(recording: Recording, margin: ArrayLike) -> Exits:
@@ -84,12 +92,18 @@ def exits(recording: Recording, margin: ArrayLike) -> Exits:
         return float(sum((each * shown).sum() for each in series.values()) / len(steps))
 
     series = recording.spikes_over_time, recording.units_over_time, recording.synops_over_time
-    outputs = recording.outputs[np.arange(len(steps)), steps - 1]
-    return Exits(levels, steps, outputs, recording.read_out, *map(mean, series))
+    then = np.arange(len(steps)), steps - 1
+    decisions = None if recording.decisions is None else recording.decisions[then]
+    spikes, units, synops = map(mean, series)
+    outputs, told = recording.outputs[then], recording.read_out
+    return Exits(levels, steps, outputs, told, spikes, units, synops, decisions)
 
 
 def exit_margin(
-    recording: Recording, labels: ArrayLike | None = None, max_loss: float = 0.2
+    recording: Recording,
+    labels: ArrayLike | None = None,
+    max_loss: float = 0.2,
+    same: bool = False,
 ) -> np.ndarray:
     """Choose the levels at which a sample can be stopped.
 
@@ -106,10 +120,14 @@ def exit_margin(
         By default the decisions after the last step are what is right, which is more careful.
     max_loss : float
         Points of accuracy, from 0.
+    same : bool
+        One level for all steps, which fewer samples suffice for: of networks that have learnt these
+        samples by heart, levels of late steps let all through.
 
     Returns
     -------
     (n_steps,) float array
+        Infinite where no sample is to be stopped.
 
     Raises
     ------
@@ -118,11 +136,11 @@ def exit_margin(
     """
     if not (isinstance(max_loss, int | float) and 0 <= max_loss < math.inf):
         raise DataError(f"max_loss is {max_loss!r}: give points of accuracy, from 0")
-    margins, outputs, told = _margins(recording), recording.outputs, recording.read_out
-    labels = told.decide(outputs[:, -1]) if labels is None else np.asarray(labels)
-    n_steps = recording.n_steps
-    right = np.stack([told.right(outputs[:, t], labels) for t in range(n_steps)], axis=1)
+    margins, n_steps = _margins(recording), recording.n_steps
+    right = right_over_time(recording, recording.predictions()[:, -1] if labels is None else labels)
     wanted = right[:, -1].mean() - max_loss / 100 - 1e-9
+    if same:
+        return _one_level(margins, right, wanted)
     low, high, chosen = 0.0, 1e6, np.full(n_steps, math.inf)
     for _ in range(_PRICES):
         price = math.sqrt(low * high) if low else high / 10
@@ -138,6 +156,46 @@ def exit_margin(
         if saved <= 0:
             return chosen
         chosen = levels
+
+
+def _one_level(margins, right, wanted):
+    """The level of the fewest steps, of those that leave so many right."""
+    n_steps = margins.shape[1]
+    best, chosen = math.inf, math.inf
+    for level in np.unique(
+        np.quantile(margins[:, :-1], np.linspace(0, 1, _LEVELS), method="lower")
+    ):
+        stops = _stops(margins, np.full(n_steps, level))
+        enough = np.take_along_axis(right, stops[:, None], 1).mean() >= wanted
+        if enough and stops.sum() < best:
+            best, chosen = stops.sum(), level
+    return np.full(n_steps, chosen)
+
+
+def right_over_time(recording: Recording, labels: ArrayLike) -> np.ndarray:
+    """Share of each sample's decisions that is right after each step.
+
+    Parameters
+    ----------
+    recording : Recording
+    labels : (n_samples, ...) int array
+        See `Recording.accuracy`.
+
+    Returns
+    -------
+    (n_samples, n_steps) float array
+
+    Raises
+    ------
+    DataError
+        For labels that do not fit.
+    """
+    told, outputs = recording.read_out, recording.outputs
+    if recording.decisions is not None:
+        labels, _ = told.check_labels(labels, recording.n_samples)
+        return (recording.decisions == labels[:, None]).astype(float)
+    steps = range(recording.n_steps)
+    return np.stack([told.right(outputs[:, step], labels) for step in steps], axis=1)
 
 
 def _lowered(margins, right, levels, step, wanted):
@@ -186,11 +244,6 @@ def _stops(margins, levels):
 
 def _margins(recording):
     """Of each sample and step, (n_samples, n_steps) float32 array."""
-    if recording.decisions is not None:
-        raise DataError(
-            "the recording's decisions are no largest outputs, which have a margin: only networks "
-            "that are read by their outputs can be stopped early"
-        )
     if not recording.n_samples:
         raise DataError("the recording has no samples: give at least one")
-    return recording.read_out.margin(recording.outputs)
+    return recording.margins()

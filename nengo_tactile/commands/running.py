@@ -9,7 +9,7 @@ import numpy as np
 
 from nengo_tactile import __version__, engines, files
 from nengo_tactile.analysis import Measured, accuracy_text
-from nengo_tactile.commands import costs, pages
+from nengo_tactile.commands import costs, deciding, pages
 from nengo_tactile.commands.explored import Explored, explored
 from nengo_tactile.commands.samples import files_of
 from nengo_tactile.commands.shown import Source, run_options, scaled
@@ -61,6 +61,7 @@ def run_network(
     margin=None,
     verify=None,
     rasters=None,
+    max_loss=None,
 ):
     """Run a saved network on a task's recordings, or on files, and write what was measured.
 
@@ -70,7 +71,8 @@ def run_network(
     `nengo_tactile.commands.converting.convert_model`, by default with the network's own scale.
     ``with_diagnosis`` adds which layers cost accuracy (see
     `nengo_tactile.conversion.diagnosis.diagnose`). ``margin`` is the event engine's.
-    Of the first ``rasters`` samples all spikes are kept, which the report draws.
+    Of the first ``rasters`` samples all spikes are kept, which the report draws. With ``max_loss``
+    (points) it also says how soon recordings are decided: see `nengo_tactile.commands.deciding`.
 
     Returns
     -------
@@ -86,6 +88,7 @@ def run_network(
     options = {name: value for name, value in options.items() if value is not None}
     network = load(name)
     engine = network.fastest if engine is None else engine
+    deciding.check(network, source, margin, max_loss)
     engines.check_run(network, n_steps, engine, options)
     if with_diagnosis:
         check_neurons(network)
@@ -100,6 +103,7 @@ def run_network(
         say(note)
     measured = Measured(recording, targets.y, samples)
     repeated = run_options(engine, n_steps, n_samples, seed, scale, **options)
+    repeated += "" if max_loss is None else f" --max-loss {max_loss:g}"
     about = {
         "network": printable(str(name)),
         **shown.source,
@@ -108,6 +112,11 @@ def run_network(
         "seed": seed,
     }
     numbers = _numbers(network, measured, about, options.get("on_host"), progress)
+    if max_loss is not None:
+        run = {name: value for name, value in options.items() if name not in ("rasters", "verify")}
+        told = {"n_steps": n_steps, "progress": progress, "engine": engine, **run}
+        task = shown.source["task"]
+        numbers |= deciding.decisions_of(network, measured, source, task, max_loss, **told)
     if with_diagnosis:
         labels = None if targets.are_values else targets.y
         diagnosis = diagnose(network, samples, labels, recording.n_steps, progress)
@@ -176,6 +185,7 @@ def _numbers(network, measured, about, on_host, progress):
         "reference": network.reference._asdict(),
         **measured.numbers(network),
         **network.compare(measured.x, measured.labels, recording, progress),
+        **deciding.numbers_of(network, measured),
     }
     if recording.engine == "loihi":
         numbers["chip"] = runner(network, "loihi").chip_report(network, on_host).to_dict()
@@ -190,6 +200,8 @@ def _write(out, network, numbers, measured, task):
     arrays = {"outputs": recording.outputs, "labels": measured.labels}
     if recording.decisions is not None:
         arrays["decisions"] = recording.decisions
+    if recording.decision_margins is not None:
+        arrays["decision_margins"] = recording.decision_margins
     for kind in _COUNTS:
         arrays |= {f"{kind}/{k}": v for k, v in getattr(recording, kind).items()}
     arrays |= _kept(network, measured, task)
@@ -255,6 +267,7 @@ def _run_table(numbers):
         "synaptic operations per sample": f"{numbers['synops']:,.0f} "
         f"({numbers['synops_to_latency']:,.0f} to the latency)",
     }
+    rows |= deciding.rows(numbers)
     if "mean_steps" in numbers:
         rows["steps per sample"] = f"{numbers['mean_steps']:.2f}, stopped by their margin"
     if "largest_difference" in numbers:
@@ -322,6 +335,7 @@ def write_run_report(folder):
             reference.short,
             **({"spread": measured.targets.spread} if what == "error" else {}),
         ),
+        *deciding.sections(numbers),
         *pages.explorer_sections(measured, numbers["classes"], explored),
         pages.activity_section(measured.recording, numbers),
         *pages.raster_sections(measured, numbers["classes"]),
@@ -390,6 +404,7 @@ def read_run(folder):
             chip_neurons=int(stored["chip_neurons"]),
             engine=numbers["engine"],
             decisions=stored.get("decisions"),
+            decision_margins=stored.get("decision_margins"),
             read_out=ReadOut.from_dict(numbers["read_out"]),
         )
         chip = ChipReport(**numbers["chip"]) if "chip" in numbers else None

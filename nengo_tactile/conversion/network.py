@@ -99,6 +99,7 @@ class SpikingNetwork(GraphNetwork):
         "loihi": "nengo_tactile.engines.loihi",
     }
     others: ClassVar[dict[str, str]] = {}
+    is_timed: ClassVar[bool] = False
     storage: ClassVar = "nengo_tactile.conversion.storage"
     reference: ClassVar = Reference("ann", "rates (Keras)", "spikes", "rates")
 

@@ -56,6 +56,8 @@ class Recording:
         ``spikes_over_time``, of networks whose spikes are all worth one.
     decisions : (n_samples, n_steps) int array or None
         The class chosen after each time step, of networks that do not choose the largest output.
+    decision_margins : (n_samples, n_steps) float array or None
+        How far these decisions are from another one, where they have such a measure.
     read_out : ReadOut or None
         What the outputs mean (see `nengo_tactile.networks.read_out`); None for outputs as they
         are.
@@ -86,6 +88,7 @@ class Recording:
         kw_only=True,
     )
     decisions: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
+    decision_margins: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
     # never None once it is made
     read_out: ReadOut = dataclasses.field(default=None, kw_only=True)  # type: ignore[assignment]
     notes: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
@@ -142,6 +145,29 @@ class Recording:
             If the outputs tell no classes.
         """
         return self.read_out.decide(self.outputs) if self.decisions is None else self.decisions
+
+    def margins(self) -> np.ndarray:
+        """How far the decision after each step is from another one.
+
+        Returns
+        -------
+        (n_samples, n_steps) float array
+            Of outputs of which the largest wins, how much larger it is than the second: see
+            `nengo_tactile.networks.read_out.ReadOut.margin`.
+
+        Raises
+        ------
+        DataError
+            For decisions without such a measure, and outputs that tell no classes.
+        """
+        if self.decisions is None:
+            return self.read_out.margin(self.outputs)
+        if self.decision_margins is None:
+            raise DataError(
+                "the recording's decisions are no largest outputs, which have a margin: only "
+                "networks that are read by their outputs can be stopped early"
+            )
+        return self.decision_margins
 
     def predict(self, step: int = -1) -> np.ndarray:
         """What the Keras model's ``predict`` gives, as the spiking network reads it.
@@ -293,6 +319,10 @@ class Recording:
             parts = [part for part in parts if part]  # of rasters only the first ones have some
             return {key: np.concatenate([part[key] for part in parts]) for key in dict(*parts[:1])}
 
+        def optional(name):
+            parts = [getattr(recording, name) for recording in recordings]
+            return None if parts[0] is None else np.concatenate(parts)
+
         return Recording(
             outputs=np.concatenate([recording.outputs for recording in recordings]),
             spike_counts=join("spike_counts"),
@@ -305,13 +335,10 @@ class Recording:
             dt=recordings[0].dt,
             engine=recordings[0].engine,
             notes=recordings[0].notes,
-            decisions=None
-            if recordings[0].decisions is None
-            else np.concatenate([recording.decisions for recording in recordings]),
+            decisions=optional("decisions"),
+            decision_margins=optional("decision_margins"),
             read_out=recordings[0].read_out,
-            exit_steps=None
-            if recordings[0].exit_steps is None
-            else np.concatenate([recording.exit_steps for recording in recordings]),
+            exit_steps=optional("exit_steps"),
         )
 
 

@@ -13,9 +13,10 @@ from nengo_tactile import arguments
 from nengo_tactile.engines.recording import Recording
 from nengo_tactile.errors import DataError, EngineError
 from nengo_tactile.memory import processors
+from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.progress import track
 from nengo_tactile.skim.activity import check_pattern, hidden_activity, prepare
-from nengo_tactile.skim.supervision import determine_over_time
+from nengo_tactile.skim.supervision import scores_over_time
 
 
 def run(network, patterns, n_steps=None, batch_size=16, threads=None, progress=None, rasters=0):
@@ -105,6 +106,7 @@ def recorded(network, engine, patterns, outputs, fired, rasters):
     layers = {"input": np.stack([np.asarray(pattern) != 0 for pattern in patterns])}
     if fired is not None:
         layers["hidden"] = fired
+    scores = scores_over_time(outputs, network.method, network.supervision)
     fan_out = {"input": network.layer.n_hidden, "hidden": len(network.classes)}
     return Recording.of_spikes(
         outputs.astype(np.float32),
@@ -113,5 +115,6 @@ def recorded(network, engine, patterns, outputs, fired, rasters):
         dt=network.dt,
         engine=engine,
         rasters=rasters,
-        decisions=determine_over_time(outputs, network.method, network.supervision),
+        decisions=scores.argmax(-1),
+        decision_margins=ReadOut.linear(scores.shape[2:]).margin(scores).astype(np.float32),
     )

@@ -1,7 +1,7 @@
 """What kinds of network have in common, each of which is a class of its own."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from nengo_tactile.arguments import names
 from nengo_tactile.errors import DataError
@@ -57,6 +57,7 @@ class SpikeInputNetwork(BaseNetwork):
     build: Any
     ann_multiplications = None
     scale = None
+    is_timed: ClassVar[bool] = True
 
     def _name_classes(self, n_outputs):
         """Set their names, numbers by default.

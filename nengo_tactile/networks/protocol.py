@@ -55,6 +55,9 @@ class Network(Protocol):
     others : dict of str to str
         Why it does not run on other engines, as the end of "..., which ".
     reference : Reference
+    is_timed : bool
+        Whether samples come step by step in a recording's own time, so that they have a first
+        event; others are shown as a whole.
     storage : str
         The module that says what a saved one holds, and makes it again: see `folders.save`.
     fastest : str
@@ -90,6 +93,7 @@ class Network(Protocol):
     others: ClassVar[dict[str, str]]
     reference: ClassVar[Reference]
     storage: ClassVar[str]
+    is_timed: ClassVar[bool]
 
     @property
     def engines(self) -> tuple[str, ...]: ...

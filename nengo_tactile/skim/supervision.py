@@ -173,11 +173,11 @@ def determine(outputs: np.ndarray, method: str, supervision: Supervision) -> np.
     return score.argmax(-1)
 
 
-def determine_over_time(outputs, method, supervision):
-    """Choose the classes of samples as if one stopped reading after each step.
+def scores_over_time(outputs, method, supervision):
+    """What speaks for each class if one stopped reading after each step; the largest is chosen.
 
-    From the first step of the training pattern on that is `determine` with the steps of the
-    pattern so far, so that the last step's classes are its own; before, the highest output.
+    From the first step of the training pattern on that is what `determine` compares, with the
+    steps of the pattern so far, so that the last step's choices are its own; before, the outputs.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def determine_over_time(outputs, method, supervision):
 
     Returns
     -------
-    (..., n_steps) int array
+    (..., n_steps, n_classes) float array
 
     Raises
     ------
@@ -198,12 +198,24 @@ def determine_over_time(outputs, method, supervision):
     outputs = np.asarray(outputs)
     taught = _taught(outputs, method, supervision, supervision.n_steps)
     score = np.maximum.accumulate(taught, -2) if method.endswith("max") else taught.cumsum(-2)
-    chosen, classes = score.argmax(-1), outputs.argmax(-1)
+    scores = outputs.copy()
     begin = supervision.first + supervision.onset
     end = begin + len(supervision.pattern)
-    classes[..., begin:end] = chosen
-    classes[..., end:] = chosen[..., -1:]
-    return classes
+    scores[..., begin:end, :] = score
+    scores[..., end:, :] = score[..., -1:, :]
+    return scores
+
+
+def determine_over_time(outputs, method, supervision):
+    """Choose the classes of samples as if one stopped reading after each step.
+
+    Parameters and errors are those of `scores_over_time`.
+
+    Returns
+    -------
+    (..., n_steps) int array
+    """
+    return scores_over_time(outputs, method, supervision).argmax(-1)
 
 
 def check_method(method):

@@ -112,6 +112,7 @@ def train(
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
     description: str = "training",
+    each_epoch: Callable[[Any, History], Any] | None = None,
 ) -> History:
     """Train a spiking network with Keras's ``fit``, in place.
 
@@ -142,6 +143,8 @@ def train(
     progress : bool, optional
         Show accuracy and spikes per layer while it runs (default: on a terminal).
     description : str
+    each_epoch : callable, optional
+        ``(model, history)``, after each epoch: to keep its weights, or to measure more.
 
     Returns
     -------
@@ -201,6 +204,8 @@ def train(
         # a silent network is not worth the one before it: training goes on from that one
         if checkpoint and history.spikes[-1][layers[-1].name]:
             save_checkpoint(checkpoint, model, optimizer, history, mark, epoch + 1)
+        if each_epoch is not None:
+            each_epoch(model, history)
     if not fires(model, look_at(samples, seed, load, recipe.batch_size)):
         spikes = _measured(model, samples, recipe.batch_size, progress=False)["spikes"]
         if not spikes[layers[-1].name]:

@@ -84,6 +84,12 @@ def test_the_level_loses_no_more_than_it_may():
                 less = exits(shown, np.where(np.arange(6) == step, lower, levels))
                 fewer = less.mean_steps < steps - 1e-9
                 assert not fewer or 100 * (last - less.accuracy(labels)) > max_loss + 1e-6
+        # of one level for all steps that which takes the fewest
+        level = exit_margin(shown, labels, max_loss, same=True)
+        assert len(set(level)) == 1
+        lost, steps = told(level)
+        assert lost <= max_loss + 1e-6
+        assert steps <= min(steps for lost, steps in same if lost <= max_loss) + 0.02
     losses = (2.0, 2.5, 3.0, 3.5)
     steps = [exits(shown, exit_margin(shown, labels, loss)).mean_steps for loss in losses]
     assert steps == sorted(steps)[::-1] and len(set(steps)) == 4

@@ -10,6 +10,7 @@ from scipy import special
 from nengo_tactile.errors import DataError
 from nengo_tactile.papers.spikemax import PAPER, SpikemaxPlan
 from nengo_tactile.papers.spikemax import published as paper
+from nengo_tactile.papers.spikemax.findings import at_equal_accuracy
 from nengo_tactile.papers.spikemax.plan import SETTINGS
 from nengo_tactile.papers.spikemax.trials import TITLES, grouped
 from tests.support.spikemax_states import HITS, state, states
@@ -305,3 +306,25 @@ def test_runs_have_the_papers_settings_where_it_has_them():
         )
         ms = ours.layout.bin_us / 1000
         assert (ours.neuron.tau_s * ms, ours.neuron.tau_r * ms) == (theirs.tau_s, theirs.tau_r)
+
+
+def test_time_to_equal_accuracy():
+    """By hand: all end at 93 of 100, so that 92 count, all answers together."""
+    results = summary(states("nmnist"))
+    found = at_equal_accuracy(results["measures"])
+    assert [each["loss"] for each in found] == [
+        "spike-rate",
+        "spikemax",
+        "spikemax_g",
+        "spikemax_s",
+    ]
+    assert [each["ms"] for each in found] == [100, 40, 60, 30]
+    assert [each["ratio"] for each in found] == [1, 0.4, 0.6, 0.3]
+    assert all(each["level"] == pytest.approx(0.92) for each in found)
+    # of 100, 93 may be fewer than 92, so that the end decides nothing; 85.5 may not be 92
+    assert (found[0]["low_ms"], found[0]["high_ms"]) == (100, None)
+    # one that ends lower lowers the level for all
+    low = copy.deepcopy(results["measures"])
+    low[1]["accuracy_over_time"] = [min(value, 0.5) for value in low[1]["accuracy_over_time"]]
+    assert [each["ms"] for each in at_equal_accuracy(low)] == [50, 20, 50, 20]
+    assert all(each["ratio"] is None for each in at_equal_accuracy(results["measures"][1:]))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nengo_tactile.analysis.accuracy import first_step_within, latency_step
+from nengo_tactile.analysis.accuracy import accuracy_interval, first_step_within, latency_step
 from nengo_tactile.analysis.statistical_tests import compared
 from nengo_tactile.experiments.tables import p_value, points
 from nengo_tactile.papers.spikemax import published as paper
@@ -82,6 +82,45 @@ def _first_at(accuracy, level):
     """First step with at least this accuracy, None without one."""
     reached = np.flatnonzero(accuracy >= level - _ROUNDING)
     return int(reached[0]) + 1 if len(reached) else None
+
+
+def at_equal_accuracy(measures):
+    """When each loss first has the accuracy that all of its data set's losses reach.
+
+    A loss whose networks end lower is within a point of that sooner: the time to one's own final
+    accuracy favours it. That to the same accuracy does not.
+
+    Parameters
+    ----------
+    measures : list of dict
+        Of `numbers.measure`.
+
+    Returns
+    -------
+    list of dict
+        ``data``, ``title``, ``loss``; ``level``, the lowest final accuracy of any loss, less one
+        point; ``ms`` until then, from all trials together, and from when and until when it may be,
+        the accuracies' 95 % intervals on so many test samples allowed (``low_ms``, and
+        ``high_ms``, None where the end may still be below); ``ratio`` to spike-rate's (None
+        without that).
+    """
+    finals: dict[str, float] = {}
+    for each in measures:
+        last = each["accuracy_over_time"][-1]
+        finals[each["data"]] = min(last, finals.get(each["data"], 1.0))
+    found = []
+    for each in measures:
+        level, curve = finals[each["data"]] - REACHED, each["accuracy_over_time"]
+        band = np.array([accuracy_interval(value, each["n_test"]) for value in curve])
+        steps = (_first_at(np.asarray(one), level) for one in (curve, band[:, 1], band[:, 0]))
+        ms = [None if step is None else step * each["step_ms"] for step in steps]
+        told = {key: each[key] for key in ("data", "title", "loss")} | {"level": level}
+        found.append(told | dict(zip(("ms", "low_ms", "high_ms"), ms)))
+    rates = {each["data"]: each["ms"] for each in found if each["loss"] == paper.REFERENCE}
+    for each in found:
+        beside = rates.get(each["data"])
+        each["ratio"] = each["ms"] / beside if beside else None
+    return found
 
 
 def claims(trials, compared):
