@@ -97,6 +97,11 @@ def multiply(products, k, state, start, bits, first, room, values, graded, e):
         tile += vectors
 
 
+def _planes(missing, numbers, fill=1):
+    """Numbers of rows and of columns, of maps of columns alone too."""
+    return [*[fill] * missing, *numbers]
+
+
 def product_of(linear, target, sums):
     """The product of a map, or None if it has none that pays.
 
@@ -121,11 +126,10 @@ def product_of(linear, target, sums):
         return None
     missing = 2 - linear.n_axes
     kernel = linear.kernel.reshape(*[1] * missing, *linear.kernel.shape)
-    (height, width), (rows, columns) = (
-        (*[1] * missing, *shape[:-1]) for shape in (linear.input_shape, linear.output_shape)
-    )
-    strides, dilation = ((*[1] * missing, *each) for each in (linear.strides, linear.dilation))
-    top, left = (*[0] * missing, *linear.padding)
+    height, width = _planes(missing, linear.input_shape[:-1])
+    rows, columns = _planes(missing, linear.output_shape[:-1])
+    strides, dilation = (_planes(missing, each) for each in (linear.strides, linear.dilation))
+    top, left = _planes(missing, linear.padding, fill=0)
     goals = np.arange(linear.n_out) if target is None else np.asarray(target)
     goals = goals.reshape(rows, columns, filters)
     reach = [
@@ -136,7 +140,7 @@ def product_of(linear, target, sums):
     copied = (image_rows, image_columns) != (height, width)
     depth = LANES if apart and copied else channels
     image_row = image_columns * depth
-    if kernel.shape[:2] == strides == (1, 1) and regular(goals.reshape(1, -1, filters)):
+    if [*kernel.shape[:2]] == strides == [1, 1] and regular(goals.reshape(1, -1, filters)):
         goals, rows, columns = goals.reshape(1, -1, filters), 1, rows * columns
     steps = regular(goals)
     if steps is None:
