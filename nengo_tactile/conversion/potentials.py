@@ -75,6 +75,18 @@ def integrate(
                     else:
                         v[i] -= np.float32(up)
                 continue
+            if signed and not leaky:  # apart, so that it becomes vector instructions
+                for i in range(n_neurons):
+                    whole, held = np.floor(v[i]), np.float32(balance[i])
+                    back = held if held < top else top
+                    worth = whole if whole < top else top
+                    worth = worth if worth > -back else -back
+                    v[i] -= worth
+                    change = np.int32(worth)
+                    out[i] = np.int8(change)
+                    fired[i] += np.int32(change != 0)
+                    balance[i] += change
+                continue
             for i in range(n_neurons):
                 whole = np.floor(v[i]) if signed else np.trunc(v[i])
                 least = top if leaky else (np.float32(min(balance[i], most)) if signed else zero)
