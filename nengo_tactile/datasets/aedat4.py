@@ -21,7 +21,7 @@ from nengo_tactile.doors.plain import DATA
 #: What faery has for an event.
 _EVENT = np.dtype([("t", "<u8"), ("x", "<u2"), ("y", "<u2"), ("p", "?")])
 #: Events of a place in the shared memory; what the process may take, in seconds for each of them.
-_ROWS, _BYTES, _SECONDS = 1 << 17, 2 << 30, 20
+_ROWS, _BYTES, _SECONDS = 1 << 17, 2 << 30, 15
 #: Reads files whose descriptors come: "size W H", "part N" for each part, and "end" or "refused".
 _CHILD = """
 import faery, mmap

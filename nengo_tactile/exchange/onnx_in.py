@@ -21,7 +21,7 @@ EXTRA = "pip install 'nengo-tactile[onnx]'"
 DOOR = Door(ModelFileError, "export the model again")
 #: What reading a file may take: memory, of which each byte of the file adds some (a model is there
 #: as ONNX, as Keras layers, as both once more, and as a file), and seconds of a processor.
-_BYTES, _BYTES_EACH, _SECONDS, _BYTES_A_SECOND = 2 << 30, 20, 20, 100_000
+_BYTES, _BYTES_EACH, _SECONDS, _BYTES_A_SECOND = 2 << 30, 20, 15, 100_000
 _ANSWER = rb"(made|missing|refused|memory) ?(.*)\n"
 #: Makes Keras files of models whose descriptors come; says "made", "missing ..." or "refused ...".
 _CHILD = """
