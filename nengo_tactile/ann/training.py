@@ -240,7 +240,7 @@ def train(
 
 
 def predict(model, x, batch_size=512):
-    """Logits for ``x``, computed in minibatches: (n_samples, *places, n_classes) float32."""
+    """Logits for ``x``, computed in minibatches: ``(n_samples, *places, n_classes)`` float32."""
     tf = stack.tensorflow()
     parts = [
         model(tf.constant(x[start : start + batch_size], tf.float32), training=False).numpy()
