@@ -191,16 +191,20 @@ def _model(path, arrays):
     return model
 
 
-def _mobile(extra, weights):
-    shape, blocks = ([int(n) for n in extra["shape"]], extra["blocks"].tolist())
+def _ends(extra, weights):
+    """Shape of the images, number of classes, and (scale, offset) of the standardisation."""
     rescale = extra["scale"].tolist(), extra["offset"].tolist()
-    return mobile.mobilenet(shape, weights["logits/bias"].shape[0], 0, rescale, blocks)
+    return [int(n) for n in extra["shape"]], weights["logits/bias"].shape[0], rescale
+
+
+def _mobile(extra, weights):
+    shape, n_classes, rescale = _ends(extra, weights)
+    return mobile.mobilenet(shape, n_classes, 0, rescale, extra["blocks"].tolist())
 
 
 def _unet(extra, weights):
-    shape, widths = [int(n) for n in extra["shape"]], unet.widths_of(weights)
-    rescale = extra["scale"].tolist(), extra["offset"].tolist()
-    return unet.unet(shape, weights["logits/bias"].shape[0], 0, rescale, widths)
+    shape, n_classes, rescale = _ends(extra, weights)
+    return unet.unet(shape, n_classes, 0, rescale, unet.widths_of(weights))
 
 
 def _residual(extra, weights):
@@ -211,9 +215,7 @@ def _residual(extra, weights):
     depth = 2 * len(groups) + 2
     model = network_named(
         f"{'resnet' if extra['shortcuts'] else 'plain'}{depth}",
-        [int(n) for n in extra["shape"]],
-        weights["logits/bias"].shape[0],
-        (extra["scale"].tolist(), extra["offset"].tolist()),
+        *_ends(extra, weights),
         widths=widths,
     )
     levels = int(extra["levels"])

@@ -190,8 +190,7 @@ def _check(network, out, task, task_name, tune_from, levels, deepen_from):
             f"network {network!r} {what}, but begins with {deepen_from} (--deepen): give --deepen "
             "alone, with resnet32, plain32 and so on"
         )
-    has_maps = task_name == "scenes"
-    if has_maps != (network == unet.NAME):
+    if (task.network == unet.NAME) != (network == unet.NAME):
         raise NotationError(
             f"network {network!r} is to be trained on {task_name}: the task scenes, whose labels "
             f"are maps, takes {unet.NAME}, which takes no other"

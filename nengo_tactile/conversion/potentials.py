@@ -89,7 +89,7 @@ def integrate(
                 continue
             for i in range(n_neurons):
                 whole = np.floor(v[i]) if signed else np.trunc(v[i])
-                least = top if leaky else (np.float32(min(balance[i], most)) if signed else zero)
+                least = top if leaky else zero
                 worth = max(min(whole, top), -least)
                 v[i] -= worth
                 change = np.int32(worth)

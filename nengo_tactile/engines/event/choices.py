@@ -47,25 +47,27 @@ class Ways:
 
 def slides_in(stages, every):
     """Those of all links, and the first of each stage and the one after its last."""
-    number = {stage.name: index for index, stage in enumerate(stages)}
-    spans, found = [], []
-    for each in every:
-        first = len(found)
-        for ways in each:
-            more = {"source": number[ways.link.source], "table": 0, "most": ways.most}
-            found += [{**one, **more} for one in ways.slides or ()]
-        spans.append((first, len(found)))
+
+    def parts(ways):
+        return [{**one, "table": 0, "most": ways.most} for one in ways.slides or ()]
+
+    spans, found = _spans(stages, every, parts)
     return spans, columns.joined(found)
 
 
 def products_in(stages, every):
     """The same of products."""
+    spans, found = _spans(stages, every, lambda ways: [ways.product] if ways.product else [])
+    return spans, products.joined(found)
+
+
+def _spans(stages, every, parts):
+    """Where those of each stage begin and end, and ``parts(ways)`` of all, with their source."""
     number = {stage.name: index for index, stage in enumerate(stages)}
     spans, found = [], []
     for each in every:
         first = len(found)
-        found += [
-            {**ways.product, "source": number[ways.link.source]} for ways in each if ways.product
-        ]
+        for ways in each:
+            found += [{**one, "source": number[ways.link.source]} for one in parts(ways)]
         spans.append((first, len(found)))
-    return spans, products.joined(found)
+    return spans, found

@@ -88,7 +88,8 @@ def show(ledger, name, key, n_steps, n_calibration, n_samples, weights, seed, da
 def _add_sums(state, recording, x, y, model, network):
     """Add the sums of one minibatch to a cell's."""
     waiting = waiting_outputs(network.layers, x, state["n_steps"])
-    decided = (recording.predictions()[:, -1], waiting.argmax(-1), predict(model, x).argmax(-1))
+    last = recording.read_out.decide(recording.outputs[:, -1])
+    decided = last, waiting.argmax(-1), predict(model, x).argmax(-1)
     sums = {}
     for who, classes in zip(WHO, decided):
         sums[f"{who}hits"] = (classes == y).sum()

@@ -55,25 +55,30 @@ def brought(slides, linear, active, values, size):
     return sums[:size] - 1
 
 
+def places(linear):
+    """Where outputs go: to their own numbers, or as Concatenate along rows or channels has it."""
+    n_out, filters = linear.n_out, getattr(linear, "output_shape", (linear.n_out,))[-1]
+    channels = np.arange(n_out).reshape(-1, filters)
+    return (
+        None,
+        np.arange(n_out) + 4,
+        (channels[:, :1] // filters * (filters + 3) + 2 + np.arange(filters)).ravel(),
+    )
+
+
 @pytest.mark.parametrize("density", [0.02, 0.3, 1.0])
 @pytest.mark.parametrize("name", [*MAPS, *WIDE])
 def test_slides_bring_what_the_map_brings(name, density, rng):
     linear = {**MAPS, **WIDE}[name]
     if name not in WIDE:
         linear = linear.reweighted(lambda weights: np.round(8 * weights))
-    n_out, filters = linear.n_out, getattr(linear, "output_shape", (linear.n_out,))[-1]
-    channels = np.arange(n_out).reshape(-1, filters)
-    for target in (
-        None,
-        np.arange(n_out) + 4,  # as Concatenate along rows has it
-        (channels[:, :1] // filters * (filters + 3) + 2 + np.arange(filters)).ravel(),
-    ):
+    for target in places(linear):
         found = slides_of(linear, target)
         assert (found is None) == (name in SCATTERED)
         if found is None:
             return
         slides = joined([{**one, **ALONE} for one in found])
-        goals = np.arange(n_out) if target is None else target
+        goals = np.arange(linear.n_out) if target is None else target
         for values in (None, rng.integers(-3, 4, linear.n_in).astype(np.float32)):
             active = rng.random(linear.n_in) < density
             wanted = np.zeros(goals.max() + 1)

@@ -13,7 +13,7 @@ from nengo_tactile.networks.linear_maps import Pooling
 from nengo_tactile.networks.neurons import IntegrateFire, Sum
 from nengo_tactile.networks.read_out import ReadOut
 from nengo_tactile.networks.stages import Graph, Link, Stage
-from tests.engines.event.test_columns import WIDE, whole
+from tests.engines.event.test_columns import WIDE, places, whole
 from tests.engines.event.test_links import MAPS
 from tests.support import step_loop
 
@@ -55,19 +55,13 @@ def test_products_bring_what_the_map_brings(name, density, rng):
     linear = {**MAPS, **WIDE, **{f"apart {name}": one for name, one in APART.items()}}[name]
     if name in MAPS:
         linear = linear.reweighted(lambda weights: np.round(8 * weights))
-    n_out, filters = linear.n_out, getattr(linear, "output_shape", (linear.n_out,))[-1]
-    channels = np.arange(n_out).reshape(-1, filters)
-    for target in (
-        None,
-        np.arange(n_out) + 4,  # as Concatenate along rows has it
-        (channels[:, :1] // filters * (filters + 3) + 2 + np.arange(filters)).ravel(),
-    ):
+    for target in places(linear):
         found = product_of(linear, target, True)
         assert (found is None) == (name in EVENTS)
         if found is None:
             return
         assert (product_of(linear, target, False) is None) == (not found["apart"])
-        goals = np.arange(n_out) if target is None else target
+        goals = np.arange(linear.n_out) if target is None else target
         for graded in (False, True):
             active = rng.random(linear.n_in) < density
             sent = active * (rng.choice([-3, -1, 1, 2.5], linear.n_in) if graded else 1.0)
