@@ -65,8 +65,8 @@ class Task:
 
     @property
     def network(self):
-        """The whole network in the papers' notation, or its name."""
-        if self.image is None:
+        """The whole network in the papers' notation, or its name; None without ``layers``."""
+        if self.image is None or self.layers is None:
             return self.layers
         return notation_for(self.image.shape, self.layers)
 
