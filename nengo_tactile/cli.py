@@ -111,7 +111,7 @@ def train(
     network: Annotated[
         str,
         typer.Argument(
-            help='"10x10-6c4-24c3-10o", "resnet20", "mobilenet", "unet", "deltacnn" and so on.'
+            help='"10x10-6c4-24c3-10o", "resnet20", "mobilenet", "densenet", "unet", "deltacnn".'
         ),
     ],
     out: Annotated[Path, typer.Option(help="Model file to write: .keras, .h5, .npz (arrays).")],

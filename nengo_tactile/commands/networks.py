@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nengo_tactile import files, saved
-from nengo_tactile.ann import digits, mobile, residual, unet
+from nengo_tactile.ann import densenet, digits, mobile, residual, unet
 from nengo_tactile.ann.arrays import load_arrays, save_arrays
 from nengo_tactile.ann.portable import keras_model
 from nengo_tactile.arguments import nearest
@@ -40,6 +40,10 @@ _BEGIN = {
     for depth in (32, 44, 56)
 }
 _INPUT = ("shape", "scale", "offset")
+#: Networks that standardise their images themselves, by their whole name.
+_NAMED = {mobile.NAME: mobile.mobilenet, densenet.NAME: densenet.densenet, unet.NAME: unet.unet}
+#: Networks that are not named by their depth.
+WHOLE_NAMES = (*_NAMED, digits.NAME)
 
 
 def is_residual(name):
@@ -49,7 +53,7 @@ def is_residual(name):
 
 def is_standardised(name):
     """Whether it is the name of a network that standardises its images itself."""
-    return is_residual(name) or name in (mobile.NAME, unet.NAME)
+    return is_residual(name) or name in _NAMED
 
 
 def has_arrays(name):
@@ -75,15 +79,13 @@ def network_named(name, shape, n_classes, rescale, seed=0, widths=residual.WIDTH
     -------
     tf.keras.Model
     """
-    if name == mobile.NAME:
-        return mobile.mobilenet(shape, n_classes, seed, rescale)
-    if name == unet.NAME:
-        return unet.unet(shape, n_classes, seed, rescale)
+    if name in _NAMED:
+        return _NAMED[name](shape, n_classes, seed, rescale)
     found = _NAME.fullmatch(str(name))
     if not found:
         raise NotationError(
             f"network {name!r} is no residual or plain network: choose resnet8, resnet20, plain20 "
-            f"and so on, {mobile.NAME} or {unet.NAME}"
+            f"and so on, or {', '.join(_NAMED)}"
         )
     build = {"resnet": residual.resnet, "plain": residual.plain}[found[1]]
     return build(int(found[2]), tuple(shape), n_classes, seed, rescale, tuple(widths))
@@ -122,7 +124,7 @@ def write_weights(model, path):
         }
         if model.name == mobile.NAME:
             arrays["input/blocks"] = np.array(mobile.blocks_of(model))
-        elif model.name != unet.NAME:
+        elif model.name not in _NAMED:
             arrays["input/shortcuts"] = np.array(int("Add" in kinds))
             levels = model.layers[kinds.index("ClipFloor")].levels if "ClipFloor" in kinds else 0
             arrays["input/levels"] = np.array(levels)
@@ -207,6 +209,11 @@ def _unet(extra, weights):
     return unet.unet(shape, n_classes, 0, rescale, unet.widths_of(weights))
 
 
+def _densenet(extra, weights):
+    shape, n_classes, rescale = _ends(extra, weights)
+    return densenet.densenet(shape, n_classes, 0, rescale, *densenet.blocks_of(weights))
+
+
 def _residual(extra, weights):
     blocks = [re.fullmatch(r"block(\d+)_(\d+)_conv1/kernel", name) for name in weights]
     groups = [int(found[1]) for found in blocks if found]
@@ -237,6 +244,7 @@ class _Kind(NamedTuple):
 _KINDS = {
     "conv0/kernel": _Kind(("shortcuts", "levels"), _residual),
     "stem/kernel": _Kind(("blocks",), _mobile),
+    "first/kernel": _Kind((), _densenet),
     "down1_conv1/kernel": _Kind((), _unet),
 }
 

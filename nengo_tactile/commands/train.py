@@ -7,13 +7,14 @@ from pathlib import Path
 
 from nengo_tactile import files, stack
 from nengo_tactile.analysis.overlap import mean_overlap
-from nengo_tactile.ann import build, digits, mobile, training, unet
+from nengo_tactile.ann import build, digits, training, unet
 from nengo_tactile.ann.clip_floor import LEVELS
 from nengo_tactile.ann.deepen import deepen
 from nengo_tactile.ann.notation import notation_for, parse
 from nengo_tactile.ann.residual import standardise
 from nengo_tactile.commands import paths
 from nengo_tactile.commands.networks import (
+    WHOLE_NAMES,
     has_arrays,
     is_residual,
     is_standardised,
@@ -63,8 +64,8 @@ def train_model(
     ----------
     network : str
         Papers' notation, with the task's image as its input; or "resnet20", "plain20" and so
-        on, "mobilenet" or "unet", which begin with feature standardisation; or "deltacnn", the
-        sigma-delta paper's.
+        on, "mobilenet", "densenet" or "unet", which begin with feature standardisation; or
+        "deltacnn", the sigma-delta paper's.
     out : path
         .keras, .h5, or .npz (plain arrays, see `nengo_tactile.commands.networks`).
     task_name : str
@@ -174,8 +175,8 @@ def _check(network, out, task, task_name, tune_from, levels, deepen_from):
         raise DataError(f"{out}: the model file must end in .keras, .h5 or .npz")
     if out.suffix == ".npz" and not has_file:
         raise DataError(
-            f"{out}: .npz is for networks made by name (resnet20, plain20, {mobile.NAME}, "
-            f"{unet.NAME}, {digits.NAME}): choose .keras"
+            f"{out}: .npz is for networks made by name (resnet20, plain20, "
+            f"{', '.join(WHOLE_NAMES)}): choose .keras"
         )
     if tune_from is not None and not residual:
         raise DataError(f"network {network!r}: fine-tuning takes residual and plain networks")
