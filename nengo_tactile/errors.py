@@ -1,11 +1,20 @@
 """The errors of the toolkit: each names the object, both values and the remedy."""
 
 
+def printable(text: str) -> str:
+    """Text as it can be written in UTF-8, half characters as numbers."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class TactileError(Exception):
     """Base of every error the toolkit raises on purpose (exit code 2 on the command line)."""
 
     #: TensorFlow's AutoGraph then passes it on as it is, when a graph is being built
     ag_pass_through = True
+
+    def __str__(self):
+        # what a damaged file says may hold half characters, which no terminal and no report takes
+        return printable(super().__str__())
 
 
 class StackError(TactileError, ImportError):

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nengo_tactile.doors.plain import printable
-from nengo_tactile.errors import DataError
+from nengo_tactile.errors import DataError, printable
 
 try:
     import fcntl

@@ -9,12 +9,20 @@ import shutil
 import numpy as np
 import pytest
 
-from nengo_tactile.errors import TactileError
+from nengo_tactile.doors.plain import Door
+from nengo_tactile.errors import ConversionError, ModelFileError, TactileError
 from tests.support.mutants import make_bait, mutated
 from tests.support.readers import readers
 
 #: Cases of each.
 N = 25
+#: Readers that need no TensorFlow, or libraries that not everybody has.
+LIGHT = (
+    ["samples.npz", "samples.npy", "grid", "stmnist.zip", "stmnist-cache", "stemnist", "nmnist.zip",
+     "nmnist", "ev-objects", "ntidigits", "dvs-gesture", "mnist", "pendigits", "skim", "study",
+     "own.csv", "own.npy", "own.mat", "own.hdf5", "own-taxels", "braille.pkl",
+     "nir", "lava", "evt3", "dat", "aedat4", "ros1", "ros2"]
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +36,7 @@ def bait(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    "name",
-    ["samples.npz", "samples.npy", "grid", "stmnist.zip", "stmnist-cache", "stemnist", "nmnist.zip",
-     "nmnist", "ev-objects", "ntidigits", "dvs-gesture", "mnist", "pendigits", "skim", "study",
-     "own.csv", "own.npy", "own.mat", "own.hdf5", "own-taxels", "braille.pkl",
-     "nir", "lava", "evt3", "dat", "aedat4", "ros1", "ros2"],
-)  # fmt: skip
+@pytest.mark.parametrize("name", LIGHT)
 def test_damaged_files_are_read_or_refused(name, bait, tmp_path):
     reader = readers().get(name)
     if reader is None:
@@ -57,3 +59,18 @@ def test_damaged_files_are_read_or_refused(name, bait, tmp_path):
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(folder)
     assert refused
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", sorted(readers().keys() - set(LIGHT)))
+def test_what_the_tool_damages_is_sound_before(name, tmp_path):
+    reader = readers()[name]
+    reader.make(tmp_path)
+    reader.read(tmp_path)
+
+
+def test_half_characters_of_a_library_can_be_printed():
+    found = Door(ModelFileError).refusal("cha\udccenels", "is damaged")
+    told = ConversionError("layer 'c': Received: cha\udccenels_last")
+    assert "cha\\udccenels_last" in str(told) and "cha\\udccenels" in str(found)
+    str(told).encode(), str(found).encode()

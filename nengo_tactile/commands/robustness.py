@@ -6,8 +6,7 @@ from nengo_tactile import __version__, engines, files
 from nengo_tactile.analysis import accuracy_interval, accuracy_text, plots_robustness, style
 from nengo_tactile.commands.shown import chosen_samples, run_options, task_of
 from nengo_tactile.commands.tasks import any_task_named, data_option, open_task
-from nengo_tactile.doors.plain import printable
-from nengo_tactile.errors import DataError
+from nengo_tactile.errors import DataError, printable
 from nengo_tactile.events import disturb
 from nengo_tactile.events.labelled import Labelled
 from nengo_tactile.files import path_of

@@ -16,10 +16,10 @@ from nengo_tactile.commands.shown import Source, run_options, scaled
 from nengo_tactile.commands.tasks import any_task_named
 from nengo_tactile.conversion.diagnosis import Diagnosis, check_neurons, diagnose
 from nengo_tactile.doors.archives import read_npz
-from nengo_tactile.doors.plain import Door, printable
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.engines.chip_report import ChipReport
 from nengo_tactile.engines.recording import Recording
-from nengo_tactile.errors import DataError, ModelFileError
+from nengo_tactile.errors import DataError, ModelFileError, printable
 from nengo_tactile.files import path_of
 from nengo_tactile.networks.folders import digest
 from nengo_tactile.networks.protocol import Network, Reference, runner

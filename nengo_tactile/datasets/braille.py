@@ -9,7 +9,7 @@ import numpy as np
 from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.sources import ZipSource, locate, read_npz, require_split
 from nengo_tactile.doors import pickles
-from nengo_tactile.doors.plain import Door, printable
+from nengo_tactile.doors.plain import Door
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.arrays import make_events
 
@@ -185,10 +185,8 @@ def _labels(letters, source):
         if type(letter) is not str or letter not in numbers:
             told = repr(letter) if type(letter) is str else f"a {type(letter).__name__}"
             raise DataError(
-                printable(
-                    f"{source}: sample {row} is of letter {told}, wanted one of "
-                    f"{', '.join(Braille.classes)}"
-                )
+                f"{source}: sample {row} is of letter {told}, wanted one of "
+                f"{', '.join(Braille.classes)}"
             )
     return np.array([numbers[letter] for letter in letters], np.int64)
 

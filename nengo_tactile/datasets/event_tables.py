@@ -12,7 +12,7 @@ import numpy as np
 from nengo_tactile.datasets import text_kernel
 from nengo_tactile.datasets.matfile import MAX_BYTES, read_mat
 from nengo_tactile.doors import archives, hdf5
-from nengo_tactile.doors.plain import DATA, printable
+from nengo_tactile.doors.plain import DATA
 from nengo_tactile.errors import DataError
 from nengo_tactile.lazy import compiled
 
@@ -125,7 +125,7 @@ def _first_line(file, path):
         try:
             text = line.decode("utf-8-sig" if n_lines == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise DataError(printable(f"{path}: line {n_lines} is no text ({error})")) from error
+            raise DataError(f"{path}: line {n_lines} is no text ({error})") from error
         text = text.split("#")[0].strip("\r\n \x00")
         if text:
             return text, n_lines
@@ -171,13 +171,13 @@ def _parsed(block, delimiter, chosen, n_columns, path, n_lines):
     try:
         lines = block.decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise DataError(printable(f"{path}: after line {n_lines}: {error}: give text")) from error
+        raise DataError(f"{path}: after line {n_lines}: {error}: give text") from error
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="loadtxt: input contained no data")
             values = np.loadtxt(lines, np.float64, "#", delimiter, ndmin=2)
     except (ValueError, OverflowError) as error:
-        raise DataError(printable(f"{path}: {_what_is_no_number(error, n_lines, path)}")) from error
+        raise DataError(f"{path}: {_what_is_no_number(error, n_lines, path)}") from error
     if values.size and values.shape[1] != n_columns:
         raise DataError(
             f"{path}: rows after line {n_lines} have {values.shape[1]} columns, the first has "

@@ -10,8 +10,8 @@ from typing import Any
 
 from nengo_tactile.datasets.event_files import endings, is_recording
 from nengo_tactile.datasets.sources import FolderSource
-from nengo_tactile.doors.plain import DATA, printable
-from nengo_tactile.errors import DataError
+from nengo_tactile.doors.plain import DATA
+from nengo_tactile.errors import DataError, printable
 from nengo_tactile.files import path_of
 
 #: A class a folder.
@@ -178,19 +178,19 @@ def _read_table(path):
     try:
         text = DATA.content(path, _LARGEST_TABLE).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(printable(f"{path}: is no text ({error}): give a CSV file")) from error
+        raise DataError(f"{path}: is no text ({error}): give a CSV file") from error
     try:
         rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
     except csv.Error as error:
-        raise DataError(printable(f"{path}: is no CSV file ({error})")) from error
+        raise DataError(f"{path}: is no CSV file ({error})") from error
     if not rows:
         raise DataError(f"{path}: is empty: give rows of file and label")
     names = [cell.strip() for cell in rows[0]]
     if len(set(names)) < len(names):
-        raise DataError(printable(f"{path}: two columns have one name: {', '.join(names)}"))
+        raise DataError(f"{path}: two columns have one name: {', '.join(names)}")
     for number, row in enumerate(rows[1:], 1):
         if len(row) != len(names):
             raise DataError(
-                printable(f"{path}: row {number} has {len(row)} cells, the first row {len(names)}")
+                f"{path}: row {number} has {len(row)} cells, the first row {len(names)}"
             )
     return {name: [row[i].strip() for row in rows[1:]] for i, name in enumerate(names)}

@@ -15,8 +15,8 @@ from nengo_tactile.datasets.base import EventDataset
 from nengo_tactile.datasets.event_columns import EventColumns
 from nengo_tactile.datasets.event_files import camera_size, is_camera, joined, read_table, stream
 from nengo_tactile.datasets.event_tables import columns_of
-from nengo_tactile.doors.plain import DATA, printable
-from nengo_tactile.errors import DataError
+from nengo_tactile.doors.plain import DATA
+from nengo_tactile.errors import DataError, printable
 from nengo_tactile.events.arrays import check_events
 from nengo_tactile.events.labelled import longest_us
 from nengo_tactile.events.taxels import TaxelMap

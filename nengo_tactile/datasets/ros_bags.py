@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nengo_tactile.datasets import sensor_files
-from nengo_tactile.doors.plain import DATA, printable
+from nengo_tactile.doors.plain import DATA
 from nengo_tactile.errors import DataError
 
 _MESSAGES = ("event_camera_msgs/msg/EventPacket", "event_array_msgs/msg/EventArray")
@@ -53,10 +53,8 @@ def opened_bag(path: Path, size: tuple[int, int] | None) -> Iterator[sensor_file
             yield sensor_files.Sensor(first.size, _raw(stack, first, both, path))
         else:
             raise DataError(
-                printable(
-                    f"{path}: its events are encoded as {first.encoding[:40]!r}, read are mono, "
-                    f"{' and '.join(_RAW)}: convert the bag"
-                )
+                f"{path}: its events are encoded as {first.encoding[:40]!r}, read are mono, "
+                f"{' and '.join(_RAW)}: convert the bag"
             )
 
 
@@ -79,10 +77,8 @@ def _packets(stack, path):
     if len(topics) != 1:
         told = ", ".join(there[:8]) or "nothing"
         raise DataError(
-            printable(
-                f"{path}: holds {len(topics)} topics of event_camera_msgs/EventPacket, wanted one; "
-                f"it has {told}: write a bag of the one that is meant"
-            )
+            f"{path}: holds {len(topics)} topics of event_camera_msgs/EventPacket, wanted one; "
+            f"it has {told}: write a bag of the one that is meant"
         )
     return _messages(bag, found, parse, path)
 
@@ -99,10 +95,8 @@ def _same(first, packets, path):
     for packet in packets:
         if (packet.size, packet.encoding) != (first.size, first.encoding):
             raise DataError(
-                printable(
-                    f"{path}: a message is of {packet.size} pixels and {packet.encoding[:40]!r}, "
-                    f"the first of {first.size} and {first.encoding!r}: write a bag for each"
-                )
+                f"{path}: a message is of {packet.size} pixels and {packet.encoding[:40]!r}, "
+                f"the first of {first.size} and {first.encoding!r}: write a bag for each"
             )
         yield packet
 

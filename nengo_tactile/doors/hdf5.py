@@ -22,7 +22,8 @@ import numpy as np
 from h5py import h5d, h5l, h5z
 
 from nengo_tactile.doors.archives import DEFLATE_RATIO
-from nengo_tactile.doors.plain import Door, printable
+from nengo_tactile.doors.plain import Door
+from nengo_tactile.errors import printable
 from nengo_tactile.memory import check_fits, told
 
 #: The type of texts, to write them.

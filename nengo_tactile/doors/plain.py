@@ -36,7 +36,7 @@ class Door:
 
     def refusal(self, source: Any, what: str) -> TactileError:
         """The error that says what is wrong with a file."""
-        return self.error(printable(f"{source}: {what}: {self.remedy}"))
+        return self.error(f"{source}: {what}: {self.remedy}")
 
     @contextlib.contextmanager
     def guarded(self, source: Any, what: str = "cannot be read") -> Iterator[None]:
@@ -46,7 +46,7 @@ class Door:
         except (self.error, StackError):  # the latter is no fault of the file
             raise
         except TactileError as error:  # of a part that does not know of files
-            raise self.error(printable(f"{source}: {error}")) from error
+            raise self.error(f"{source}: {error}") from error
         except Exception as error:  # libraries raise whatever their parts raise
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             first = reason.strip().splitlines()[0][:200]
@@ -93,8 +93,3 @@ class Door:
 
 #: Of recordings and samples.
 DATA = Door()
-
-
-def printable(text: str) -> str:
-    """Text as it can be written in UTF-8, half characters as numbers."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -493,13 +493,17 @@ def _page():
     """What a page of play says, and the recording that it loads."""
     from nengo_tactile.play import desk
     from nengo_tactile.play import files as recordings
+    from nengo_tactile.play.messages import Choice
+    from nengo_tactile.play.networks import Networks
 
+    choice = Choice("eskin-slayer")
+    wanted = dataclasses.asdict(choice)
     lines = [
-        {"type": "begin", "network": "eskin-slayer", "noise": 0.1, "dead": 0.05, "seed": 3},
+        {"type": "begin", "network": wanted, "noise": 0.1, "dead": 0.05, "seed": 3},
         {"type": "touch", "until": 40, "points": [[1, 2.5, 3, 1], [16, 4, 4.5, 0.8]]},
         {"type": "touch", "until": 90, "points": [[48, 5, 5, 0]]},
-        {"type": "save"},
-        {"type": "sample", "network": "eskin-slayer", "number": 1},
+        {"type": "save", "ending": ".npz"},
+        {"type": "sample", "network": wanted, "source": "eskin", "number": 1},
         {"type": "touch", "until": 300, "points": []},
     ]
     networks = []
@@ -513,7 +517,7 @@ def _page():
         from nengo_tactile.doors.plain import DATA
 
         if not networks:
-            networks.append(desk.Networks("eskin-slayer"))
+            networks.append(Networks(choice))
         place = desk.Desk(networks[0])
         content = DATA.content(folder / "recording.npz")
         told = DATA.json(folder / "messages.json")
@@ -521,7 +525,7 @@ def _page():
         errors = []
         for message in (
             *(told if isinstance(told, list) else [told]),
-            {"type": "load", "network": "eskin-slayer", "content": load},
+            {"type": "load", "network": wanted, "name": "recording.npz", "content": load},
             {"type": "touch", "until": 1000, "points": []},
         ):
             try:
