@@ -439,14 +439,18 @@ def model(
     measure_only: Annotated[
         bool, typer.Option("--measure-only", help="Measure what is in --out, and write its card.")
     ] = False,
+    robustness_only: Annotated[
+        bool,
+        typer.Option("--robustness-only", help="Of the card, measure the robustness alone anew."),
+    ] = False,
     data_dir: DataDir = None,
     seed: Seed = 0,
 ):
     """Make a shipped model anew: train or convert it, measure it, write it with its card."""
     from nengo_tactile.papers.shipped import make, measure
 
-    if measure_only:
-        measure(name, out, data_dir, n_samples=samples, seed=seed, say=say)
+    if measure_only or robustness_only:
+        measure(name, out, data_dir, robustness_only, n_samples=samples, seed=seed, say=say)
         return
     make(name, out, work, data_dir, n_samples=samples, weights=weights, seed=seed, say=say)
 

@@ -6,6 +6,7 @@ Writes the page and prints README's table of results. A test says when they are 
 """
 
 import json
+import statistics
 from pathlib import Path
 
 import jinja2
@@ -28,9 +29,9 @@ def page():
     )
     environment.globals.update(
         result=result, card=card, accuracies=accuracies, measured=measured, few_steps=few_steps,
-        at_equal_accuracy=at_equal_accuracy,
+        over_seeds=over_seeds, at_equal_accuracy=at_equal_accuracy,
     )  # fmt: skip
-    environment.filters.update(percent=percent, share=share, count=count)
+    environment.filters.update(percent=percent, share=share, count=count, card=card)
     source = Path(__file__).with_suffix(".md").read_text("utf-8")
     return environment.from_string(source).render()
 
@@ -71,6 +72,13 @@ def measured(name, row):
     """Our accuracy and its number of samples, of a row of a result, as two cells."""
     row = next(one for one in result(name)["rows"] if one["name"] == row)
     return f"{share(row['ours_mean'], row['n_test'], row['ours_sd'])} | {count(row['n_test'])}"
+
+
+def over_seeds(name, key="accuracy"):
+    """Mean over the seeds of a sweep, as a cell."""
+    rows = result(name)["rows"]
+    values = [row[key] for row in rows]
+    return share(statistics.mean(values), rows[0]["n_test"], statistics.stdev(values))
 
 
 def accuracies(name, group=None):

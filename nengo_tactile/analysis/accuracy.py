@@ -250,7 +250,8 @@ def accuracy_interval(accuracy: float, n: int) -> tuple[float, float]:
     z = 1.959964
     centre = accuracy + z**2 / (2 * n)
     half = z * (accuracy * (1 - accuracy) / n + (z / (2 * n)) ** 2) ** 0.5
-    return (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+    low, high = (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+    return max(0.0, low), min(1.0, high)  # rounding may step over the ends
 
 
 def accuracy_text(accuracy: float, n: int) -> str:

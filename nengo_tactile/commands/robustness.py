@@ -102,6 +102,36 @@ def measure(
     return results
 
 
+def card_section(network, data, n_samples=None, seed=0, progress=None):
+    """What a model card says of it: all kinds, on the network's fastest engine.
+
+    Parameters
+    ----------
+    network, data, seed, progress
+        See `measure`.
+    n_samples : int, optional
+        So many random recordings, if there are more.
+
+    Returns
+    -------
+    dict
+        Engine, seed and version, and accuracies with their intervals by what happens.
+    """
+    indices = chosen_samples(len(data), n_samples, seed)
+    rows = measure(network, data, indices, tuple(KINDS), seed=seed, progress=progress)
+    return {
+        "engine": network.fastest,
+        "seed": seed,
+        "nengo-tactile": __version__,
+        **{
+            "as recorded" if row["kind"] is None else f"{row['kind']} {row['level']:g}": (
+                accuracy_text(row["accuracy"], row["n"])
+            )
+            for row in rows
+        },
+    }
+
+
 def disturbed(recordings, kind, level, seed, cells, duration_us, n_polarities=2):
     """Recordings to each of which one thing has happened, and that end where they are read to.
 

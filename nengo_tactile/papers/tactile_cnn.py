@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from nengo_tactile import engines
+from nengo_tactile.analysis import Measured
 from nengo_tactile.ann import training
 from nengo_tactile.ann.augment import shifted_epochs
 from nengo_tactile.commands import costs, paths
 from nengo_tactile.commands.tasks import images, open_task, task_named
+from nengo_tactile.conversion.neurons import IF
+from nengo_tactile.conversion.other_neurons import with_neuron
 from nengo_tactile.datasets.splits import split_by_writer
 
 
@@ -57,6 +60,17 @@ MODELS = {
         80,
         "The ST-MNIST paper's network for digits written on a simulated 10 x 10 e-skin, driven "
         "by recorded pen trajectories of 30 writers and tested on 7 others.",
+    ),
+    "eskin-cnn-large": Recipe(
+        "eskin-pendigits",
+        "16c3-32c3-64-10o",
+        {},
+        training.Recipe(epochs=40, batch_size=128, learning_rate=3e-3, weight_decay=0.0),
+        8,
+        80,
+        "A larger network than eskin-cnn for the same digits, chosen on writers held out: written "
+        "on a simulated 10 x 10 e-skin, driven by recorded pen trajectories of 30 writers, each "
+        "written eight times, and tested on 7 others.",
     ),
     "stemnist-cnn": Recipe(
         "stemnist",
@@ -231,7 +245,7 @@ def make(name, order):
         "test samples": len(y_test),
         "CNN accuracy": cnn,
         "recipe": dataclasses.asdict(recipe.training),
-        **_measured(name, network, x_test, y_test, order),
+        **_measured(name, network, x_test, y_test, x[0], order),
         "limits": _limits(recipe),
     }
     return network, card
@@ -240,24 +254,35 @@ def make(name, order):
 def measure(name, network, order):
     """The parts of the card that tell what a network does: see `nengo_tactile.papers.shipped`."""
     task = task_of(MODELS[name])
-    x, y = images(task, open_task(task, "test", order.data_dir), progress=order.progress)
-    return _measured(name, network, x[: order.n_samples], y[: order.n_samples], order)
+    (x, y), (x_train, _) = (
+        images(task, open_task(task, split, order.data_dir), progress=order.progress)
+        for split in ("test", "train")
+    )
+    x, y, x_train = (part[: order.n_samples] for part in (x, y, x_train))
+    return _measured(name, network, x, y, x_train, order)
 
 
-def _measured(name, network, x, y, order):
-    """Numbers of the runs in NengoDL and on the emulator, and what the chip needs."""
+def _measured(name, network, x, y, x_train, order):
+    """Numbers of the runs on all engines, and what the chip needs."""
     spiking = paths.on_nengo_dl(network, x, y, order.progress)
     order.say(f"{name}: NengoDL {spiking.accuracy:.4f}")
     emulated = paths.on_emulator(network, x, y, order.progress)
     order.say(f"{name}: emulator {emulated.accuracy:.4f}")
+    # the event engine takes no LIF neurons
+    calibration = paths.calibration_samples(x_train, order.seed)
+    fired = with_neuron(network, IF(), calibration, network.n_steps)
+    by_events = Measured(engines.run(fired, x, engine="event", progress=order.progress), y, x)
+    order.say(f"{name}: event engine, integrate-and-fire neurons {by_events.accuracy:.4f}")
     here, there, chip = spiking.numbers(network), emulated.numbers(network), paths.on_chip(network)
     keep = (
         *("n_test", "n_steps", "accuracy", "latency_step", "spikes_to_latency"),
         *("synops_to_latency", "spikes", "synops"),
     )
+    numbers = by_events.numbers(fired)
     return {
         "multiplications of the CNN": here["ann_multiplications"],
         "NengoDL": {key: here[key] for key in keep},
+        "event engine, integrate-and-fire neurons": {key: numbers[key] for key in keep},
         "Loihi emulator": {
             **{key: there[key] for key in (*keep, "chip_synops")},
             "energy of a sample, rough": costs.energy_line(there),

@@ -23,8 +23,6 @@ from nengo_tactile.events.labelled import Labelled
 
 #: Of the spiking networks.
 N_STEPS = 128
-#: What the card says of skins that go wrong.
-ROBUSTNESS = tuple(robustness.KINDS)
 #: Share of dead taxels that recipes are compared at, beside none.
 DEAD = 0.1
 
@@ -207,7 +205,7 @@ def make(name, order):
 
 def measure(name, network, order):
     """The parts of the card that tell what a network does: see `nengo_tactile.papers.shipped`."""
-    events, labels, data = recordings(MODELS[name].task, "test", order.data_dir)
+    events, labels, _ = recordings(MODELS[name].task, "test", order.data_dir)
     some = np.arange(len(labels))[: order.n_samples]
     x, y = network.encode([events[i] for i in some], progress=False)[0], labels[some]
     found = {"test samples": len(y), "Keras model's accuracy": training.accuracy(network.ann, x, y)}
@@ -224,11 +222,4 @@ def measure(name, network, order):
         keep = ("n_steps", "accuracy", "latency_step", "spikes", "synops")
         found[engine] = {key: numbers[key] for key in keep}
     found["Loihi emulator"]["cores"] = len(paths.on_chip(network).cores)
-    rows = robustness.measure(network, data, some, ROBUSTNESS, progress=order.progress)
-    found["robustness, accuracy"] = {
-        "as recorded" if row["kind"] is None else f"{row['kind']} {row['level']:g}": round(
-            row["accuracy"], 4
-        )
-        for row in rows
-    }
     return found

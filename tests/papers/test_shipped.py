@@ -6,7 +6,13 @@ import json
 import pytest
 
 import nengo_tactile as nt
+from nengo_tactile import cli
+from nengo_tactile.analysis import accuracy_text
 from nengo_tactile.ann import training
+from nengo_tactile.commands import paths, robustness
+from nengo_tactile.commands.shown import chosen_samples
+from nengo_tactile.commands.tasks import images, open_task
+from nengo_tactile.conversion.other_neurons import with_neuron
 from nengo_tactile.errors import DataError
 from nengo_tactile.papers import shipped, tactile_cnn
 from nengo_tactile.saved import shipped_models
@@ -43,11 +49,41 @@ def test_a_tactile_network_and_its_card(tmp_path, monkeypatch):
     recording = nt.run(network, x, engine="nengo-dl", progress=False)
     assert card["NengoDL"]["accuracy"] == recording.accuracy(y)[-1]
     assert lines[-1] == f"wrote {tmp_path / 'm'}"
+    fired = with_neuron(network, nt.IF(), _training_images(60), 20)
+    by_events = nt.run(fired, x, engine="event", progress=False).accuracy(y)[-1]
+    assert card["event engine, integrate-and-fire neurons"]["accuracy"] == by_events
     # measured anew they are the same
     stale = {"NengoDL": {"latency_step": 0}, "Loihi emulator": {}}
     dataclasses.replace(network, card=card | stale).save(tmp_path / "m")
     again = shipped.measure("eskin-cnn", tmp_path / "m", **options, say=lines.append)
     assert nt.load(tmp_path / "m").card == card | {"measured with": again.card["measured with"]}
+    # its robustness alone: the rest stays as it is
+    data = nt.datasets.ESkin(split="test")
+    dataclasses.replace(network, card=card | stale).save(tmp_path / "m")
+    options = ["--robustness-only", "--out", str(tmp_path / "m"), "--samples", "9"]
+    assert cli.main(["model", "eskin-cnn", *options]) == 0
+    rows = robustness.measure(network, data, chosen_samples(len(data), 9, 0), progress=False)
+    found = nt.load(tmp_path / "m").card
+    section = found.pop("robustness, accuracy")
+    del card["robustness, accuracy"]
+    assert found == card | stale
+    assert (section["engine"], section["seed"]) == ("nengo-dl", 0)
+    told = [section["as recorded"], section["dead 0.3"], section["weights 8"]]
+    assert told == [accuracy_text(rows[k]["accuracy"], 9) for k in (0, 4, -1)]
+
+
+def _training_images(n):
+    task = tactile_cnn.task_of(tactile_cnn.MODELS["eskin-cnn"])
+    x, _ = images(task, open_task(task, "train"), progress=False)
+    return paths.calibration_samples(x[:n], 0)
+
+
+def test_networks_of_images_have_no_robustness_on_their_cards():
+    with pytest.raises(DataError, match="reads images, not recordings"):
+        shipped.measure("mnist-resnet8", only_robustness=True)
+    cards = {name: nt.load(name).card for name in shipped.MODELS}
+    told = {name for name, card in cards.items() if "robustness, accuracy" in card}
+    assert told == {name for name, model in shipped.MODELS.items() if model.robust_on is not None}
 
 
 def test_cards_that_are_of_the_run_itself_are_not_measured_anew(tmp_path):

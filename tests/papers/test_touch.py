@@ -7,6 +7,8 @@ import pytest
 
 import nengo_tactile as nt
 from nengo_tactile import cli
+from nengo_tactile.analysis import accuracy_text
+from nengo_tactile.commands import robustness
 from nengo_tactile.datasets import EvTouch
 from nengo_tactile.papers import shipped, touch
 
@@ -75,7 +77,7 @@ def test_a_sweep_of_the_command_line_runs_a_function(folder, capsys):
 
 def test_a_shipped_network_and_its_card(folder, monkeypatch):
     monkeypatch.setitem(touch.MODELS, "ev-objects-dense", touch.Recipe("ev-objects", n_bins=4))
-    monkeypatch.setattr(touch, "ROBUSTNESS", ("weights",))
+    monkeypatch.setattr(robustness, "KINDS", {"weights": robustness.KINDS["weights"]})
     monkeypatch.setattr(touch, "N_STEPS", 16)
     lines, options = [], {"data_dir": folder, "progress": False}
     made = shipped.make(
@@ -88,5 +90,8 @@ def test_a_shipped_network_and_its_card(folder, monkeypatch):
     x, y = network.encode(EvTouch(folder, split="test"), progress=False)
     recording = nt.run(network, x, engine="event", progress=False)
     assert card["event engine"]["accuracy"] == recording.accuracy(y)[-1]
-    assert set(card["robustness, accuracy"]) == {"as recorded", "weights 8"}
+    of_skins = card["robustness, accuracy"]
+    assert set(of_skins) == {"engine", "seed", "nengo-tactile", "as recorded", "weights 8"}
+    assert of_skins["as recorded"] == accuracy_text(card["event engine"]["accuracy"], 36)
+    assert list(card).index("robustness, accuracy") < list(card).index("limits")
     assert lines[-1] == f"wrote {folder / 'm'}"
