@@ -4,7 +4,8 @@ And the sigma-delta paper's network, whose file holds the arrays of `nengo_tacti
 alone. Otherwise a weights file holds these, and what the network's shape and input need besides:
 ``input/shape``, ``input/scale`` and ``input/offset`` (of its Rescaling), ``input/shortcuts`` (1,
 or 0 for plain networks) and ``input/levels`` (of ClipFloor activations, 0 with ReLU) of residual
-and plain ones, ``input/blocks`` of a mobilenet.
+and plain ones, ``input/blocks`` of a mobilenet. Kernels may be whole numbers of two bytes with
+``scale/layer/weight`` beside them: see `nengo_tactile.ann.two_bytes`.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from nengo_tactile import files, saved
 from nengo_tactile.ann import densenet, digits, mobile, residual, unet
 from nengo_tactile.ann.arrays import load_arrays, save_arrays
 from nengo_tactile.ann.portable import keras_model
+from nengo_tactile.ann.two_bytes import unpacked
 from nengo_tactile.arguments import nearest
 from nengo_tactile.conversion.passes import spiking_layers
 from nengo_tactile.conversion.quantise import use_clip_floor
@@ -160,7 +162,7 @@ def read_weights(path):
     arrays = read_npz(path, Door(ModelFileError, "restore it, or train again"))
     remedy = "write it with nengo-tactile train, resuming from the training's checkpoint"
     with Door(ModelFileError, remedy).guarded(path, "describes no network made by name"):
-        return _model(path, arrays)
+        return _model(path, unpacked(arrays))
 
 
 def _model(path, arrays):
