@@ -165,10 +165,8 @@ def table(told, rows, what, n_test):
                 test = compared(steps, beside[1])
                 ratio = f"{latency / beside[0]:.2f}"
                 p = "-" if test["p"] is None else f"{test['p']:.2f}"
-            seconds = np.concatenate([one["decisions"]["ms"] for one in each]) / 1e3
-            times = " | ".join(
-                f"{percentile(seconds, percent).value:.2f} s" for percent in (50, 95, 99)
-            )
+            seconds = [np.array(one["decisions"]["ms"]) / 1e3 for one in each]
+            times = " | ".join(_time(seconds, percent) for percent in (50, 95, 99))
             mean, sd = 100 * curves[:, -1].mean(), 100 * curves[:, -1].std(ddof=1)
             lost = np.mean([one["decisions"]["lost_points"] for one in each])
             print(
@@ -177,6 +175,13 @@ def table(told, rows, what, n_test):
                 f"{step * latency:.2f} s | {ratio} | {p} | {times} | {lost:.2f} | "
                 f"{np.mean([one['spikes'] for one in each]):,.0f} |"
             )
+
+
+def _time(seconds, percent):
+    """A percentile of all networks together, and the ends of their 95 % intervals."""
+    ends = [percentile(each, percent) for each in seconds]
+    low, high = min(end.low for end in ends), max(end.high for end in ends)
+    return f"{percentile(np.concatenate(seconds), percent).value:.2f} [{low:.2f}, {high:.2f}] s"
 
 
 HEAD = (
