@@ -11,9 +11,10 @@ from nengo_tactile.errors import NotationError
 
 #: Name of the network on the command line and in weights files.
 NAME = "densenet"
-#: Layers of each block, and channels that a layer adds. The paper's smallest of this kind has 16
-#: layers in each block, 100 convolutions and dense layers in all; this one has 28.
-LAYERS, GROWTH = (4, 4, 4), 12
+#: Layers of each block, channels that a layer adds, and strides of the first convolution. The
+#: paper's smallest of this kind has (16, 16, 16), 12 and 1, 100 convolutions and dense layers in
+#: all; this one has 28, and the strides make an epoch a quarter as long.
+LAYERS, GROWTH, STRIDES = (4, 4, 4), 16, 2
 #: Channels between a layer's two convolutions, in those that it adds (section 3, "Bottleneck").
 BOTTLENECK = 4
 
@@ -25,6 +26,7 @@ def densenet(
     rescale: tuple | None = None,
     layers: Sequence[int] = LAYERS,
     growth: int = GROWTH,
+    strides: int = STRIDES,
 ):
     """Build a network of blocks in which each layer sees the outputs of all before it.
 
@@ -35,8 +37,8 @@ def densenet(
     Parameters
     ----------
     input_shape : tuple of int
-        (height, width, channels); height and width divide by two as often as there are blocks
-        but one.
+        (height, width, channels); behind the first convolution height and width divide by two
+        as often as there are blocks but one.
     n_classes : int
     seed : int
         Seed of the initial weights, He's (He et al. 2015), as in the paper.
@@ -46,6 +48,8 @@ def densenet(
         Layers of each block.
     growth : int
         Channels that a layer adds.
+    strides : int
+        Of the first convolution.
 
     Returns
     -------
@@ -55,27 +59,29 @@ def densenet(
     Raises
     ------
     NotationError
-        For blocks without layers, layers without channels, and images that cannot be halved so
-        often.
+        For blocks without layers, layers without channels, no strides, and images that cannot be
+        halved so often.
     """
-    if not layers or not all(int(n) == n and n > 0 for n in (*layers, growth)):
+    if not layers or not all(int(n) == n and n > 0 for n in (*layers, growth, strides)):
         raise NotationError(
-            f"{NAME}: blocks have {tuple(layers)} layers that add {growth} channels each: give "
-            f"whole numbers above zero, such as {LAYERS} and {GROWTH}"
+            f"{NAME}: blocks have {tuple(layers)} layers that add {growth} channels each, behind "
+            f"strides of {strides}: give whole numbers above zero, such as {LAYERS}, {GROWTH} and "
+            f"{STRIDES}"
         )
-    part = 2 ** (len(layers) - 1)
+    part = strides * 2 ** (len(layers) - 1)
     if any(n % part for n in input_shape[:2]):
         raise NotationError(
-            f"{NAME}: images are {input_shape[0]} x {input_shape[1]}; {len(layers)} blocks halve "
-            f"them {len(layers) - 1} times: give sizes that divide by {part}, or fewer blocks"
+            f"{NAME}: images are {input_shape[0]} x {input_shape[1]}; strides of {strides} and "
+            f"{len(layers)} blocks make them {part} times smaller: give sizes that divide by "
+            f"{part}, or fewer blocks"
         )
     tf = stack.tensorflow()
     keras_layers, seeds = tf.keras.layers, iter(range(seed * 1000, seed * 1000 + 1000))
 
-    def convolution(x, channels, size, name):
+    def convolution(x, channels, size, name, strides=1):
         start = tf.keras.initializers.HeNormal(next(seeds))
         options = {"padding": "same", "use_bias": False, "kernel_initializer": start}
-        return keras_layers.Conv2D(int(channels), size, name=name, **options)(x)
+        return keras_layers.Conv2D(int(channels), size, strides, name=name, **options)(x)
 
     def active(x, name):
         x = keras_layers.BatchNormalization(name=f"{name}_norm")(x)
@@ -84,7 +90,7 @@ def densenet(
     x = inputs = keras_layers.Input(tuple(input_shape), name="input")
     if rescale is not None:
         x = keras_layers.Rescaling(*rescale, name="standardise")(x)
-    x = convolution(x, 2 * growth, 3, "first")
+    x = convolution(x, 2 * growth, 3, "first", int(strides))
     for block, n_layers in enumerate(layers, 1):
         for number in range(1, int(n_layers) + 1):
             name = f"block{block}_{number}"

@@ -4,8 +4,9 @@ And the sigma-delta paper's network, whose file holds the arrays of `nengo_tacti
 alone. Otherwise a weights file holds these, and what the network's shape and input need besides:
 ``input/shape``, ``input/scale`` and ``input/offset`` (of its Rescaling), ``input/shortcuts`` (1,
 or 0 for plain networks) and ``input/levels`` (of ClipFloor activations, 0 with ReLU) of residual
-and plain ones, ``input/blocks`` of a mobilenet. Kernels may be whole numbers of two bytes with
-``scale/layer/weight`` beside them: see `nengo_tactile.ann.two_bytes`.
+and plain ones, ``input/blocks`` of a mobilenet, ``input/strides`` of a densenet.
+Kernels may be whole numbers of two bytes with ``scale/layer/weight`` beside them: see
+`nengo_tactile.ann.two_bytes`.
 """
 
 import contextlib
@@ -34,7 +35,12 @@ from nengo_tactile.files import path_of
 
 _NAME = re.compile(r"(resnet|plain)(\d+)")
 #: Epochs that weights of the package were trained for, where they are not the recipe's.
-_EPOCHS = {"cifar10-plain20": 16, "cifar10-plain32": 4, "cifar10-mobilenet": 30}
+_EPOCHS = {
+    "cifar10-plain20": 16,
+    "cifar10-plain32": 4,
+    "cifar10-mobilenet": 30,
+    "cifar10-densenet": 20,
+}
 #: Shallower weights that weights of the package began with: see `nengo_tactile.ann.deepen`.
 _BEGIN = {
     f"cifar10-{kind}{depth}": f"cifar10-{kind}{depth - 12}"
@@ -126,6 +132,8 @@ def write_weights(model, path):
         }
         if model.name == mobile.NAME:
             arrays["input/blocks"] = np.array(mobile.blocks_of(model))
+        elif model.name == densenet.NAME:
+            arrays["input/strides"] = np.array(model.get_layer("first").strides[0])
         elif model.name not in _NAMED:
             arrays["input/shortcuts"] = np.array(int("Add" in kinds))
             levels = model.layers[kinds.index("ClipFloor")].levels if "ClipFloor" in kinds else 0
@@ -213,7 +221,9 @@ def _unet(extra, weights):
 
 def _densenet(extra, weights):
     shape, n_classes, rescale = _ends(extra, weights)
-    return densenet.densenet(shape, n_classes, 0, rescale, *densenet.blocks_of(weights))
+    return densenet.densenet(
+        shape, n_classes, 0, rescale, *densenet.blocks_of(weights), int(extra["strides"])
+    )
 
 
 def _residual(extra, weights):
@@ -246,7 +256,7 @@ class _Kind(NamedTuple):
 _KINDS = {
     "conv0/kernel": _Kind(("shortcuts", "levels"), _residual),
     "stem/kernel": _Kind(("blocks",), _mobile),
-    "first/kernel": _Kind((), _densenet),
+    "first/kernel": _Kind(("strides",), _densenet),
     "down1_conv1/kernel": _Kind((), _unet),
 }
 

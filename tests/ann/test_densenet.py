@@ -33,15 +33,17 @@ def test_sizes_are_the_papers():
     assert model.output_shape == (None, 10) and found(model) == count(LAYERS, GROWTH)
     assert sum(type(layer).__name__ in ("Conv2D", "Dense") for layer in model.layers) == 28
     # the paper's table 2: 0.8 million weights with 100 layers that add 12 channels
-    assert found(densenet(layers=(16, 16, 16))) == pytest.approx(0.8e6, rel=0.05)
-    with pytest.raises(NotationError, match=r"densenet: blocks have \(2, 0\) layers that add 12"):
+    assert found(densenet(layers=(16, 16, 16), growth=12, strides=1)) == pytest.approx(
+        0.8e6, rel=0.05
+    )
+    with pytest.raises(NotationError, match=r"densenet: blocks have \(2, 0\) layers that add 16"):
         densenet(layers=(2, 0))
-    with pytest.raises(NotationError, match=r"densenet: images are 30 x 28; 3 blocks halve them 2"):
-        densenet((30, 28, 3))
+    with pytest.raises(NotationError, match=r"densenet: images are 36 x 28; .* make them 8 times"):
+        densenet((36, 28, 3))
 
 
 def test_weights_come_back(tmp_path):
-    model = densenet((8, 8, 3), 5, 1, RESCALE, (2, 1), 3)
+    model = densenet((8, 8, 3), 5, 1, RESCALE, (2, 1), 3, strides=1)
     networks.write_weights(model, tmp_path / "w.npz")
     arrays = read_npz(tmp_path / "w.npz")
     assert blocks_of(arrays) == ([2, 1], 3)
@@ -49,6 +51,7 @@ def test_weights_come_back(tmp_path):
     x = np.random.default_rng(0).uniform(0, 255, (4, 8, 8, 3)).astype(np.float32)
     np.testing.assert_array_equal(again(x), model(x))
     assert again.name == NAME
+    assert arrays["input/strides"] == 1 and again.get_layer("first").output_shape[1] == 8
     del arrays["block1_1_add/kernel"]
     files.write_npz(tmp_path / "w.npz", arrays)
     with pytest.raises(ModelFileError, match=r"w\.npz"):
@@ -58,7 +61,7 @@ def test_weights_come_back(tmp_path):
 def test_it_converts():
     """Spikes of many steps are the model's outputs, through norms that convolutions don't take."""
     tf = stack.tensorflow()
-    model = densenet((8, 8, 3), 5, 1, RESCALE, (2, 1), 4)
+    model = densenet((8, 8, 3), 5, 1, RESCALE, (2, 1), 4, 1)
     for layer in model.layers:  # as after training: statistics of some data
         if isinstance(layer, tf.keras.layers.BatchNormalization):
             layer.momentum = 0.5
