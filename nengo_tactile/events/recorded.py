@@ -85,11 +85,13 @@ def _check(digits, path):
     """Refuse arrays that do not fit together."""
     for field in dataclasses.fields(digits):
         array = getattr(digits, field.name)
-        wanted = 2 if field.name == "xy" else 1
-        if array.ndim != wanted or (field.name != "xy" and array.dtype.kind not in "iu"):
+        wanted, kinds, words = (
+            (2, "fiu", "numbers") if field.name == "xy" else (1, "iu", "integers")
+        )
+        if array.ndim != wanted or array.dtype.kind not in kinds:
             raise DataError(
                 f"{path}: {field.name} has shape {array.shape} and type {array.dtype}, wanted "
-                f"{wanted} axes" + ("" if field.name == "xy" else " of integers")
+                f"{wanted} axes of {words}"
             )
     n_points, n_samples = len(digits.xy), len(digits.labels)
     lengths = {"stroke": (len(digits.stroke), n_points),

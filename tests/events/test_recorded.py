@@ -52,6 +52,7 @@ def test_points_of_each_sample(folder):
         ({"offsets_train": np.zeros(4)}, r"offsets has shape \(4,\) and type float64"),
         ({"xy_train": np.zeros((20, 3), int)}, "xy columns has length 3, wanted 2"),
         ({"xy_train": np.zeros(20, int)}, "wanted 2 axes"),
+        ({"xy_train": np.zeros((20, 2), [("a", int)])}, "wanted 2 axes of numbers"),
         ({"xy_train": np.full((20, 2), np.nan)}, "point 0 is .*wanted finite"),
     ],
 )
