@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -20,6 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 #: Of a processor: a refusal comes before any work.
 SECONDS = 1.0
+#: After which what was accepted is stopped: a page would be served for ever.
+WAIT = 60
 
 
 def main():
@@ -107,11 +110,19 @@ def _answer(nt, call):
 
 def _ending(cli, words):
     start, said = time.process_time(), io.StringIO()
+
+    def stop(*_):
+        raise TimeoutError(f"is accepted, and still goes on after {WAIT} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(WAIT)
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             code = cli.main(words)
     except BaseException as error:
         return f"{type(error).__name__}: {str(error)[:150]}"
+    finally:
+        signal.alarm(0)
     seconds = time.process_time() - start
     if code != 2:
         return f"exit code {code}: {said.getvalue()[-150:]!r}"
