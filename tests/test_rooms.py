@@ -12,6 +12,7 @@ ROOMS = (
     *(
         "errors",
         "lazy",
+        "lanes",
         "memory",
         "doors",
         "arguments",

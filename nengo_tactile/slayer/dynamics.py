@@ -39,7 +39,7 @@ def spikes_of(current, model, surrogate, recurrent=None, times=None):
     (n_samples, n_steps, n_neurons) tensor
         Zeros and ones.
     """
-    neurons, learns = _Neurons(model, surrogate), times is not None
+    neurons, learns = Neurons(model, surrogate), times is not None
     constants = model.constants(times if times is None else tf.cast(times, current.dtype))
     constants = [tf.convert_to_tensor(each, current.dtype) for each in constants]
     recurrent = tf.zeros((0, 0), current.dtype) if recurrent is None else recurrent
@@ -68,7 +68,7 @@ def spikes_of(current, model, surrogate, recurrent=None, times=None):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Neurons:
+class Neurons:
     """Loops over time, forward and backward, of one kind of neurons."""
 
     model: Any
@@ -77,15 +77,15 @@ class _Neurons:
     def run(self, current, recurrent, constants):
         """Potentials and spikes."""
         found = [loops.empty(current.shape, current.dtype) for _ in range(2)]
-        told = current, np.ascontiguousarray(recurrent), *self._numbers(constants)
+        told = current, np.ascontiguousarray(recurrent), *self.numbers(constants)
         self._share_out(kernel.run, told, recurrent.size > 0, found)
         return found
 
     def assign(self, error, potential, recurrent, constants):
         """Errors at currents."""
         found = [loops.empty(error.shape, error.dtype)]
-        told = error, potential, np.ascontiguousarray(recurrent.T), *self._numbers(constants)
-        told = *told, self._stand_in
+        told = error, potential, np.ascontiguousarray(recurrent.T), *self.numbers(constants)
+        told = *told, self.stand_in
         self._share_out(kernel.assign, told, recurrent.size > 0, found)
         return found
 
@@ -96,16 +96,16 @@ class _Neurons:
             found = np.zeros(4, current.dtype)
             each = (values[a:b] for values in (error, potential, spikes))
             told = current[a:b], np.ascontiguousarray(recurrent), *each
-            kernel.sensitivity(*told, *self._numbers(constants), self._stand_in, found)
+            kernel.sensitivity(*told, *self.numbers(constants), self.stand_in, found)
             return found
 
         return [sum(loops.share_out(len(current), part))]
 
     @property
-    def _stand_in(self):
+    def stand_in(self):
         return surrogates.KINDS.index(self.surrogate.kind)
 
-    def _numbers(self, constants):
+    def numbers(self, constants):
         """Kind and constants of the neurons, as compiled loops have them."""
         model, surrogate = self.model, self.surrogate
         width = surrogate.width * model.threshold

@@ -9,6 +9,7 @@ from typing import Any
 
 from nengo_tactile import stack
 from nengo_tactile.errors import ConversionError
+from nengo_tactile.slayer import fused
 from nengo_tactile.slayer.delays import delayed, delayed_sums
 from nengo_tactile.slayer.dynamics import spikes_of
 from nengo_tactile.slayer.neurons import SpikeResponseModel, from_config, to_config
@@ -53,6 +54,8 @@ class _Spiking(_layers.Layer):
             )
         self.max_delay, self.learn_times = int(max_delay), bool(learn_times)
         self.delays = self.scale = self.times = None
+        #: What takes links and neurons in one pass, where that pays.
+        self.window: fused.Window | fused.Pooling | None = None
         self._initializers = {}
 
     def get_config(self):
@@ -122,14 +125,32 @@ class _Spiking(_layers.Layer):
 
     def call(self, spikes):
         """What the neurons send, (n_samples, n_steps, ...features), after their delays."""
-        fired = self.fire(spikes)
-        count = tf.reduce_sum(fired, tuple(range(1, len(fired.shape))))
+        fired, count = self._fire(spikes)
         self.add_metric(tf.reduce_mean(count), name=f"{self.name}_spikes")
         return self.send(fired)
 
     def fire(self, spikes):
         """When the neurons fire under spikes of the inputs, (n_samples, n_steps, ...features)."""
-        return self.answer(self.currents(spikes))
+        return self._fire(spikes)[0]
+
+    def _fire(self, spikes):
+        """When the neurons fire, and how often in each sample."""
+        if self.window is None or self.times is not None or spikes.dtype != tf.float32:
+            fired = self.answer(self.currents(spikes))
+            return fired, tf.reduce_sum(fired, tuple(range(1, len(fired.shape))))
+        n_steps = tf.shape(spikes)[1]
+        flat = tf.reshape(spikes, (-1, n_steps, math.prod(self._inputs)))
+        flat = tf.ensure_shape(flat, (None, spikes.shape[1], math.prod(self._inputs)))
+        told = self._window_weights(), self.window, self.neuron, self.surrogate, self._is_first()
+        fired, count = fused.spikes_of(flat, *told)
+        return _over_time(fired, n_steps, spikes.shape[1], self._shape(self._inputs)), count
+
+    def _is_first(self):
+        """Whether the layer reads the inputs of its model."""
+        before = [
+            each for node in self.inbound_nodes for each in tf.nest.flatten(node.inbound_layers)
+        ]
+        return bool(before) and all(isinstance(each, _layers.InputLayer) for each in before)
 
     def currents(self, spikes):
         """What spikes of the inputs add to the neurons' currents, (n_samples, n_steps, ...)."""
@@ -265,8 +286,13 @@ class SpikingDense(_Spiking):
             self.recurrent_kernel = self._add_weights(
                 "recurrent_kernel", square, "dense", self.units
             )
+        elif not self.synaptic_delay and n_inputs * self.units <= fused.MOST_DENSE:
+            self.window = fused.Window((1, 1, n_inputs), self.units)
         self._add_delays(input_shape)
         super().build(input_shape)
+
+    def _window_weights(self):
+        return self.scaled(self.kernel)[None, None]
 
     def currents(self, spikes):
         """What spikes add to the neurons' currents, (n_samples, n_steps, units)."""
@@ -334,7 +360,12 @@ class SpikingConv2D(_Spiking):
         shape = (self.size, self.size, channels, self.filters)
         self.kernel = self._add_weights("kernel", shape, "conv", math.prod(shape[:3]))
         self._add_delays(input_shape)
+        about = self.filters, self.size, self.stride, self.padding
+        self.window = fused.Window(self._inputs, *about)
         super().build(input_shape)
+
+    def _window_weights(self):
+        return self.scaled(self.kernel)
 
     def currents(self, spikes):
         """What spikes add to the currents, (n_samples, n_steps, height, width, channels)."""
@@ -391,7 +422,11 @@ class AggregatePooling2D(_Spiking):
     def build(self, input_shape):
         """Make the delays, if there are any."""
         self._add_delays(input_shape)
+        self.window = fused.Pooling(self._inputs, self.size)
         super().build(input_shape)
+
+    def _window_weights(self):
+        return tf.constant(self.weight, tf.float32)
 
     def currents(self, spikes):
         """What spikes add to the currents, (n_samples, n_steps, height, width, channels)."""

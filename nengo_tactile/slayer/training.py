@@ -15,7 +15,7 @@ from nengo_tactile import files, stack
 from nengo_tactile.ann.training import learning_rate_at, resume, save_checkpoint
 from nengo_tactile.errors import DataError
 from nengo_tactile.progress import track
-from nengo_tactile.slayer import silence
+from nengo_tactile.slayer import loops, silence
 from nengo_tactile.slayer.losses import SpikeLoss, Spikemax
 from nengo_tactile.slayer.metrics import SpikeAccuracy
 from nengo_tactile.slayer.models import spiking_layers
@@ -206,6 +206,7 @@ def train(
             save_checkpoint(checkpoint, model, optimizer, history, mark, epoch + 1)
         if each_epoch is not None:
             each_epoch(model, history)
+    loops.forget()
     if not fires(model, look_at(samples, seed, load, recipe.batch_size)):
         spikes = _measured(model, samples, recipe.batch_size, progress=False)["spikes"]
         if not spikes[layers[-1].name]:

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nengo_tactile.engines.event.vectors import LANES, ZEROS, data_of, load, spread, store
+from nengo_tactile.lanes import LANES, ZEROS, data_of, load, spread, store
 
 #: Outputs of a block: as many as there are left for.
 OUTPUTS = (8, 4, 1)

@@ -17,7 +17,7 @@ from collections import namedtuple
 import numpy as np
 
 from nengo_tactile.engines.event.slides import NARROW_LANES, SHAPES
-from nengo_tactile.engines.event.vectors import LANES
+from nengo_tactile.lanes import LANES
 from nengo_tactile.networks.linear_maps import Convolution
 
 #: Of each slide: the stage it comes from; its channels, and where the table of its pixels begins

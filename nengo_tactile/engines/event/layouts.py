@@ -5,15 +5,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nengo_tactile.engines.event.vectors import (
-    LANES,
-    ZEROS,
-    data_of,
-    laid_out,
-    load,
-    masks,
-    store,
-)
+from nengo_tactile.engines.event.vectors import laid_out, masks
+from nengo_tactile.lanes import LANES, ZEROS, data_of, load, store
 
 _ONES = ir.Constant(ZEROS.type, [1.0] * LANES)
 

@@ -19,7 +19,8 @@ from nengo_tactile.engines.event.layouts import (
     lay_values,
     put_zeros,
 )
-from nengo_tactile.engines.event.vectors import LANES, WORD
+from nengo_tactile.engines.event.vectors import WORD
+from nengo_tactile.lanes import LANES
 from nengo_tactile.lazy import compiled_inner
 from nengo_tactile.networks.linear_maps import Convolution
 

@@ -9,7 +9,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from nengo_tactile.engines.event.vectors import WORD, at, data_of, first_bit, number, put, spread
+from nengo_tactile.engines.event.vectors import WORD, at, first_bit, number, put
+from nengo_tactile.lanes import data_of, spread
 from nengo_tactile.lazy import compiled_inner
 
 #: Potentials that one instruction takes.

@@ -17,7 +17,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from nengo_tactile.engines.event.vectors import LANES, data_of, load, number, spread, store
+from nengo_tactile.engines.event.vectors import number
+from nengo_tactile.lanes import LANES, data_of, load, spread, store
 
 #: Rows of a kernel and vectors of a row that slide together; others are put together of these.
 SHAPES = tuple((rows, vectors) for rows in (1, 2, 3) for vectors in (1, 2, 4))

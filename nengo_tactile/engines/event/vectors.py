@@ -11,53 +11,33 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-#: Neurons that one instruction takes.
-LANES = 16
+from nengo_tactile.lanes import (
+    ALIGNMENT,
+    FLOATS,
+    LANES,
+    ZEROS,
+    data_of,
+    function,
+    is_wide,
+    load,
+    of_lanes,
+    packed,
+    spread,
+    store,
+)
+
 #: Neurons whose spikes are the bits of a word.
 WORD = 64
 
-_FLOATS = ir.VectorType(ir.FloatType(), LANES)
-ZEROS = ir.Constant(_FLOATS, [0.0] * LANES)
-#: Bytes: rows of weights begin anywhere.
-_ALIGNMENT = 4
-
-
-def data_of(context, builder, kind, array):
-    """Where an array's entries begin."""
-    return context.make_array(kind)(context, builder, array).data
-
-
-def _lanes(builder, data, index):
-    """Where the floats from ``index`` are."""
-    return builder.bitcast(builder.gep(data, [index]), _FLOATS.as_pointer())
-
-
-def load(builder, data, index):
-    """The floats from ``index`` on."""
-    return builder.load(_lanes(builder, data, index), align=_ALIGNMENT)
-
-
-def store(builder, data, index, value):
-    """Put floats to ``index`` and behind."""
-    builder.store(value, _lanes(builder, data, index), align=_ALIGNMENT)
-
 
 def _constant(number):
-    return ir.Constant(_FLOATS, [number] * LANES)
+    return ir.Constant(FLOATS, [number] * LANES)
 
 
-def number(builder, data, index, kind, size=_ALIGNMENT):
+def number(builder, data, index, kind, size=ALIGNMENT):
     """A vector of a kind from ``index`` on."""
     place = builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
     return builder.load(place, align=size)
-
-
-def spread(builder, scalar, kind=_FLOATS):
-    """A number in all lanes of a kind of vector."""
-    word = ir.IntType(32)
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(word, 0))
-    nowhere = ir.Constant(ir.VectorType(word, kind.count), [0] * kind.count)
-    return builder.shuffle_vector(one, one, nowhere)
 
 
 def _bits(builder, lanes, first):
@@ -132,13 +112,6 @@ def _largest(builder, one, other):
     return builder.select(builder.fcmp_ordered(">", one, other), one, other)
 
 
-def _of_lanes(builder, name):
-    """LLVM's own function of a vector."""
-    name = f"llvm.{name}.v{LANES}f32"
-    known = builder.module.globals.get(name)
-    return known or ir.Function(builder.module, ir.FunctionType(_FLOATS, [_FLOATS]), name)
-
-
 @intrinsic
 def fire_graded(typing, potentials, i, drive, j, net, fired, most, most_negative, slope, signed):
     """Let 64 neurons integrate that send several spikes as one, of both signs: who fires.
@@ -161,7 +134,7 @@ def fire_graded(typing, potentials, i, drive, j, net, fired, most, most_negative
         none = ir.Constant(ir.FloatType(), 0.0)
         leaky, signed = (builder.fcmp_ordered("!=", flag, none) for flag in arguments[8:])
         slope, zero = spread(builder, arguments[8]), _constant(0.0)
-        down, towards_zero = (_of_lanes(builder, name) for name in ("floor", "trunc"))
+        down, towards_zero = (of_lanes(builder, name) for name in ("floor", "trunc"))
         word = ir.Constant(ir.IntType(64), 0)
         for first in range(0, WORD, LANES):
             step = context.get_constant(types.intp, first)
@@ -216,21 +189,6 @@ def take(typing, array, i, taken):
     return types.uint64(array, types.intp, taken), code
 
 
-def packs(context):
-    """Whether the processor can move the lanes that a mask chooses next to one another."""
-    _, _, features = context.codegen().magic_tuple()
-    return "+avx512f" in features.split(",")
-
-
-def _packed(builder, vector, mask):
-    kind = vector.type
-    name = f"llvm.x86.avx512.mask.compress.v{LANES}{'f32' if kind == _FLOATS else 'i32'}"
-    kinds = [kind, kind, mask.type]
-    known = builder.module.globals.get(name)
-    known = known or ir.Function(builder.module, ir.FunctionType(kind, kinds), name)
-    return builder.call(known, [vector, ir.Constant(kind, ir.Undefined), mask])
-
-
 def masks(builder, word):
     """The bits of a word as truth values of its lanes, a vector for each group, with their number.
 
@@ -263,7 +221,7 @@ def put_bits(typing, array, i, word, base):
         array, place, word, base = arguments
         data = data_of(context, builder, signature.args[0], array)
         base = builder.trunc(base, ir.IntType(32))
-        put = _pack_bits if packs(context) else _look_bits_up
+        put = _pack_bits if is_wide(context) else _look_bits_up
         return put(builder, data, place, word, base)
 
     return types.intp(array, types.intp, types.uint64, types.intp), code
@@ -274,7 +232,7 @@ def _pack_bits(builder, data, place, word, base):
     base = spread(builder, base, numbers)
     for first, mask, count in masks(builder, word):
         here = ir.Constant(numbers, list(range(first, first + LANES)))
-        found = _packed(builder, builder.add(base, here), mask)
+        found = packed(builder, builder.add(base, here), mask)
         target = builder.bitcast(builder.gep(data, [place]), numbers.as_pointer())
         builder.store(found, target, align=4)
         place = builder.add(place, count)
@@ -310,9 +268,9 @@ def put_values(typing, array, i, word, values):
         kinds = signature.args
         array, values = (data_of(context, builder, kinds[k], arguments[k]) for k in (0, 3))
         for first, mask, count in masks(builder, word):
-            if packs(context):
+            if is_wide(context):
                 found = load(builder, values, ir.Constant(ir.IntType(64), first))
-                store(builder, array, place, _packed(builder, found, mask))
+                store(builder, array, place, packed(builder, found, mask))
                 place = builder.add(place, count)
                 continue
             for lane in range(LANES):  # what comes next overwrites what is not chosen
@@ -402,7 +360,7 @@ def sum_units(typing, values, first, end):
 
         def units(place):
             value = load(builder, values, place)
-            size = builder.fadd(builder.call(_of_lanes(builder, "fabs"), [value]), _constant(0.5))
+            size = builder.fadd(builder.call(of_lanes(builder, "fabs"), [value]), _constant(0.5))
             size = builder.fptosi(size, kind)
             size = builder.select(builder.icmp_signed(">", size, one), size, one)
             here = builder.add(spread(builder, place, lanes.type), lanes)
@@ -417,15 +375,13 @@ def sum_units(typing, values, first, end):
 def _spread_out(builder, vector, mask):
     """The first lanes of a vector at the places that a mask chooses, zeros elsewhere."""
     name = f"llvm.x86.avx512.mask.expand.v{LANES}f32"
-    kinds = [_FLOATS, _FLOATS, mask.type]
-    known = builder.module.globals.get(name)
-    known = known or ir.Function(builder.module, ir.FunctionType(_FLOATS, kinds), name)
-    return builder.call(known, [vector, _constant(0.0), mask])
+    kinds = [FLOATS, FLOATS, mask.type]
+    return builder.call(function(builder, name, FLOATS, kinds), [vector, _constant(0.0), mask])
 
 
 def laid_out(context, builder, values, place, mask, count):
     """Values from ``place`` on at the places that a mask chooses; and the place of the next."""
-    if packs(context):
+    if is_wide(context):
         value = _spread_out(builder, load(builder, values, place), mask)
         return value, builder.add(place, count)
     value = ZEROS

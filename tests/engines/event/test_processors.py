@@ -13,14 +13,9 @@ from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF, SigmaDelta
 from nengo_tactile.engines import run
 from nengo_tactile.engines.event import asynchronous, clocked
+from tests.support.processors import AVX2
 from tests.support.random_models import keras
 
-#: What numba is told of the processor.
-AVX2 = {
-    "NUMBA_CPU_NAME": "haswell",
-    "NUMBA_CPU_FEATURES": "+64bit,+cx8,+cmov,+fxsr,+mmx,+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,"
-    "+popcnt,+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe",
-}
 ENGINES = {"kernel": clocked, "queue_kernel": asynchronous}
 REPEAT = """
 import pickle, sys
