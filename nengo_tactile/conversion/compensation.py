@@ -2,7 +2,9 @@
 
 Discretisation errors add up over depth and lower the firing rates (figure 3). A factor on the
 weights of the spikes that arrive brings them back; it is searched between 1 and the reciprocal of
-the last layer's maximum firing rate.
+the last layer's maximum firing rate. A factor in all layers multiplies from each to the next, so
+that in a network of L layers the L-th root of that reciprocal already makes up for it: candidates
+lie the denser the nearer to 1.
 """
 
 import dataclasses
@@ -87,6 +89,27 @@ def with_compensation(layers, factors):
     return layers.rebuilt(replace)
 
 
+def factors_up_to(largest, n_layers, n):
+    """Candidates below ``largest``, evenly spaced in the logarithm of their exponents.
+
+    Parameters
+    ----------
+    largest : float
+        Above 1.
+    n_layers : int
+        Layers that a factor multiplies in, one after another.
+    n : int
+
+    Returns
+    -------
+    (n,) float array
+        From the ``n_layers``-th root of ``largest`` on, which over all layers is ``largest``. Of
+        one layer that is ``largest`` itself, and half of it the least.
+    """
+    shares = np.arange(n, 0, -1) / n
+    return largest ** (1 / max(n_layers, 2) ** shares)
+
+
 def search_compensation(
     layers,
     x,
@@ -116,7 +139,7 @@ def search_compensation(
         computation, each with the factors found before it.
     n_candidates : int
         Factors tried between 1 (which is tried too) and the reciprocal of the last layer's
-        maximum firing rate, at equal distances, both ends left out. None where that rate is 1.
+        maximum firing rate, which is left out: see `factors_up_to`. None where that rate is 1.
     labels : (n_samples,) int array, optional
         Only for the trials' accuracy.
     percentile : float
@@ -171,7 +194,7 @@ def search_compensation(
             f"layer '{name}' (RateIF): fires at rate 0 at the {percentile} percentile, so there is "
             f"no factor to search up to; give more than {n_steps} steps"
         )
-    factors = np.linspace(1, 1 / highest, n_candidates + 2)[1:-1] if highest < 1 else []
+    factors = factors_up_to(1 / highest, len(names), n_candidates) if highest < 1 else []
     settings = [(layer, factor) for layer in (names if per_layer else [None]) for factor in factors]
     chosen = {}
     for layer, factor in track(settings, "searching compensation", progress=progress):

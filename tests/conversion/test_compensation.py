@@ -78,7 +78,11 @@ def test_the_factor_nearest_to_the_static_network_wins(per_layer):
     first, *rest = trials
     assert (first.layer, first.factor) == (None, 1.0)
     highest = 1 / max_rates(model, x, 16)["n3"]
-    wanted = 1 + (highest - 1) * np.array([1, 2, 3]) / 4
+    wanted = [trial.factor for trial in rest[:3]]
+    # the least makes up for the last layer's rate over the three layers that it multiplies in
+    assert wanted[0] ** 3 == pytest.approx(highest) and 1 < wanted[0] < wanted[1] < wanted[2]
+    exponents = np.log(np.log(wanted) / np.log(highest))
+    assert exponents == pytest.approx(np.log(1 / 3) * np.array([1, 2 / 3, 1 / 3]))
     layers = ["n1", "n2", "n3"] if per_layer else [None]  # nothing but the image reaches n0
     assert [trial.layer for trial in rest] == [name for name in layers for _ in range(3)]
     assert [trial.factor for trial in rest] == pytest.approx([*wanted] * len(layers))
