@@ -275,7 +275,7 @@ class _Layer:
     def _assign(self, spikes, weights, constants, error, potential, by_spikes):
         window, n_steps = self.window, spikes.shape[1]
         table, back = window.table(weights), _nothing()
-        if by_spikes.size:  # in a pooling always: nothing else is asked for
+        if by_spikes.size:
             back = window.back(weights)
         told = spikes.reshape(-1), error.reshape(-1), potential.reshape(-1), window.places, back
         told = *told, window.plan, *self.neurons.numbers(constants), self.neurons.stand_in, n_steps

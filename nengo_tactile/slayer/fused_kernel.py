@@ -3,8 +3,8 @@
 A few steps at a time: spikes bring rows of weights to currents, event by event, neurons answer, and
 only their potentials and spikes are written. Backwards errors meet the neurons, and what these
 assign to their currents meets the spikes that came in (for the weights), and the weights (for the
-errors of these spikes), before it is forgotten. Rows are vectors, with room on both
-sides for what a kernel reaches beyond the borders.
+errors of these spikes), before it is forgotten. Rows are vectors, with room on both sides for what
+a kernel reaches beyond the borders.
 """
 
 import numpy as np
@@ -220,7 +220,8 @@ def assign(
                 stand_in, assigned,
             )  # fmt: skip
             if plan.pools:
-                _spread(assigned, some, plan, back[0], by_inputs, begin * plan.n_in)
+                if by_inputs.size:
+                    _spread(assigned, some, plan, back[0], by_inputs, begin * plan.n_in)
                 continue
             _learn(inputs, begin * plan.n_in, some, places, plan, assigned, events, by_table)
             if by_inputs.size:

@@ -151,10 +151,12 @@ def test_pooling_is_a_sum_over_windows(size, channels):
         size, 3
     )
     weight = np.float32(1.25)
-    found = in_one_pass(pooling, spikes, weight, RESPONSE, Surrogate(), errors)
-    np.testing.assert_array_equal(found[0], wanted)
-    np.testing.assert_array_equal(found[1], wanted.sum((1, 2)))
-    close(found[2], by_spikes)
+    for alone in (False, True):
+        found = in_one_pass(pooling, spikes, weight, RESPONSE, Surrogate(), errors, alone)
+        np.testing.assert_array_equal(found[0], wanted)
+        np.testing.assert_array_equal(found[1], wanted.sum((1, 2)))
+        close(found[2], by_spikes)
+        assert found[3] == 0
 
 
 def test_weights_come_back_from_their_table():
