@@ -209,7 +209,7 @@ def spikingjelly(notation, batch, n_steps, share):
 
 
 def measure(library, name):
-    """Seconds of each step after the first, which compiles, and peak memory, of this process."""
+    """Seconds of each step after the first, which compiles, also of processors; peak memory."""
     if library != "nengo-tactile":
         import torch
 
@@ -218,13 +218,14 @@ def measure(library, name):
     work = dict(zip(LIBRARIES, makers))[library](*NETWORKS[name])
     began = time.perf_counter()
     work()
-    first, seconds = time.perf_counter() - began, []
+    first, seconds, busy = time.perf_counter() - began, [], []
     for _ in range(N_STEPS):
-        began = time.perf_counter()
+        began, before = time.perf_counter(), time.process_time()
         work()
         seconds.append(time.perf_counter() - began)
+        busy.append(time.process_time() - before)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"first": first, "seconds": seconds, "peak_bytes": peak}
+    return {"first": first, "seconds": seconds, "processor_seconds": busy, "peak_bytes": peak}
 
 
 def in_process(python, library, name):
@@ -269,9 +270,12 @@ def main():
             per_turn = [np.median(each["seconds"]) for each in found]
             own = [np.median(each["seconds"]) for each in turns["nengo-tactile"]]
             ratios = np.array(own) / per_turn
+            least = min(min(each["seconds"]) for each in found)
+            busy = min(min(each["processor_seconds"]) for each in found)
             print(
                 f"  {library}: {np.median(per_turn) * minibatches:.1f} s an epoch "
-                f"({np.median(per_turn):.3f} a minibatch), "
+                f"({np.median(per_turn):.3f} a minibatch, the least {least:.3f}, {busy:.3f} of "
+                "processors), "
                 f"{np.median([each['peak_bytes'] for each in found]) / 1e9:.2f} GB; ours takes "
                 f"{np.median(ratios):.2f} of it ({ratios.min():.2f}-{ratios.max():.2f})"
             )
