@@ -156,6 +156,7 @@ STANDS_FOR = {
     **{name: name for name in BENCHMARKS},
     "nmnist-simulated": "nmnist",
     "nmnist-paper": "nmnist",
+    "eskin-large": "eskin",
     "ev-objects-loihi": "ev-objects",
 }
 

@@ -16,7 +16,7 @@ from nengo_tactile.datasets.nmnist_simulated import SimulatedNMNIST, recorded_di
 from nengo_tactile.datasets.registry import open_dataset
 from nengo_tactile.errors import DataError
 from nengo_tactile.events.labelled import Labelled
-from nengo_tactile.events.sparse import load_spike_samples, random_shifts
+from nengo_tactile.events.sparse import joined, load_spike_samples, random_shifts
 from nengo_tactile.events.sparse_build import spike_samples_of
 from nengo_tactile.experiments.workers import Cell
 from nengo_tactile.papers.spikemax.plan import SETTINGS, make_loss, recipe_of
@@ -99,12 +99,16 @@ def _read(setting, name, n_samples, n_test, seed, data_dir, folder, progress):
     if name == "nmnist-simulated":
         return _simulated(setting, n_samples, n_test, rng, seed, folder, data_dir, progress)
     sets = [open_dataset(setting.dataset, split, data_dir) for split in ("train", "test")]
-    parts = []
+    parts, again = [], range(1, setting.simulations)
     for dataset, n in zip(sets, (n_samples, n_test)):
         chosen = None if n is None else np.sort(rng.permutation(len(dataset))[:n])
         whole = setting.stretch is not None and dataset is sets[0]
         read = _whole_recordings if whole else _samples
         parts.append(read(setting.layout, dataset, chosen, progress))
+        if again and dataset is sets[0]:
+            others = [open_dataset(setting.dataset, "train", data_dir, seed=k) for k in again]
+            told = [_samples(setting.layout, other, chosen, progress) for other in others]
+            parts[0] = joined([parts[0], *told])
     return Data(*parts, tuple(sets[0].classes))
 
 
@@ -261,8 +265,10 @@ def train_and_test(
         padding=setting.padding,
         dropout=setting.dropout,
         max_delay=setting.max_delay,
-        gains=GAINS,  # the papers' networks start as slayerPytorch's do
+        gains=None if setting.own_start else GAINS,  # the papers' start as slayerPytorch's do
         seed=seed,
+        synaptic_delay=setting.synaptic_delay,
+        learn_times=setting.learn_times,
     )
     history = training.train(
         model,

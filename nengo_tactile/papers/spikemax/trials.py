@@ -16,6 +16,7 @@ TITLES = {
     "nmnist-simulated": "N-MNIST, simulated",
     "nmnist-paper": "N-MNIST, the paper's network",
     "eskin": "e-skin",
+    "eskin-large": "e-skin, written four times",
     "ev-objects": "Ev-Objects",
     "ev-objects-loihi": "Ev-Objects, Loihi's neurons",
     "ev-containers": "Ev-Containers",
