@@ -105,6 +105,7 @@ MODELS = {
     "mnist-sigma-delta": Shipped("sigma_delta.model", "sigma-delta"),
     "nmnist-skim-2000": Shipped("skim.model", "skim", robust_on=100),
     "eskin-slayer": _slayer("eskin", "spike-count", 150),
+    "eskin-slayer-large": _slayer("eskin-large", "spikemax_s", 150),
     "nmnist-slayer": _slayer("nmnist-simulated", "spikemax_s", 100),
     "ev-objects-spikemax": _slayer("ev-objects", "spikemax_s", 144),
     "ev-objects-loihi": _slayer("ev-objects-loihi", "spikemax_s", 144),
