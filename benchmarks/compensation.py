@@ -1,8 +1,8 @@
 """Why larger weights help plain networks of neurons that start at zero, and residual ones not.
 
-``python benchmarks/compensation.py DATA [SAMPLES]``: ResNet-20, plain-20, ResNet-32, 128 steps. What
-neurons lack of their static rates is measured on 64 training images; losses of accuracy on the
-first 500 test images in random order (seed 0). Results are in docs/conversion.md.
+``python benchmarks/compensation.py DATA [SAMPLES]``: ResNet-20, plain-20 and ResNet-32 over 128
+steps. What neurons lack of their static rates is measured on 64 training images; losses of accuracy
+on the first 500 test images in random order (seed 0). Results are in docs/conversion.md.
 """
 
 import dataclasses
