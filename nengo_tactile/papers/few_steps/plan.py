@@ -13,6 +13,7 @@ NETWORKS = {
     "cifar10-resnet44": "ResNet-44, CIFAR-10",
     "cifar10-plain20": "plain-20, CIFAR-10",
     "cifar10-mobilenet": "MobileNet, CIFAR-10",
+    "cifar10-densenet": "DenseNet, CIFAR-10",
     "mnist-resnet8": "ResNet-8, MNIST",
     "scenes-unet": "U-Net, scenes of digits",
     "stemnist-cnn": "CNN, STEMNIST",
