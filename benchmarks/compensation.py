@@ -21,14 +21,16 @@ from nengo_tactile.papers import images
 NETWORKS = ("cifar10-resnet20", "cifar10-plain20", "cifar10-resnet32")
 STEPS, MEASURED = 128, 64
 FACTORS = (1.01, 1.02, 1.05, 1.2)
+#: Weights from which a search of a factor for each layer takes half an hour, and is left out.
 LARGE = 350_000
 
 
 def shortfalls(network, x):
-    """What each layer's neurons lack, [{"layer", "slope", "spikes", "below"}].
+    """What each layer's neurons lack, [{"layer", "rate", "slope", "spikes", "below"}].
 
-    "slope" of a neuron's rate over its static one by least squares, "spikes" that a neuron whose
-    static rate is above a tenth lacks on average, "below" the same for lower rates above zero.
+    "rate" is the mean static one, "slope" that of a neuron's rate over its static one by least
+    squares, "spikes" what a neuron whose static rate is above a tenth lacks on average, "below" the
+    same for lower rates above zero.
     """
     names = [layer.name for layer in network.layers.of_kinds("RateIF")]
     fired = simulate(network.layers, x, STEPS, record=names).counts
@@ -75,7 +77,6 @@ def candidates(model, calibration):
         return
     for percentile in (99, 100):
         yield f"percentile {percentile}", converted(start=0.0, percentile=percentile)
-    # ten minutes for 18 layers, half an hour for 30
     yield "a factor for each layer, searched", converted(start=0.0, compensation="layer")
 
 

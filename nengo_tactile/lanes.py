@@ -10,8 +10,8 @@ from numba.core import cgutils
 
 #: Floats that one instruction takes.
 LANES = 16
-WORD, HALF = ir.IntType(64), ir.IntType(32)
-FLOATS, WHOLE = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(HALF, LANES)
+INDEX, INTEGER = ir.IntType(64), ir.IntType(32)
+FLOATS, INTEGERS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(INTEGER, LANES)
 TRUTHS = ir.VectorType(ir.IntType(1), LANES)
 ZEROS = ir.Constant(FLOATS, [0.0] * LANES)
 #: Bytes: rows of weights begin anywhere.
@@ -48,8 +48,8 @@ def store(builder, data, index, value):
 
 def spread(builder, scalar, kind=FLOATS):
     """A number in all lanes of a kind of vector."""
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(HALF, 0))
-    nowhere = ir.Constant(ir.VectorType(HALF, kind.count), [0] * kind.count)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(INTEGER, 0))
+    nowhere = ir.Constant(ir.VectorType(INTEGER, kind.count), [0] * kind.count)
     return builder.shuffle_vector(one, one, nowhere)
 
 
@@ -80,16 +80,18 @@ def packed(builder, vector, mask):
 
 def first_lanes(builder, count):
     """A mask of the first so many lanes."""
-    numbers = ir.Constant(WHOLE, list(range(LANES)))
-    return builder.icmp_signed("<", numbers, spread(builder, builder.trunc(count, HALF), WHOLE))
+    numbers = ir.Constant(INTEGERS, list(range(LANES)))
+    return builder.icmp_signed(
+        "<", numbers, spread(builder, builder.trunc(count, INTEGER), INTEGERS)
+    )
 
 
 def load_some(builder, data, index, mask):
     """The floats from ``index`` on whose lanes a mask chooses, zeros elsewhere."""
     pointer = FLOATS.as_pointer()
     name = f"llvm.masked.load.v{LANES}f32.p0v{LANES}f32"
-    some = function(builder, name, FLOATS, [pointer, HALF, TRUTHS, FLOATS])
-    told = place_of(builder, data, index), ir.Constant(HALF, ALIGNMENT), mask, ZEROS
+    some = function(builder, name, FLOATS, [pointer, INTEGER, TRUTHS, FLOATS])
+    told = place_of(builder, data, index), ir.Constant(INTEGER, ALIGNMENT), mask, ZEROS
     return builder.call(some, told)
 
 
@@ -97,8 +99,8 @@ def store_some(builder, data, index, value, mask):
     """Put the floats whose lanes a mask chooses to ``index`` and behind."""
     pointer = FLOATS.as_pointer()
     name = f"llvm.masked.store.v{LANES}f32.p0v{LANES}f32"
-    some = function(builder, name, ir.VoidType(), [FLOATS, pointer, HALF, TRUTHS])
-    told = value, place_of(builder, data, index), ir.Constant(HALF, ALIGNMENT), mask
+    some = function(builder, name, ir.VoidType(), [FLOATS, pointer, INTEGER, TRUTHS])
+    told = value, place_of(builder, data, index), ir.Constant(INTEGER, ALIGNMENT), mask
     builder.call(some, told)
 
 

@@ -27,9 +27,8 @@ def main():
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--out", type=Path, help="by default the file itself")
     chosen = parser.parse_args()
-    x, _ = images(
-        task_named(chosen.task), open_task(task_named(chosen.task), "test", chosen.data_dir)
-    )
+    task = task_named(chosen.task)
+    x, _ = images(task, open_task(task, "test", chosen.data_dir))
     out = chosen.out or chosen.file
     smaller = out.with_name(f".{out.name}.smaller.npz")
     files.write_npz(smaller, packed(read_npz(chosen.file)))

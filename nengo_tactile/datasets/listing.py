@@ -11,7 +11,7 @@ from typing import Any
 from nengo_tactile.datasets.event_files import endings, is_recording
 from nengo_tactile.datasets.sources import FolderSource
 from nengo_tactile.doors.plain import DATA
-from nengo_tactile.errors import DataError, printable
+from nengo_tactile.errors import DataError
 from nengo_tactile.files import path_of
 
 #: A class a folder.
@@ -161,7 +161,7 @@ def _compiled(pattern):
 
 def _stray(folder, name, pattern, fits):
     """What to say about a file that is no recording, or one without a label."""
-    path = printable(str(folder / name))
+    path = folder / name
     if fits:
         return (
             f"{path}: is no recording, files of events end in {endings()}: move it away, or give a "

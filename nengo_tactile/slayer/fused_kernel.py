@@ -104,14 +104,21 @@ def _return(assigned, n_steps, plan, back, errors, goal_step):
 
 
 @compiled_inner
+def _group(plan, first, y, j):
+    """Where a group of a row's neurons is in currents, states and potentials; how many they are."""
+    padded = -(-plan.width // GROUP) * GROUP
+    d, s, p = y * plan.row + plan.margin + j, y * padded + j, first + y * plan.width + j
+    return d, s, p, min(GROUP, plan.width - j)
+
+
+@compiled_inner
 def _answer(drive, states, first, n_steps, plan, neuron, constants, potential, spikes):
     """Let neurons answer to the currents of some steps; how often they fired."""
     total, step, s_step = np.float32(0), plan.rows * plan.row, len(states) // _STATES
-    n_neurons, padded = plan.rows * plan.width, -(-plan.width // GROUP) * GROUP
+    n_neurons = plan.rows * plan.width
     for y in range(plan.rows):
         for j in range(0, plan.width, GROUP):
-            d, s, p = y * plan.row + plan.margin + j, y * padded + j, first + y * plan.width + j
-            count = min(GROUP, plan.width - j)
+            d, s, p, count = _group(plan, first, y, j)
             if neuron == SPIKE_RESPONSE:
                 total += respond(
                     drive, d, step, states, s, s_step, potential, spikes, p, n_neurons, n_steps,
@@ -129,11 +136,10 @@ def _answer(drive, states, first, n_steps, plan, neuron, constants, potential, s
 def _assign(error, potential, states, first, n_steps, plan, neuron, constants, stand_in, assigned):
     """Give errors at spikes of some steps to the currents that had a part in them."""
     step, s_step = plan.rows * plan.row, len(states) // _STATES
-    n_neurons, padded = plan.rows * plan.width, -(-plan.width // GROUP) * GROUP
+    n_neurons = plan.rows * plan.width
     for y in range(plan.rows):
         for j in range(0, plan.width, GROUP):
-            d, s, p = y * plan.row + plan.margin + j, y * padded + j, first + y * plan.width + j
-            count = min(GROUP, plan.width - j)
+            d, s, p, count = _group(plan, first, y, j)
             if neuron == SPIKE_RESPONSE:
                 respond_back(
                     error, potential, p, n_neurons, states, s, s_step, assigned, d, step, n_steps,

@@ -65,7 +65,6 @@ class _Kept:
             self.requests += 1
             memory, blocks = None, []
             for block, request in self.blocks:
-                # the list of blocks, its pair, this name and the argument look at it
                 free = sys.getrefcount(block) <= _LOOKS
                 if free and memory is None and size <= len(block) - ALIGNMENT <= 1.1 * size:
                     memory = block
@@ -79,7 +78,6 @@ class _Kept:
     def forget(self):
         """Give back what nothing looks at."""
         with self.lock:
-            # the list of blocks, its pair, this name and the argument look at it
             self.blocks = [
                 (block, request)
                 for block, request in self.blocks
@@ -92,7 +90,10 @@ def _aligned(memory):
 
 
 def _looks():
-    """References to a block that only the list of them holds, as `_Kept` counts them."""
+    """References to a block that only the list of them holds, as `_Kept` counts them.
+
+    The list's pair, the loop's name and the argument look at it.
+    """
     for block, _ in [(np.empty(1, np.uint8), 0)]:
         return sys.getrefcount(block)
 

@@ -13,10 +13,10 @@ from numba.extending import intrinsic
 
 from nengo_tactile.lanes import (
     FLOATS,
-    HALF,
+    INDEX,
+    INTEGER,
+    INTEGERS,
     LANES,
-    WHOLE,
-    WORD,
     ZEROS,
     data_of_all,
     first_lanes,
@@ -79,10 +79,10 @@ class _Lanes:
 def _fetch(builder, data, index, writes):
     """Ask for what the loop over the next neurons reads or writes: no processor foresees it."""
     byte = ir.IntType(8).as_pointer()
-    kinds = [byte, HALF, HALF, HALF]
+    kinds = [byte, INTEGER, INTEGER, INTEGER]
     call = function(builder, "llvm.prefetch.p0i8", ir.VoidType(), kinds)
-    place = builder.gep(data, [builder.add(index, ir.Constant(WORD, GROUP))])
-    told = [ir.Constant(HALF, n) for n in (int(writes), 3, 1)]
+    place = builder.gep(data, [builder.add(index, ir.Constant(INDEX, GROUP))])
+    told = [ir.Constant(INTEGER, n) for n in (int(writes), 3, 1)]
     builder.call(call, [builder.bitcast(place, byte), *told])
 
 
@@ -92,16 +92,16 @@ def _of(builder, places):
 
 def _constants(builder, data, numbers):
     for n in numbers:
-        value = builder.load(builder.gep(data, [ir.Constant(WORD, n)]))
+        value = builder.load(builder.gep(data, [ir.Constant(INDEX, n)]))
         yield _Lanes(builder, spread(builder, value))
 
 
 def _parts(builder, s, s_step, count, n_states):
     """Of each vector of a group: how far ahead it is, its lanes that are some, homes of states."""
     for first in range(0, GROUP, LANES):
-        ahead = ir.Constant(WORD, first)
+        ahead = ir.Constant(INDEX, first)
         begin = builder.add(s, ahead)
-        steps = (builder.mul(s_step, ir.Constant(WORD, n)) for n in range(n_states))
+        steps = (builder.mul(s_step, ir.Constant(INDEX, n)) for n in range(n_states))
         homes = [builder.add(begin, step) for step in steps]
         yield ahead, first_lanes(builder, builder.sub(count, ahead)), homes
 
@@ -164,7 +164,7 @@ def _forward(step, name):
                     store(builder, states, home, builder.load(place))
                 more = builder.select(mask, builder.load(sent[number]), ZEROS)
                 total = builder.fadd(total, more)
-            lanes = (builder.extract_element(total, ir.Constant(HALF, n)) for n in range(LANES))
+            lanes = (builder.extract_element(total, ir.Constant(INTEGER, n)) for n in range(LANES))
             return functools.reduce(builder.fadd, lanes)
 
         n = types.intp
@@ -215,8 +215,8 @@ def _exponential(builder, x, height):
     for number in (8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
         total = total.fused(rest, number)
     result = height * (total * rest).fused(rest, rest + 1.0)
-    word = builder.add(builder.fptosi(n.value, WHOLE), ir.Constant(WHOLE, [127] * LANES))
-    word = builder.shl(word, ir.Constant(WHOLE, [23] * LANES))
+    word = builder.add(builder.fptosi(n.value, INTEGERS), ir.Constant(INTEGERS, [127] * LANES))
+    word = builder.shl(word, ir.Constant(INTEGERS, [23] * LANES))
     return result * _Lanes(builder, builder.bitcast(word, FLOATS))
 
 
@@ -250,7 +250,7 @@ def _backward(step, name):
             parts = list(_parts(builder, s, s_step, count, 2))
             own = [variables(builder, [load(builder, states, x) for x in h]) for _, _, h in parts]
             with cgutils.for_range(builder, n_steps) as loop:
-                t = builder.sub(builder.sub(n_steps, ir.Constant(WORD, 1)), loop.index)
+                t = builder.sub(builder.sub(n_steps, ir.Constant(INDEX, 1)), loop.index)
                 for number, (ahead, mask, _) in enumerate(parts):
                     place = builder.add(builder.add(p, builder.mul(t, p_step)), ahead)
                     for data in (potential, error):

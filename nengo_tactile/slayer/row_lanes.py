@@ -12,10 +12,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nengo_tactile.lanes import (
-    HALF,
+    INDEX,
+    INTEGER,
+    INTEGERS,
     LANES,
-    WHOLE,
-    WORD,
     ZEROS,
     data_of_all,
     first_lanes,
@@ -45,7 +45,7 @@ def add_row(typing, target, i, row, k, n_vectors, factor):
         factor = spread(builder, factor)
         fused = of_lanes(builder, "fmuladd", 3)
         with cgutils.for_range(builder, n_vectors) as loop:
-            step = builder.mul(loop.index, ir.Constant(WORD, LANES))
+            step = builder.mul(loop.index, ir.Constant(INDEX, LANES))
             here = builder.add(i, step)
             told = factor, load(builder, row, builder.add(k, step)), load(builder, target, here)
             store(builder, target, here, builder.call(fused, told))
@@ -115,27 +115,27 @@ def scatter(typing, table, row, k, n_vectors, events, n_events, values, first):
 
 
 def _ahead(builder, place, n_vectors):
-    return builder.add(place, ir.Constant(WORD, n_vectors * LANES))
+    return builder.add(place, ir.Constant(INDEX, n_vectors * LANES))
 
 
 def _columns(builder, n_vectors, body):
     """Call for the code of vectors, some at a time: of where they begin, and how many they are."""
-    most = ir.Constant(WORD, TOGETHER)
+    most = ir.Constant(INDEX, TOGETHER)
     with cgutils.for_range(builder, builder.sdiv(n_vectors, most)) as loop:
-        body(builder.mul(loop.index, ir.Constant(WORD, TOGETHER * LANES)), TOGETHER)
+        body(builder.mul(loop.index, ir.Constant(INDEX, TOGETHER * LANES)), TOGETHER)
     left = builder.srem(n_vectors, most)
-    done = builder.mul(builder.sub(n_vectors, left), ir.Constant(WORD, LANES))
+    done = builder.mul(builder.sub(n_vectors, left), ir.Constant(INDEX, LANES))
     with cgutils.for_range(builder, left) as loop:
-        body(builder.add(done, builder.mul(loop.index, ir.Constant(WORD, LANES))), 1)
+        body(builder.add(done, builder.mul(loop.index, ir.Constant(INDEX, LANES))), 1)
 
 
 @contextlib.contextmanager
 def _rows(builder, n_events, events, values, first, n_vectors):
     """A loop over events: where the row of each begins, and what it is worth."""
     with cgutils.for_range(builder, n_events) as loop:
-        number = builder.zext(builder.load(builder.gep(events, [loop.index])), WORD)
+        number = builder.zext(builder.load(builder.gep(events, [loop.index])), INDEX)
         value = builder.load(builder.gep(values, [builder.add(first, number)]))
-        width = builder.mul(n_vectors, ir.Constant(WORD, LANES))
+        width = builder.mul(n_vectors, ir.Constant(INDEX, LANES))
         yield builder.mul(number, width), spread(builder, value)
 
 
@@ -165,12 +165,12 @@ def find(typing, values, i, n, events):
 
     def code(context, builder, signature, arguments):
         values, i, n, events = data_of_all(context, builder, signature, arguments)
-        place = cgutils.alloca_once_value(builder, ir.Constant(WORD, 0))
+        place = cgutils.alloca_once_value(builder, ir.Constant(INDEX, 0))
         with _vectors(builder, n) as (step, mask):
             value = load_some(builder, values, builder.add(i, step), mask)
             some = builder.fcmp_unordered("!=", value, ZEROS)
-            numbers = spread(builder, builder.trunc(step, HALF), WHOLE)
-            numbers = builder.add(numbers, ir.Constant(WHOLE, list(range(LANES))))
+            numbers = spread(builder, builder.trunc(step, INTEGER), INTEGERS)
+            numbers = builder.add(numbers, ir.Constant(INTEGERS, list(range(LANES))))
             count = _pack if is_wide(context) else _pack_one_by_one
             count(builder, events, place, numbers, some)
         return builder.load(place)
@@ -181,8 +181,8 @@ def find(typing, values, i, n, events):
 @contextlib.contextmanager
 def _vectors(builder, n):
     """A loop over vectors of ``n`` numbers: where each begins, and its lanes that are some."""
-    wide = ir.Constant(WORD, LANES)
-    n_vectors = builder.sdiv(builder.add(n, ir.Constant(WORD, LANES - 1)), wide)
+    wide = ir.Constant(INDEX, LANES)
+    n_vectors = builder.sdiv(builder.add(n, ir.Constant(INDEX, LANES - 1)), wide)
     with cgutils.for_range(builder, n_vectors) as loop:
         step = builder.mul(loop.index, wide)
         yield step, first_lanes(builder, builder.sub(n, step))
@@ -190,18 +190,18 @@ def _vectors(builder, n):
 
 def _pack(builder, events, place, numbers, some):
     here = builder.load(place)
-    goal = builder.bitcast(builder.gep(events, [here]), WHOLE.as_pointer())
+    goal = builder.bitcast(builder.gep(events, [here]), INTEGERS.as_pointer())
     builder.store(packed(builder, numbers, some), goal, align=4)
     count = builder.ctpop(builder.bitcast(some, ir.IntType(LANES)))
-    builder.store(builder.add(here, builder.zext(count, WORD)), place)
+    builder.store(builder.add(here, builder.zext(count, INDEX)), place)
 
 
 def _pack_one_by_one(builder, events, place, numbers, some):
     here = builder.load(place)
-    for lane in (ir.Constant(HALF, n) for n in range(LANES)):
+    for lane in (ir.Constant(INTEGER, n) for n in range(LANES)):
         # what comes next overwrites what is not chosen
         builder.store(builder.extract_element(numbers, lane), builder.gep(events, [here]))
-        here = builder.add(here, builder.zext(builder.extract_element(some, lane), WORD))
+        here = builder.add(here, builder.zext(builder.extract_element(some, lane), INDEX))
     builder.store(here, place)
 
 
@@ -217,13 +217,11 @@ def _tile(n_vectors):
                 context, builder, signature, arguments
             )
             fused, at_once = of_lanes(builder, "fmuladd", 3), _at_once(context, n_vectors)
-            width = ir.Constant(WORD, n_vectors * LANES)
+            width = ir.Constant(INDEX, n_vectors * LANES)
             for first in range(0, STEPS, at_once):
-                steps = [ir.Constant(WORD, n) for n in range(first, min(first + at_once, STEPS))]
+                steps = [ir.Constant(INDEX, n) for n in range(first, min(first + at_once, STEPS))]
                 goals = [
-                    builder.add(
-                        builder.add(i, builder.mul(step, i_step)), ir.Constant(WORD, LANES * v)
-                    )
+                    _ahead(builder, builder.add(i, builder.mul(step, i_step)), v)
                     for step, v in itertools.product(steps, range(n_vectors))
                 ]
                 sums = variables(builder, [load(builder, target, goal) for goal in goals])
@@ -231,8 +229,7 @@ def _tile(n_vectors):
                 with cgutils.for_range(builder, n_terms) as loop:
                     begin = builder.add(w, builder.mul(loop.index, width))
                     each = [
-                        load(builder, weights, builder.add(begin, ir.Constant(WORD, LANES * v)))
-                        for v in range(n_vectors)
+                        load(builder, weights, _ahead(builder, begin, v)) for v in range(n_vectors)
                     ]
                     for number, row in enumerate(rows):
                         value = builder.load(builder.gep(values, [builder.add(row, loop.index)]))

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 
-import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
@@ -12,7 +11,7 @@ from nengo_tactile.slayer import build, dynamics, fused
 from nengo_tactile.slayer.layers import AggregatePooling2D, SpikingConv2D, SpikingDense
 from nengo_tactile.slayer.neurons import CurrentBasedLIF, SpikeResponseModel
 from nengo_tactile.slayer.surrogates import KINDS, Surrogate
-from tests.support.processors import AVX2
+from tests.support.processors import AVX2, needs_avx2
 
 tf = dynamics.tf
 RESPONSE, CURRENT = SpikeResponseModel(3.0, 4.0, threshold=4.0), CurrentBasedLIF(0.5, 0.25, 4.0)
@@ -237,9 +236,7 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "-k", chosen, sys.argv[1]]
 """
 
 
-@pytest.mark.skipif(
-    not llvm.get_host_cpu_features().get("avx2"), reason="this processor has no AVX2"
-)
+@needs_avx2
 def test_processors_without_the_widest_instructions():
     command = [sys.executable, "-c", REPEAT, __file__]
     done = subprocess.run(command, env={**os.environ, **AVX2}, capture_output=True, text=True)

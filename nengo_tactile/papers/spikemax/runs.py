@@ -99,16 +99,14 @@ def _read(setting, name, n_samples, n_test, seed, data_dir, folder, progress):
     if name == "nmnist-simulated":
         return _simulated(setting, n_samples, n_test, rng, seed, folder, data_dir, progress)
     sets = [open_dataset(setting.dataset, split, data_dir) for split in ("train", "test")]
-    parts, again = [], range(1, setting.simulations)
-    for dataset, n in zip(sets, (n_samples, n_test)):
+    numbers, parts = range(1, setting.simulations), []
+    others = [open_dataset(setting.dataset, "train", data_dir, seed=k) for k in numbers]
+    for dataset, n, again in zip(sets, (n_samples, n_test), (others, [])):
         chosen = None if n is None else np.sort(rng.permutation(len(dataset))[:n])
         whole = setting.stretch is not None and dataset is sets[0]
         read = _whole_recordings if whole else _samples
-        parts.append(read(setting.layout, dataset, chosen, progress))
-        if again and dataset is sets[0]:
-            others = [open_dataset(setting.dataset, "train", data_dir, seed=k) for k in again]
-            told = [_samples(setting.layout, other, chosen, progress) for other in others]
-            parts[0] = joined([parts[0], *told])
+        found = [read(setting.layout, each, chosen, progress) for each in (dataset, *again)]
+        parts.append(joined(found) if again else found[0])
     return Data(*parts, tuple(sets[0].classes))
 
 

@@ -5,15 +5,13 @@ import pickle
 import subprocess
 import sys
 
-import llvmlite.binding as llvm
 import numpy as np
-import pytest
 
 from nengo_tactile.conversion.convert import convert
 from nengo_tactile.conversion.neurons import IF, SigmaDelta
 from nengo_tactile.engines import run
 from nengo_tactile.engines.event import asynchronous, clocked
-from tests.support.processors import AVX2
+from tests.support.processors import AVX2, needs_avx2
 from tests.support.random_models import keras
 
 ENGINES = {"kernel": clocked, "queue_kernel": asynchronous}
@@ -62,9 +60,7 @@ def networks():
     yield convert(model, x, SigmaDelta(threshold=0.01)), x
 
 
-@pytest.mark.skipif(
-    not llvm.get_host_cpu_features().get("avx2"), reason="this processor has no AVX2"
-)
+@needs_avx2
 def test_the_same_with_avx2(tmp_path, monkeypatch):
     file, wanted, given = tmp_path / "calls.pickle", [], []
     for network, x in networks():
