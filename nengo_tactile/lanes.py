@@ -64,10 +64,15 @@ def of_lanes(builder, name, n_arguments=1):
     return function(builder, f"llvm.{name}.v{LANES}f32", FLOATS, [FLOATS] * n_arguments)
 
 
+def has(context, feature):
+    """Whether what is compiled for has instructions, as LLVM names them."""
+    _, _, features = context.codegen().magic_tuple()
+    return f"+{feature}" in features.split(",")
+
+
 def is_wide(context):
     """Whether a vector is one register, and masks choose its lanes (AVX-512)."""
-    _, _, features = context.codegen().magic_tuple()
-    return "+avx512f" in features.split(",")
+    return has(context, "avx512f")
 
 
 def packed(builder, vector, mask):

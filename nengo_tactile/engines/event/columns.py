@@ -21,14 +21,14 @@ from nengo_tactile.lanes import LANES
 from nengo_tactile.networks.linear_maps import Convolution
 
 #: Of each slide: the stage it comes from; its channels, and where the table of its pixels begins
-#: behind the stage's events; its shape, where its weights begin, whether they are 8 bits for sums
-#: of 16, and where their scales begin; first target, and from one
+#: behind the stage's events; its shape, where its weights begin, whether they and their sums are
+#: whole numbers, and where their scales begin; first target, and from one
 #: row and column to the next; columns of outputs, the columns of events from one to the next, that
 #: of the first and how many the kernel covers; columns of events in all; rows of the slide, the row
 #: of events that the first is, how many from one to the next, and rows of outputs; standard
 #: deviations of the number of events in a row by which more are added than there are on average;
 #: events up to which it is used, if the link is a product too.
-#: Last, the weights of all, those of 8 bits apart, and scales.
+#: Last, the weights of all, whole numbers apart, and scales.
 Slides = namedtuple(
     "Slides",
     "source channels table shape weight narrow scale goal goal_row goal_column n_columns stride "
@@ -38,7 +38,8 @@ Slides = namedtuple(
 #: Weights that are zero may be so many times those that are not, where groups and dilation are
 #: written out.
 MOST_ZEROS = 3
-#: Filters of columns that are computed side by side, in floats and in 16 bits.
+#: Filters of columns that are computed side by side: of spikes worth one, and of whole numbers that
+#: are multiplied, which are so many that a column is not soon done.
 TOGETHER = 32, 64
 #: Largest whole number of 8 bits, and largest sum of 16.
 BYTE, SUM = 127, 2**15 - 1
@@ -99,7 +100,9 @@ def _(linear: Convolution, target, worth=None):
             return None
         fits = numbers.dtype == np.int8 and worth is not None and _largest(kernel, worth) <= SUM
         each = np.tile(scales, kernel.shape[-1] // len(scales))
-        result += _slides(kernel, each, bool(fits), there, goals.shape, strides, padding, steps)
+        most = TOGETHER[bool(fits) and worth[1] > 1]
+        sizes = there, goals.shape, strides, padding, steps
+        result += _slides(kernel, each, bool(fits), most, *sizes)
     return result
 
 
@@ -197,10 +200,10 @@ def regular(goals):
     return (first, row, column) if same.all() else None
 
 
-def _slides(kernel, scales, narrow, there, here, strides, padding, steps):
-    """Slides of a convolution over two axes."""
+def _slides(kernel, scales, narrow, most, there, here, strides, padding, steps):
+    """Slides of a convolution over two axes, of ``most`` filters of columns side by side."""
     lanes = NARROW_LANES if narrow else LANES
-    together = _together(kernel, here, steps, TOGETHER[narrow])
+    together = _together(kernel, here, steps, most)
     kernel, here, strides, steps = _side_by_side(kernel, here, strides, steps, together)
     scales = np.tile(scales, together)
     result = []
@@ -289,7 +292,7 @@ def joined(every):
     Slides
     """
     room = max(rows * vectors for rows, vectors in SHAPES)
-    parts = [np.zeros(room * LANES, np.float32)], [np.zeros(room * NARROW_LANES, np.int8)]
+    parts = [np.zeros(room * LANES, np.float32)], [np.zeros(room * NARROW_LANES, np.int16)]
     found, n_scales = [], 0
     for one in every:
         mine = parts[one["narrow"]]
@@ -306,7 +309,7 @@ def joined(every):
     return Slides(
         **columns,
         weights=aligned(weights.astype(np.float32)),
-        whole=aligned(whole.astype(np.int8)),
+        whole=aligned(whole.astype(np.int16)),
         scales=aligned(scales.astype(np.float32)),
     )
 

@@ -47,8 +47,6 @@ SHIFT = 40
 
 #: Steps whose spikes of a neuron a byte counts.
 COUNTED = 255
-#: Words whose synapses are added up in 32 bits.
-AT_ONCE = 128
 #: What a thread needs for itself: the memory of a sample; what a word of neurons sends whose
 #: spikes are not all alike; who fires at a step, as bits of words, and how many events there are
 #: before each word; these bits of a block of steps, of stages that others read neuron by neuron;
@@ -150,17 +148,21 @@ def forward(bits, first, n, state, start, weights, weight, values, graded, e):
 
 
 @compiled_inner
-def counted(n, words, start, recent, fan_out):
-    """Count who fires; returns the synapses that this passes."""
-    synops = 0
-    for first in range(0, n // WORD, AT_ONCE):
-        end = min(first + AT_ONCE, n // WORD)
-        synops += sum_bits(words, first, end, fan_out, start)
-        for word in range(first, end):
-            fires = at(words, word)
-            if fires:
-                count_bits(recent, start + word * WORD, fires)
-    return synops
+def count(n, words, start, recent):
+    """Count who fires."""
+    for word in range(n // WORD):
+        fires = at(words, word)
+        if fires:
+            count_bits(recent, start + word * WORD, fires)
+
+
+@compiled_inner
+def lacking(words, start, edges, first, last, lacks, n_bytes):
+    """The synapses that those who fire lack."""
+    total = 0
+    for byte in range(n_bytes):
+        total += sum_bits(words, edges, first, last, lacks[byte], start) << np.int64(8 * byte)
+    return total
 
 
 @compiled_inner
@@ -169,19 +171,6 @@ def tell(counts, recent):
     for i in range(len(recent)):
         counts[i] += np.int32(recent[i])
         recent[i] = 0
-
-
-@compiled_inner
-def listed(n, words, ranks, events, e):
-    """List who fires; returns where the next event goes."""
-    for word in range(n // WORD):
-        fires = at(words, word)
-        put(ranks, word, e)
-        if fires:
-            e = put_bits(events, e, fires, word * WORD)
-    put(words, n // WORD, np.uint64(0))
-    put(ranks, n // WORD, e)
-    return e
 
 
 @compiled_inner
@@ -196,12 +185,20 @@ def tabulated(words, ranks, channels, n_pixels, events, e):
 
 
 @compiled_inner
-def integrate(n, state, start, drive, begin, to_zero, words):
-    """Let ``n`` neurons integrate what arrived, and what drives them; who fires, as bits."""
+def integrate(n, state, start, drive, begin, to_zero, words, ranks, events, e):
+    """Let ``n`` neurons integrate what arrived, and what drives them, and list who fires.
+
+    Returns where the next event goes.
+    """
     for word in range(n // WORD):
         i, j = start + word * WORD, begin + word * WORD
         fires = fire_to_zero(state, i, drive, j) if to_zero else fire(state, i, drive, j)
         put(words, word, fires)
+        put(ranks, word, e)
+        e = put_bits(events, e, fires, word * WORD)
+    put(words, n // WORD, np.uint64(0))
+    put(ranks, n // WORD, e)
+    return e
 
 
 @compiled_inner
@@ -329,7 +326,6 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
     measured : Measured
     """
     stages, links, slides, products = plan.stages, plan.links, plan.slides, plan.products
-    fired = scratch.fired
     words, ranks, marks, recent = scratch.words, scratch.ranks, scratch.marks, scratch.recent
     begins, ends, events, values = scratch.begins, scratch.ends, scratch.events, scratch.values
     # whoever may stop after any step has to know the outputs after each
@@ -416,11 +412,13 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                             state[start + i] += plan.early[more + i]
                     begins[k, t] = e
                     if kind == NEURONS:
-                        integrate(padded, state, start, rest, begin, stages.to_zero[k] != 0, words)
-                        e = listed(padded, words, ranks, events, e)
+                        e = integrate(
+                            padded, state, start, rest, begin, stages.to_zero[k] != 0,
+                            words, ranks, events, e,
+                        )  # fmt: skip
                     elif kind == GRADED:
                         e = integrate_graded(
-                            padded, state, net, fired, start, rest, begin, stages.most[k],
+                            padded, state, net, scratch.fired, start, rest, begin, stages.most[k],
                             stages.slope[k], stages.signed[k], words, ranks, events, values, e,
                         )  # fmt: skip
                     elif kind == MAX_POOL:
@@ -429,7 +427,7 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                             words, ranks, events, values, e,
                         )  # fmt: skip
                     elif kind == RELAY:
-                        e = relay(padded, state, fired, start, words, ranks, events, values, e)
+                        e = relay(padded, state, scratch.fired, start, words, ranks, events, values, e)
                     else:
                         for i in range(n):
                             measured.potentials[sample, done + t, i] = state[start + i]
@@ -441,9 +439,13 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                     if kind != READ_OUT:
                         units = e - begins[k, t]
                         if units:
-                            measured.synops[sample, k, done + t] = counted(
-                                padded, words, start, recent, plan.fan_out
-                            )
+                            count(padded, words, start, recent)
+                            measured.synops[sample, k, done + t] = units * stages.fan_out[
+                                k
+                            ] - lacking(
+                                words, start, plan.edges, stages.first_edge[k],
+                                stages.last_edge[k], plan.lacks, stages.n_bytes[k],
+                            )  # fmt: skip
                         measured.spikes[sample, k, done + t] = units
                         if stages.several[k]:
                             units = sum_units(values, begins[k, t], e)

@@ -33,12 +33,14 @@ _KINDS = {IntegrateFire: NEURONS, MaxPool: MAX_POOL, Sum: RELAY}
 #: are worth other numbers than one; whether it resets to zero; most that a spike is worth, what one
 #: is below a net count of zero (0: it has none there), whether spikes are taken back, and whether
 #: one may be worth several; where its firing is kept as bits, for those who read it neuron by
-#: neuron (or -1); where its currents of the first steps begin, and how many have any.
+#: neuron (or -1); where its currents of the first steps begin, and how many have any; most synapses
+#: that leave one of its neurons, the bytes of what others lack of these, and its first word of
+#: neurons that lack any, and the one after its last.
 Stages = namedtuple(
     "Stages",
     "kind size padded window biased state tops drive first_link last_link first_slide last_slide "
     "first_product last_product first_grid last_grid events room busy graded to_zero most slope "
-    "signed several bits early n_early",
+    "signed several bits early n_early fan_out n_bytes first_edge last_edge",
 )
 #: Of each link: the stage it comes from; channels, and their reciprocal; weights of a channel;
 #: where its weights, pointers and shifts (or -1) begin; target of the first neuron, where each has
@@ -50,9 +52,10 @@ Links = namedtuple(
     "source channels reciprocal width weight pointer shift ahead most weights pointers runs shifts",
 )
 #: These, links as `columns.Slides` and `products.Products`, and channels of each grid; of all
-#: neurons the potential at the start, constant current, synapses that leave it; and currents of the
-#: first steps, stage by stage and step by step.
-Plan = namedtuple("Plan", "stages links slides products grids start constant fan_out early")
+#: neurons the potential at the start, constant current, and synapses that it lacks, (n_bytes,
+#: n_neurons), the lowest byte first; currents of the first steps, stage by stage and step by step;
+#: and the words of neurons that lack any.
+Plan = namedtuple("Plan", "stages links slides products grids start constant lacks early edges")
 
 
 def plan_of(network):
@@ -93,7 +96,7 @@ def plan_of(network):
     slide_spans, slides = slides_in(stages, every)
     product_spans, products = products_in(stages, every)
     grid_spans, grids = _grids(stages, slides)
-    rows, start, constant, synapses, early = [], [], [], [], [np.zeros(0)]
+    rows, start, constant, lacks, early, edges = [], [], [], [], [np.zeros(0)], []
     begin, n_driven = 0, 0
     for stage, *around in zip(stages, spans, slide_spans, product_spans, grid_spans):
         own, pools = stage.spikes and stage.name in driven, stage.neuron.forwards
@@ -106,7 +109,13 @@ def plan_of(network):
         rows.append(row)
         start.append(_filled(room, stage.start))
         constant.append(_filled(room, stage.bias))
-        synapses.append(_filled(room, fan_out[stage.name]))
+        row["fan_out"] = int(fan_out[stage.name].max())
+        lack = row["fan_out"] - fan_out[stage.name]
+        row["n_bytes"] = -(-int(lack.max()).bit_length() // 8)
+        lacks.append(_filled(room, lack).astype(np.int64))
+        row["first_edge"] = len(edges)
+        edges += np.unique(np.flatnonzero(lack) // WORD).tolist()
+        row["last_edge"] = len(edges)
         row["early"], row["n_early"] = sum(map(len, early)), len(stage.step_bias)
         early.append(np.tile(stage.step_bias, stage.n_inputs // stage.step_bias.shape[1]).ravel())
         begin += room
@@ -136,8 +145,9 @@ def plan_of(network):
         # a tile of the last neurons may have more places than there are
         aligned(np.concatenate([*start, np.zeros(WORD)]).astype(np.float32)),
         aligned(np.concatenate(constant).astype(np.float32)),
-        aligned(np.concatenate(synapses).astype(np.int32)),
+        aligned(_bytes_of(np.concatenate(lacks), max(row["n_bytes"] for row in rows))),
         np.concatenate(early).astype(np.float32),
+        np.array(edges, np.int64),
     )
     return plan, stages
 
@@ -343,6 +353,11 @@ def _room(n):
 def _whole_words(n):
     """The next multiple of a word's neurons."""
     return -(-n // WORD) * WORD
+
+
+def _bytes_of(numbers, n_bytes):
+    """(n_bytes, n_numbers), the lowest first."""
+    return (numbers[None] >> 8 * np.arange(n_bytes)[:, None] & 255).astype(np.uint8)
 
 
 def _filled(size, values):

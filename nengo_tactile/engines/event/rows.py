@@ -10,7 +10,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from nengo_tactile.engines.event.vectors import WORD, at, first_bit, number, put
-from nengo_tactile.lanes import data_of, spread
+from nengo_tactile.lanes import data_of, has, spread
 from nengo_tactile.lazy import compiled_inner
 
 #: Potentials that one instruction takes.
@@ -40,17 +40,11 @@ def _add(builder, potentials, i, weights, a, left, value):
     return after
 
 
-def _fuses(context):
-    """Whether the processor multiplies and adds with one rounding."""
-    _, _, features = context.codegen().magic_tuple()
-    return "+fma" in features.split(",")
-
-
 def _off(context, builder, potentials, sent, i, threshold, least):
     """Whose potentials are a threshold from what they sent."""
     count = number(builder, sent, i, _COUNTS)
     whole, threshold = builder.sitofp(count, _SUMS), spread(builder, threshold, _SUMS)
-    if _fuses(context):  # rounded once, which is the threshold times one more or less
+    if has(context, "fma"):  # rounded once, which is the threshold times one more or less
         kind, name = ir.FunctionType(_SUMS, [_SUMS] * 3), f"llvm.fma.v{LANES}f64"
         fused = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
         above, below = (

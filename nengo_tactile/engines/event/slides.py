@@ -7,7 +7,8 @@ and the sums shift by one. A loop that adds weights to memory, event by event, l
 sum for each of them.
 
 Sums are float32, or where weights have 8 bits and a sum has room in it, whole numbers of 16 bits,
-of which twice as many fill a vector. They meet their scales when they are stored.
+of which twice as many fill a vector. They meet their scales when they are stored. These weights
+are kept in 16 bits too: widening them as they are read takes as long as adding them.
 """
 
 import functools
@@ -59,7 +60,7 @@ class _Floats:
 
 
 class _Whole(_Floats):
-    """Weights of 8 bits, sums of 16."""
+    """Whole numbers of 16 bits."""
 
     lanes, kind = NARROW_LANES, ir.IntType(16)
     sums = ir.VectorType(kind, lanes)
@@ -67,10 +68,6 @@ class _Whole(_Floats):
     @staticmethod
     def scalar(builder, value):
         return builder.fptosi(value, ir.IntType(16))
-
-    def weights(self, builder, data, place):
-        narrow = number(builder, data, place, ir.VectorType(ir.IntType(8), self.lanes), 1)
-        return builder.sext(narrow, self.sums)
 
     def product(self, builder, weights, value):
         return builder.mul(weights, value)
@@ -103,8 +100,8 @@ def slide_down(
     to the output rows ``r``, ``r - 1``, ..., of which there are ``n_out``, each at
     ``sums[goal + row * goal_step]``. What is ``graded`` is worth ``values[...]``, at the event's
     place in the list. ``shape`` is the number of one of `SHAPES`; a row has about ``usual`` events.
-    The first ``weights`` are zeros. Where it is ``narrow`` weights are those of ``whole``, of 8
-    bits, and sums whole. Sums meet the ``scales`` from ``scale`` on.
+    The first ``weights`` are zeros. Where it is ``narrow`` weights are those of ``whole``, and sums
+    whole. Sums meet the ``scales`` from ``scale`` on.
     """
 
     def code(context, builder, signature, arguments):
@@ -147,7 +144,7 @@ def _slide(
     zeros = ir.Constant(lanes.sums, None)
     none = [zeros] * vectors
     # so many events at a time that the sums of one need not wait for those of the other
-    apart = range(2 if rows * vectors < 6 else 1)
+    apart = range(2 if rows * vectors <= 6 else 1)
 
     def event_at(index):
         return builder.sext(builder.load(builder.gep(events, [index])), _WORD)

@@ -14,10 +14,12 @@ from numba.extending import intrinsic
 from nengo_tactile.lanes import (
     ALIGNMENT,
     FLOATS,
+    INTEGERS,
     LANES,
     ZEROS,
     data_of,
     function,
+    has,
     is_wide,
     load,
     of_lanes,
@@ -28,6 +30,8 @@ from nengo_tactile.lanes import (
 
 #: Neurons whose spikes are the bits of a word.
 WORD = 64
+#: Sums of eight bytes each.
+_SUMS = ir.VectorType(ir.IntType(64), 8)
 
 
 def _constant(number):
@@ -213,8 +217,8 @@ def _places_of_bits():
 def put_bits(typing, array, i, word, base):
     """Write ``base`` and the number of each bit that is set; returns the place behind the last.
 
-    There has to be room for a vector more. Without a branch: how many bits a word has, no processor
-    foresees.
+    There has to be room for two vectors more. Hardly with a branch: how many bits a word has, no
+    processor foresees.
     """
 
     def code(context, builder, signature, arguments):
@@ -222,9 +226,37 @@ def put_bits(typing, array, i, word, base):
         data = data_of(context, builder, signature.args[0], array)
         base = builder.trunc(base, ir.IntType(32))
         put = _pack_bits if is_wide(context) else _look_bits_up
+        if has(context, "avx512vbmi2"):
+            put = _pack_bytes
         return put(builder, data, place, word, base)
 
     return types.intp(array, types.intp, types.uint64, types.intp), code
+
+
+def _pack_bytes(builder, data, place, word, base):
+    """All at once, as bytes; the second half of a word is hardly ever needed."""
+    name, kind = "llvm.x86.avx512.mask.compress.v64i8", ir.VectorType(ir.IntType(8), WORD)
+    chosen = builder.bitcast(word, ir.VectorType(ir.IntType(1), WORD))
+    pack = function(builder, name, kind, [kind, kind, chosen.type])
+    numbers = ir.Constant(kind, list(range(WORD)))
+    found = builder.call(pack, [numbers, ir.Constant(kind, None), chosen])
+    count, base = builder.ctpop(word), spread(builder, base, INTEGERS)
+
+    def write(first):
+        lanes = ir.Constant(INTEGERS, list(range(first, first + LANES)))
+        some = builder.zext(builder.shuffle_vector(found, found, lanes), INTEGERS)
+        here = builder.gep(data, [builder.add(place, ir.Constant(ir.IntType(64), first))])
+        target = builder.bitcast(here, INTEGERS.as_pointer())
+        builder.store(builder.add(some, base), target, align=4)
+
+    half = WORD // 2
+    for first in range(0, half, LANES):
+        write(first)
+    many = builder.icmp_unsigned(">", count, ir.Constant(ir.IntType(64), half))
+    with builder.if_then(many, likely=False):
+        for first in range(half, WORD, LANES):
+            write(first)
+    return builder.add(place, count)
 
 
 def _pack_bits(builder, data, place, word, base):
@@ -299,12 +331,12 @@ def count_bits(typing, array, i, word):
     return types.void(array, types.intp, types.uint64), code
 
 
-def _summed(builder, first, end, step, terms):
+def _summed(builder, first, end, step, terms, kind=INTEGERS):
     """The sum of whole numbers over a loop from ``first`` to ``end``, as a word.
 
-    ``terms(place)`` gives vectors of 32 bits.
+    ``terms(place)`` gives vectors of a kind.
     """
-    wide, kind = ir.IntType(64), ir.VectorType(ir.IntType(32), LANES)
+    wide = ir.IntType(64)
     entry = builder.block
     loop, inside, done = (builder.append_basic_block(name) for name in ("loop", "in", "out"))
     builder.branch(loop)
@@ -319,32 +351,50 @@ def _summed(builder, first, end, step, terms):
     total.add_incoming(sums, inside)
     builder.branch(loop)
     builder.position_at_end(done)
-    lanes = (ir.Constant(ir.IntType(32), lane) for lane in range(LANES))
-    parts = [builder.sext(builder.extract_element(total, lane), wide) for lane in lanes]
+    lanes = (ir.Constant(ir.IntType(32), lane) for lane in range(kind.count))
+    parts = [builder.extract_element(total, lane) for lane in lanes]
+    parts = [part if part.type == wide else builder.sext(part, wide) for part in parts]
     return functools.reduce(builder.add, parts)
 
 
 @intrinsic
-def sum_bits(typing, words, first, end, numbers, i):
-    """The sum of the numbers from ``i`` on whose bits are set in the words ``first`` to ``end``."""
+def sum_bits(typing, words, some, first, end, numbers, i):
+    """The sum of the bytes from ``i`` on whose bits are set in some words.
+
+    These are those whose numbers stand in ``some`` from ``first`` to ``end``.
+    """
 
     def code(context, builder, signature, arguments):
-        words, first, end, numbers, i = arguments
-        words, numbers = (
-            data_of(context, builder, signature.args[k], arguments[k]) for k in (0, 3)
+        words, some, first, end, numbers, i = arguments
+        words, some, numbers = (
+            data_of(context, builder, signature.args[k], arguments[k]) for k in (0, 1, 4)
         )
-        wide, kind = ir.IntType(64), ir.VectorType(ir.IntType(32), LANES)
+        wide, byte = ir.IntType(64), ir.IntType(8)
+        at_once = has(context, "avx512bw")
 
         def chosen(place):
+            place = builder.load(builder.gep(some, [place]))
             begin = builder.add(i, builder.mul(place, ir.Constant(wide, WORD)))
-            for lane, mask, _ in masks(builder, builder.load(builder.gep(words, [place]))):
-                found = number(builder, numbers, builder.add(begin, ir.Constant(wide, lane)), kind)
-                yield builder.select(mask, found, ir.Constant(kind, None))
+            word = builder.load(builder.gep(words, [place]))
+            if at_once:
+                mask = builder.bitcast(word, ir.VectorType(ir.IntType(1), WORD))
+                found = number(builder, numbers, begin, ir.VectorType(byte, WORD), 1)
+                none = ir.Constant(found.type, None)
+                add = function(
+                    builder, "llvm.x86.avx512.psad.bw.512", _SUMS, [found.type, found.type]
+                )
+                yield builder.call(add, [builder.select(mask, found, none), none])
+                return
+            for lane, mask, _ in masks(builder, word):
+                here = builder.add(begin, ir.Constant(wide, lane))
+                found = number(builder, numbers, here, ir.VectorType(byte, LANES), 1)
+                found = builder.zext(found, INTEGERS)
+                yield builder.select(mask, found, ir.Constant(INTEGERS, None))
 
-        return _summed(builder, first, end, 1, chosen)
+        return _summed(builder, first, end, 1, chosen, _SUMS if at_once else INTEGERS)
 
     n = types.intp
-    return types.intp(words, n, n, numbers, n), code
+    return types.intp(words, some, n, n, numbers, n), code
 
 
 @intrinsic

@@ -122,6 +122,26 @@ def test_every_spike_is_that_of_loops_over_stages(name):
     np.testing.assert_allclose(got.outputs, outputs, rtol=1e-6, atol=1e-6)
 
 
+def test_synapses_that_edges_lack_are_counted(rng):
+    """A corner's neurons have 480 of 1,080, so what they lack takes two bytes; 70 pixels no word."""
+    la = keras().layers
+    inputs = keras().Input((7, 10, 2))
+    x = la.ReLU()(la.Conv2D(3, 3, padding="same", name="first")(inputs))
+    x = la.ReLU()(la.Conv2D(120, 3, padding="same", name="second")(x))
+    model = keras().Model(inputs, la.Dense(2)(la.GlobalAveragePooling2D()(x)))
+    images = rng.random((2, 7, 10, 2), dtype=np.float32)
+    network = convert(model, images, IF(), n_steps=20)
+    got = run(network, images, engine="event", rasters=2)
+    sends = network.spiking_layers[0]
+    fired = got.rasters[sends].astype(int)
+    reached = np.full((9, 12), 0)
+    reached[1:-1, 1:-1] = 1
+    around = sum(reached[i : i + 7, j : j + 10] for i in range(3) for j in range(3)) * 120
+    wanted = (fired.reshape(2, 20, 7, 10, 3) * around[:, :, None]).sum((2, 3, 4))
+    np.testing.assert_array_equal(got.synops_over_time[sends], wanted)
+    assert fired[:, :, [0, 3 * 9, 3 * 69]].any()
+
+
 def test_both_signs_fire():
     """In `all_maps` LeakyReLU's neurons send negative spikes, which count as spikes."""
     network, _, got = recordings()["maps"]
