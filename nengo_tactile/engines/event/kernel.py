@@ -427,7 +427,9 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                             words, ranks, events, values, e,
                         )  # fmt: skip
                     elif kind == RELAY:
-                        e = relay(padded, state, scratch.fired, start, words, ranks, events, values, e)
+                        e = relay(
+                            padded, state, scratch.fired, start, words, ranks, events, values, e
+                        )
                     else:
                         for i in range(n):
                             measured.potentials[sample, done + t, i] = state[start + i]
@@ -440,12 +442,11 @@ def simulate(plan, drives, n_steps, exit, first, last, scratch, memory, measured
                         units = e - begins[k, t]
                         if units:
                             count(padded, words, start, recent)
-                            measured.synops[sample, k, done + t] = units * stages.fan_out[
-                                k
-                            ] - lacking(
+                            lack = lacking(
                                 words, start, plan.edges, stages.first_edge[k],
                                 stages.last_edge[k], plan.lacks, stages.n_bytes[k],
                             )  # fmt: skip
+                            measured.synops[sample, k, done + t] = units * stages.fan_out[k] - lack
                         measured.spikes[sample, k, done + t] = units
                         if stages.several[k]:
                             units = sum_units(values, begins[k, t], e)

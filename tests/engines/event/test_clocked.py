@@ -123,7 +123,7 @@ def test_every_spike_is_that_of_loops_over_stages(name):
 
 
 def test_synapses_that_edges_lack_are_counted(rng):
-    """A corner's neurons have 480 of 1,080, so what they lack takes two bytes; 70 pixels no word."""
+    """A corner's neurons have 480 of 1,080, so what they lack takes two bytes."""
     la = keras().layers
     inputs = keras().Input((7, 10, 2))
     x = la.ReLU()(la.Conv2D(3, 3, padding="same", name="first")(inputs))

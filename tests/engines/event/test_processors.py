@@ -1,4 +1,4 @@
-"""Processors without the newest instructions: the same loops, compiled for them, give the same."""
+"""Processors without newer instructions: the same loops, compiled for them, give the same."""
 
 import os
 import pickle
@@ -73,7 +73,8 @@ def test_the_same_without_newer_instructions(processor, tmp_path, monkeypatch):
             wanted += [after for _, after in engine.simulate.calls]
         monkeypatch.undo()
     file.write_bytes(pickle.dumps(given))
-    subprocess.run([sys.executable, "-c", REPEAT, file], check=True, env={**os.environ, **processor})
+    told = {**os.environ, **processor}
+    subprocess.run([sys.executable, "-c", REPEAT, file], check=True, env=told)
     found = pickle.loads(file.read_bytes())
     assert len(found) == len(wanted) >= 4 and {name for name, _ in given} == set(ENGINES)
     for one, other in zip(found, wanted):
