@@ -17,6 +17,8 @@ import numpy as np
 from nengo_tactile.errors import DataError
 from nengo_tactile.lazy import compiled
 
+#: Seconds of a step: the paper bins events to milliseconds (Cohen et al. 2016, equation 3).
+DT = 0.001
 KINDS = ("leaky", "alpha", "resonance", "delay-alpha", "delay-gaussian")
 
 #: Ranges from which `draw_kernels` draws, in steps: time constant, delay, period. The paper gives

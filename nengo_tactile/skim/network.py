@@ -18,6 +18,7 @@ from nengo_tactile.nengo_runs import ENGINES, Rows, show
 from nengo_tactile.progress import track
 from nengo_tactile.skim import learning
 from nengo_tactile.skim.activity import check_pattern
+from nengo_tactile.skim.kernels import DT
 from nengo_tactile.skim.layer import check_weights
 from nengo_tactile.skim.synapse import KernelSynapse
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from nengo_tactile.skim.layer import HiddenLayer
     from nengo_tactile.skim.opium import OpiumState
     from nengo_tactile.skim.supervision import Supervision
-
-#: Seconds of a step: the paper bins events to milliseconds (Cohen et al. 2016, equation 3).
-DT = 0.001
 
 
 def build(

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 #: A window's directions of less than this share of its greatest (squared) count as rounding.
 SMALLEST = 1e-15
 #: Bytes that a chunk's activities take at most, and how many samples it has at most.
-CHUNK_BYTES, CHUNK_SAMPLES = 200e6, 64
+CHUNK_BYTES, CHUNK_SAMPLES = 64e6, 64
+#: Rows of a matrix that are mirrored at a time.
+_MIRRORED = 512
 
 
 @dataclass
@@ -41,7 +43,7 @@ class NormalEquations:
     Attributes
     ----------
     gram : (n_hidden, n_hidden) float array
-        ``X^T X``; only the lower triangle is kept.
+        ``X^T X``; only the lower triangle is kept, solving uses the other one.
     cross : (n_hidden, n_outputs) float array
         ``X^T Y``.
     n_samples : int
@@ -123,33 +125,49 @@ def solve(equations, ridge=1.0):
     n_hidden = len(equations.gram)
     if not (math.isfinite(ridge) and ridge >= 0):
         raise DataError(f"the ridge is {ridge}: it must be finite and from 0")
-    if not (np.isfinite(equations.gram).all() and np.isfinite(equations.cross).all()):
+    rows = (row[: number + 1] for number, row in enumerate(equations.gram))
+    if not (all(np.isfinite(row).all() for row in rows) and np.isfinite(equations.cross).all()):
         raise DataError(
             f"the correlation of {n_hidden} hidden neurons over {equations.n_samples} samples is "
             "not finite: train anew with smaller input weights"
         )
-    matrix = equations.gram.T.copy(order="F")
-    matrix[np.diag_indices(n_hidden)] += ridge
-    factor, failed = lapack.dpotrf(matrix, lower=0, clean=0, overwrite_a=1)
-    diagonal = factor.diagonal()
-    # the squared ratio of a factor's diagonal is at most the matrix's condition
-    if failed or (diagonal.min() / diagonal.max()) ** 2 < n_hidden * np.finfo(float).eps:
+    gram = equations.gram = np.ascontiguousarray(equations.gram)
+    diagonal = gram.diagonal().copy()
+    _mirror(gram)
+    try:
+        np.fill_diagonal(gram, diagonal + ridge)
+        # the upper triangle in C's order is the lower one in Fortran's
+        factor, failed = lapack.dpotrf(gram.T, lower=1, clean=0, overwrite_a=1)
+        # the squared ratio of a factor's diagonal is at most the matrix's condition
+        least, most = factor.diagonal().min(), factor.diagonal().max()
+        weights, _ = lapack.dpotrs(factor, equations.cross, lower=1)
+    finally:
+        np.fill_diagonal(gram, diagonal)
+    if failed or (least / most) ** 2 < n_hidden * np.finfo(float).eps:
         raise DataError(
             f"the correlation of {n_hidden} hidden neurons over {equations.n_samples} samples is "
             f"singular with ridge {ridge}: raise the ridge (OPIUM's is 1), show more samples, or "
             "use fewer hidden neurons"
         )
-    weights, _ = lapack.dpotrs(factor, equations.cross, lower=0)
     return np.ascontiguousarray(weights.T)
+
+
+def _mirror(matrix):
+    """Write the lower triangle of a matrix into its upper one."""
+    for first in range(0, len(matrix), _MIRRORED):
+        rows = slice(first, first + _MIRRORED)
+        matrix[:first, rows] = matrix[rows, :first].T
+        square = matrix[rows, rows]
+        square[:] = np.tril(square) + np.tril(square, -1).T
 
 
 def needed_bytes(n_hidden, n_channels, n_outputs, n_samples, window):
     """Memory that training takes, in bytes.
 
-    The sums and their factor, input weights twice, and the activities and targets of a chunk.
+    The sums, input weights twice, and the activities and targets of a chunk.
     """
     rows = n_samples * window
-    numbers = 2 * n_hidden**2 + 2 * n_hidden * n_channels
+    numbers = n_hidden**2 + 2 * n_hidden * n_channels
     return 8 * (numbers + 2 * n_hidden * n_outputs + rows * (n_hidden + n_outputs))
 
 

@@ -8,12 +8,12 @@ from nengo_tactile.datasets.nmnist import NMNIST
 from nengo_tactile.events.patterns import PatternLayout
 from nengo_tactile.experiments.ledgers import Ledger
 from nengo_tactile.experiments.studies import Study
+from nengo_tactile.nengo_runs import ENGINES
 from nengo_tactile.papers.skim import PAPER
 from nengo_tactile.papers.skim.plan import METHOD, PATTERN, draw, supervision
 from nengo_tactile.papers.skim.runs import begin, learn, read_digits
 from nengo_tactile.skim import trainer
 from nengo_tactile.skim.memory import check_fits, peak_bytes
-from nengo_tactile.skim.network import ENGINES
 
 TASK = "nmnist-simulated"
 #: Accuracy by hidden neurons: Cohen et al. 2016, Table 2.

@@ -18,8 +18,8 @@ from nengo_tactile.papers.skim.patterns import Chosen
 from nengo_tactile.papers.skim.plan import LAYERS, METHOD, TACTILE_KERNELS, supervision
 from nengo_tactile.skim import trainer
 from nengo_tactile.skim.activity import prepare
+from nengo_tactile.skim.kernels import DT
 from nengo_tactile.skim.layer import draw_layer
-from nengo_tactile.skim.network import DT
 
 #: The recordings: touches of a real skin.
 NAME = "stemnist"
