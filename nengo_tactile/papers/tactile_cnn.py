@@ -1,9 +1,9 @@
 """Networks for tactile images as shipped models.
 
 Trained on the training writers or the given training split, and measured on every engine. Others
-for the e-skin are chosen by cross-validation over the training writers (`held_out`), and read on
-the test writers (`tested`): functions that a sweep runs over a grid, ``nengo-tactile sweep
-nengo_tactile.papers.tactile_cnn:held_out --grid grid.json``.
+for the e-skin are chosen by cross-validation over the training writers (`held_out`). Several seeds
+of a recipe are read on the test part (`tested`). Both are functions that a sweep runs over a grid,
+``nengo-tactile sweep nengo_tactile.papers.tactile_cnn:held_out --grid grid.json``.
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ from nengo_tactile.commands.tasks import images, open_task, task_named
 from nengo_tactile.conversion.neurons import IF
 from nengo_tactile.conversion.other_neurons import with_neuron
 from nengo_tactile.datasets.splits import split_by_writer
+from nengo_tactile.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,11 +94,11 @@ def task_of(recipe):
 
 
 @functools.lru_cache(maxsize=16)
-def simulated(task_name, image, split, seed):
-    """Images, labels and writers of one simulation, for `held_out` and `tested`."""
+def shown(task_name, image, split, **simulation):
+    """Images, labels and writers, if any are known, of one simulation or of recordings."""
     task = dataclasses.replace(task_named(task_name), image=image)
-    data = open_task(task, split, seed=seed)
-    return *images(task, data, progress=False), data.writers
+    data = open_task(task, split, **simulation)
+    return *images(task, data, progress=False), getattr(data, "writers", None)
 
 
 def held_out(
@@ -127,6 +128,11 @@ def held_out(
     recipe = _changed(MODELS[name], simulations, layers, settings)
     task = task_of(recipe)
     x, y, writers = _simulations(recipe, task)
+    if writers[0] is None:
+        raise DataError(
+            f"{name}: nobody knows who wrote the recordings of {recipe.task!r}, so no writers can "
+            f"be held out: choose one of the e-skin's {sorted(_known_writers())}"
+        )
     train, test = split_by_writer(writers[0], np.unique(writers[0])[fold::n_folds])
     data = shifted_epochs([part[train] for part in x], [part[train] for part in y], seed)
     model = paths.train_cnn(task.network, data, recipe.training, seed, progress=False)
@@ -137,13 +143,17 @@ def held_out(
     }
 
 
+def _known_writers():
+    return [name for name, recipe in MODELS.items() if recipe.task != "stemnist"]
+
+
 def tested(name="eskin-cnn", seed=0, simulations=None, layers=None, **settings):
-    """Accuracy on the test writers, of a recipe that is chosen.
+    """Accuracy on the test part, of a recipe that is chosen.
 
     Parameters
     ----------
     name : str
-        Of `MODELS`; its writers are known.
+        Of `MODELS`.
     seed : int
         Of weights, of the order of the samples, and of the samples that conversion is tuned on.
     simulations, layers, **settings
@@ -153,7 +163,8 @@ def tested(name="eskin-cnn", seed=0, simulations=None, layers=None, **settings):
     -------
     dict
         Of numbers, for a sweep: ``accuracy`` of the converted network in NengoDL,
-        ``cnn_accuracy``, ``n_test`` images.
+        ``cnn_accuracy``, ``event_accuracy`` with integrate-and-fire neurons on the event engine,
+        ``chip_accuracy`` in the chip's integers, ``n_test`` images.
     """
     recipe = _changed(MODELS[name], simulations, layers, settings)
     task = task_of(recipe)
@@ -161,11 +172,12 @@ def tested(name="eskin-cnn", seed=0, simulations=None, layers=None, **settings):
     data = shifted_epochs(x, y, seed)
     model = paths.train_cnn(task.network, data, recipe.training, seed, progress=False)
     network = paths.to_spikes(model, task, x[0], seed, False, n_steps=recipe.n_steps)
-    x_test, y_test, _ = simulated(recipe.task, task.image, "test", 0)
-    recording = engines.run(network, x_test, progress=False)
+    x_test, y_test, _ = shown(recipe.task, task.image, "test")
     return {
-        "accuracy": float(recording.accuracy(y_test)[-1]),
         "cnn_accuracy": training.accuracy(model, x_test, y_test),
+        "accuracy": paths.on_nengo_dl(network, x_test, y_test, False).accuracy,
+        "event_accuracy": _by_events(network, x_test, y_test, x[0], seed, False)[1].accuracy,
+        "chip_accuracy": paths.on_emulator(network, x_test, y_test, False).accuracy,
         "n_test": len(y_test),
     }
 
@@ -180,8 +192,8 @@ def _changed(recipe, simulations, layers, settings):
 
 def _simulations(recipe, task):
     """Images, labels and writers, each a tuple of one array for each simulation."""
-    numbers = range(recipe.simulations)
-    return tuple(zip(*(simulated(recipe.task, task.image, "train", k) for k in numbers)))
+    ways = [{}] if recipe.simulations == 1 else [{"seed": k} for k in range(recipe.simulations)]
+    return tuple(zip(*(shown(recipe.task, task.image, "train", **way) for way in ways)))
 
 
 def training_images(recipe, task, data_dir=None, progress=None):
@@ -268,10 +280,7 @@ def _measured(name, network, x, y, x_train, order):
     order.say(f"{name}: NengoDL {spiking.accuracy:.4f}")
     emulated = paths.on_emulator(network, x, y, order.progress)
     order.say(f"{name}: emulator {emulated.accuracy:.4f}")
-    # the event engine takes no LIF neurons
-    calibration = paths.calibration_samples(x_train, order.seed)
-    fired = with_neuron(network, IF(), calibration, network.n_steps)
-    by_events = Measured(engines.run(fired, x, engine="event", progress=order.progress), y, x)
+    fired, by_events = _by_events(network, x, y, x_train, order.seed, order.progress)
     order.say(f"{name}: event engine, integrate-and-fire neurons {by_events.accuracy:.4f}")
     here, there, chip = spiking.numbers(network), emulated.numbers(network), paths.on_chip(network)
     keep = (
@@ -291,6 +300,13 @@ def _measured(name, network, x, y, x_train, order):
             "8-bit weight error": {k: round(v["median"], 5) for k, v in chip.rounding.items()},
         },
     }
+
+
+def _by_events(network, x, y, x_train, seed, progress):
+    """A network with integrate-and-fire neurons: the event engine takes no LIF neurons."""
+    calibration = paths.calibration_samples(x_train, seed)
+    fired = with_neuron(network, IF(), calibration, network.n_steps)
+    return fired, Measured(engines.run(fired, x, engine="event", progress=progress), y, x)
 
 
 def _limits(recipe):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nengo_tactile.commands.tasks import open_task, task_named
+from nengo_tactile.errors import DataError
 from nengo_tactile.papers import tactile_cnn
 
 
@@ -19,9 +20,9 @@ def opened(monkeypatch):
         return open_task(task_named("eskin"), split, n_samples=40, seed=seed)
 
     monkeypatch.setattr(tactile_cnn, "open_task", few)
-    tactile_cnn.simulated.cache_clear()
+    tactile_cnn.shown.cache_clear()
     yield splits
-    tactile_cnn.simulated.cache_clear()
+    tactile_cnn.shown.cache_clear()
 
 
 def test_writers_that_are_held_out_are_those_of_no_image_that_is_learnt_from(opened, monkeypatch):
@@ -47,5 +48,13 @@ def test_writers_that_are_held_out_are_those_of_no_image_that_is_learnt_from(ope
     assert set(opened) == {"train"}, "the test writers are not looked at"
     tested = tactile_cnn.tested(seed=1, layers="3c4-10o")
     assert seen[-1][0] == "10x10-3c4-10o" and len(seen[-1][1][1]) == 40, "all writers train"
-    assert tested["n_test"] == 40 and 0 <= tested["accuracy"] <= 1
+    assert tested.pop("n_test") == 40 and all(0 <= share <= 1 for share in tested.values())
+    assert set(tested) == {"accuracy", "cnn_accuracy", "event_accuracy", "chip_accuracy"}
     assert set(opened) == {"train", "test"}
+
+
+def test_no_writers_are_held_out_whom_nobody_knows(monkeypatch):
+    images = np.zeros((3, 16, 16, 4), np.float32), np.arange(3), None
+    monkeypatch.setattr(tactile_cnn, "shown", lambda *names, **more: images)
+    with pytest.raises(DataError, match=r"stemnist-cnn: nobody knows who wrote .*'eskin-cnn'"):
+        tactile_cnn.held_out("stemnist-cnn")
