@@ -255,9 +255,10 @@ def learn(ledger, layer, taught, digits, times, state):
     for n_train in (n_train for n_train in times if n_train not in learnt):
         began = time.monotonic()
         samples = Chosen(digits.train.patterns, digits.train.indices[:n_train])
-        learnt[n_train], _ = skim.train(
+        # the sums are read anew each time: those of before would be there beside them
+        learnt[n_train] = skim.train(
             layer, samples, taught, N_CLASSES, state_path=sums, progress=ledger.progress
-        )
+        )[0]
         state["seconds"]["training"] += time.monotonic() - began
         state["peak_bytes"] = max(state["peak_bytes"], peak_bytes())
         ledger.write(state)
