@@ -11,6 +11,7 @@ from nengo_tactile.options import option
 NETWORKS = {
     "cifar10-resnet20": "ResNet-20, CIFAR-10",
     "cifar10-resnet44": "ResNet-44, CIFAR-10",
+    "cifar10-resnet56": "ResNet-56, CIFAR-10",
     "cifar10-plain20": "plain-20, CIFAR-10",
     "cifar10-mobilenet": "MobileNet, CIFAR-10",
     "cifar10-densenet": "DenseNet, CIFAR-10",
