@@ -51,7 +51,7 @@ def sweep_command(
     if function is not None:
         _refuse_samples(subject, task=task, x=x, y=y, samples=n_samples, data_dir=data_dir)
         told = sweeps.command_line(subject, [("grid", grid)], seed)
-        found = sweeps.sweep(function, out=out, command=told, **shared, **settings)
+        found = sweeps.sweep_grid(function, settings, out=out, command=told, **shared)
         return found, sweep_tables.tables(found)
     files = files_of(task, x, y)
     network = _network(subject)
@@ -79,15 +79,15 @@ def sweep_command(
         samples, labels = data[chosen], labels[chosen]
     else:
         samples, labels = encoded(network, data, labels, chosen, progress)
-    results = sweeps.sweep(
+    results = sweeps.sweep_grid(
         str(subject) if network is None else network,
+        settings,
         samples,
         np.asarray(labels),
         out,
         **shared,
         name=Path(str(subject)).name,
         command=sweeps.command_line(subject, given, seed),
-        **settings,
     )
     return results, sweep_tables.tables(results)
 

@@ -110,6 +110,28 @@ def sweep(
     ModelFileError
         If the folder holds another study, or results of other samples.
     """
+    return sweep_grid(
+        *(subject, grid, x, y, out, calibration, jobs, scheduler, threads, progress, name),
+        *(command, say),
+    )
+
+
+def sweep_grid(
+    subject: Any,
+    grid: dict,
+    x: Any = None,
+    y: Any = None,
+    out: str | Path = "nengo-tactile-out/sweep",
+    calibration: Any = None,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    threads: int = 1,
+    progress: bool | None = None,
+    name: str | None = None,
+    command: str | None = None,
+    say: Callable = print,
+) -> dict:
+    """The same as `sweep` with a dict of settings, which may be called as its own arguments are."""
     study = _study(subject, x, y, calibration)
     if name is not None:
         study = dataclasses.replace(study, name=name)

@@ -134,6 +134,26 @@ def test_exit_code_of_a_sweep_with_failures(tmp_path, capsys):
     assert "bits is 1: give a whole number of at least 2" in capsys.readouterr().out
 
 
+def test_settings_may_be_called_as_what_a_sweep_is_told(tmp_path, capsys):
+    grid, out = tmp_path / "grid.json", tmp_path / "out"
+    grid.write_text('{"name": ["a", "abc"], "out": [1, 2], "jobs": 3}')
+    subject = "tests.support.toy_study:called"
+    assert cli.main(["sweep", subject, "--grid", str(grid), "--out", str(out)]) == 0
+    rows = json.loads((out / "results.json").read_text())["rows"]
+    found = {(row["settings"]["name"], row["accuracy"]) for row in rows}
+    assert found == {("a", 0.1), ("abc", 0.3)}
+        ("a", 0.1),
+        ("abc", 0.3),
+    }
+    assert sorted(row["out"] for row in rows) == [1, 1, 2, 2]
+    assert all(row["jobs"] == row["settings"]["jobs"] == 3 for row in rows)
+    # a grid of a network has no such settings
+    grid.write_text('{"progress": [true]}')
+    arguments = ["sweep", "eskin-cnn", "--grid", str(grid), "--task", "eskin", "--samples", "2"]
+    assert cli.main([*arguments, "--out", str(out)]) == 2
+    assert "has no setting progress" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("grid", "message"),
     [
