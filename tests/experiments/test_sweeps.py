@@ -142,9 +142,6 @@ def test_settings_may_be_called_as_what_a_sweep_is_told(tmp_path, capsys):
     rows = json.loads((out / "results.json").read_text())["rows"]
     found = {(row["settings"]["name"], row["accuracy"]) for row in rows}
     assert found == {("a", 0.1), ("abc", 0.3)}
-        ("a", 0.1),
-        ("abc", 0.3),
-    }
     assert sorted(row["out"] for row in rows) == [1, 1, 2, 2]
     assert all(row["jobs"] == row["settings"]["jobs"] == 3 for row in rows)
     # a grid of a network has no such settings
