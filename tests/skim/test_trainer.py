@@ -163,8 +163,21 @@ def test_memory_does_not_grow_with_the_samples():
 def test_hidden_sizes_beyond_memory_are_refused():
     with pytest.raises(DataError, match=r"training 40 hidden neurons needs 0\.0 GB"):
         trainer.train(layer(), samples(3), SUPERVISION, N_CLASSES, available=10_000)
-    # the sums of a million hidden neurons take 8 TB, and so does their factor
+    # the sums of a million hidden neurons take 8 TB
     assert trainer.needed_bytes(10**6, 1156, 10, 1, 45) > 8e12
+
+
+def test_many_neurons_are_solved_where_their_sums_lie(rng):
+    """More than are mirrored at a time; the sums can be gone on from."""
+    x, y = rng.normal(size=(900, 1100)), rng.normal(size=(900, 3))
+    equations = trainer.empty(1100, 3)
+    trainer.accumulate(equations, x.reshape(20, 45, 1100), y.reshape(20, 45, 3))
+    gram, lower = equations.gram, np.tril(equations.gram)
+    for ridge in (1.0, 5.0):
+        wanted = np.linalg.solve(x.T @ x + ridge * np.eye(1100), x.T @ y).T
+        np.testing.assert_allclose(trainer.solve(equations, ridge), wanted, rtol=1e-6, atol=1e-9)
+        assert equations.gram is gram
+        np.testing.assert_array_equal(np.tril(gram), lower)
 
 
 def test_singular_and_infinite_correlations_are_refused():
