@@ -81,7 +81,7 @@ def over_seeds(name, key="accuracy"):
     return share(statistics.mean(values), rows[0]["n_test"], statistics.stdev(values))
 
 
-def accuracies(name, group=None):
+def accuracies(name, group=None, all_rows=True):
     """Rows of a result, ours beside the paper's.
 
     Parameters
@@ -90,8 +90,11 @@ def accuracies(name, group=None):
         File of docs/results.
     group : str, optional
         Value of the rows' ``table``; by default all.
+    all_rows : bool
+        The paper's too that were not run.
     """
     rows = [row for row in result(name)["rows"] if group in (None, row.get("table"))]
+    rows = [row for row in rows if all_rows or row["ours_mean"] is not None]
     more = [kind for kind in _MORE if any(row.get(kind) is not None for row in rows)]
     with_paper = any(row["paper"] is not None for row in rows)
     columns = ["", *["paper"] * with_paper, "ours", *(_MORE[kind][0] for kind in more)]
