@@ -12,6 +12,7 @@ NETWORKS = {
     "cifar10-resnet20": "ResNet-20, CIFAR-10",
     "cifar10-resnet44": "ResNet-44, CIFAR-10",
     "cifar10-resnet56": "ResNet-56, CIFAR-10",
+    "cifar100-resnet44": "ResNet-44, CIFAR-100",
     "cifar10-plain20": "plain-20, CIFAR-10",
     "cifar10-mobilenet": "MobileNet, CIFAR-10",
     "cifar10-densenet": "DenseNet, CIFAR-10",
