@@ -190,26 +190,33 @@ def _changed(recipe, simulations, layers, settings):
     return dataclasses.replace(recipe, training=how, **changed)
 
 
+def _ways(recipe):
+    """Options of the data set for each simulation."""
+    return [{}] if recipe.simulations == 1 else [{"seed": k} for k in range(recipe.simulations)]
+
+
 def _simulations(recipe, task):
     """Images, labels and writers, each a tuple of one array for each simulation."""
-    ways = [{}] if recipe.simulations == 1 else [{"seed": k} for k in range(recipe.simulations)]
-    return tuple(zip(*(shown(recipe.task, task.image, "train", **way) for way in ways)))
+    return tuple(zip(*(shown(recipe.task, task.image, "train", **way) for way in _ways(recipe))))
 
 
-def training_images(recipe, task, data_dir=None, progress=None):
+def first_images(task, data, order):
+    """Images and labels of the samples that an order is of: the first, or all."""
+    n = len(data) if order.n_samples is None else min(order.n_samples, len(data))
+    return images(task, data, range(n), order.progress)
+
+
+def training_images(recipe, task, order):
     """Training images, one array for each simulation.
 
     Returns
     -------
     x, y : lists of arrays
     """
-    if recipe.simulations == 1:
-        parts = [images(task, open_task(task, "train", data_dir), progress=progress)]
-    else:
-        parts = [
-            images(task, open_task(task, "train", data_dir, seed=seed), progress=progress)
-            for seed in range(recipe.simulations)
-        ]
+    parts = [
+        first_images(task, open_task(task, "train", order.data_dir, **way), order)
+        for way in _ways(recipe)
+    ]
     return [x for x, _ in parts], [y for _, y in parts]
 
 
@@ -228,12 +235,9 @@ def make(name, order):
     """
     recipe, seed, progress = MODELS[name], order.seed, order.progress
     task = task_of(recipe)
-    x, y = training_images(recipe, task, order.data_dir, progress)
+    x, y = training_images(recipe, task, order)
     test_set = open_task(task, "test", order.data_dir)
-    x_test, y_test = images(task, test_set, progress=progress)
-    if order.n_samples is not None:
-        x, y = [part[: order.n_samples] for part in x], [part[: order.n_samples] for part in y]
-        x_test, y_test = x_test[: order.n_samples], y_test[: order.n_samples]
+    x_test, y_test = first_images(task, test_set, order)
     model = paths.train_cnn(
         task.network,
         shifted_epochs(x, y, seed),
@@ -267,10 +271,9 @@ def measure(name, network, order):
     """The parts of the card that tell what a network does: see `nengo_tactile.papers.shipped`."""
     task = task_of(MODELS[name])
     (x, y), (x_train, _) = (
-        images(task, open_task(task, split, order.data_dir), progress=order.progress)
+        first_images(task, open_task(task, split, order.data_dir), order)
         for split in ("test", "train")
     )
-    x, y, x_train = (part[: order.n_samples] for part in (x, y, x_train))
     return _measured(name, network, x, y, x_train, order)
 
 

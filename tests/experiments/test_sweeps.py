@@ -37,12 +37,12 @@ def _settings(rows):
 
 
 def test_twenty_settings_of_a_shipped_network(tmp_path, capsys):
-    """The command of docs/sweep.md."""
+    """The command of docs/sweep.md, on fewer samples."""
     (tmp_path / "grid.json").write_text(
         '{"n_steps": [10, 20, 30, 40, 60], "synapse": [0.002, 0.005], "rates": [0.5, 1]}'
     )
     arguments = ["sweep", "eskin-cnn", "--grid", str(tmp_path / "grid.json"), "--task", "eskin"]
-    arguments += ["--samples", "500", "--out", str(tmp_path / "out")]
+    arguments += ["--samples", "150", "--out", str(tmp_path / "out")]
     assert cli.main(arguments) == 0
     shown = capsys.readouterr().out
     results = json.loads((tmp_path / "out" / "results.json").read_text())
@@ -58,7 +58,7 @@ def test_twenty_settings_of_a_shipped_network(tmp_path, capsys):
     # one of them by hand
     network = nt.load("eskin-cnn")
     data = nt.datasets.ESkin(split="test")
-    chosen = np.sort(np.random.default_rng(0).permutation(len(data))[:500])
+    chosen = np.sort(np.random.default_rng(0).permutation(len(data))[:150])
     x, y = network.encode(data, chosen, progress=False)
     by_hand = nt.run(network.with_rates(0.5), x, n_steps=20, progress=False)
     (row,) = (
@@ -67,7 +67,7 @@ def test_twenty_settings_of_a_shipped_network(tmp_path, capsys):
         if row["settings"] == {"n_steps": 20, "synapse": network.synapse, "rates": 0.5}
     )
     assert row["accuracy"] == by_hand.accuracy(y)[-1]
-    assert row["spikes"] == sum(counts.sum() for counts in by_hand.spike_counts.values()) / 500
+    assert row["spikes"] == sum(counts.sum() for counts in by_hand.spike_counts.values()) / 150
     # finished cells are read, not run
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "cells").iterdir()}
     assert cli.main(arguments) == 0

@@ -38,6 +38,8 @@ def test_a_tactile_network_and_its_card(tmp_path, monkeypatch):
         n_steps=20,
     )
     monkeypatch.setitem(tactile_cnn.MODELS, "eskin-cnn", recipe)
+    few = dataclasses.replace(shipped.MODELS["eskin-cnn"], robust_on=20)
+    monkeypatch.setitem(shipped.MODELS, "eskin-cnn", few)
     lines, options = [], {"n_samples": 60, "progress": False}
     places = (tmp_path / "m", tmp_path / "work")
     made = shipped.make("eskin-cnn", *places, **options, say=lines.append)
@@ -74,8 +76,8 @@ def test_a_tactile_network_and_its_card(tmp_path, monkeypatch):
 
 def _training_images(n):
     task = tactile_cnn.task_of(tactile_cnn.MODELS["eskin-cnn"])
-    x, _ = images(task, open_task(task, "train"), progress=False)
-    return paths.calibration_samples(x[:n], 0)
+    x, _ = images(task, open_task(task, "train"), range(n), progress=False)
+    return paths.calibration_samples(x, 0)
 
 
 def test_networks_of_images_have_no_robustness_on_their_cards():

@@ -61,17 +61,24 @@ def networks():
     yield convert(model, x, SigmaDelta(threshold=0.01)), x
 
 
-@pytest.mark.parametrize("processor", OTHERS)
-def test_the_same_without_newer_instructions(processor, tmp_path, monkeypatch):
-    file, wanted, given = tmp_path / "calls.pickle", [], []
+@pytest.fixture(scope="module")
+def calls():
+    """What the loops were given here, by the names of their modules, and what came of it."""
+    wanted, given = [], []
     for network, x in networks():
-        for engine in ENGINES.values():
-            monkeypatch.setattr(engine, "simulate", Listened(engine.simulate))
-        run(network, x, engine="event", threads=1)
-        for name, engine in ENGINES.items():
-            given += [(name, before) for before, _ in engine.simulate.calls]
-            wanted += [after for _, after in engine.simulate.calls]
-        monkeypatch.undo()
+        with pytest.MonkeyPatch.context() as patch:
+            for engine in ENGINES.values():
+                patch.setattr(engine, "simulate", Listened(engine.simulate))
+            run(network, x, engine="event", threads=1)
+            for name, engine in ENGINES.items():
+                given += [(name, before) for before, _ in engine.simulate.calls]
+                wanted += [after for _, after in engine.simulate.calls]
+    return given, wanted
+
+
+@pytest.mark.parametrize("processor", OTHERS)
+def test_the_same_without_newer_instructions(processor, calls, tmp_path):
+    file, (given, wanted) = tmp_path / "calls.pickle", calls
     file.write_bytes(pickle.dumps(given))
     told = {**os.environ, **processor}
     subprocess.run([sys.executable, "-c", REPEAT, file], check=True, env=told)
