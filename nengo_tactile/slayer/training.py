@@ -66,12 +66,13 @@ class History:
 class _Minibatches(tf.keras.utils.Sequence):
     """Samples in an order, made dense when their minibatch comes.
 
-    The targets are label and length, which `_masked` makes a mask of.
+    The targets are label and length, which `_masked` makes a mask of. TensorFlow asks for them, and
+    would tell an error of loading as one of its own: it is kept, for `fit_to` to raise.
     """
 
     def __init__(self, load, labels, order, batch_size, seed):
         self.load, self.labels, self.order = load, np.asarray(labels, np.int32), order
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed, self.error = batch_size, seed, None
 
     def __len__(self):
         return math.ceil(len(self.order) / self.batch_size)
@@ -79,8 +80,21 @@ class _Minibatches(tf.keras.utils.Sequence):
     def __getitem__(self, number):
         chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
         rng = np.random.default_rng((*self.seed, number))
-        x, lengths = self.load(chosen, rng)
+        try:
+            x, lengths = self.load(chosen, rng)
+        except Exception as error:
+            self.error = error
+            raise
         return x.astype(np.float32), np.stack([self.labels[chosen], lengths], 1).astype(np.int32)
+
+    def fit_to(self, model, **options):
+        """Fit a model to them, once each."""
+        try:
+            stack.interruptible(functools.partial(model.fit, self, **options))
+        except tf.errors.OpError:
+            if self.error is None:
+                raise
+            raise self.error from None
 
 
 def _masked(function):
@@ -193,8 +207,7 @@ def train(
         what = f"{description}, epoch {epoch + 1} of {recipe.epochs}"
         with _bar(len(batches), what, progress) as bar:
             watch = _Watch(recipe, epoch, len(batches), spiking_names(model), what, bar)
-            options = {"callbacks": [watch], "verbose": 0, "shuffle": False}
-            stack.interruptible(functools.partial(model.fit, batches, **options))
+            batches.fit_to(model, callbacks=[watch], verbose=0, shuffle=False)
         _check_weights(model, what, recipe)
         _note(history, watch.logs, time.monotonic() - began, spiking_names(model))
         told = silence.tell(layers, history.spikes[-1], told, samples, what)

@@ -320,6 +320,23 @@ def test_augmented_samples_depend_on_seed_and_epoch_alone():
     assert len({number for indices, number in first if len(indices) > 1}) == 8
 
 
+def test_an_error_of_loading_in_a_later_epoch_is_told_as_it_is():
+    """TensorFlow asks for the minibatches, and makes errors of them its own."""
+    data, loaded = samples(), []
+
+    def load(indices, rng):
+        loaded.append(len(indices))
+        # a sample for its steps, two minibatches for the rates, three of the first epoch; Keras
+        # looks at the first of each itself
+        if len(loaded) == 9:
+            raise DataError("recording 7: augmentation left none of its events")
+        return data.dense(indices), data.lengths[indices]
+
+    with pytest.raises(DataError, match=r"^recording 7: augmentation left none"):
+        train(network(), data, SpikeRate(0.4, 0.05), Recipe(2, 16), load=load)
+    assert len(loaded) >= 9
+
+
 class Bar:
     """What a bar was told."""
 
